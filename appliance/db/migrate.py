@@ -1,0 +1,91 @@
+"""Bring the schema to the version that this program was written for.
+
+A migration is a file `NNNN_pre_words.sql` or `NNNN_post_words.sql`: `pre` is safe while the
+previous version of the program still runs, `post` needs that nobody does. Numbers have no gaps.
+Each file runs in one transaction together with its row in `public.migration`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, cast
+
+import psycopg
+
+from appliance.db.errors import MigrationFailedError, SchemaTooNewError
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
+
+_FILE = re.compile(r"^(?P<number>\d{4})_(?P<phase>pre|post)_(?P<words>[a-z0-9_]+)\.sql$")
+# Any constant will do; it only has to be the same in every process that migrates.
+_ADVISORY_LOCK = 0x436C6F6973746572
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file of `migrations/`."""
+
+    number: int
+    name: str
+    statement: LiteralString
+
+
+def migrations() -> list[Migration]:
+    """Return all migrations in order. Raises ValueError for a wrong name or a gap."""
+    found = []
+    for entry in resources.files("appliance.db").joinpath("migrations").iterdir():
+        if not entry.name.endswith(".sql"):
+            continue
+        parts = _FILE.match(entry.name)
+        if parts is None:
+            message = f"{entry.name} is not named NNNN_pre_words.sql or NNNN_post_words.sql"
+            raise ValueError(message)
+        statement = cast("LiteralString", entry.read_text("utf-8"))
+        found.append(Migration(int(parts["number"]), entry.name, statement))
+    found.sort(key=lambda migration: migration.number)
+    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
+        message = "the numbers of the migrations have a gap or a repetition"
+        raise ValueError(message)
+    return found
+
+
+async def migrate(address: str) -> list[str]:
+    """Run what is missing, in order, and return the names of what ran.
+
+    Two processes may call this at once: an advisory lock makes the second wait, then find
+    nothing to do. Raises SchemaTooNewError before anything changes, MigrationFailedError after
+    a rollback.
+    """
+    known = migrations()
+    connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
+    async with connection:
+        await connection.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS public.migration ("
+            " number integer PRIMARY KEY, name text NOT NULL,"
+            " applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        cursor = await connection.execute("SELECT coalesce(max(number), 0) FROM public.migration")
+        row = await cursor.fetchone()
+        current = int(row[0]) if row else 0
+        if current > len(known):
+            raise SchemaTooNewError(found=current, known=len(known))
+        missing = known[current:]
+        for migration in missing:
+            await _apply(connection, migration)
+        return [migration.name for migration in missing]
+
+
+async def _apply(connection: psycopg.AsyncConnection, migration: Migration) -> None:
+    try:
+        async with connection.transaction():
+            await connection.execute(migration.statement)
+            await connection.execute(
+                "INSERT INTO public.migration (number, name) VALUES (%s, %s)",
+                (migration.number, migration.name),
+            )
+    except psycopg.Error as error:
+        raise MigrationFailedError(name=migration.name, reason=str(error).strip()) from error

@@ -1,0 +1,267 @@
+-- The first schema. Three schemas by who owns the meaning: core (people, keys, jobs), library
+-- (documents and what is searched), chat (conversations). One database role a process; what each
+-- may do stands at the end. Roles and the extension are created before any migration runs.
+
+CREATE SCHEMA core;
+CREATE SCHEMA library;
+CREATE SCHEMA chat;
+
+-- core ------------------------------------------------------------------------------------------
+
+CREATE TABLE core.account (
+    id            uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    name          text NOT NULL CHECK (name = lower(name) AND length(name) BETWEEN 1 AND 64),
+    display_name  text NOT NULL CHECK (length(display_name) BETWEEN 1 AND 100),
+    role          text NOT NULL CHECK (role IN ('operator', 'member')),
+    password_hash text NOT NULL,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    locked_at     timestamptz,
+    CONSTRAINT account_name_is_taken UNIQUE (name)
+);
+
+-- Only digests of tokens are kept: a copy of the database opens no session.
+CREATE TABLE core.session (
+    digest     bytea PRIMARY KEY,
+    account_id uuid NOT NULL REFERENCES core.account ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    seen_at    timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX session_account ON core.session (account_id);
+
+-- A link that works once: to claim the machine, or to set a password.
+CREATE TABLE core.invitation (
+    digest     bytea PRIMARY KEY,
+    purpose    text NOT NULL CHECK (purpose IN ('claim', 'password')),
+    account_id uuid REFERENCES core.account ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL,
+    CHECK ((purpose = 'password') = (account_id IS NOT NULL))
+);
+
+CREATE TABLE core.api_key (
+    id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    account_id uuid NOT NULL REFERENCES core.account ON DELETE CASCADE,
+    name       text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    prefix     text NOT NULL,
+    digest     bytea NOT NULL UNIQUE,
+    scopes     text[] NOT NULL CHECK (scopes <@ ARRAY['documents', 'search', 'chat']),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL,
+    used_at    timestamptz
+);
+CREATE INDEX api_key_account ON core.api_key (account_id);
+
+CREATE TABLE core.setting (
+    name  text PRIMARY KEY,
+    value jsonb NOT NULL
+);
+
+CREATE TABLE core.job (
+    id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    kind         text NOT NULL,
+    state        text NOT NULL CHECK (state IN ('running', 'done', 'failed')),
+    started_at   timestamptz NOT NULL DEFAULT now(),
+    heartbeat_at timestamptz NOT NULL DEFAULT now(),
+    deadline_at  timestamptz NOT NULL,
+    finished_at  timestamptz,
+    log          text NOT NULL DEFAULT '',
+    result       text
+);
+-- The lock of a job: at most one of a kind runs.
+CREATE UNIQUE INDEX job_runs_once ON core.job (kind) WHERE state = 'running';
+CREATE INDEX job_started ON core.job (started_at DESC);
+
+CREATE TABLE core.audit (
+    id     bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    at     timestamptz NOT NULL DEFAULT now(),
+    actor  text NOT NULL,
+    action text NOT NULL,
+    object text NOT NULL DEFAULT '',
+    detail jsonb NOT NULL DEFAULT '{}'
+);
+
+-- library ---------------------------------------------------------------------------------------
+
+-- Who may read: everybody, or the owner alone. Retrieval asks this inside its statement.
+CREATE TABLE library.collection (
+    id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    name       text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    owner_id   uuid REFERENCES core.account ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON COLUMN library.collection.owner_id IS 'NULL: shared with everybody on this machine';
+CREATE UNIQUE INDEX collection_name ON library.collection (name, owner_id) NULLS NOT DISTINCT;
+
+CREATE TABLE library.document (
+    id            uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    collection_id uuid NOT NULL REFERENCES library.collection ON DELETE CASCADE,
+    uploaded_by   uuid REFERENCES core.account ON DELETE SET NULL,
+    file_name     text NOT NULL CHECK (length(file_name) BETWEEN 1 AND 255),
+    digest        text NOT NULL CHECK (digest ~ '^[0-9a-f]{64}$'),
+    size          bigint NOT NULL CHECK (size > 0),
+    state         text NOT NULL DEFAULT 'queued'
+                  CHECK (state IN ('queued', 'reading', 'ready', 'failed', 'quarantined')),
+    -- Why it failed, in the words of errors.py: a code for programs, a sentence and a hint.
+    error_code    text,
+    error_message text,
+    error_hint    text,
+    title         text,
+    language      text NOT NULL DEFAULT 'simple',
+    page_count    integer,
+    attempts      integer NOT NULL DEFAULT 0,
+    claimed_by    text,
+    claimed_at    timestamptz,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    ready_at      timestamptz,
+    CHECK ((error_code IS NOT NULL) = (state IN ('failed', 'quarantined')))
+);
+-- The same file twice in one collection is one document.
+CREATE UNIQUE INDEX document_digest ON library.document (collection_id, digest);
+CREATE INDEX document_by_digest ON library.document (digest);
+CREATE INDEX document_queue ON library.document (created_at) WHERE state IN ('queued', 'reading');
+CREATE INDEX document_newest ON library.document (collection_id, created_at DESC);
+
+-- The ledger: one row a page, also for pages that gave no text.
+CREATE TABLE library.page (
+    document_id uuid NOT NULL REFERENCES library.document ON DELETE CASCADE,
+    number      integer NOT NULL CHECK (number >= 1),
+    label       text,
+    state       text NOT NULL CHECK (state IN ('read', 'empty', 'failed')),
+    text        text NOT NULL DEFAULT '',
+    note        text,
+    PRIMARY KEY (document_id, number)
+);
+
+-- A chunk never crosses a page. start_at and end_at are character offsets into page.text.
+CREATE TABLE library.chunk (
+    id            bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    document_id   uuid NOT NULL REFERENCES library.document ON DELETE CASCADE,
+    collection_id uuid NOT NULL REFERENCES library.collection ON DELETE CASCADE,
+    ordinal       integer NOT NULL,
+    page          integer NOT NULL,
+    start_at      integer NOT NULL,
+    end_at        integer NOT NULL CHECK (end_at > start_at),
+    heading_path  text[] NOT NULL DEFAULT '{}',
+    text          text NOT NULL,
+    language      text NOT NULL,
+    words         tsvector NOT NULL,
+    UNIQUE (document_id, ordinal)
+);
+CREATE INDEX chunk_words ON library.chunk USING gin (words) WITH (fastupdate = off);
+CREATE INDEX chunk_collection ON library.chunk (collection_id);
+
+-- In how many chunks a lexeme stands: what makes a rare word weigh more than a common one.
+CREATE TABLE library.term (
+    language text NOT NULL,
+    lexeme   text NOT NULL,
+    chunks   integer NOT NULL,
+    PRIMARY KEY (language, lexeme)
+);
+
+-- One row an embedding model that vectors were made with; at most one serves.
+CREATE TABLE library.embedding_model (
+    id         integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    name       text NOT NULL,
+    digest     text NOT NULL,
+    dimensions integer NOT NULL CHECK (dimensions BETWEEN 1 AND 4000),
+    state      text NOT NULL DEFAULT 'building' CHECK (state IN ('building', 'serving')),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (name, digest)
+);
+CREATE UNIQUE INDEX embedding_model_serves ON library.embedding_model (state)
+    WHERE state = 'serving';
+
+-- halfvec without dimensions: each model's partial HNSW index casts to its own.
+CREATE TABLE library.embedding (
+    model_id integer NOT NULL REFERENCES library.embedding_model ON DELETE CASCADE,
+    chunk_id bigint NOT NULL REFERENCES library.chunk ON DELETE CASCADE,
+    vector   public.halfvec NOT NULL,
+    PRIMARY KEY (model_id, chunk_id)
+);
+CREATE INDEX embedding_chunk ON library.embedding (chunk_id);
+
+-- chat ------------------------------------------------------------------------------------------
+
+CREATE TABLE chat.conversation (
+    id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    account_id uuid NOT NULL REFERENCES core.account ON DELETE CASCADE,
+    title      text NOT NULL CHECK (length(title) BETWEEN 1 AND 200),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX conversation_newest ON chat.conversation (account_id, updated_at DESC);
+
+CREATE TABLE chat.message (
+    id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    conversation_id uuid NOT NULL REFERENCES chat.conversation ON DELETE CASCADE,
+    ordinal         integer NOT NULL,
+    author          text NOT NULL CHECK (author IN ('person', 'cloister')),
+    -- A question is complete at once; an answer goes from waiting over writing to one of the rest.
+    state           text NOT NULL
+                    CHECK (state IN ('waiting', 'writing', 'complete', 'stopped', 'interrupted', 'failed')),
+    -- generated by the model, quoted from the passages, or without any evidence; NULL for questions.
+    kind            text CHECK (kind IN ('generated', 'quoted', 'no_evidence')),
+    text            text NOT NULL DEFAULT '',
+    error_code      text,
+    error_message   text,
+    error_hint      text,
+    model           text,
+    worker          integer,
+    passages_found  integer,
+    passages_used   integer,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    finished_at     timestamptz,
+    UNIQUE (conversation_id, ordinal),
+    CHECK ((author = 'person') = (worker IS NULL))
+);
+CREATE INDEX message_unfinished ON chat.message (worker) WHERE state IN ('waiting', 'writing');
+
+-- What [n] in an answer points to. The quote stays readable as long as the document does.
+CREATE TABLE chat.citation (
+    message_id  uuid NOT NULL REFERENCES chat.message ON DELETE CASCADE,
+    number      integer NOT NULL CHECK (number >= 1),
+    document_id uuid REFERENCES library.document ON DELETE SET NULL,
+    file_name   text NOT NULL,
+    page        integer NOT NULL,
+    start_at    integer NOT NULL,
+    end_at      integer NOT NULL,
+    PRIMARY KEY (message_id, number)
+);
+CREATE INDEX citation_document ON chat.citation (document_id);
+
+-- Roles: the least each process needs. cloister owns everything and needs no grant. ---------------
+
+GRANT USAGE ON SCHEMA core, library, chat TO cloister_chat;
+GRANT SELECT ON core.account TO cloister_chat;
+GRANT UPDATE (password_hash) ON core.account TO cloister_chat;
+GRANT SELECT, INSERT, UPDATE, DELETE ON core.session TO cloister_chat;
+GRANT SELECT, DELETE ON core.invitation TO cloister_chat;
+GRANT SELECT, INSERT, DELETE ON core.api_key TO cloister_chat;
+GRANT UPDATE (used_at) ON core.api_key TO cloister_chat;
+GRANT INSERT ON core.audit TO cloister_chat;
+GRANT SELECT, INSERT, DELETE ON library.document TO cloister_chat;
+GRANT UPDATE (state, error_code, error_message, error_hint, attempts, claimed_by, claimed_at)
+    ON library.document TO cloister_chat;
+GRANT SELECT, INSERT ON library.collection TO cloister_chat;
+GRANT SELECT ON library.page, library.chunk, library.embedding, library.embedding_model
+    TO cloister_chat;
+GRANT SELECT, UPDATE ON library.term TO cloister_chat;
+GRANT SELECT, INSERT, UPDATE, DELETE ON chat.conversation, chat.message, chat.citation
+    TO cloister_chat;
+
+GRANT USAGE ON SCHEMA core, library TO cloister_ingest;
+GRANT SELECT, INSERT, UPDATE ON core.job TO cloister_ingest;
+GRANT SELECT ON library.collection TO cloister_ingest;
+GRANT SELECT, UPDATE ON library.document TO cloister_ingest;
+GRANT SELECT, INSERT, UPDATE, DELETE
+    ON library.page, library.chunk, library.term, library.embedding, library.embedding_model
+    TO cloister_ingest;
+
+-- The chat role cannot read settings, but it must know which models answer.
+CREATE VIEW core.chosen_model AS
+    SELECT name, value #>> '{}' AS model FROM core.setting
+    WHERE name IN ('chat_model', 'embedding_model');
+GRANT SELECT ON core.chosen_model TO cloister_chat, cloister_ingest;
+
+INSERT INTO library.collection (name) VALUES ('Shared library');

@@ -1,0 +1,75 @@
+"""The connection pool of one process, and what a lost connection means to a person."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from appliance.core.errors import DatabaseUnavailableError
+
+DATABASE = "cloister"
+Connection = AsyncConnection[TupleRow]
+
+
+def conninfo(socket: Path, role: str, *, database: str = DATABASE) -> str:
+    """Return the libpq address of `database` on this machine's socket directory."""
+    return psycopg.conninfo.make_conninfo(
+        host=str(socket), dbname=database, user=role, application_name=role, connect_timeout=5
+    )
+
+
+class Database:
+    """Connections to PostgreSQL for one role.
+
+    Opening never waits for the server: a process starts, serves, and says what is missing. A
+    connection that died with the server is replaced at the next use.
+    """
+
+    def __init__(self, address: str, *, size: int = 8, wait: float = 5.0) -> None:
+        self.address = address
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            address,
+            min_size=1,
+            max_size=size,
+            timeout=wait,
+            open=False,
+            check=AsyncConnectionPool.check_connection,
+            reconnect_timeout=10.0,
+            kwargs={"autocommit": True},
+        )
+
+    async def __aenter__(self) -> Database:
+        await self._pool.open(wait=False)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit mode: each statement is its own transaction.
+
+        Raises DatabaseUnavailableError when PostgreSQL cannot be reached or goes away.
+        """
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise DatabaseUnavailableError from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction that commits when the block ends well."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    def statistics(self) -> dict[str, Any]:
+        """Return the pool's own counters, for metrics."""
+        return dict(self._pool.get_stats())
