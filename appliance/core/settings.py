@@ -27,6 +27,13 @@ class Settings:
     generation_slots: int = 4
     context_tokens: int = 8192
     secure_cookies: bool = False
+    account: str | None = None
+    ollama_port: int = 11435
+
+    @property
+    def runner_address(self) -> str:
+        """The model runner: the one that OLLAMA_HOST names, or our own on a port of its own."""
+        return self.ollama_url or f"http://127.0.0.1:{self.ollama_port}"
 
     @property
     def run(self) -> Path:
@@ -68,6 +75,11 @@ class Settings:
         """The supervisor, as the command line reaches it. Only the owner may connect."""
         return self.run / "control.sock"
 
+    @property
+    def ingest_socket(self) -> Path:
+        """Ingest, as the supervisor asks it for its health."""
+        return self.run / "ingest.sock"
+
     def chat_socket(self, worker: int) -> Path:
         """Chat server number `worker`, counted from 1."""
         return self.run / f"chat-{worker}.sock"
@@ -81,6 +93,26 @@ class Settings:
     def console_address(self) -> str:
         """Where the operator opens the console: behind Nginx, or on a port of its own without."""
         return self.address if self.nginx else f"http://{self.bind}:{self.port + 1}"
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the variables from which `from_environment` reads these settings again."""
+        optional = {
+            "OLLAMA_HOST": self.ollama_url,
+            "CLOISTER_NGINX": self.nginx,
+            "CLOISTER_ACCOUNT": self.account,
+        }
+        return {
+            "CLOISTER_HOME": str(self.home),
+            "CLOISTER_PORT": str(self.port),
+            "CLOISTER_BIND": self.bind,
+            "CLOISTER_CHAT_PROCESSES": str(self.chat_processes),
+            "CLOISTER_UPLOAD_LIMIT": str(self.upload_limit),
+            "CLOISTER_GENERATION_SLOTS": str(self.generation_slots),
+            "CLOISTER_CONTEXT_TOKENS": str(self.context_tokens),
+            "CLOISTER_OLLAMA_PORT": str(self.ollama_port),
+            "CLOISTER_SECURE_COOKIES": "1" if self.secure_cookies else "0",
+            **{name: value for name, value in optional.items() if value},
+        }
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -97,4 +129,6 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         generation_slots=int(environment.get("CLOISTER_GENERATION_SLOTS", "4")),
         context_tokens=int(environment.get("CLOISTER_CONTEXT_TOKENS", "8192")),
         secure_cookies=environment.get("CLOISTER_SECURE_COOKIES") == "1",
+        account=environment.get("CLOISTER_ACCOUNT") or None,
+        ollama_port=int(environment.get("CLOISTER_OLLAMA_PORT", "11435")),
     )

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from appliance.db.errors import MigrationFailedError, SchemaTooNewError
 
 if TYPE_CHECKING:
-    from typing_extensions import LiteralString
+    from typing import LiteralString
 
 _FILE = re.compile(r"^(?P<number>\d{4})_(?P<phase>pre|post)_(?P<words>[a-z0-9_]+)\.sql$")
 # Any constant will do; it only has to be the same in every process that migrates.
@@ -43,7 +43,7 @@ def migrations() -> list[Migration]:
         if parts is None:
             message = f"{entry.name} is not named NNNN_pre_words.sql or NNNN_post_words.sql"
             raise ValueError(message)
-        statement = cast("LiteralString", entry.read_text("utf-8"))
+        statement: LiteralString = entry.read_text("utf-8")
         found.append(Migration(int(parts["number"]), entry.name, statement))
     found.sort(key=lambda migration: migration.number)
     if [migration.number for migration in found] != list(range(1, len(found) + 1)):

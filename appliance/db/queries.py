@@ -12,7 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from typing_extensions import LiteralString
+    from typing import LiteralString
 
 _NAME = re.compile(r"^-- name: (?P<name>[a-z_0-9]+)\s*$", re.MULTILINE)
 

@@ -159,6 +159,35 @@ CREATE TABLE library.term (
     PRIMARY KEY (language, lexeme)
 );
 
+-- The table counts its own words, so that no way to add or remove chunks can miss it. Most
+-- documents share words, so writers wait for each other anyway: here in turn, never crosswise.
+CREATE FUNCTION library.count_terms() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    sign integer := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('library.term', 0));
+    INSERT INTO library.term (language, lexeme, chunks)
+        SELECT changed.language, word.lexeme, sign * count(*)
+        FROM changed, unnest(changed.words) AS word
+        GROUP BY changed.language, word.lexeme
+        ON CONFLICT (language, lexeme) DO UPDATE SET chunks = term.chunks + excluded.chunks;
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM library.term USING (
+            SELECT DISTINCT changed.language, word.lexeme
+            FROM changed, unnest(changed.words) AS word
+        ) AS gone
+        WHERE term.language = gone.language AND term.lexeme = gone.lexeme AND term.chunks <= 0;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER chunk_added AFTER INSERT ON library.chunk
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION library.count_terms();
+CREATE TRIGGER chunk_removed AFTER DELETE ON library.chunk
+    REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION library.count_terms();
+
 -- One row an embedding model that vectors were made with; at most one serves.
 CREATE TABLE library.embedding_model (
     id         integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -180,6 +209,25 @@ CREATE TABLE library.embedding (
     PRIMARY KEY (model_id, chunk_id)
 );
 CREATE INDEX embedding_chunk ON library.embedding (chunk_id);
+
+-- Only the owner of a table may index it; the ingest process asks for one model at a time.
+CREATE FUNCTION library.index_vectors(model integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    size integer;
+BEGIN
+    SELECT dimensions INTO STRICT size FROM library.embedding_model WHERE id = model;
+    EXECUTE format(
+        'CREATE INDEX IF NOT EXISTS embedding_vectors_%s ON library.embedding'
+        ' USING hnsw ((vector::public.halfvec(%s)) public.halfvec_cosine_ops) WHERE model_id = %s',
+        model, size, model);
+END $$;
+CREATE FUNCTION library.drop_vectors(model integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM library.embedding_model WHERE id = model;
+    EXECUTE format('DROP INDEX IF EXISTS library.embedding_vectors_%s', model);
+END $$;
 
 -- chat ------------------------------------------------------------------------------------------
 
@@ -241,12 +289,13 @@ GRANT SELECT, INSERT, DELETE ON core.api_key TO cloister_chat;
 GRANT UPDATE (used_at) ON core.api_key TO cloister_chat;
 GRANT INSERT ON core.audit TO cloister_chat;
 GRANT SELECT, INSERT, DELETE ON library.document TO cloister_chat;
-GRANT UPDATE (state, error_code, error_message, error_hint, attempts, claimed_by, claimed_at)
+GRANT UPDATE (file_name, state, error_code, error_message, error_hint, attempts,
+              claimed_by, claimed_at)
     ON library.document TO cloister_chat;
 GRANT SELECT, INSERT ON library.collection TO cloister_chat;
 GRANT SELECT ON library.page, library.chunk, library.embedding, library.embedding_model
     TO cloister_chat;
-GRANT SELECT, UPDATE ON library.term TO cloister_chat;
+GRANT SELECT ON library.term TO cloister_chat;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat.conversation, chat.message, chat.citation
     TO cloister_chat;
 
@@ -255,8 +304,11 @@ GRANT SELECT, INSERT, UPDATE ON core.job TO cloister_ingest;
 GRANT SELECT ON library.collection TO cloister_ingest;
 GRANT SELECT, UPDATE ON library.document TO cloister_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON library.page, library.chunk, library.term, library.embedding, library.embedding_model
+    ON library.page, library.chunk, library.embedding, library.embedding_model
     TO cloister_ingest;
+GRANT SELECT ON library.term TO cloister_ingest;
+REVOKE ALL ON FUNCTION library.index_vectors, library.drop_vectors FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION library.index_vectors, library.drop_vectors TO cloister_ingest;
 
 -- The chat role cannot read settings, but it must know which models answer.
 CREATE VIEW core.chosen_model AS

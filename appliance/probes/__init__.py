@@ -1,0 +1,1 @@
+"""One question each, answered by a Reading; a probe never raises."""

@@ -1,0 +1,1 @@
+"""Observe, decide, act: keeps the units as the operator wants them."""

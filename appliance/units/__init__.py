@@ -1,0 +1,1 @@
+"""One managed service a file, the list of them, and what runs them."""

@@ -33,3 +33,51 @@ class Retrieved:
 
     passages: tuple[Passage, ...]
     used_vectors: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is searched for: words, each with the share it counts for, and the text to embed."""
+
+    words: tuple[str, ...]
+    shares: tuple[float, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """The model whose vectors are searched."""
+
+    id: int
+    name: str
+    dimensions: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionVector:
+    """A question as `model` sees it."""
+
+    model: EmbeddingModel
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundChunk:
+    """A chunk that won (it has a score), or that stands next to one that did.
+
+    `text` goes on to where the next chunk of the page starts: `end` only ends the chunk itself.
+    `words` are the numbers of the question's words that it holds.
+    """
+
+    document_id: UUID
+    file_name: str
+    page: int
+    ordinal: int
+    start: int
+    end: int
+    heading_path: list[str]
+    text: str
+    score: float | None
+    words: list[int]
+    coverage: float
+    similarity: float | None

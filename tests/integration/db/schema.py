@@ -48,6 +48,6 @@ async def describe(address: str) -> list[str]:
     lines: list[str] = []
     async with await psycopg.AsyncConnection.connect(address) as connection:
         for part in _PARTS:
-            cursor = await connection.execute(part)  # type: ignore[arg-type]
+            cursor = await connection.execute(part)
             lines += [str(row[0]) for row in await cursor.fetchall()]
     return sorted(lines)

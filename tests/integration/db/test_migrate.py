@@ -33,7 +33,7 @@ async def test_the_migrations_give_exactly_the_schema_of_schema_sql(server: Serv
     await migrate(migrated)
     text = resources.files("appliance.db").joinpath("schema.sql").read_text("utf-8")
     async with await psycopg.AsyncConnection.connect(declared, autocommit=True) as connection:
-        await connection.execute(text)  # type: ignore[arg-type]
+        await connection.execute(text)
     assert await describe(migrated) == await describe(declared)
 
 
@@ -62,7 +62,8 @@ async def test_a_failing_migration_leaves_no_trace(
     broken = Migration(
         len(migrations()) + 1, "broken", "CREATE TABLE public.half (x int); SELECT 1/0"
     )
-    monkeypatch.setattr(module, "migrations", lambda known=tuple(migrations()): [*known, broken])
+    known = migrations()
+    monkeypatch.setattr(module, "migrations", lambda: [*known, broken])
     with pytest.raises(MigrationFailedError, match="division by zero"):
         await migrate(database.address)
     async with database.connection() as connection:

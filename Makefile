@@ -1,0 +1,39 @@
+# The verbs of this project. `make run` and `make test` need nothing but a clone of it.
+
+SHELL := /bin/sh
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/ready
+
+.PHONY: run test lint bench setup clean help
+
+help: ## Show these lines
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+run: $(READY) ## Set everything up and start the whole appliance here
+	@exec packaging/clone/run
+
+test: $(READY) ## Check the style, then run every test
+	@packaging/clone/setup test
+	@$(MAKE) --no-print-directory lint
+	$(PYTHON) -m pytest
+
+lint: $(READY) ## Formatting, types, imports, templates
+	@packaging/clone/setup test
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/djlint --quiet --lint appliance admin webchat
+
+bench: $(READY) ## Measure speed on this machine and print a table
+	@packaging/clone/setup test
+	$(PYTHON) -m tests.bench
+
+setup: $(READY) ## Only install what `make run` needs
+
+$(READY): pyproject.toml packaging/clone/setup
+	@packaging/clone/setup run
+
+clean: ## Remove the environment, but never the data in var/
+	rm -rf $(VENV) *.egg-info build

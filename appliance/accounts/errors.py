@@ -1,0 +1,97 @@
+"""What can be wrong with a name, a password, a code or a key."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from appliance.core.errors import ApplianceError
+
+
+class SignInFailedError(ApplianceError):
+    """Name or password: which of them is not said."""
+
+    code = "sign_in_failed"
+    status = HTTPStatus.UNAUTHORIZED
+    sentence = "The name or the password is wrong."
+    hint = "Check both. If you forgot the password, an operator can send you a new link."
+
+
+class TooManyAttemptsError(ApplianceError):
+    """Guessing is slowed down for this name from this address."""
+
+    code = "too_many_attempts"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    sentence = "There were too many attempts to sign in as this person."
+    hint = "Wait {seconds} seconds, then try again."
+
+
+class InvitationUsedError(ApplianceError):
+    """A claim code or a password link that is unknown, used, replaced or too old."""
+
+    code = "code_not_valid"
+    status = HTTPStatus.FORBIDDEN
+    sentence = "This code does not work: it was used, replaced, or it is too old."
+    hint = "{remedy}"
+
+
+class NameTakenError(ApplianceError):
+    """Two people cannot sign in under one name."""
+
+    code = "name_taken"
+    status = HTTPStatus.CONFLICT
+    sentence = "There is already somebody with the name “{name}”."
+    hint = "Choose another sign-in name; the displayed name may stay."
+
+
+class BadNameError(ApplianceError):
+    """A sign-in name that cannot be typed everywhere."""
+
+    code = "bad_name"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "“{name}” cannot be a sign-in name."
+    hint = "Use 1 to 64 letters, digits, dots, hyphens or underscores, starting with a letter."
+
+
+class WeakPasswordError(ApplianceError):
+    """A password that is too easy to guess."""
+
+    code = "weak_password"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "This password is {problem}."
+    hint = "Take at least {least} characters; several unrelated words are good."
+
+
+class LastOperatorError(ApplianceError):
+    """Nobody would be left to run the machine."""
+
+    code = "last_operator"
+    status = HTTPStatus.CONFLICT
+    sentence = "This is the only operator who can sign in."
+    hint = "Make somebody else an operator first."
+
+
+class KeyRequiredError(ApplianceError):
+    """An API call without a key that works."""
+
+    code = "key_required"
+    status = HTTPStatus.UNAUTHORIZED
+    sentence = "The request carries no API key that works."
+    hint = "Send “Authorization: Bearer KEY”. Make a key with “cloister api-key create”."
+
+
+class ScopeMissingError(ApplianceError):
+    """The key is good, but not for this."""
+
+    code = "scope_missing"
+    status = HTTPStatus.FORBIDDEN
+    sentence = "This API key may not use “{scope}”."
+    hint = "Make a key with that scope."
+
+
+class RequestForgedError(ApplianceError):
+    """A form that did not come from our own page, or from one that is too old."""
+
+    code = "form_expired"
+    status = HTTPStatus.FORBIDDEN
+    sentence = "This form is no longer valid."
+    hint = "Load the page again, then repeat what you did."

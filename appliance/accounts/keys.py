@@ -1,0 +1,86 @@
+"""API keys: made once, shown once, checked at every call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from appliance.accounts.errors import KeyRequiredError
+from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope
+from appliance.accounts.secrets import Secret, digest, new_token
+from appliance.accounts.store import AccountStore
+from appliance.core.clock import Clock
+from appliance.core.errors import InvalidInputError, NotFoundError
+from appliance.db.pool import Database
+
+LONGEST_LIFE_DAYS = 730
+# "cl_" and a few letters: enough to recognise a key in a list, far too few to guess it.
+_PREFIX = "cl_"
+_SHOWN_LETTERS = 9
+_USED_EVERY = timedelta(minutes=5)
+
+
+class ApiKeys:
+    """Keys belong to a person and end with the person."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(
+        self, actor: Account, name: str, scopes: Iterable[Scope], days: int
+    ) -> tuple[ApiKey, Secret]:
+        """Make a key for oneself; the secret is returned this once. Raises InvalidInputError."""
+        wanted = sorted(set(scopes))
+        if not name.strip():
+            raise InvalidInputError(
+                problem="The key has no name.", remedy="Name it after the program that uses it."
+            )
+        if not wanted:
+            raise InvalidInputError(
+                problem="The key would be good for nothing.", remedy="Choose at least one scope."
+            )
+        if not 1 <= days <= LONGEST_LIFE_DAYS:
+            raise InvalidInputError(
+                problem="The key would never work, or never expire.",
+                remedy=f"Choose 1 to {LONGEST_LIFE_DAYS} days.",
+            )
+        secret = new_token(_PREFIX)
+        async with self._database.transaction() as connection:
+            store = AccountStore(connection)
+            key = await store.add_api_key(
+                actor.id,
+                name=name.strip()[:100],
+                prefix=secret.text[:_SHOWN_LETTERS],
+                digest=secret.digest,
+                scopes=wanted,
+                expires_at=self._clock.now() + timedelta(days=days),
+            )
+            await store.add_audit(actor.name, "api_key.create", key.prefix)
+        return key, secret
+
+    async def mine(self, actor: Account) -> list[ApiKey]:
+        """Return one's own keys, newest first."""
+        async with self._database.connection() as connection:
+            return await AccountStore(connection).api_keys_of(actor.id)
+
+    async def revoke(self, actor: Account, key_id: UUID) -> None:
+        """Delete one of one's own keys. Raises NotFoundError, also for somebody else's."""
+        async with self._database.transaction() as connection:
+            store = AccountStore(connection)
+            if not await store.remove_api_key(key_id, actor.id):
+                raise NotFoundError(what="API key")
+            await store.add_audit(actor.name, "api_key.revoke", str(key_id))
+
+    async def holder(self, secret: str) -> KeyHolder:
+        """Return who presents a key. Raises KeyRequiredError for one that does not work."""
+        now = self._clock.now()
+        async with self._database.connection() as connection:
+            store = AccountStore(connection)
+            key = await store.api_key_by_digest(digest(secret), now)
+            account = await store.account_by_id(key.account_id) if key else None
+            if key is None or account is None or account.locked_at is not None:
+                raise KeyRequiredError
+            await store.touch_api_key(key.id, now, now - _USED_EVERY)
+        return KeyHolder(account, frozenset(Scope(scope) for scope in key.scopes))

@@ -1,0 +1,110 @@
+-- name: add_account
+-- A new person. The name is unique; a conflict raises.
+INSERT INTO core.account (name, display_name, role, password_hash)
+VALUES (%(name)s, %(display_name)s, %(role)s, %(password_hash)s)
+RETURNING id, name, display_name, role, created_at, locked_at;
+
+-- name: account_by_name
+SELECT id, name, display_name, role, created_at, locked_at
+FROM core.account WHERE name = %(name)s;
+
+-- name: account_by_id
+SELECT id, name, display_name, role, created_at, locked_at
+FROM core.account WHERE id = %(id)s;
+
+-- name: password_by_name
+-- Only sign-in reads this.
+SELECT id, password_hash FROM core.account WHERE name = %(name)s AND locked_at IS NULL;
+
+-- name: all_accounts
+SELECT id, name, display_name, role, created_at, locked_at
+FROM core.account ORDER BY display_name, name;
+
+-- name: lock_operators
+-- Taken before an operator is removed, locked or demoted, so that two at once cannot leave none.
+SELECT id FROM core.account WHERE role = 'operator' AND locked_at IS NULL ORDER BY id FOR UPDATE;
+
+-- name: set_role
+UPDATE core.account SET role = %(role)s WHERE id = %(id)s;
+
+-- name: set_locked
+UPDATE core.account SET locked_at = CASE WHEN %(locked)s THEN now() END WHERE id = %(id)s;
+
+-- name: set_password
+UPDATE core.account SET password_hash = %(password_hash)s WHERE id = %(id)s;
+
+-- name: remove_account
+DELETE FROM core.account WHERE id = %(id)s;
+
+-- name: has_operator
+SELECT EXISTS (SELECT FROM core.account WHERE role = 'operator' AND locked_at IS NULL);
+
+-- name: add_session
+INSERT INTO core.session (digest, account_id, seen_at, expires_at)
+VALUES (%(digest)s, %(account_id)s, %(now)s, %(expires_at)s);
+
+-- name: account_by_session
+-- Who is signed in with this token, if it is still good and the account is not locked.
+SELECT a.id, a.name, a.display_name, a.role, a.created_at, a.locked_at
+FROM core.session s JOIN core.account a ON a.id = s.account_id
+WHERE s.digest = %(digest)s AND s.expires_at > %(now)s AND a.locked_at IS NULL;
+
+-- name: prolong_session
+-- At most once in a while, so that reading a page is not a write.
+UPDATE core.session SET seen_at = %(now)s, expires_at = %(expires_at)s
+WHERE digest = %(digest)s AND seen_at < %(stale)s;
+
+-- name: end_session
+DELETE FROM core.session WHERE digest = %(digest)s;
+
+-- name: end_sessions_of
+DELETE FROM core.session WHERE account_id = %(account_id)s;
+
+-- name: sweep
+-- Forget what has expired.
+WITH sessions AS (DELETE FROM core.session WHERE expires_at < %(now)s RETURNING 1),
+     invitations AS (DELETE FROM core.invitation WHERE expires_at < %(now)s RETURNING 1)
+SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM invitations);
+
+-- name: add_invitation
+INSERT INTO core.invitation (digest, purpose, account_id, expires_at)
+VALUES (%(digest)s, %(purpose)s, %(account_id)s, %(expires_at)s);
+
+-- name: withdraw_claims
+DELETE FROM core.invitation WHERE purpose = 'claim';
+
+-- name: withdraw_invitations_of
+DELETE FROM core.invitation WHERE account_id = %(account_id)s;
+
+-- name: use_invitation
+-- Deleting is using: of two people with one code, one gets a row.
+DELETE FROM core.invitation
+WHERE digest = %(digest)s AND purpose = %(purpose)s AND expires_at > %(now)s
+RETURNING account_id;
+
+-- name: add_api_key
+INSERT INTO core.api_key (account_id, name, prefix, digest, scopes, expires_at)
+VALUES (%(account_id)s, %(name)s, %(prefix)s, %(digest)s, %(scopes)s, %(expires_at)s)
+RETURNING id, account_id, name, prefix, scopes, created_at, expires_at, used_at;
+
+-- name: api_keys_of
+SELECT id, account_id, name, prefix, scopes, created_at, expires_at, used_at
+FROM core.api_key WHERE account_id = %(account_id)s ORDER BY created_at DESC;
+
+-- name: remove_api_key
+DELETE FROM core.api_key WHERE id = %(id)s AND account_id = %(account_id)s;
+
+-- name: api_key_by_digest
+SELECT id, account_id, name, prefix, scopes, created_at, expires_at, used_at
+FROM core.api_key WHERE digest = %(digest)s AND expires_at > %(now)s;
+
+-- name: touch_api_key
+UPDATE core.api_key SET used_at = %(now)s
+WHERE id = %(id)s AND (used_at IS NULL OR used_at < %(stale)s);
+
+-- name: add_audit
+INSERT INTO core.audit (actor, action, object) VALUES (%(actor)s, %(action)s, %(object)s);
+
+-- name: announce
+-- Open streams of the account are closed by whoever holds them.
+SELECT pg_notify('cloister_chat', 'revoked:' || %(account_id)s::text);

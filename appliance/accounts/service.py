@@ -1,0 +1,197 @@
+"""Claim the machine, sign in, stay signed in, and set a password."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+from appliance.accounts.errors import (
+    InvitationUsedError,
+    SignInFailedError,
+    TooManyAttemptsError,
+)
+from appliance.accounts.model import Account, Role
+from appliance.accounts.secrets import (
+    Passwords,
+    Secret,
+    checked_name,
+    checked_password,
+    code_digest,
+    digest,
+    new_code,
+    new_token,
+)
+from appliance.accounts.store import AccountStore
+from appliance.accounts.throttle import Throttle
+from appliance.core.clock import Clock
+from appliance.core.errors import NotFoundError
+from appliance.db.pool import Database
+
+CLAIM_LASTS = timedelta(hours=1)
+SESSION_LASTS = timedelta(days=14)
+# How stale "last seen" may get before a page view writes it down.
+_SEEN_EVERY = timedelta(minutes=10)
+_ASK_FOR_CLAIM = "Run “cloister claim” on the machine to get a new one."
+_ASK_FOR_LINK = "Ask an operator for a new link."
+
+
+class Accounts:
+    """Who is who. Every method that answers for a person takes the proof, never an id."""
+
+    def __init__(self, database: Database, clock: Clock, passwords: Passwords) -> None:
+        self._database = database
+        self._clock = clock
+        self._passwords = passwords
+        self._throttle = Throttle()
+        # Each hash takes 19 MiB and a core for a moment; a crowd must not take more.
+        self._hashing = asyncio.Semaphore(2)
+
+    async def is_claimed(self) -> bool:
+        """Say whether an operator exists who can sign in."""
+        async with self._database.connection() as connection:
+            return await AccountStore(connection).has_operator()
+
+    async def new_claim_code(self) -> Secret:
+        """Make the code that lets its holder become an operator; earlier codes stop working.
+
+        Only what has access to the machine itself may call this: the supervisor's start and the
+        command line. It also is the way back in when the operator's password is lost.
+        """
+        code = new_code()
+        async with self._database.transaction() as connection:
+            await AccountStore(connection).add_invitation(
+                code.digest, "claim", None, self._clock.now() + CLAIM_LASTS
+            )
+        return code
+
+    async def claim(self, code: str, name: str, display_name: str, password: str) -> Account:
+        """Make the holder of a claim code an operator.
+
+        The code is used up in the same transaction that adds the person, so that two claims
+        cannot both win and a refused name leaves the code good. A person of that name who is an
+        operator already gets the new password instead: a lost password is no dead end.
+        Raises InvitationUsedError, BadNameError, WeakPasswordError, NameTakenError.
+        """
+        name = checked_name(name)
+        hashed = await self._hash(checked_password(password, name))
+        async with self._database.transaction() as connection:
+            store = AccountStore(connection)
+            used = await store.use_invitation(code_digest(code), "claim", self._clock.now())
+            if used is None:
+                raise InvitationUsedError(remedy=_ASK_FOR_CLAIM)
+            await store.add_audit(name, "machine.claim", name)
+            known = await store.account_by_name(name)
+            if known is None or not known.is_operator:
+                return await store.add_account(
+                    name, display_name.strip() or name, Role.OPERATOR, hashed
+                )
+            await store.set_password(known.id, hashed)
+            await store.set_locked(known.id, locked=False)
+            await store.end_sessions_of(known.id)
+            return known
+
+    async def sign_in(self, name: str, password: str, address: str) -> Secret:
+        """Open a session for a person who types the right password.
+
+        `address` is the client's; guessing is slowed down by name and address together.
+        Raises SignInFailedError, TooManyAttemptsError.
+        """
+        name = name.strip().lower()
+        attempt = (name[:64], address)
+        wait = self._throttle.wait(attempt, self._clock.monotonic())
+        if wait > 0:
+            raise TooManyAttemptsError(seconds=int(wait) + 1)
+        async with self._database.connection() as connection:
+            known = await AccountStore(connection).password_by_name(name)
+        async with self._hashing:
+            right = await asyncio.to_thread(
+                self._passwords.matches, known[1] if known else None, password
+            )
+        if known is None or not right:
+            self._throttle.failed(attempt, self._clock.monotonic())
+            raise SignInFailedError
+        self._throttle.succeeded(attempt)
+        return await self.open_session(known[0])
+
+    async def open_session(self, account_id: UUID) -> Secret:
+        """Open a session for a person who has just proved to be that person."""
+        token, now = new_token(), self._clock.now()
+        async with self._database.connection() as connection:
+            await AccountStore(connection).add_session(
+                token.digest, account_id, now=now, expires_at=now + SESSION_LASTS
+            )
+        return token
+
+    async def person(self, token: str) -> Account | None:
+        """Return who is signed in with a token, or None."""
+        now = self._clock.now()
+        async with self._database.connection() as connection:
+            return await AccountStore(connection).account_by_session(digest(token), now)
+
+    async def seen(self, token: str) -> None:
+        """Keep a session in use from ending."""
+        now = self._clock.now()
+        async with self._database.connection() as connection:
+            await AccountStore(connection).prolong_session(
+                digest(token), now=now, stale=now - _SEEN_EVERY, expires_at=now + SESSION_LASTS
+            )
+
+    async def sign_out(self, token: str) -> None:
+        """End one session; open streams of the person are closed with it."""
+        async with self._database.transaction() as connection:
+            store = AccountStore(connection)
+            account = await store.account_by_session(digest(token), self._clock.now())
+            await store.end_session(digest(token))
+            if account is not None:
+                await store.announce(account.id)
+
+    async def set_password(self, code: str, password: str) -> Account:
+        """Set the password of the person whom an invitation was made for.
+
+        Raises InvitationUsedError, WeakPasswordError.
+        """
+        async with self._database.transaction() as connection:
+            store = AccountStore(connection)
+            now = self._clock.now()
+            used = await store.use_invitation(code_digest(code), "password", now)
+            if used is None or used[0] is None:
+                raise InvitationUsedError(remedy=_ASK_FOR_LINK)
+            account = await store.account_by_id(used[0])
+            if account is None:
+                raise NotFoundError(what="person")
+            hashed = await self._hash(checked_password(password, account.name))
+            await store.set_password(account.id, hashed)
+            await store.end_sessions_of(account.id)
+            await store.add_audit(account.name, "password.set", account.name)
+            return account
+
+    async def change_password(self, actor: Account, old: str, new: str) -> None:
+        """Replace one's own password; every session of the person ends.
+
+        Raises SignInFailedError when `old` is wrong, WeakPasswordError.
+        """
+        checked_password(new, actor.name)
+        async with self._database.connection() as connection:
+            known = await AccountStore(connection).password_by_name(actor.name)
+        async with self._hashing:
+            right = await asyncio.to_thread(
+                self._passwords.matches, known[1] if known else None, old
+            )
+        if not right:
+            raise SignInFailedError
+        hashed = await self._hash(new)
+        async with self._database.transaction() as connection:
+            store = AccountStore(connection)
+            await store.set_password(actor.id, hashed)
+            await store.end_sessions_of(actor.id)
+            await store.add_audit(actor.name, "password.change", actor.name)
+
+    async def sweep(self) -> int:
+        """Delete what has expired; return how many rows."""
+        async with self._database.connection() as connection:
+            return await AccountStore(connection).sweep(self._clock.now())
+
+    async def _hash(self, password: str) -> str:
+        async with self._hashing:
+            return await asyncio.to_thread(self._passwords.hash, password)

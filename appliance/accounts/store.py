@@ -1,0 +1,214 @@
+"""Rows of people, sessions, invitations and keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from psycopg.errors import UniqueViolation
+from psycopg.rows import class_row
+
+from appliance.accounts.errors import NameTakenError
+from appliance.accounts.model import Account, ApiKey, Role, Scope
+from appliance.db.pool import Connection
+from appliance.db.queries import Queries
+
+if TYPE_CHECKING:
+    from typing import LiteralString
+
+_QUERIES = Queries("appliance.accounts")
+
+
+def _account(
+    id: UUID,  # noqa: A002
+    name: str,
+    display_name: str,
+    role: str,
+    created_at: datetime,
+    locked_at: datetime | None,
+) -> Account:
+    return Account(id, name, display_name, Role(role), created_at, locked_at)
+
+
+class AccountStore:
+    """Reads and writes `core.account`, `core.session`, `core.invitation`, `core.api_key`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def _rows(self, query: str, /, **values: object) -> list[tuple[Any, ...]]:
+        cursor = await self._connection.execute(_QUERIES[query], values)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def _changed(self, query: str, /, **values: object) -> int:
+        cursor = await self._connection.execute(_QUERIES[query], values)
+        return cursor.rowcount
+
+    async def _one_account(self, query: str, /, **values: object) -> Account | None:
+        rows = await self._rows(query, **values)
+        return _account(*rows[0]) if rows else None
+
+    async def add_account(
+        self, name: str, display_name: str, role: Role, password_hash: str
+    ) -> Account:
+        """Insert a person. Raises NameTakenError."""
+        try:
+            rows = await self._rows(
+                "add_account",
+                name=name,
+                display_name=display_name,
+                role=role,
+                password_hash=password_hash,
+            )
+        except UniqueViolation as error:
+            raise NameTakenError(name=name) from error
+        return _account(*rows[0])
+
+    async def account_by_name(self, name: str) -> Account | None:
+        """Return the person with a sign-in name."""
+        return await self._one_account("account_by_name", name=name)
+
+    async def account_by_id(self, account_id: UUID) -> Account | None:
+        """Return a person."""
+        return await self._one_account("account_by_id", id=account_id)
+
+    async def password_by_name(self, name: str) -> tuple[UUID, str] | None:
+        """Return the id and the password hash of a person who is not locked."""
+        rows = await self._rows("password_by_name", name=name)
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    async def all_accounts(self) -> list[Account]:
+        """Return everybody, by displayed name."""
+        return [_account(*row) for row in await self._rows("all_accounts")]
+
+    async def lock_operators(self) -> list[UUID]:
+        """Return the operators who can sign in, and hold their rows until the commit."""
+        return [row[0] for row in await self._rows("lock_operators")]
+
+    async def set_role(self, account_id: UUID, role: Role) -> None:
+        """Change what a person is."""
+        await self._changed("set_role", id=account_id, role=role)
+
+    async def set_locked(self, account_id: UUID, *, locked: bool) -> None:
+        """Lock or unlock a person."""
+        await self._changed("set_locked", id=account_id, locked=locked)
+
+    async def set_password(self, account_id: UUID, password_hash: str) -> None:
+        """Replace a person's password."""
+        await self._changed("set_password", id=account_id, password_hash=password_hash)
+
+    async def remove_account(self, account_id: UUID) -> None:
+        """Delete a person with all that is theirs alone."""
+        await self._changed("remove_account", id=account_id)
+
+    async def has_operator(self) -> bool:
+        """Say whether the machine was claimed."""
+        return bool((await self._rows("has_operator"))[0][0])
+
+    async def add_session(
+        self, digest: bytes, account_id: UUID, *, now: datetime, expires_at: datetime
+    ) -> None:
+        """Open a session."""
+        await self._changed(
+            "add_session", digest=digest, account_id=account_id, now=now, expires_at=expires_at
+        )
+
+    async def account_by_session(self, digest: bytes, now: datetime) -> Account | None:
+        """Return who is signed in with a token."""
+        return await self._one_account("account_by_session", digest=digest, now=now)
+
+    async def prolong_session(
+        self, digest: bytes, *, now: datetime, stale: datetime, expires_at: datetime
+    ) -> None:
+        """Move the end of a session that was last seen before `stale`."""
+        await self._changed(
+            "prolong_session", digest=digest, now=now, stale=stale, expires_at=expires_at
+        )
+
+    async def end_session(self, digest: bytes) -> None:
+        """Close one session."""
+        await self._changed("end_session", digest=digest)
+
+    async def end_sessions_of(self, account_id: UUID) -> None:
+        """Close all sessions of a person, and have the open streams closed at the commit."""
+        await self._changed("end_sessions_of", account_id=account_id)
+        await self.announce(account_id)
+
+    async def announce(self, account_id: UUID) -> None:
+        """Tell whoever holds open streams of a person to close them, at the commit."""
+        await self._rows("announce", account_id=account_id)
+
+    async def sweep(self, now: datetime) -> int:
+        """Delete expired sessions and invitations; return how many."""
+        return int((await self._rows("sweep", now=now))[0][0])
+
+    async def add_invitation(
+        self, digest: bytes, purpose: str, account_id: UUID | None, expires_at: datetime
+    ) -> None:
+        """Keep a code that works once; it replaces the earlier ones of its purpose and person."""
+        if account_id is None:
+            await self._changed("withdraw_claims")
+        else:
+            await self._changed("withdraw_invitations_of", account_id=account_id)
+        await self._changed(
+            "add_invitation",
+            digest=digest,
+            purpose=purpose,
+            account_id=account_id,
+            expires_at=expires_at,
+        )
+
+    async def use_invitation(
+        self, digest: bytes, purpose: str, now: datetime
+    ) -> tuple[UUID | None] | None:
+        """Use up a code; return its account (None inside for a claim), or None if it is bad."""
+        rows = await self._rows("use_invitation", digest=digest, purpose=purpose, now=now)
+        return (rows[0][0],) if rows else None
+
+    async def add_api_key(
+        self,
+        account_id: UUID,
+        *,
+        name: str,
+        prefix: str,
+        digest: bytes,
+        scopes: list[Scope],
+        expires_at: datetime,
+    ) -> ApiKey:
+        """Keep a new key."""
+        values = {
+            "account_id": account_id,
+            "name": name,
+            "prefix": prefix,
+            "digest": digest,
+            "scopes": [str(scope) for scope in scopes],
+            "expires_at": expires_at,
+        }
+        return (await self._keys(_QUERIES["add_api_key"], values))[0]
+
+    async def api_keys_of(self, account_id: UUID) -> list[ApiKey]:
+        """Return a person's keys, newest first."""
+        return await self._keys(_QUERIES["api_keys_of"], {"account_id": account_id})
+
+    async def api_key_by_digest(self, digest: bytes, now: datetime) -> ApiKey | None:
+        """Return the key, unless it has expired."""
+        keys = await self._keys(_QUERIES["api_key_by_digest"], {"digest": digest, "now": now})
+        return keys[0] if keys else None
+
+    async def _keys(self, query: LiteralString, values: dict[str, object]) -> list[ApiKey]:
+        async with self._connection.cursor(row_factory=class_row(ApiKey)) as cursor:
+            await cursor.execute(query, values)
+            return await cursor.fetchall()
+
+    async def remove_api_key(self, key_id: UUID, account_id: UUID) -> bool:
+        """Delete a person's key; say whether there was one."""
+        return await self._changed("remove_api_key", id=key_id, account_id=account_id) > 0
+
+    async def touch_api_key(self, key_id: UUID, now: datetime, stale: datetime) -> None:
+        """Note that a key was used, at most once in a while."""
+        await self._changed("touch_api_key", id=key_id, now=now, stale=stale)
+
+    async def add_audit(self, actor: str, action: str, what: str) -> None:
+        """Record a named operation."""
+        await self._changed("add_audit", actor=actor, action=action, object=what)

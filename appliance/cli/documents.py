@@ -1,0 +1,136 @@
+"""Verbs for documents and questions: ingest, search, ask."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from appliance.accounts.model import Account
+from appliance.cli.context import Context
+from appliance.cli.errors import NoSuchFileError
+from appliance.cli.output import ExitCode
+from appliance.cli.verbs import Verbs, add_verb
+from appliance.core.errors import ApplianceError
+from appliance.core.settings import MEBIBYTE
+from appliance.ingest.blobs import Blobs, Room, SystemDisk
+from appliance.ingest.model import DocumentState
+from appliance.llm.client import ModelRunner
+from webchat.answering.service import ask_once
+from webchat.library.model import SHARED_NAME, Document
+from webchat.library.service import LibraryService
+from webchat.retrieval.service import Retriever
+
+_LOOK_EVERY = 0.2
+_UNFINISHED = frozenset({DocumentState.QUEUED, DocumentState.READING})
+
+
+def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    """Add ingest, search and ask."""
+    ingest_verb = add_verb(verbs, shared, "ingest", ingest, "add files and folders to the library")
+    ingest_verb.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    ingest_verb.add_argument("--collection", default=SHARED_NAME, help="its name or id")
+    ingest_verb.add_argument("--no-wait", action="store_true", help="do not wait until all is read")
+    search_verb = add_verb(verbs, shared, "search", search, "show the passages for a question")
+    search_verb.add_argument("-k", type=int, default=8, help="how many passages at most")
+    ask_verb = add_verb(verbs, shared, "ask", ask, "answer a question with citations")
+    for verb in (search_verb, ask_verb):
+        verb.add_argument("question", nargs="+")
+    for verb in (ingest_verb, search_verb, ask_verb):
+        verb.add_argument("--user", help="for whom (default: the first operator)")
+
+
+async def ingest(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Upload every file, then wait until each is ready or has failed."""
+    files = await asyncio.to_thread(_files, options.paths)
+    async with context.database() as database:
+        actor = await context.person(database, options.user)
+        room = Room(limit=context.settings.upload_limit)
+        blobs = Blobs(context.settings.documents, room, SystemDisk())
+        library = LibraryService(database, blobs)
+        collection = await library.collection(actor, options.collection)
+        rows: list[dict[str, object]] = []
+        for path in files:
+            try:
+                uploaded = await library.upload(actor, collection.id, path.name, _pieces(path))
+            except ApplianceError as error:
+                rows.append(_row(path, "refused", error.message))
+                continue
+            document = uploaded.document
+            if not options.no_wait:
+                document = await _finished(context, library, actor, document)
+            rows.append(_row(path, document.state, document.error_message))
+    context.output.table(rows, "There are no files.")
+    good = {DocumentState.READY, DocumentState.QUEUED, DocumentState.READING}
+    return ExitCode.DONE if all(row["state"] in good for row in rows) else ExitCode.FAILED
+
+
+def _row(path: Path, state: str, problem: str | None) -> dict[str, object]:
+    return {"file": str(path), "state": str(state), "problem": problem}
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(entry for entry in path.rglob("*") if entry.is_file())
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise NoSuchFileError(path=path, reason="there is nothing at this path")
+    return found
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    try:
+        with await asyncio.to_thread(path.open, "rb") as file:
+            while piece := await asyncio.to_thread(file.read, MEBIBYTE):
+                yield piece
+    except OSError as error:
+        raise NoSuchFileError(path=path, reason=error.strerror) from error
+
+
+async def _finished(
+    context: Context, library: LibraryService, actor: Account, document: Document
+) -> Document:
+    while document.state in _UNFINISHED:
+        await context.clock.sleep(_LOOK_EVERY)
+        document = await library.document(actor, document.id)
+    return document
+
+
+async def search(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Print the passages that a question finds."""
+    question = " ".join(options.question)
+    async with (
+        context.database() as database,
+        ModelRunner(context.settings.runner_address) as runner,
+    ):
+        reader = await context.person(database, options.user)
+        retriever = Retriever(database, runner, context.clock)
+        found = await retriever.retrieve(reader, question, k=options.k)
+        await retriever.aclose()
+    passages = [
+        {"file": p.file_name, "page": p.page, "score": round(p.score, 4), "text": p.text}
+        for p in found.passages
+    ]
+    text = "\n\n".join(f"{p['file']}, page {p['page']}\n{p['text']}" for p in passages)
+    context.output.value(passages, text or "The documents say nothing about this.")
+    return ExitCode.DONE
+
+
+async def ask(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Print an answer; with no model installed, the best passages are quoted."""
+    question = " ".join(options.question)
+    async with (
+        context.database() as database,
+        ModelRunner(context.settings.runner_address) as runner,
+    ):
+        reader = await context.person(database, options.user)
+        retriever = Retriever(database, runner, context.clock)
+        answer = await ask_once(database, retriever, runner, context.settings, reader, question)
+        await retriever.aclose()
+    sources = "\n".join(f"[{c.number}] {c.file_name}, page {c.page}" for c in answer.citations)
+    context.output.value(answer.as_json(), f"{answer.text}\n\n{sources}".rstrip())
+    return ExitCode.DONE

@@ -1,0 +1,29 @@
+"""What only the command line can find wrong."""
+
+from __future__ import annotations
+
+from appliance.core.errors import ApplianceError
+
+
+class NotRunningError(ApplianceError):
+    """Nothing listens on the control socket."""
+
+    code = "not_running"
+    sentence = "Cloister is not running with its data in {home}."
+    hint = "Start it with “make run”, or set CLOISTER_HOME to the folder of the one you mean."
+
+
+class NoOperatorError(ApplianceError):
+    """The command line works for a person, and there is none yet."""
+
+    code = "not_claimed"
+    sentence = "Nobody has claimed this machine yet."
+    hint = "Open the link that “cloister claim” prints."
+
+
+class NoSuchFileError(ApplianceError):
+    """A path on the command line that cannot be read."""
+
+    code = "no_such_file"
+    sentence = "“{path}” cannot be read: {reason}."
+    hint = "Check the path and its permissions."

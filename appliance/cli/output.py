@@ -1,0 +1,86 @@
+"""What the command line prints, for people or as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from uuid import UUID
+
+from appliance.core.errors import ApplianceError
+
+
+class ExitCode(IntEnum):
+    """What a script may rely on; argparse itself exits with 2."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_READY = 3
+    NOT_RUNNING = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Prints results to standard output and errors to standard error."""
+
+    as_json: bool
+
+    def say(self, text: str) -> None:
+        """Print a sentence for people; JSON readers get values only."""
+        if not self.as_json:
+            print(text, flush=True)
+
+    def value(self, value: object, text: str) -> None:
+        """Print `value` as JSON, or `text` for people."""
+        print(json.dumps(value, default=_plain, ensure_ascii=False) if self.as_json else text)
+
+    def table(self, rows: Sequence[dict[str, object]], empty: str) -> None:
+        """Print rows that share their keys as aligned columns, or `empty` where there are none."""
+        if self.as_json:
+            print(json.dumps(rows, default=_plain, ensure_ascii=False))
+            return
+        if not rows:
+            print(empty)
+            return
+        cells = [[key.upper() for key in rows[0]]]
+        cells += [[_cell(value) for value in row.values()] for row in rows]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        for line in cells:
+            padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+            print("  ".join(padded).rstrip())
+
+    def error(self, error: ApplianceError) -> None:
+        """Print what went wrong and what to do next."""
+        if self.as_json:
+            print(json.dumps({"error": error.as_json()}, ensure_ascii=False), file=sys.stderr)
+        else:
+            print(f"cloister: {error.message}\n{error.advice}", file=sys.stderr)
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case set() | frozenset() | tuple():
+            return list(value)
+    message = f"cannot print {type(value).__name__}"
+    raise TypeError(message)
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return value.astimezone().strftime("%Y-%m-%d %H:%M")
+        case list() | tuple() | set() | frozenset():
+            return ", ".join(map(str, value))
+    return str(value)

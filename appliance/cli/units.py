@@ -1,0 +1,71 @@
+"""Verbs that look at units and steer them."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from urllib.parse import quote
+
+from appliance.cli.context import Context
+from appliance.cli.output import ExitCode
+from appliance.cli.verbs import Verbs, add_verb
+
+
+def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    """Add status, logs, start, stop and restart."""
+    add_verb(verbs, shared, "status", status, "show every unit and whether all is well")
+    logs_verb = add_verb(verbs, shared, "logs", logs, "print the last lines of a unit")
+    logs_verb.add_argument("unit")
+    logs_verb.add_argument("-n", "--lines", type=int, default=100)
+    logs_verb.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
+    for name in ("start", "stop", "restart"):
+        verb = add_verb(verbs, shared, name, steer, f"{name} a unit")
+        verb.add_argument("unit")
+        verb.set_defaults(deed=name)
+
+
+async def status(context: Context, _: argparse.Namespace) -> ExitCode:
+    """Print a line a unit; exit with 3 unless everything that should run does."""
+    answer = await context.control.ask("GET", "/units")
+    rows = [
+        {
+            "unit": unit["name"],
+            "state": unit["state"],
+            "since": datetime.fromisoformat(unit["since"]),
+            "restarts": unit["restarts"],
+            "reason": unit["reason"],
+        }
+        for unit in answer["units"]
+    ]
+    rows += [
+        {
+            "unit": unit["name"],
+            "state": "off",
+            "since": None,
+            "restarts": 0,
+            "reason": unit["reason"],
+        }
+        for unit in answer["absent"]
+    ]
+    context.output.table(rows, "There are no units.")
+    return ExitCode.DONE if answer["ready"] else ExitCode.NOT_READY
+
+
+async def logs(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Print a unit's last lines, and go on if asked to."""
+    path = f"/units/{quote(options.unit, safe='')}/logs"
+    answer = await context.control.ask("GET", path, lines=str(options.lines))
+    for line in answer["lines"]:
+        context.output.value(line, line)
+    if options.follow:
+        async for line in context.control.follow(f"{path}?follow=1"):
+            context.output.value(line, line)
+    return ExitCode.DONE
+
+
+async def steer(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Start, stop or restart a unit."""
+    path = f"/units/{quote(options.unit, safe='')}/{options.deed}"
+    answer = await context.control.ask("POST", path)
+    context.output.value(answer, f"{options.unit}: {options.deed} asked for")
+    return ExitCode.DONE

@@ -1,0 +1,42 @@
+"""Files that are there completely or not at all, also after a power cut."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+PRIVATE = 0o700
+
+
+def fsync_directory(directory: Path) -> None:
+    """Make the names in `directory` durable: a rename is only safe after this."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Replace `path` by `content`: a reader, or a crash, sees the old file or the new one."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    fsync_directory(path.parent)
+
+
+def private_directory(directory: Path, *, mode: int = PRIVATE) -> Path:
+    """Create `directory` and what leads to it, open to nobody else, and return it."""
+    directory.mkdir(parents=True, exist_ok=True, mode=mode)
+    # mkdir takes the umask off, and leaves a directory that exists as it was.
+    directory.chmod(mode)
+    return directory

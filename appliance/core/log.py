@@ -1,0 +1,77 @@
+"""Logging: one line an event, to standard error, where the supervisor or journald reads it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextvars import ContextVar, Token
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from secrets import token_hex
+from typing import TextIO
+
+from typing_extensions import override
+
+_FILE_SIZE = 5 * 1024 * 1024
+
+_request: ContextVar[str | None] = ContextVar("request", default=None)
+
+
+def begin_request() -> Token[str | None]:
+    """Give the work that follows a new request number; pass the result to `end_request`."""
+    return _request.set(token_hex(4))
+
+
+def end_request(token: Token[str | None]) -> None:
+    """Take the request number off again."""
+    _request.reset(token)
+
+
+def request_number() -> str | None:
+    """Return the number of the request that is being answered, to show with an error."""
+    return _request.get()
+
+
+class OneLine(logging.Formatter):
+    """`LEVEL logger: message [request]`, with line breaks escaped, also those of a traceback.
+
+    Facts are written as they are: whoever logs names no secret and no text of a person.
+    """
+
+    def __init__(self, *, timestamps: bool) -> None:
+        time = "%(asctime)s " if timestamps else ""
+        super().__init__(f"{time}%(levelname)s %(name)s: %(message)s")
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        number = request_number()
+        suffix = f" [request {number}]" if number else ""
+        return text.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n") + suffix
+
+
+def set_up(*, level: int = logging.INFO, output: TextIO | None = None) -> None:
+    """Send all logging of this process to standard error.
+
+    There are no timestamps, because the unit's log and journald add their own.
+    """
+    _install(logging.StreamHandler(output or sys.stderr), level, timestamps=False)
+
+
+def log_to_file(path: Path, *, level: int = logging.INFO) -> None:
+    """Send all logging of this process to a file that never grows large.
+
+    For the supervisor in a terminal, which belongs to the person who started it.
+    """
+    handler = RotatingFileHandler(path, maxBytes=_FILE_SIZE, backupCount=2, encoding="utf-8")
+    _install(handler, level, timestamps=True)
+
+
+def _install(handler: logging.Handler, level: int, *, timestamps: bool) -> None:
+    handler.setFormatter(OneLine(timestamps=timestamps))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # These write each request or each connection, which is a record of what people did.
+    for noisy in ("aiohttp.access", "httpx", "httpcore", "apscheduler"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

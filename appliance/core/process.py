@@ -1,0 +1,323 @@
+"""The only place that starts programs: a command line is a tuple, its environment is explicit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from appliance.core.errors import ApplianceError
+
+Command = tuple[str, ...]
+
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+OUTPUT_LIMIT = 1024 * 1024
+LINE_LIMIT = 16 * 1024 * 1024
+BLOCK = 65536
+
+
+class ProgramMissingError(ApplianceError):
+    """A program that is needed is not installed."""
+
+    code = "program_missing"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = "The program {program} is not installed."
+    hint = "Install the package that contains it, then try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a program may use at most: bytes of memory, seconds of processor, bytes of a file."""
+
+    memory: int | None = None
+    cpu_seconds: int | None = None
+    file_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a program ended, and what it wrote."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    timed_out: bool = False
+    killed: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the program itself said that all went well."""
+        return self.returncode == 0 and not self.timed_out
+
+    @property
+    def description(self) -> str:
+        """Say how it ended, for a log or a sentence."""
+        return "ran out of time" if self.timed_out else describe_exit(self.returncode)
+
+
+def describe_exit(returncode: int) -> str:
+    """Say what an exit status means; a negative one is the number of a signal."""
+    if returncode >= 0:
+        return f"ended with code {returncode}"
+    with contextlib.suppress(ValueError):
+        return f"killed by {signal.Signals(-returncode).name}"
+    return f"killed by signal {-returncode}"
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the whole environment of a program: nothing is inherited that is not named here."""
+    minimal = {
+        "PATH": os.environ.get("PATH") or SEARCH_PATH,
+        "HOME": os.environ.get("HOME", "/"),
+        "LANG": "C.UTF-8",
+    }
+    return {**minimal, **(extra or {})}
+
+
+def as_account(argv: Command, account: str | None) -> Command:
+    """Return the command that runs `argv` as `account`, which only root can; else `argv` itself."""
+    if account is None or os.geteuid() != 0:
+        return argv
+    entry = pwd.getpwnam(account)
+    return (
+        "setpriv",
+        f"--reuid={entry.pw_uid}",
+        f"--regid={entry.pw_gid}",
+        "--init-groups",
+        "--inh-caps=-all",
+        "--no-new-privs",
+        "--",
+        *argv,
+    )
+
+
+def within_limits(argv: Command, limits: Limits | None) -> Command:
+    """Return the command that runs `argv` within `limits`, and that ends when we do.
+
+    Two small programs of util-linux do it, because code between fork and exec is unsafe in a
+    process with threads.
+    """
+    limits = limits or Limits()
+    wanted = (("as", limits.memory), ("cpu", limits.cpu_seconds), ("fsize", limits.file_size))
+    options = tuple(f"--{name}={value}" for name, value in wanted if value is not None)
+    bound = ("prlimit", "--core=0", *options, "--")
+    return ("setpriv", "--pdeathsig=KILL", "--no-new-privs", "--", *bound, *argv)
+
+
+def kill_group(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal to the process group of `pid`; a group that is gone is no error."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+async def _require(program: str, variables: Mapping[str, str]) -> None:
+    if await asyncio.to_thread(shutil.which, program, path=variables["PATH"]) is None:
+        raise ProgramMissingError(program=program)
+
+
+async def _read_capped(reader: asyncio.StreamReader | None, limit: int) -> bytes:
+    """Read to the end, keep the first `limit` bytes, drop the rest."""
+    kept = bytearray()
+    while reader and (block := await reader.read(BLOCK)):
+        kept += block[: max(0, limit - len(kept))]
+    return bytes(kept)
+
+
+async def _feed(process: Process, data: bytes) -> None:
+    """Write the input and close it; a program that does not read it is not at fault."""
+    if process.stdin is None:
+        return
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(data)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Everything that a short program needs to start."""
+
+    argv: Command
+    limits: Limits | None
+    stdin: bytes | None
+    env: Mapping[str, str] | None
+    cwd: Path | None
+    account: str | None
+
+
+@asynccontextmanager
+async def _started(start: _Start) -> AsyncIterator[Process]:
+    """Start a short program in its own group, and leave nothing of the group behind."""
+    variables = environment(start.env)
+    await _require(start.argv[0], variables)
+    process = await asyncio.create_subprocess_exec(
+        *as_account(within_limits(start.argv, start.limits), start.account),
+        stdin=DEVNULL if start.stdin is None else PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=variables,
+        cwd=start.cwd,
+        limit=LINE_LIMIT,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        kill_group(process.pid)
+        await process.wait()
+
+
+async def run(  # noqa: PLR0913 - what a program needs to start
+    argv: Command,
+    *,
+    timeout: float = 60.0,  # noqa: ASYNC109 - the program is killed, not only left
+    limits: Limits | None = None,
+    stdin: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    account: str | None = None,
+    output_limit: int = OUTPUT_LIMIT,
+) -> Finished:
+    """Run a short program to its end and return what it wrote, each stream up to `output_limit`.
+
+    The program and everything it started are killed when the time is up or the caller is
+    cancelled. Raises ProgramMissingError when the program is not installed.
+    """
+    timed_out = False
+    async with _started(_Start(argv, limits, stdin, env, cwd, account)) as process:
+        outputs = asyncio.gather(
+            _read_capped(process.stdout, output_limit),
+            _read_capped(process.stderr, output_limit),
+            _feed(process, stdin or b""),
+        )
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.shield(outputs)
+                await process.wait()
+        except TimeoutError:
+            timed_out = True
+            kill_group(process.pid)
+            await process.wait()
+        stdout, stderr, _ = await outputs
+    return _finished(process, stdout, stderr, timed_out=timed_out)
+
+
+def _finished(process: Process, stdout: bytes, stderr: bytes, *, timed_out: bool) -> Finished:
+    code = process.returncode if process.returncode is not None else -signal.SIGKILL
+    return Finished(code, stdout, stderr, timed_out=timed_out, killed=code == -signal.SIGKILL)
+
+
+class Stream:
+    """A running program whose output is read line by line."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._output = process.stdout
+        self.finished: Finished | None = None
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """Yield each line without its end; a line over 16 MiB kills the program."""
+        while self._output:
+            try:
+                line = await self._output.readline()
+            except ValueError:
+                kill_group(self._process.pid)
+                return
+            if not line:
+                return
+            yield line.removesuffix(b"\n")
+
+
+@asynccontextmanager
+async def stream(  # noqa: PLR0913 - what a program needs to start
+    argv: Command,
+    *,
+    timeout: float = 60.0,  # noqa: ASYNC109 - the program is killed, not only left
+    limits: Limits | None = None,
+    stdin: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    account: str | None = None,
+) -> AsyncIterator[Stream]:
+    """Start a program, lend its lines; on leaving the block `finished` says how it ended.
+
+    When the time is up the program is killed, so that the lines come to an end. A block that is
+    left early kills the program, too. Raises ProgramMissingError.
+    """
+    loop = asyncio.get_running_loop()
+    async with _started(_Start(argv, limits, stdin, env, cwd, account)) as process:
+        deadline = loop.time() + timeout
+        timer = loop.call_at(deadline, kill_group, process.pid)
+        stderr = asyncio.ensure_future(_read_capped(process.stderr, OUTPUT_LIMIT))
+        feed = asyncio.ensure_future(_feed(process, stdin or b""))
+        lent = Stream(process)
+        try:
+            yield lent
+        finally:
+            if process.stdout and not process.stdout.at_eof():
+                kill_group(process.pid)
+            await process.wait()
+            timer.cancel()
+            feed.cancel()
+            timed_out = loop.time() >= deadline
+            lent.finished = _finished(process, b"", await stderr, timed_out=timed_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A long-running program: the leader of a session of its own."""
+
+    process: Process
+    output: asyncio.StreamReader
+    pipe: asyncio.ReadTransport
+
+    @property
+    def pid(self) -> int:
+        """The process, and the number of its group and session."""
+        return self.process.pid
+
+
+async def spawn(
+    argv: Command,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    account: str | None = None,
+) -> Running:
+    """Start a long-running program; its output and its errors arrive in one pipe.
+
+    The pipe is ours and not asyncio's, because waiting for the process would otherwise wait for
+    every grandchild that still holds it. Raises ProgramMissingError.
+    """
+    variables = environment(env)
+    await _require(argv[0], variables)
+    reading, writing = os.pipe()
+    reader = asyncio.StreamReader()
+    pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", 0)
+    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *as_account(argv, account),
+            stdin=DEVNULL,
+            stdout=writing,
+            stderr=writing,
+            env=variables,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except BaseException:
+        pipe.close()
+        raise
+    finally:
+        os.close(writing)
+    return Running(process, reader, pipe)

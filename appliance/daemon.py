@@ -1,0 +1,140 @@
+"""The composition root of the supervisor's process: build, start, announce, wait, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from admin.app import Console, build
+from admin.auth import Rescue
+from appliance.accounts.secrets import Passwords
+from appliance.accounts.service import Accounts
+from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError
+from appliance.core.files import private_directory
+from appliance.core.log import log_to_file
+from appliance.core.notify import Notifier
+from appliance.core.settings import Settings
+from appliance.db.pool import Database, conninfo
+from appliance.jobs.service import JobService
+from appliance.llm.client import ModelRunner
+from appliance.schedule.jobs import Schedule, ScheduledJob
+from appliance.supervisor.control import control_server
+from appliance.supervisor.loop import Supervisor
+from appliance.supervisor.model import Phase
+from appliance.units.catalog import Catalog, catalog
+from appliance.units.child import ChildProcessDriver
+from appliance.units.programs import find_programs
+from appliance.web.server import listening
+
+Say = Callable[[str], None]
+# What is worth a line at the start; the reason tells more where there is no word.
+_TOLD = {Phase.READY: "ready", Phase.DONE: "done", Phase.GAVE_UP: ""}
+
+
+async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
+    """Run the whole appliance with the child process driver until SIGTERM or Ctrl-C."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, ended.set)
+    for folder in (settings.home, settings.run, settings.logs):
+        await asyncio.to_thread(private_directory, folder)
+    log_to_file(settings.logs / "supervisor.log")
+    programs = await find_programs(settings)
+    applied = programs.applied_to(settings)
+    parts = catalog(settings, programs, clock)
+    async with AsyncExitStack() as stack:
+        driver = await stack.enter_async_context(
+            ChildProcessDriver(parts.units, run=settings.run, logs=settings.logs, clock=clock)
+        )
+        supervisor = await stack.enter_async_context(
+            Supervisor(
+                parts.units,
+                driver,
+                lock=settings.run / "supervisor.lock",
+                clock=clock,
+                notifier=Notifier(),
+            )
+        )
+        database = await stack.enter_async_context(
+            Database(conninfo(settings.database_socket, "cloister"), size=4, wait=2.0)
+        )
+        await stack.enter_async_context(_console(applied, clock, supervisor, parts, database))
+        await stack.enter_async_context(_schedule(clock, database))
+        say(f"Cloister, with its data in {settings.home}")
+        announcing = asyncio.create_task(
+            _announce(applied, clock, supervisor, parts, database, say), name="announce"
+        )
+        await ended.wait()
+        announcing.cancel()
+        say("Stopping …")
+    say("Stopped.")
+
+
+@asynccontextmanager
+async def _console(
+    settings: Settings, clock: Clock, supervisor: Supervisor, parts: Catalog, database: Database
+) -> AsyncIterator[None]:
+    """Serve the console, and the control socket of the command line."""
+    rescue = Rescue(clock)
+    async with ModelRunner(settings.runner_address) as runner:
+        console = build(
+            Console(settings, clock, supervisor, parts.absent, database, runner, rescue)
+        )
+        alone = None if settings.nginx else (settings.bind, settings.port + 1)
+        async with (
+            listening(console, settings.console_socket, alone),
+            control_server(supervisor, parts.absent, rescue, settings.control_socket),
+        ):
+            yield
+
+
+@asynccontextmanager
+async def _schedule(clock: Clock, database: Database) -> AsyncIterator[None]:
+    """Run what has its times."""
+    accounts = Accounts(database, clock, Passwords())
+
+    async def sweep() -> str:
+        return f"Forgot {await accounts.sweep()} expired sessions and codes."
+
+    rows = (ScheduledJob("sweep", "17 * * * *", timedelta(minutes=5), sweep),)
+    async with Schedule(JobService(database, clock), rows):
+        yield
+
+
+async def _announce(
+    settings: Settings,
+    clock: Clock,
+    supervisor: Supervisor,
+    parts: Catalog,
+    database: Database,
+    say: Say,
+) -> None:
+    """Tell the person at the terminal how the start goes, and what to open."""
+    for absent in parts.absent:
+        say(f"  {absent.name:12} off: {absent.reason}")
+    started = clock.monotonic()
+    told: dict[str, Phase] = {}
+    async for names in supervisor.subscribe():
+        for view in map(supervisor.view, names):
+            if view.phase in _TOLD and told.get(view.name) is not view.phase:
+                told[view.name] = view.phase
+                say(f"  {view.name:12} {_TOLD[view.phase] or view.reason}")
+        if supervisor.all_ready:
+            break
+    say(f"Ready after {clock.monotonic() - started:.1f} s.")
+    say(f"Chat      {settings.address}/")
+    say(f"Console   {settings.console_address}/admin/")
+    accounts = Accounts(database, clock, Passwords())
+    try:
+        if not await accounts.is_claimed():
+            code = await accounts.new_claim_code()
+            say("Nobody runs this machine yet. Open this link within an hour, once:")
+            say(f"          {settings.console_address}/admin/claim#{code.text}")
+    except ApplianceError as error:
+        say(f"{error.message} {error.advice}")
+    say("Ctrl-C stops everything.")

@@ -1,0 +1,26 @@
+"""`python -m appliance.ingest`: read documents until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+
+from appliance.core import log
+from appliance.core.settings import from_environment
+from appliance.ingest.app import run
+
+
+async def main() -> None:
+    """Run the ingest process; the first signal stops it in order."""
+    task = asyncio.ensure_future(run(from_environment()))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+if __name__ == "__main__":
+    log.set_up()
+    asyncio.run(main())

@@ -1,0 +1,110 @@
+"""The ingest process put together: built, run, stopped in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from appliance.core.clock import Clock, SystemClock
+from appliance.core.errors import DatabaseUnavailableError
+from appliance.core.notify import Notifier, watchdog_interval
+from appliance.core.settings import Settings
+from appliance.db.pool import DATABASE, Database, conninfo
+from appliance.ingest.blobs import Blobs, Room, SystemDisk
+from appliance.ingest.embed import Embedder
+from appliance.ingest.extract.catalog import extract
+from appliance.ingest.extract.parser import ParserLimits
+from appliance.ingest.reading import Reader
+from appliance.ingest.sweep import sweep
+from appliance.ingest.worker import Worker
+from appliance.jobs.service import JobService
+from appliance.llm.client import ModelRunner
+
+_LOG = logging.getLogger(__name__)
+
+ROLE = "cloister_ingest"
+
+
+async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
+    """Work until cancelled."""
+    clock, notifier = SystemClock(), Notifier()
+    address = conninfo(settings.database_socket, ROLE, database=database_name)
+    blobs = Blobs(settings.documents, Room(settings.upload_limit), SystemDisk())
+    instance = f"ingest-{os.getpid()}-{secrets.token_hex(4)}"
+    async with Database(address) as database, asyncio.TaskGroup() as tasks:
+        wake = _start_embedder(tasks, settings, database, clock)
+        reader = Reader(database, blobs, instance, extract, ParserLimits(), clock)
+        worker = Worker(database, reader, instance, clock, when_ready=wake)
+        async with _health(settings.ingest_socket, worker):
+            tasks.create_task(_sweep_once(database, blobs, clock), name="ingest-sweep")
+            tasks.create_task(_watchdog(notifier, clock), name="ingest-watchdog")
+            notifier.ready()
+            try:
+                await worker.run()
+            finally:
+                notifier.stopping()
+
+
+def _start_embedder(
+    tasks: asyncio.TaskGroup, settings: Settings, database: Database, clock: Clock
+) -> Callable[[], None]:
+    """Start making vectors if there is a model runner; return how to say that there is work."""
+    if settings.ollama_url is None:
+        return lambda: None
+    runner = ModelRunner(settings.ollama_url)
+    embedder = Embedder(database, runner, JobService(database, clock), clock)
+
+    async def work() -> None:
+        async with runner:
+            await embedder.run()
+
+    tasks.create_task(work(), name="ingest-embedder")
+    return embedder.wake
+
+
+async def _sweep_once(database: Database, blobs: Blobs, clock: Clock) -> None:
+    while True:
+        try:
+            await sweep(database, blobs)
+        except DatabaseUnavailableError:
+            await clock.sleep(1)
+        else:
+            return
+
+
+async def _watchdog(notifier: Notifier, clock: Clock) -> None:
+    interval = watchdog_interval()
+    while interval is not None:
+        notifier.watchdog()
+        await clock.sleep(interval)
+
+
+@asynccontextmanager
+async def _health(socket: Path, worker: Worker) -> AsyncIterator[None]:
+    """Answer `GET /health` on a unix socket: 200 as soon as and as long as the process serves."""
+
+    async def health(_: web.Request) -> web.Response:
+        try:
+            length = await worker.queue_length()
+        except DatabaseUnavailableError:
+            return web.json_response({"status": "healthy", "database": False, "queue": None})
+        return web.json_response({"status": "healthy", "database": True, "queue": length})
+
+    application = web.Application()
+    application.router.add_get("/health", health)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    socket.unlink(missing_ok=True)
+    try:
+        await web.UnixSite(runner, str(socket)).start()
+        yield
+    finally:
+        await runner.cleanup()

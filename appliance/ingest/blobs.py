@@ -1,0 +1,206 @@
+"""Uploaded files on the disk, each under its own SHA-256: the same content is kept once.
+
+A file arrives in `incoming/`, is checked and made durable there, and only then gets its name. The
+file of an upload that still goes on is locked, so whoever finds it without a lock may delete it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+
+from appliance.core.files import fsync_directory, private_directory
+from appliance.ingest.errors import DiskFullError, EmptyFileError, UploadTooLargeError
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
+MEBIBYTE = 1024 * 1024
+_PIECE = MEBIBYTE
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+class Disk(Protocol):
+    """What an upload needs of a disk, so that tests can bring a full one."""
+
+    def free(self, folder: Path) -> int:
+        """Return how many bytes may still be written."""
+        ...
+
+    def write(self, file: BinaryIO, piece: bytes) -> None:
+        """Append to a file. Raises OSError when there is no room."""
+        ...
+
+
+class SystemDisk:
+    """The machine's own disk."""
+
+    def free(self, folder: Path) -> int:
+        """Return how many bytes may still be written."""
+        return shutil.disk_usage(folder).free
+
+    def write(self, file: BinaryIO, piece: bytes) -> None:
+        """Append to a file."""
+        file.write(piece)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A file that has arrived completely and is durable, but has no name yet."""
+
+    path: Path
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much one file may take, and how much of the disk uploads must leave free."""
+
+    limit: int = 100 * MEBIBYTE
+    floor: int = 256 * MEBIBYTE
+
+
+class Blobs:
+    """The folder of all uploaded files."""
+
+    def __init__(self, folder: Path, room: Room, disk: Disk) -> None:
+        self._folder = folder
+        self._incoming = folder / "incoming"
+        self._room = room
+        self._disk = disk
+
+    def path(self, digest: str) -> Path:
+        """Return where the file with this digest is, or would be."""
+        return self._folder / digest[:2] / digest
+
+    @asynccontextmanager
+    async def receive(
+        self, pieces: AsyncIterator[bytes], declared_size: int | None = None
+    ) -> AsyncIterator[Incoming]:
+        """Write a file as it arrives and lend it; what was not kept by then is deleted.
+
+        Raises UploadTooLargeError, DiskFullError or EmptyFileError; nothing stays behind.
+        """
+        await asyncio.to_thread(self._check, declared_size or 0)
+        file = await asyncio.to_thread(self._open)
+        try:
+            digest, size = await self._write(file, pieces)
+            yield Incoming(Path(file.name), digest, size)
+        finally:
+            # Shielded, because a caller who goes away must not leave the file behind either.
+            await asyncio.shield(asyncio.to_thread(_discard, file))
+
+    async def keep(self, incoming: Incoming) -> None:
+        """Give an incoming file its name, durably. The caller holds the lock on its digest."""
+        await asyncio.to_thread(self._keep, incoming)
+
+    async def remove(self, digest: str) -> None:
+        """Delete a file that no document uses. The caller holds the lock on its digest."""
+        await asyncio.to_thread(self.path(digest).unlink, missing_ok=True)
+
+    def digests(self) -> Iterator[str]:
+        """Yield the digest of every file."""
+        if self._folder.is_dir():
+            for path in self._folder.glob("??/*"):
+                if _DIGEST.fullmatch(path.name):
+                    yield path.name
+
+    def sweep_incoming(self) -> int:
+        """Delete what broken-off uploads of processes that are gone left behind."""
+        return sum(map(_discard_if_abandoned, self._incoming.glob("*.part")))
+
+    def _check(self, size: int) -> None:
+        if size > self._room.limit:
+            raise UploadTooLargeError(megabytes=self._room.limit // MEBIBYTE)
+        private_directory(self._incoming)
+        if self._disk.free(self._incoming) < self._room.floor + size:
+            raise DiskFullError
+
+    def _open(self) -> BinaryIO:
+        while True:
+            file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - receive() closes it
+                dir=self._incoming, suffix=".part", delete=False
+            )
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            # Between its creation and its lock a sweep may have taken it for abandoned.
+            if Path(file.name).exists():
+                return cast("BinaryIO", file)
+            file.close()
+
+    async def _write(self, file: BinaryIO, pieces: AsyncIterator[bytes]) -> tuple[str, int]:
+        digest = hashlib.sha256()
+        size, waiting = 0, bytearray()
+        async for piece in pieces:
+            size += len(piece)
+            if size > self._room.limit:
+                raise UploadTooLargeError(megabytes=self._room.limit // MEBIBYTE)
+            waiting += piece
+            if len(waiting) >= _PIECE:
+                await asyncio.to_thread(self._append, file, bytes(waiting), digest)
+                waiting.clear()
+        if size == 0:
+            raise EmptyFileError
+        await asyncio.to_thread(self._append, file, bytes(waiting), digest)
+        await asyncio.to_thread(_fsync, file)
+        return digest.hexdigest(), size
+
+    def _append(self, file: BinaryIO, piece: bytes, digest: Hash) -> None:
+        digest.update(piece)
+        if self._disk.free(self._incoming) < self._room.floor + len(piece):
+            raise DiskFullError
+        with _no_room_is_an_error_of_ours():
+            self._disk.write(file, piece)
+
+    def _keep(self, incoming: Incoming) -> None:
+        target = self.path(incoming.digest)
+        with _no_room_is_an_error_of_ours():
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            incoming.path.replace(target)
+        fsync_directory(target.parent)
+        fsync_directory(self._folder)
+
+
+@contextlib.contextmanager
+def _no_room_is_an_error_of_ours() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise DiskFullError from error
+        raise
+
+
+def _fsync(file: BinaryIO) -> None:
+    with _no_room_is_an_error_of_ours():
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _discard(file: BinaryIO) -> None:
+    # The name first: once the lock is gone, it could be another file's.
+    Path(file.name).unlink(missing_ok=True)
+    # On a full disk closing fails, too: there may be something left to write.
+    with contextlib.suppress(OSError):
+        file.close()
+
+
+def _discard_if_abandoned(path: Path) -> int:
+    with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+        return 1
+    return 0

@@ -1,0 +1,64 @@
+"""Pages into chunks: the passages that are embedded, found, quoted and cited.
+
+Chunks do not overlap. Overlap exists so that a passage cut in two is whole in one of its copies;
+here retrieval joins the neighbours of a chunk that it found, by page offsets, so a copy would
+only fill the index and let one sentence win twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from appliance.ingest.cut import Sizes, pieces
+from appliance.ingest.extract.page import Heading
+
+# About 200 English words: several chunks fit into a small model's context, and an embedding
+# still has one subject.
+CHUNK = Sizes(target=900, most=1200, least=200)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of one page: `text` is the page's text from `start` to `end`, to the character.
+
+    `heading_path` names the sections it stands in, the widest first.
+    """
+
+    page: int
+    start: int
+    end: int
+    heading_path: tuple[str, ...]
+    text: str
+
+
+def chunks(
+    page: int,
+    text: str,
+    headings: Sequence[Heading] = (),
+    title: str | None = None,
+    carried: Sequence[Heading] = (),
+) -> list[Chunk]:
+    """Cut one page; `carried` are the headings still open from the pages before (`open_headings`).
+
+    A heading that only repeats the document's `title` stays out of the paths.
+    """
+    offsets = [heading.offset for heading in headings]
+    made = []
+    for start, end in pieces(text, offsets, CHUNK.for_text(text)):
+        begun = [heading for heading in headings if heading.offset <= start]
+        path = tuple(
+            heading.title for heading in open_headings(carried, begun) if heading.title != title
+        )
+        made.append(Chunk(page, start, end, path, text[start:end]))
+    return made
+
+
+def open_headings(carried: Sequence[Heading], headings: Sequence[Heading]) -> tuple[Heading, ...]:
+    """Return the headings in force after `headings`: each closes those of its level and below."""
+    path = list(carried)
+    for heading in headings:
+        while path and path[-1].level >= heading.level:
+            path.pop()
+        path.append(heading)
+    return tuple(path)

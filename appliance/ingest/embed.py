@@ -1,0 +1,224 @@
+"""Vectors for chunks that can already be found by their words; never in the way of a document."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError
+from appliance.db.pool import Database
+from appliance.ingest.model import EmbeddingModel, Unembedded
+from appliance.ingest.vectors import VectorStore
+from appliance.jobs.service import JobService
+from appliance.llm.errors import ModelFailedError
+from appliance.llm.model import Embeddings, InstalledModel
+
+_LOG = logging.getLogger(__name__)
+
+JOB = "embed"
+BATCH = 32
+POLL_SECONDS = 30.0
+_LIFETIME = timedelta(days=2)
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+# During a rebuild: how often to log, to look for new documents and for another choice.
+_BATCHES_BETWEEN_LOOKS = 16
+_PROBE = "probe"
+
+
+class EmbeddingRunner(Protocol):
+    """What is needed of the model runner."""
+
+    async def models(self) -> list[InstalledModel]:
+        """Return what is installed."""
+        ...
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+        """Return one vector a text."""
+        ...
+
+
+class ChoiceChangedError(ApplianceError):
+    """Another embedding model was chosen while a set was built."""
+
+    code = "choice_changed"
+    sentence = "Another embedding model was chosen meanwhile."
+    hint = "Its vectors are made instead."
+
+
+class Embedder:
+    """Keeps the vectors of the chosen model complete, and changes from one model to the next.
+
+    A new model's set is built in the background as a job while the old set serves; then they
+    change places in one transaction and the old one is dropped.
+    """
+
+    def __init__(
+        self, database: Database, runner: EmbeddingRunner, jobs: JobService, clock: Clock
+    ) -> None:
+        self._database = database
+        self._runner = runner
+        self._jobs = jobs
+        self._clock = clock
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that there are new chunks."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled. A fault is logged once, and tried again after a longer pause."""
+        pause, told = _FIRST_PAUSE, ""
+        while True:
+            self._wake.clear()
+            try:
+                await self.catch_up()
+            except ApplianceError as error:
+                if told != error.code:
+                    _LOG.warning("vectors wait: %s", error)
+                    told = error.code
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                continue
+            if told:
+                _LOG.info("vectors are up to date again")
+            pause, told = _FIRST_PAUSE, ""
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
+
+    async def catch_up(self) -> None:
+        """Make every vector that is missing, and change to the chosen model if it is another."""
+        installed = await self._runner.models()
+        target = await self._target(installed)
+        known = await self._known()
+        serving = next((model for model in known if model.state == "serving"), None)
+        if serving and any(_is_same(model, serving) for model in installed):
+            await self._fill(serving)
+        if target and not (serving and _is_same(target, serving)):
+            await self._change(target, serving, known)
+
+    async def _target(self, installed: Sequence[InstalledModel]) -> InstalledModel | None:
+        """Return the chosen model, or the first that can embed when none was chosen.
+
+        A model that is chosen but not installed changes nothing: it may come back.
+        """
+        async with self._database.connection() as connection:
+            chosen = await VectorStore(connection).chosen_model()
+        able = sorted((model for model in installed if model.can_embed), key=lambda m: m.name)
+        if chosen is not None:
+            names = {chosen, f"{chosen}:latest"}
+            return next((model for model in able if model.name in names), None)
+        serving = {model.name for model in await self._known() if model.state == "serving"}
+        return next((model for model in able if model.name in serving), next(iter(able), None))
+
+    async def _known(self) -> list[EmbeddingModel]:
+        async with self._database.connection() as connection:
+            return await VectorStore(connection).models()
+
+    async def _change(
+        self,
+        target: InstalledModel,
+        serving: EmbeddingModel | None,
+        known: Sequence[EmbeddingModel],
+    ) -> None:
+        job = await self._jobs.start(JOB, _LIFETIME)
+        try:
+            model = await self._begin(target, known)
+            missing = await self._count(model)
+            await self._jobs.beat(job.id, f"Making {missing} vectors with {target.name}.")
+            made = batches = 0
+            async for count in self._batches(model):
+                made, batches = made + count, batches + 1
+                if batches % _BATCHES_BETWEEN_LOOKS:
+                    await self._jobs.beat(job.id)
+                    continue
+                await self._jobs.beat(job.id, f"{made} of {missing} are made.")
+                await self._look_around(target, serving)
+            await self._swap(model, serving)
+        except ApplianceError as error:
+            await self._jobs.fail(job.id, error.message)
+            raise
+        await self._jobs.finish(job.id, f"{made} vectors were made with {target.name}.")
+        _LOG.info("vectors are now made with %s", target.name)
+
+    async def _begin(
+        self, target: InstalledModel, known: Sequence[EmbeddingModel]
+    ) -> EmbeddingModel:
+        """Continue the set that an earlier run began, or begin one; drop abandoned ones."""
+        begun = None
+        for model in known:
+            if _is_same(target, model):
+                begun = model
+            elif model.state == "building":
+                await self._drop(model)
+        if begun:
+            return begun
+        dimensions = (await self._runner.embed(target.name, [_PROBE])).dimensions
+        async with self._database.transaction() as connection:
+            return await VectorStore(connection).add_model(target.name, target.digest, dimensions)
+
+    async def _look_around(self, target: InstalledModel, serving: EmbeddingModel | None) -> None:
+        installed = await self._runner.models()
+        if await self._target(installed) != target:
+            raise ChoiceChangedError
+        if serving and any(_is_same(model, serving) for model in installed):
+            await self._fill(serving)
+
+    async def _swap(self, model: EmbeddingModel, serving: EmbeddingModel | None) -> None:
+        async with self._database.transaction() as connection:
+            store = VectorStore(connection)
+            if serving:
+                await store.drop(serving)
+            await store.serve(model)
+
+    async def _drop(self, model: EmbeddingModel) -> None:
+        async with self._database.transaction() as connection:
+            await VectorStore(connection).drop(model)
+
+    async def _count(self, model: EmbeddingModel) -> int:
+        async with self._database.connection() as connection:
+            return await VectorStore(connection).count_unembedded(model)
+
+    async def _fill(self, model: EmbeddingModel) -> None:
+        async for _ in self._batches(model):
+            pass
+
+    async def _batches(self, model: EmbeddingModel) -> AsyncIterator[int]:
+        """Make missing vectors batch after batch; yield how many each batch gave."""
+        after = 0
+        while True:
+            async with self._database.connection() as connection:
+                chunks = await VectorStore(connection).unembedded(model, after, BATCH)
+            if not chunks:
+                return
+            after = chunks[-1].id
+            vectors = await self._vectors(model.name, chunks)
+            async with self._database.connection() as connection:
+                await VectorStore(connection).add(model, vectors)
+            yield len(vectors)
+
+    async def _vectors(
+        self, name: str, chunks: Sequence[Unembedded]
+    ) -> list[tuple[int, Sequence[float]]]:
+        """Embed chunks; one that the model fails on is left out, found by halving."""
+        try:
+            made = await self._runner.embed(name, [chunk.text for chunk in chunks])
+        except ModelFailedError:
+            if len(chunks) > 1:
+                middle = len(chunks) // 2
+                first = await self._vectors(name, chunks[:middle])
+                return first + await self._vectors(name, chunks[middle:])
+            # Raises again if it is not the chunk but the model that is broken.
+            await self._runner.embed(name, [_PROBE])
+            _LOG.warning("chunk %d has no vector: the model fails on it", chunks[0].id)
+            return []
+        return list(zip((chunk.id for chunk in chunks), made.vectors, strict=True))
+
+
+def _is_same(installed: InstalledModel, known: EmbeddingModel) -> bool:
+    return (installed.name, installed.digest) == (known.name, known.digest)

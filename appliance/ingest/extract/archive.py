@@ -1,0 +1,86 @@
+"""Looking into an office document, which is a ZIP, before a converter unpacks it."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from appliance.ingest.errors import (
+    DamagedFileError,
+    DocumentBombError,
+    EncryptedDocumentError,
+    WrongContentError,
+)
+
+_MEBIBYTE = 1024 * 1024
+_BLOCK = 256 * 1024
+_LOCAL_HEADER = struct.Struct("<26xHH")
+_ENCRYPTED = 0x1
+_MOST_MEMBERS = 20_000
+_BODIES = {"docx": "word/", "odt": "content.xml"}
+_OTHERS = (
+    ("xl/", "an Excel workbook"),
+    ("ppt/", "a PowerPoint presentation"),
+    ("word/", "a Word document"),
+)
+
+
+def check_archive(path: Path, expected: str, limit: int) -> None:
+    """Raise the DocumentError that describes why `path` must not go to the converter, if any.
+
+    What the directory claims is checked first because that is free; then every member is
+    inflated, because the claim may be a lie and the converter does not stop at it.
+    """
+    bomb = DocumentBombError(limit=limit // _MEBIBYTE)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+        if len(members) > _MOST_MEMBERS or sum(member.file_size for member in members) > limit:
+            raise bomb
+        if any(member.flag_bits & _ENCRYPTED for member in members):
+            raise EncryptedDocumentError
+        _check_kind([member.filename for member in members], expected)
+        left = limit
+        with path.open("rb") as file:
+            for member in members:
+                left -= _inflated_size(file, member, left)
+                if left < 0:
+                    raise bomb
+    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError) as error:
+        raise DamagedFileError(format=expected.upper()) from error
+
+
+def _check_kind(names: list[str], expected: str) -> None:
+    if any(name.startswith(_BODIES[expected]) for name in names):
+        return
+    for folder, found in _OTHERS:
+        if any(name.startswith(folder) for name in names):
+            raise WrongContentError(extension=f".{expected}", found=found)
+    raise WrongContentError(extension=f".{expected}", found="a ZIP archive of other files")
+
+
+def _inflated_size(file: BinaryIO, member: zipfile.ZipInfo, limit: int) -> int:
+    """Return how many bytes `member` really holds; counting stops beyond `limit`."""
+    if member.compress_type == zipfile.ZIP_STORED:
+        return member.compress_size
+    if member.compress_type != zipfile.ZIP_DEFLATED:
+        # Office formats allow no other method, and readers do not know them.
+        raise zipfile.BadZipFile
+    file.seek(member.header_offset)
+    name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    file.seek(name + extra, 1)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    size, unread = 0, member.compress_size
+    pending = b""
+    while size <= limit and not inflater.eof:
+        if not pending:
+            pending = file.read(min(_BLOCK, unread))
+            unread -= len(pending)
+            if not pending:
+                raise zipfile.BadZipFile
+        size += len(inflater.decompress(pending, _BLOCK))
+        pending = inflater.unconsumed_tail
+    return size

@@ -1,0 +1,44 @@
+"""Text as it is stored: characters that PostgreSQL and people can use, in readable paragraphs."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Controls (PostgreSQL refuses NUL), lone surrogates, soft hyphens, zero-width marks, and the
+# marks that reverse the direction of what follows. Tab and newline stay; joiners stay, because
+# Persian and Indic scripts need them.
+_UNWANTED = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_LIGATURES = re.compile("[\ufb00-\ufb06]")
+_TRAILING = re.compile(r"[ \t\u00a0\u3000]+$", re.MULTILINE)
+_BLANK_LINES = re.compile(r"\n{3,}")
+_SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u3000]+")
+
+
+def clean(text: str) -> str:
+    """Return `text` in NFC without characters that cannot be stored or seen.
+
+    Its layout is kept, but for blank lines after the first.
+    """
+    return _BLANK_LINES.sub("\n\n", clean_characters(text))
+
+
+def clean_characters(text: str) -> str:
+    """Do the same and leave every line where it is."""
+    text = _LINE_ENDS.sub("\n", text)
+    text = _UNWANTED.sub("", text)
+    text = _LIGATURES.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
+    return _TRAILING.sub("", unicodedata.normalize("NFC", text))
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line with single spaces: for titles, headings and cells."""
+    return " ".join(clean(text).split())
+
+
+def single_spaces(line: str) -> str:
+    """Collapse runs of spaces; a gap between columns stays visible as two."""
+    return _SPACES.sub(lambda run: "  " if len(run.group()) > 2 else " ", line.strip())

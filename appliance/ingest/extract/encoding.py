@@ -1,0 +1,57 @@
+"""Bytes to text: UTF-8, UTF-16 with a byte order mark, and the Windows code page of old files."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+
+from appliance.ingest.errors import NotTextError
+
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# More control characters than this among the rest is not writing.
+_MOST_CONTROLS = 1 / 200
+# Text in a Western code page is mostly ASCII; bytes that are mostly above are something else.
+_MOST_ACCENTS = 0.3
+
+WINDOWS_NOTE = "The file is not UTF-8; it was read as Windows-1252 (Western European)."
+
+
+def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None]:
+    """Return the text, and a note when its encoding had to be guessed.
+
+    `declared` is what the document says about itself; valid UTF-8 is UTF-8 whatever it says.
+    Raises NotTextError with the first byte that fits nowhere.
+    """
+    if content.startswith(_UTF16_MARKS):
+        return _strictly(content, "utf-16"), None
+    if b"\x00" in content:
+        raise NotTextError(position=content.index(b"\x00") + 1)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if declared:
+            with contextlib.suppress(UnicodeDecodeError, LookupError):
+                return content.decode(declared), None
+        return _windows(content, error.start), WINDOWS_NOTE
+    controls = sum(content.count(bytes([byte])) for byte in range(1, 9))
+    if controls > len(content) * _MOST_CONTROLS:
+        raise NotTextError(position=1)
+    return text, None
+
+
+def _strictly(content: bytes, encoding: str) -> str:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise NotTextError(position=error.start + 1) from error
+
+
+def _windows(content: bytes, failed_at: int) -> str:
+    accents = sum(byte >= 0x80 for byte in content)
+    controls = sum(byte < 0x20 and byte not in b"\t\n\r\f" for byte in content)
+    if accents > len(content) * _MOST_ACCENTS or controls:
+        raise NotTextError(position=failed_at + 1)
+    try:
+        return content.decode("cp1252")
+    except UnicodeDecodeError:
+        raise NotTextError(position=failed_at + 1) from None

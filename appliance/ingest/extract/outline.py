@@ -1,0 +1,92 @@
+"""The formats that Python reads: bytes in, title and pages out. Runs only in the child."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from appliance.ingest.extract.clean import clean, one_line
+from appliance.ingest.extract.encoding import decode
+from appliance.ingest.extract.markup import MarkupReader
+from appliance.ingest.extract.page import ExtractedPage, Heading
+from appliance.ingest.extract.paging import parts
+
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
+_DECLARATION_WITHIN = 2048
+_FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
+_ATX = re.compile(r"^ {0,3}(#{1,6})\s+(.+?)\s*#*\s*$")
+_SETEXT = re.compile(r"^ {0,3}(=+|-+)\s*$")
+_FRONT_MATTER = re.compile(r"\A---\n(.*?\n)(?:---|\.\.\.)\n", re.DOTALL)
+_FRONT_TITLE = re.compile(r"^title:\s*[\"']?(.*?)[\"']?\s*$", re.MULTILINE)
+_EMPHASIS = re.compile(r"[*`]|\b_+|_+\b")
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A document's title and its pages, made as they are asked for."""
+
+    title: str | None
+    pages: Iterator[ExtractedPage]
+
+
+def read_html(content: bytes) -> Outline:
+    """Read a web page: text without scripts, styles and navigation."""
+    declared = _CHARSET.search(content[:_DECLARATION_WITHIN])
+    text, note = decode(content, declared.group(1).decode() if declared else None)
+    reader = MarkupReader()
+    reader.feed(text)
+    reader.close()
+    first = next((heading.title for heading in reader.headings if heading.level == 1), None)
+    return Outline(reader.title or first, parts(reader.text, reader.headings, note))
+
+
+def read_markdown(content: bytes) -> Outline:
+    """Read Markdown: its source is readable as it is, only the headings are looked for."""
+    text, note = decode(content)
+    text = clean(text)
+    title = None
+    if front := _FRONT_MATTER.match(text):
+        found = _FRONT_TITLE.search(front.group(1))
+        title = one_line(found.group(1)) if found else None
+        text = text[front.end() :]
+    headings = list(_markdown_headings(text))
+    first = next((heading.title for heading in headings if heading.level == 1), None)
+    return Outline(title or first, parts(text, headings, note))
+
+
+def read_text(content: bytes) -> Outline:
+    """Read plain text as it is."""
+    text, note = decode(content)
+    return Outline(None, parts(clean(text), (), note))
+
+
+def _markdown_headings(text: str) -> Iterator[Heading]:
+    fence = ""
+    offset = before_offset = 0
+    before = ""
+    for line in text.split("\n"):
+        if opened := _FENCE.match(line):
+            mark = opened.group(1)
+            if not fence:
+                fence = mark
+            elif mark.startswith(fence):
+                fence = ""
+        elif not fence:
+            if atx := _ATX.match(line):
+                yield Heading(offset, len(atx.group(1)), _plain(atx.group(2)))
+            elif before.strip() and (underline := _SETEXT.match(line)):
+                level = 1 if underline.group(1).startswith("=") else 2
+                yield Heading(before_offset, level, _plain(before))
+        before, before_offset = ("", offset) if _is_block(line) else (line, offset)
+        offset += len(line) + 1
+
+
+def _is_block(line: str) -> bool:
+    """Tell whether a line under which dashes stand is no heading: a list, a table, a heading."""
+    return line.lstrip().startswith(("#", "-", "*", "+", ">", "|", "=", "```", "~~~"))
+
+
+def _plain(title: str) -> str:
+    return one_line(_EMPHASIS.sub("", _LINK.sub(r"\1", title)))

@@ -1,0 +1,47 @@
+"""What a parser gives: facts about the document, then page after page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PageState(StrEnum):
+    """How reading one page went: the ledger's `state`."""
+
+    READ = "read"
+    EMPTY = "empty"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading that starts at character `offset` of its page; level 1 is the highest."""
+
+    offset: int
+    level: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """What is known before the first page; `page_count` only where the format has pages."""
+
+    title: str | None = None
+    page_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedPage:
+    """One page, or one part of a document that has no pages.
+
+    `label` is how to cite it where the plain number would mislead (“rows 1–20”); `note` is a
+    remark for the ledger, such as why a page failed.
+    """
+
+    number: int
+    text: str
+    label: str | None = None
+    headings: tuple[Heading, ...] = ()
+    state: PageState = PageState.READ
+    note: str | None = None

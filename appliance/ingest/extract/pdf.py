@@ -1,0 +1,129 @@
+"""PDF through poppler: `pdfinfo` for the facts, `pdftotext` for ranges of pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from appliance.core.process import run
+from appliance.ingest.errors import (
+    DamagedFileError,
+    DocumentError,
+    EncryptedDocumentError,
+    OnlyPicturesError,
+    TooManyPagesError,
+)
+from appliance.ingest.extract.clean import one_line
+from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, PageState
+from appliance.ingest.extract.parser import MEBIBYTE, ParserLimits, failure
+from appliance.ingest.extract.reflow import has_columns_of_prose, reflow
+from appliance.ingest.extract.sections import numbered_headings
+
+# One process a range: starting one costs about as much as reading a page.
+_RANGE = 32
+_MOST_FAILED_PAGES = 5
+_OUTPUT_LIMIT = 64 * MEBIBYTE
+_FIELD = re.compile(r"^(Title|Pages):[ \t]*(.*)$", re.MULTILINE)
+# What programs write into the title when nobody gave one.
+_NO_TITLE = re.compile(r"(?i)^(microsoft \w+ - .*|untitled.*|.*\.\w{2,4}|\W*)$")
+
+
+async def read_pdf(
+    path: Path, limits: ParserLimits
+) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
+    """Yield the facts, then every page; a page that cannot be read is a `failed` page.
+
+    Raises DocumentError at the start, or at the end when no page gave any text, or as soon as
+    more than a few pages failed.
+    """
+    facts = await _facts(path, limits)
+    yield facts
+    failures: list[DocumentError] = []
+    read = 0
+    last_page = facts.page_count or 0
+    for first in range(1, last_page + 1, _RANGE):
+        last = min(first + _RANGE - 1, last_page)
+        async for result in _range(path, first, last, limits):
+            if isinstance(result, ExtractedPage):
+                read += result.state is PageState.READ
+                yield result
+                continue
+            number, error = result
+            failures.append(error)
+            if len(failures) > _MOST_FAILED_PAGES:
+                raise error
+            yield ExtractedPage(number, "", state=PageState.FAILED, note=error.message)
+    if not read:
+        raise failures[0] if failures else OnlyPicturesError(pages=last_page)
+
+
+async def _facts(path: Path, limits: ParserLimits) -> DocumentFacts:
+    argv = ("pdfinfo", "-enc", "UTF-8", str(path))
+    finished = await run(argv, timeout=limits.seconds, limits=limits.process)
+    if error := failure(finished, limits):
+        raise error
+    if b"Incorrect password" in finished.stderr:
+        raise EncryptedDocumentError
+    fields = dict(_FIELD.findall(finished.stdout.decode(errors="replace")))
+    pages = int(fields.get("Pages") or 0)
+    if finished.returncode or not pages:
+        raise DamagedFileError(format="PDF")
+    if pages > limits.pages:
+        raise TooManyPagesError(limit=limits.pages)
+    title = one_line(fields.get("Title", ""))
+    return DocumentFacts(None if _NO_TITLE.match(title) else title, pages)
+
+
+async def _range(
+    path: Path, first: int, last: int, limits: ParserLimits
+) -> AsyncGenerator[ExtractedPage | tuple[int, DocumentError], None]:
+    """Yield each page of a range, or its number with the reason why it cannot be read."""
+    try:
+        texts = await _texts(path, first, last, limits)
+    except DocumentError as error:
+        if first == last:
+            yield first, error
+            return
+        # One of them is to blame: halve until it stands alone.
+        middle = (first + last) // 2
+        for start, end in ((first, middle), (middle + 1, last)):
+            async for result in _range(path, start, end, limits):
+                yield result
+        return
+    for number, text in enumerate(texts, start=first):
+        state = PageState.READ if text else PageState.EMPTY
+        yield ExtractedPage(number, text, headings=numbered_headings(text), state=state)
+
+
+async def _texts(path: Path, first: int, last: int, limits: ParserLimits) -> list[str]:
+    """Return the text of each page from `first` to `last`.
+
+    Layout mode keeps the cells of a form or table beside each other, which reading order tears
+    apart; but it mixes the columns of a paper, so such pages are read again in reading order.
+    """
+    pages = await _pdftotext(path, first, last, limits, "-layout")
+    if any(has_columns_of_prose(page) for page in pages):
+        in_order = await _pdftotext(path, first, last, limits)
+        pages = [
+            ordered if has_columns_of_prose(page) else page
+            for page, ordered in zip(pages, in_order, strict=True)
+        ]
+    return [reflow(page) for page in pages]
+
+
+async def _pdftotext(
+    path: Path, first: int, last: int, limits: ParserLimits, *options: str
+) -> list[str]:
+    span = ("-f", str(first), "-l", str(last))
+    argv = ("pdftotext", "-q", *options, *span, "-enc", "UTF-8", "-eol", "unix", str(path), "-")
+    finished = await run(
+        argv, timeout=limits.seconds, limits=limits.process, output_limit=_OUTPUT_LIMIT
+    )
+    if error := failure(finished, limits):
+        raise error
+    # Each page ends with a form feed, also an empty one.
+    pages = finished.stdout.decode(errors="replace").split("\f")[:-1]
+    if finished.returncode or len(pages) != last - first + 1:
+        raise DamagedFileError(format="PDF")
+    return pages

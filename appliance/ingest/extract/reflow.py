@@ -1,0 +1,111 @@
+"""Lines of a PDF page back into paragraphs; tables and forms keep their lines."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from appliance.ingest.extract.clean import clean_characters, single_spaces
+
+# Dots that lead to a page number, lines to write on, rules across the page.
+_LEADER = re.compile(r"\.{4,}|(?:\. ){4,}\.?|…{2,}")
+_RULE = re.compile(r"[_=*~‐-―-]{4,}")
+_GAP = re.compile(r"(?<=\S)[ \t\u00a0]{3,}(?=\S)")
+_ITEM = re.compile(
+    r"\s*(?:[-–—•●▪◦‣·*\uf0b7]\s+|o\s{2,}"
+    r"|\(?(?:\d{1,3}|[a-z]|[ivx]{2,4})[.)]\s+|[A-Z]\)\s+|\d+(?:\.\d+)+\.?\s+)"
+)
+_HYPHENATED = re.compile(r"([^\W\d_]+)-$")
+_CONTINUED = re.compile(r"[^\W\d_]+")
+# What follows a hyphen that is meant: “Vor- und Nachteile”, “short- and long-term”.
+_CONJUNCTIONS = frozenset(
+    {"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "och", "og", "of"}
+)
+_PROSE_COLUMN = 25
+_FULL_LINE = 0.7
+_INDENT = 2
+_FEWEST_LINES = 8
+_MOST_TOGETHER = 0.2
+
+
+def has_columns_of_prose(page: str) -> bool:
+    """Tell whether a page in layout mode shows prose side by side, so that its lines mix columns.
+
+    Cells of forms and tables are short; two long runs on many lines are columns of a paper.
+    """
+    lines = [line for line in page.splitlines() if line.strip()]
+    mixed = sum(
+        sum(len(cell.strip()) >= _PROSE_COLUMN for cell in _GAP.split(line)) > 1 for line in lines
+    )
+    return mixed * 10 > len(lines) * 3
+
+
+def reflow(page: str) -> str:
+    """Join the lines of each paragraph and undo hyphenation at their ends."""
+    lines = _single_spaced(clean_characters(page).split("\n"))
+    widths = sorted(len(line.strip()) for line in lines if line.strip())
+    width = widths[len(widths) * 9 // 10] if widths else 0
+    parts: list[str] = []
+    before = ""
+    for line in (_RULE.sub("", line) for line in lines):
+        if not line.strip():
+            parts.append("\n\n")
+        elif not before.strip():
+            parts.append(_written(line))
+        elif _continues(before, line, width):
+            _join(parts, _written(line), page)
+        else:
+            parts += ("\n\n" if _starts_paragraph(before, line) else "\n", _written(line))
+        before = line
+    return re.sub(r"\n{3,}", "\n\n", "".join(parts)).strip()
+
+
+def _single_spaced(lines: list[str]) -> list[str]:
+    """Take one blank line away after each line if the page is set with double spacing."""
+    written = sum(bool(line) for line in lines)
+    together = sum(bool(line) and bool(below) for line, below in pairwise(lines))
+    if written < _FEWEST_LINES or together > written * _MOST_TOGETHER:
+        return lines
+    return [line for above, line in pairwise(["", *lines]) if line or not above]
+
+
+def _written(line: str) -> str:
+    return single_spaces(_LEADER.sub(" … ", line))
+
+
+def _has_gap(line: str) -> bool:
+    """Tell whether a line has cells; the space after a bullet or a number makes none."""
+    item = _ITEM.match(line)
+    return _GAP.search(line, item.end() if item else 0) is not None
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _starts_paragraph(before: str, line: str) -> bool:
+    indented = _indent(line) >= _indent(before) + _INDENT
+    return indented and not (_has_gap(line) or _has_gap(before) or _ITEM.match(line))
+
+
+def _continues(before: str, line: str, width: int) -> bool:
+    if _has_gap(before) or _has_gap(line) or _ITEM.match(line) or _LEADER.search(before):
+        return False
+    shift = _indent(line) - _indent(before)
+    # The second line of a list item hangs under the first word of its first.
+    if shift >= _INDENT and not _ITEM.match(before):
+        return False
+    return len(before.strip()) >= width * _FULL_LINE
+
+
+def _join(parts: list[str], line: str, page: str) -> None:
+    hyphenated = _HYPHENATED.search(parts[-1])
+    continued = _CONTINUED.match(line)
+    word = continued.group() if continued else ""
+    if not hyphenated or not word.islower() or word in _CONJUNCTIONS:
+        parts += (" ", line)
+    elif f"{hyphenated.group(1)}-{word}" in page:
+        parts.append(line)
+    else:
+        parts[-1] = parts[-1][:-1]
+        parts.append(line)

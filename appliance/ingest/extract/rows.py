@@ -1,0 +1,89 @@
+"""CSV: every row becomes a paragraph that names its columns, so that a passage explains itself."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from appliance.ingest.cut import pieces
+from appliance.ingest.errors import DamagedFileError
+from appliance.ingest.extract.clean import one_line
+from appliance.ingest.extract.encoding import decode
+from appliance.ingest.extract.outline import Outline
+from appliance.ingest.extract.page import ExtractedPage
+from appliance.ingest.extract.paging import PART
+
+_DELIMITERS = ",;\t|"
+_SAMPLE = 16_384
+_LARGEST_FIELD = 16 * 1024 * 1024
+
+
+def read_csv(content: bytes) -> Outline:
+    """Read a table; its first row names the columns if it looks like names."""
+    text, note = decode(content)
+    csv.field_size_limit(_LARGEST_FIELD)
+    return Outline(None, _pages(_rows(text), note))
+
+
+def _rows(text: str) -> Iterator[list[str]]:
+    try:
+        dialect: type[csv.Dialect] = csv.Sniffer().sniff(text[:_SAMPLE], _DELIMITERS)
+    except csv.Error:
+        dialect = csv.excel
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), dialect):
+            cells = [one_line(cell) for cell in row]
+            if any(cells):
+                yield cells
+    except csv.Error as error:
+        raise DamagedFileError(format="CSV") from error
+
+
+def _pages(rows: Iterator[list[str]], note: str | None) -> Iterator[ExtractedPage]:
+    number = 1
+    for first, last, text in _groups(rows):
+        for start, end in pieces(text, (), PART.for_text(text)):
+            label = f"rows {first}–{last}" if last > first else f"row {first}"
+            yield ExtractedPage(number, text[start:end], label, note=note)
+            number += 1
+            note = None
+
+
+def _groups(rows: Iterator[list[str]]) -> Iterator[tuple[int, int, str]]:
+    """Yield (first row, last row, text) with about a page of text each."""
+    header = next(rows, None)
+    if header is None:
+        return
+    named = _are_names(header)
+    columns = header if named else []
+    lines: list[str] = [] if named else [_sentence(columns, header)]
+    size = number = len(lines)
+    first = 1
+    for row in rows:
+        line = _sentence(columns, row)
+        if lines and size + len(line) > PART.target:
+            yield first, number, "\n\n".join(lines)
+            lines, size, first = [], 0, number + 1
+        lines.append(line)
+        size += len(line) + 2
+        number += 1
+    if lines:
+        yield first, number, "\n\n".join(lines)
+    elif named:
+        yield 0, 0, _sentence([], header)
+
+
+def _are_names(cells: list[str]) -> bool:
+    written = [cell for cell in cells if cell]
+    has_words = all(any(letter.isalpha() for letter in cell) for cell in written)
+    return has_words and len(set(written)) == len(written)
+
+
+def _sentence(columns: list[str], row: list[str]) -> str:
+    named = []
+    for position, cell in enumerate(row):
+        name = columns[position] if position < len(columns) else ""
+        if cell:
+            named.append(f"{name}: {cell}" if name else cell)
+    return "; ".join(named)

@@ -1,0 +1,61 @@
+"""HTML, Markdown, CSV and plain text: read by Python in a child, received here page by page."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+from appliance.core.process import Command, stream
+from appliance.ingest.errors import (
+    DamagedFileError,
+    DocumentBombError,
+    DocumentError,
+    EncryptedDocumentError,
+    NoTextError,
+    NotTextError,
+    ParserCrashedError,
+    WrongContentError,
+)
+from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, Heading
+from appliance.ingest.extract.parser import ParserLimits, failure
+
+_REFUSALS: dict[str, type[DocumentError]] = {
+    refusal.code: refusal
+    for refusal in (
+        DamagedFileError,
+        DocumentBombError,
+        EncryptedDocumentError,
+        NoTextError,
+        NotTextError,
+        WrongContentError,
+    )
+}
+
+
+async def read_in_child(
+    job: str, path: Path, limits: ParserLimits, content: bytes | None = None
+) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
+    """Yield the facts, then every page; `content` is read instead of the file when it is given."""
+    argv: Command = (
+        *(sys.executable, "-m", "appliance.ingest.extract.child"),
+        *(job, "-" if content is not None else str(path), str(limits.unpacked)),
+    )
+    async with stream(argv, timeout=limits.seconds, limits=limits.process, stdin=content) as parser:
+        async for line in parser.lines():
+            yield _item(json.loads(line))
+    if parser.finished is None or parser.finished.succeeded:
+        return
+    reason = parser.finished.description
+    raise failure(parser.finished, limits) or ParserCrashedError(reason=reason)
+
+
+def _item(line: dict[str, Any]) -> DocumentFacts | ExtractedPage:
+    if "error" in line:
+        raise _REFUSALS[line["error"]](**line["facts"])
+    if "text" not in line:
+        return DocumentFacts(line["title"])
+    headings = tuple(Heading(*heading) for heading in line.pop("headings"))
+    return ExtractedPage(**line, headings=headings)

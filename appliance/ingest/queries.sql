@@ -1,0 +1,175 @@
+-- name: hold_instance
+-- The lock says that an instance lives: it goes with its connection, whatever ends the process.
+SELECT pg_try_advisory_lock(hashtextextended(%(instance)s::text, 0));
+
+-- name: claim
+-- Take the oldest document that nobody else is taking at this moment.
+UPDATE library.document
+SET state = 'reading', claimed_by = %(instance)s, claimed_at = now(), attempts = attempts + 1
+WHERE id = (
+    SELECT id FROM library.document WHERE state = 'queued'
+    ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id, collection_id, file_name, digest, attempts;
+
+-- name: forget_pages
+-- A document that is read again starts with an empty ledger.
+DELETE FROM library.page WHERE document_id = %(id)s;
+
+-- name: forget_chunks
+DELETE FROM library.chunk WHERE document_id = %(id)s;
+
+-- name: hold_claim
+-- Whether the document is still there and still ours, and keep it so until the commit.
+SELECT true FROM library.document
+WHERE id = %(id)s AND state = 'reading' AND claimed_by = %(instance)s FOR UPDATE;
+
+-- name: set_page_count
+UPDATE library.document SET page_count = %(page_count)s, claimed_at = now()
+WHERE id = %(id)s AND claimed_by = %(instance)s;
+
+-- name: add_pages
+-- Rows of the ledger, as long as the document is ours.
+INSERT INTO library.page (document_id, number, label, state, text, note)
+SELECT d.id, p.number, p.label, p.state, p.text, p.note
+FROM library.document d, unnest(
+    %(numbers)s::integer[], %(labels)s::text[], %(states)s::text[], %(texts)s::text[],
+    %(notes)s::text[]) AS p (number, label, state, text, note)
+WHERE d.id = %(id)s AND d.state = 'reading' AND d.claimed_by = %(instance)s;
+
+-- name: add_chunks
+-- All chunks of a document at once. Heading paths come as JSON, because SQL arrays are not ragged.
+INSERT INTO library.chunk (document_id, collection_id, ordinal, page, start_at, end_at,
+                           heading_path, text, language, words)
+SELECT %(id)s, %(collection_id)s, c.ordinal, c.page, c.start_at, c.end_at,
+       ARRAY(SELECT jsonb_array_elements_text(c.heading_path)), c.text, %(language)s,
+       setweight(to_tsvector(%(language)s::text::regconfig, c.heading_words), 'B')
+       || to_tsvector(%(language)s::text::regconfig, c.body_words)
+FROM unnest(
+    %(pages)s::integer[], %(starts)s::integer[], %(ends)s::integer[], %(heading_paths)s::jsonb[],
+    %(texts)s::text[], %(heading_words)s::text[], %(body_words)s::text[]
+) WITH ORDINALITY AS c (page, start_at, end_at, heading_path, text, heading_words, body_words,
+                        ordinal);
+
+-- name: finish
+UPDATE library.document
+SET state = 'ready', title = %(title)s, language = %(language)s, page_count = %(page_count)s,
+    ready_at = now(), attempts = 0, claimed_by = NULL, claimed_at = NULL,
+    error_code = NULL, error_message = NULL, error_hint = NULL
+WHERE id = %(id)s;
+
+-- name: fail
+UPDATE library.document
+SET state = %(state)s, error_code = %(code)s, error_message = %(message)s, error_hint = %(hint)s,
+    claimed_by = NULL, claimed_at = NULL
+WHERE id = %(id)s AND state = 'reading' AND claimed_by = %(instance)s;
+
+-- name: release
+-- Back into the queue without a fault of its own, so the attempt does not count.
+UPDATE library.document
+SET state = 'queued', attempts = greatest(attempts - 1, 0), claimed_by = NULL, claimed_at = NULL
+WHERE id = %(id)s AND state = 'reading' AND claimed_by = %(instance)s;
+
+-- name: recover
+-- Documents whose reader is gone, which its lock tells: back into the queue, or into quarantine
+-- when that happened too often.
+UPDATE library.document
+SET state = CASE WHEN attempts < %(most)s THEN 'queued' ELSE 'quarantined' END,
+    error_code = CASE WHEN attempts < %(most)s THEN NULL ELSE %(code)s END,
+    error_message = CASE WHEN attempts < %(most)s THEN NULL ELSE %(message)s END,
+    error_hint = CASE WHEN attempts < %(most)s THEN NULL ELSE %(hint)s END,
+    claimed_by = NULL, claimed_at = NULL
+WHERE id IN (
+    SELECT id FROM library.document
+    WHERE state = 'reading' AND claimed_by <> %(instance)s
+      AND pg_try_advisory_xact_lock(hashtextextended(claimed_by, 0))
+    FOR UPDATE SKIP LOCKED)
+RETURNING file_name, state;
+
+-- name: queue_length
+SELECT count(*) FROM library.document WHERE state IN ('queued', 'reading');
+
+-- name: lock_digest
+-- Whoever adds or removes a file, or a row that uses it, does it under this lock.
+SELECT pg_advisory_xact_lock(hashtextextended(%(digest)s::text, 0));
+
+-- name: digest_is_used
+SELECT EXISTS (SELECT FROM library.document WHERE digest = %(digest)s);
+
+-- name: queue
+-- The operator's view: what is not ready, then the newest of the rest. What people keep to
+-- themselves has no name here: the operator sees that something failed and why, not what it is.
+SELECT d.id,
+       CASE WHEN c.owner_id IS NULL THEN d.file_name
+            ELSE 'private document' || coalesce(substring(d.file_name FROM '\.[[:alnum:]]{1,9}$'), '')
+       END AS file_name,
+       a.display_name AS owner, c.name AS collection, d.size, d.state,
+       (SELECT count(*) FROM library.page p WHERE p.document_id = d.id) AS pages_done,
+       d.page_count, d.attempts, d.created_at, d.error_code,
+       CASE WHEN c.owner_id IS NULL THEN d.error_message
+            ELSE 'It could not be read: ' || replace(d.error_code, '_', ' ') || '.'
+       END AS error_message,
+       d.error_hint
+FROM library.document d
+JOIN library.collection c ON c.id = d.collection_id
+LEFT JOIN core.account a ON a.id = coalesce(c.owner_id, d.uploaded_by)
+WHERE %(state)s::text IS NULL OR d.state = %(state)s
+ORDER BY array_position(
+             ARRAY['reading', 'queued', 'quarantined', 'failed', 'ready'], d.state),
+         CASE WHEN d.state = 'queued' THEN d.created_at END, d.created_at DESC, d.id
+LIMIT %(limit)s;
+
+-- name: counts
+SELECT state, count(*) FROM library.document GROUP BY state;
+
+-- name: retry
+UPDATE library.document
+SET state = 'queued', attempts = 0, error_code = NULL, error_message = NULL, error_hint = NULL
+WHERE id = %(id)s AND state IN ('failed', 'quarantined')
+RETURNING pg_notify('library_queued', id::text);
+
+-- name: retry_failed
+-- Not those in quarantine: each of them is a decision of its own.
+UPDATE library.document
+SET state = 'queued', attempts = 0, error_code = NULL, error_message = NULL, error_hint = NULL
+WHERE state = 'failed'
+RETURNING pg_notify('library_queued', id::text);
+
+-- name: chosen_embedding_model
+SELECT model FROM core.chosen_model WHERE name = 'embedding_model';
+
+-- name: embedding_models
+SELECT id, name, digest, dimensions, state FROM library.embedding_model ORDER BY id;
+
+-- name: add_embedding_model
+INSERT INTO library.embedding_model (name, digest, dimensions)
+VALUES (%(name)s, %(digest)s, %(dimensions)s)
+RETURNING id, name, digest, dimensions, state;
+
+-- name: index_vectors
+SELECT library.index_vectors(%(model_id)s);
+
+-- name: drop_vectors
+SELECT library.drop_vectors(%(model_id)s);
+
+-- name: serve
+UPDATE library.embedding_model SET state = 'serving' WHERE id = %(model_id)s;
+
+-- name: unembedded
+-- The next chunks in order that have no vector of a model yet.
+SELECT c.id, c.text FROM library.chunk c
+WHERE c.id > %(after)s AND NOT EXISTS (
+    SELECT FROM library.embedding e WHERE e.model_id = %(model_id)s AND e.chunk_id = c.id)
+ORDER BY c.id LIMIT %(limit)s;
+
+-- name: count_unembedded
+SELECT count(*) FROM library.chunk c WHERE NOT EXISTS (
+    SELECT FROM library.embedding e WHERE e.model_id = %(model_id)s AND e.chunk_id = c.id);
+
+-- name: add_embeddings
+-- Chunks that were deleted meanwhile are left out, and so is what somebody else has added.
+INSERT INTO library.embedding (model_id, chunk_id, vector)
+SELECT m.id, c.id, v.vector::halfvec
+FROM unnest(%(chunk_ids)s::bigint[], %(vectors)s::text[]) AS v (chunk_id, vector)
+JOIN library.embedding_model m ON m.id = %(model_id)s
+JOIN library.chunk c ON c.id = v.chunk_id
+ON CONFLICT DO NOTHING;

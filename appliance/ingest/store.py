@@ -1,0 +1,210 @@
+"""Rows of documents on their way: the queue, the ledger of pages, the chunks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import class_row, kwargs_row
+
+from appliance.db.pool import Connection
+from appliance.db.queries import Queries
+from appliance.ingest.extract.page import ExtractedPage
+from appliance.ingest.model import (
+    Claim,
+    DocumentState,
+    Fault,
+    QueueCounts,
+    QueuedDocument,
+    Reading,
+)
+
+_QUERIES = Queries("appliance.ingest")
+
+
+class IngestStore:
+    """Reads and writes `library.document`, `library.page` and `library.chunk` for the queue."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def _changed(self, name: str, /, **values: object) -> int:
+        cursor = await self._connection.execute(_QUERIES[name], values)
+        return cursor.rowcount
+
+    async def _first(self, name: str, /, **values: object) -> object:
+        cursor = await self._connection.execute(_QUERIES[name], values)
+        row = await cursor.fetchone()
+        return row[0] if row else None
+
+    async def hold_instance(self, instance: str) -> bool:
+        """Hold the lock of an instance for as long as the connection lives."""
+        return bool(await self._first("hold_instance", instance=instance))
+
+    async def listen(self) -> None:
+        """Be told on this connection when a document is queued."""
+        # Not among the queries: it takes no parameters and cannot be prepared.
+        await self._connection.execute("LISTEN library_queued")
+
+    async def claim(self, instance: str) -> Claim | None:
+        """Take the oldest queued document, or None if there is none."""
+        async with self._connection.cursor(row_factory=class_row(Claim)) as cursor:
+            await cursor.execute(_QUERIES["claim"], {"instance": instance})
+            return await cursor.fetchone()
+
+    async def forget_reading(self, document: UUID) -> None:
+        """Remove what an earlier attempt has read."""
+        await self._changed("forget_pages", id=document)
+        await self._changed("forget_chunks", id=document)
+
+    async def hold_claim(self, document: UUID, instance: str) -> bool:
+        """Say whether the document is still ours, and keep it so until the commit."""
+        return bool(await self._first("hold_claim", id=document, instance=instance))
+
+    async def set_page_count(self, document: UUID, instance: str, page_count: int) -> None:
+        """Note how many pages there will be."""
+        await self._changed("set_page_count", id=document, instance=instance, page_count=page_count)
+
+    async def add_pages(
+        self, document: UUID, instance: str, pages: Sequence[ExtractedPage]
+    ) -> bool:
+        """Add rows to the ledger. False: the document was deleted, or is no longer ours."""
+        added = await self._changed(
+            "add_pages",
+            id=document,
+            instance=instance,
+            numbers=[page.number for page in pages],
+            labels=[page.label for page in pages],
+            states=[str(page.state) for page in pages],
+            texts=[page.text for page in pages],
+            notes=[page.note for page in pages],
+        )
+        return added == len(pages)
+
+    async def finish(self, claim: Claim, reading: Reading) -> None:
+        """Add all chunks and make the document ready. The caller holds the claim."""
+        chunks = reading.chunks
+        await self._changed(
+            "add_chunks",
+            id=claim.id,
+            collection_id=claim.collection_id,
+            language=reading.language,
+            pages=[chunk.page for chunk in chunks],
+            starts=[chunk.start for chunk in chunks],
+            ends=[chunk.end for chunk in chunks],
+            heading_paths=[json.dumps(chunk.heading_path) for chunk in chunks],
+            texts=[chunk.text for chunk in chunks],
+            heading_words=[chunk.heading_words for chunk in chunks],
+            body_words=[chunk.body_words for chunk in chunks],
+        )
+        await self._changed(
+            "finish",
+            id=claim.id,
+            title=reading.title,
+            language=reading.language,
+            page_count=reading.page_count,
+        )
+
+    async def fail(
+        self, document: UUID, instance: str, state: DocumentState, fault: Fault
+    ) -> None:
+        """Put the reason on the row."""
+        await self._changed(
+            "fail",
+            id=document,
+            instance=instance,
+            state=str(state),
+            code=fault.code,
+            message=fault.message,
+            hint=fault.hint,
+        )
+
+    async def release(self, document: UUID, instance: str) -> None:
+        """Put a document back that could not be read for no fault of its own."""
+        await self._changed("release", id=document, instance=instance)
+
+    async def recover(self, instance: str, most: int, fault: Fault) -> list[tuple[str, str]]:
+        """Put back what instances that are gone were reading; return names and new states."""
+        cursor = await self._connection.execute(
+            _QUERIES["recover"],
+            {
+                "instance": instance,
+                "most": most,
+                "code": fault.code,
+                "message": fault.message,
+                "hint": fault.hint,
+            },
+        )
+        return [(str(name), str(state)) for name, state in await cursor.fetchall()]
+
+    async def queue_length(self) -> int:
+        """Return how many documents are not finished."""
+        cursor = await self._connection.execute(_QUERIES["queue_length"])
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    async def lock_digest(self, digest: str) -> None:
+        """Hold the lock on a file until the commit."""
+        await self._first("lock_digest", digest=digest)
+
+    async def digest_is_used(self, digest: str) -> bool:
+        """Say whether any document has this content."""
+        return bool(await self._first("digest_is_used", digest=digest))
+
+    async def queue(self, state: DocumentState | None, limit: int) -> list[QueuedDocument]:
+        """Return the operator's view of the queue."""
+        async with self._connection.cursor(row_factory=kwargs_row(_queued)) as cursor:
+            values = {"state": None if state is None else str(state), "limit": limit}
+            await cursor.execute(_QUERIES["queue"], values)
+            return await cursor.fetchall()
+
+    async def counts(self) -> QueueCounts:
+        """Return how many documents are in each state."""
+        cursor = await self._connection.execute(_QUERIES["counts"])
+        return QueueCounts(**{state: count for state, count in await cursor.fetchall()})
+
+    async def retry(self, document: UUID) -> int:
+        """Queue a broken document again; return how many that were."""
+        return await self._changed("retry", id=document)
+
+    async def retry_failed(self) -> int:
+        """Queue all failed documents again; return how many."""
+        return await self._changed("retry_failed")
+
+
+def _queued(  # noqa: PLR0913 - the columns of the row
+    *,
+    id: UUID,  # noqa: A002
+    file_name: str,
+    owner: str | None,
+    collection: str,
+    size: int,
+    state: str,
+    pages_done: int,
+    page_count: int | None,
+    attempts: int,
+    created_at: datetime,
+    error_code: str | None,
+    error_message: str | None,
+    error_hint: str | None,
+) -> QueuedDocument:
+    return QueuedDocument(
+        id=id,
+        file_name=file_name,
+        owner=owner,
+        collection=collection,
+        size=size,
+        state=DocumentState(state),
+        pages_done=pages_done,
+        page_count=page_count,
+        attempts=attempts,
+        created_at=created_at,
+        fault=fault(error_code, error_message, error_hint),
+    )
+
+
+def fault(code: str | None, message: str | None, hint: str | None) -> Fault | None:
+    """Put the three columns of an error together."""
+    return None if code is None else Fault(code, message or "", hint or "")

@@ -1,0 +1,61 @@
+"""Text as it is searched: the same rules for what is stored and for what is asked."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from appliance.ingest.language import detect
+from appliance.ingest.stop_words import STOP_WORDS
+
+_MOST_QUESTION_WORDS = 32
+
+# Scripts written without spaces between words: Han with its marks, kana, Hangul, Thai, Lao,
+# Burmese and Khmer. Pairs of neighbours serve as words there, which needs no dictionary.
+# Hangul has spaces but glues particles to its words; pairs find the word below them.
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+)
+# Vowel signs that belong to the letter before them, which \w leaves out.
+_MARKS = r"\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
+_TOKEN = re.compile(
+    rf"(?P<unspaced>[{_UNSPACED}]+)"
+    r"|(?P<number>\d+(?:[.,]\d+)+)(?![^\W_])"
+    rf"|(?P<word>(?:[^\W_{_UNSPACED}]|[{_MARKS}])+)"
+)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+
+
+def search_text(text: str) -> str:
+    """Return `text` as words separated by spaces, to feed to `to_tsvector`.
+
+    PostgreSQL's own parser reads “and/or” as a file path and a Chinese sentence as one word;
+    after this it sees plain words only. Stemming and stop words stay its business.
+    """
+    return " ".join(_words(text))
+
+
+def question_words(question: str) -> tuple[str, ...]:
+    """Return the words of a question to search for, each once, in order, 32 at most.
+
+    Stop words of the question's language are left out, unless nothing else is there.
+    """
+    words = dict.fromkeys(_words(question))
+    stop_words = STOP_WORDS.get(detect(question), frozenset())
+    telling = [word for word in words if word not in stop_words]
+    return tuple(telling or words)[:_MOST_QUESTION_WORDS]
+
+
+def _words(text: str) -> Iterator[str]:
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    for match in _TOKEN.finditer(plain):
+        found = match.group()
+        match match.lastgroup:
+            case "unspaced" if len(found) > 1:
+                yield from (found[at : at + 2] for at in range(len(found) - 1))
+            case "number" if _THOUSANDS.fullmatch(found):
+                yield found.replace(",", "")
+            case _:
+                yield found

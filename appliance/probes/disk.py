@@ -1,0 +1,33 @@
+"""Is there room on the disk?"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.core.settings import MEBIBYTE
+from appliance.probes.model import Answer, Reading, ReadingState, measured
+
+
+@dataclass(frozen=True, slots=True)
+class DiskProbe:
+    """Looks at the file system of a path: too little by share and by bytes is a failure."""
+
+    path: Path
+    least_share: float = 0.05
+    least_bytes: int = 1024 * MEBIBYTE
+    limit: float = 3.0
+
+    async def read(self) -> Reading:
+        """Ask the kernel, in a thread: a network disk may hang."""
+        return await measured(self._ask, limit=self.limit)
+
+    async def _ask(self) -> Answer:
+        facts = await asyncio.to_thread(os.statvfs, self.path)
+        free = facts.f_bavail * facts.f_frsize
+        share = facts.f_bavail / max(1, facts.f_blocks)
+        sentence = f"{free // MEBIBYTE} MiB free ({share:.0%})"
+        enough = free >= self.least_bytes or share >= self.least_share
+        return (ReadingState.OK if enough else ReadingState.FAILED), sentence

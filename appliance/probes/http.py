@@ -1,0 +1,43 @@
+"""Does a web server answer with the expected status?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import aiohttp
+
+from appliance.probes.model import Answer, Reading, ReadingState, measured
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProbe:
+    """Gets one URL, over TCP or over a unix socket."""
+
+    url: str
+    socket: Path | None = None
+    expected: HTTPStatus = HTTPStatus.OK
+    limit: float = 3.0
+
+    async def read(self) -> Reading:
+        """Ask once, on a connection of its own: a kept one would hide that nobody accepts."""
+        return await measured(self._ask, limit=self.limit)
+
+    async def _ask(self) -> Answer:
+        connector = aiohttp.UnixConnector(str(self.socket)) if self.socket else None
+        async with aiohttp.ClientSession(connector=connector, trust_env=False) as session:
+            try:
+                async with session.get(self.url, allow_redirects=False) as response:
+                    return self._judge(response.status)
+            except aiohttp.ClientConnectorError as error:
+                return ReadingState.NOT_READY, f"it does not accept connections: {error.strerror}"
+            except aiohttp.ServerDisconnectedError:
+                return ReadingState.FAILED, "it hung up without an answer"
+
+    def _judge(self, status: int) -> Answer:
+        if status == self.expected:
+            return ReadingState.OK, f"answers {status}"
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            return ReadingState.NOT_READY, "answers that it is not ready"
+        return ReadingState.FAILED, f"answers {status} instead of {self.expected:d}"

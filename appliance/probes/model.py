@@ -1,0 +1,51 @@
+"""What a probe answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class ReadingState(StrEnum):
+    """What was read."""
+
+    OK = "ok"
+    NOT_READY = "not ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One answer: the state, a sentence for people, and how long the answer took."""
+
+    state: ReadingState
+    sentence: str
+    took_seconds: float = 0.0
+
+
+class Probe(Protocol):
+    """One question that can be asked again and again."""
+
+    async def read(self) -> Reading:
+        """Ask, and return the answer within the probe's own time limit. Never raises."""
+        ...
+
+
+Answer = tuple[ReadingState, str]
+
+
+async def measured(ask: Callable[[], Awaitable[Answer]], *, limit: float) -> Reading:
+    """Ask within `limit` seconds; an error and silence are answers like any other."""
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(limit):
+            state, sentence = await ask()
+    except TimeoutError:
+        state, sentence = ReadingState.FAILED, f"no answer within {limit:g} s"
+    except Exception as error:  # noqa: BLE001 - a probe reports, it never raises
+        state, sentence = ReadingState.FAILED, f"{type(error).__name__}: {error}"
+    return Reading(state, sentence, time.monotonic() - begun)

@@ -1,0 +1,97 @@
+"""Is that very process still alive? A number alone may have been given to another one since."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.probes.model import Answer, Reading, ReadingState, measured
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """The fields of /proc/PID/stat that say which process it is."""
+
+    pid: int
+    name: str
+    state: str
+    group: int
+    session: int
+    start_time: int
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs: a zombie has ended, and only its number is kept."""
+        return self.state not in {"Z", "X"}
+
+
+def facts(pid: int) -> ProcessFacts | None:
+    """Return what the kernel says about `pid`, or None when there is no such process."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    # The second field is the program's name in brackets, and may itself hold brackets.
+    head, _, rest = text.rpartition(")")
+    fields = rest.split()
+    name = head.partition("(")[2]
+    return ProcessFacts(pid, name, fields[0], int(fields[2]), int(fields[3]), int(fields[19]))
+
+
+def processes() -> Iterator[ProcessFacts]:
+    """Yield every process that is alive at the moment."""
+    for entry in PROC.iterdir():
+        if entry.name.isdigit() and (found := facts(int(entry.name))) and found.alive:
+            yield found
+
+
+def members(session: int) -> list[ProcessFacts]:
+    """Return what is alive in a session or in the process group of the same number."""
+    return [found for found in processes() if session in {found.session, found.group}]
+
+
+def alive(pid: int, start_time: int) -> bool:
+    """Whether `pid` is alive and is the process that began at `start_time`."""
+    found = facts(pid)
+    return found is not None and found.alive and found.start_time == start_time
+
+
+def directory_of(pid: int) -> Path | None:
+    """Return where a process stands, or None when it is gone or another account's."""
+    try:
+        return (PROC / str(pid) / "cwd").readlink()
+    except OSError:
+        return None
+
+
+def standing_in(directory: Path, name: str) -> list[int]:
+    """Return the processes of a program whose working directory is `directory`."""
+    named = [found.pid for found in processes() if found.name == name]
+    return [pid for pid in named if directory_of(pid) == directory]
+
+
+def boot_identity() -> str:
+    """Return what tells this boot of the machine from every other."""
+    return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessProbe:
+    """Looks for one process by number and start time."""
+
+    pid: int
+    start_time: int
+    limit: float = 2.0
+
+    async def read(self) -> Reading:
+        """Look once."""
+        return await measured(self._ask, limit=self.limit)
+
+    async def _ask(self) -> Answer:
+        if await asyncio.to_thread(alive, self.pid, self.start_time):
+            return ReadingState.OK, f"process {self.pid} runs"
+        return ReadingState.FAILED, f"process {self.pid} has ended"

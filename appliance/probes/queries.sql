@@ -1,0 +1,3 @@
+-- name: answer
+-- The least that a server can be asked.
+SELECT 1;

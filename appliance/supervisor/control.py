@@ -1,0 +1,104 @@
+"""The supervisor for the command line: JSON on a unix socket that only its owner may open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+from aiohttp import web
+
+from appliance.core.errors import ApplianceError, InvalidInputError, NotFoundError
+from appliance.supervisor.loop import Supervisor
+
+SUPERVISOR = web.AppKey("supervisor", Supervisor)
+OWNER_ONLY = 0o600
+MOST_LINES = 1000
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def control_application(supervisor: Supervisor) -> web.Application:
+    """Return the application; every route it has is in this table."""
+    application = web.Application(middlewares=[_errors_as_json])
+    application[SUPERVISOR] = supervisor
+    application.add_routes(
+        [
+            web.get("/units", _units),
+            web.get("/units/{name}", _unit),
+            web.post("/units/{name}/{verb:start|stop|restart}", _change),
+            web.get("/units/{name}/logs", _logs),
+        ]
+    )
+    return application
+
+
+@asynccontextmanager
+async def control_server(supervisor: Supervisor, path: Path) -> AsyncIterator[None]:
+    """Serve the control socket while the block runs.
+
+    The socket is bound in a folder that only its owner may enter, and closed to others besides.
+    """
+    runner = web.AppRunner(control_application(supervisor), access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    try:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        await web.UnixSite(runner, str(path)).start()
+        await asyncio.to_thread(path.chmod, OWNER_ONLY)
+        yield
+    finally:
+        await runner.cleanup()
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
+@web.middleware
+async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ApplianceError as error:
+        return web.json_response(error.as_json(), status=error.status)
+    except web.HTTPNotFound:
+        unknown = NotFoundError(what="address")
+        return web.json_response(unknown.as_json(), status=unknown.status)
+
+
+async def _units(request: web.Request) -> web.Response:
+    units = request.app[SUPERVISOR].units()
+    return web.json_response({"units": [unit.as_json() for unit in units]})
+
+
+async def _unit(request: web.Request) -> web.Response:
+    return web.json_response(request.app[SUPERVISOR].view(request.match_info["name"]).as_json())
+
+
+async def _change(request: web.Request) -> web.Response:
+    """Note what the operator wants; the answer shows the unit before it is done."""
+    supervisor, name = request.app[SUPERVISOR], request.match_info["name"]
+    change = {"start": supervisor.start, "stop": supervisor.stop, "restart": supervisor.restart}
+    await change[request.match_info["verb"]](name)
+    return web.json_response(supervisor.view(name).as_json(), status=HTTPStatus.ACCEPTED)
+
+
+async def _logs(request: web.Request) -> web.StreamResponse:
+    """Answer the last lines, and with `follow=1` each further line when it comes."""
+    supervisor, name = request.app[SUPERVISOR], request.match_info["name"]
+    last = supervisor.lines(name, _count(request.query.get("lines", "100")))
+    if request.query.get("follow") != "1":
+        return web.json_response({"lines": list(last)})
+    response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
+    await response.prepare(request)
+    await response.write("".join(f"{line}\n" for line in last).encode())
+    with contextlib.suppress(ConnectionResetError):
+        async for line in supervisor.follow(name):
+            await response.write(f"{line}\n".encode())
+    return response
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        problem, remedy = "`lines` is not a number.", f"Give a number from 0 to {MOST_LINES}."
+        raise InvalidInputError(problem=problem, remedy=remedy)
+    return min(int(text), MOST_LINES)

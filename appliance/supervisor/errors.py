@@ -1,0 +1,16 @@
+"""What can go wrong with the supervisor itself."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from appliance.core.errors import ApplianceError
+
+
+class SupervisorRunningError(ApplianceError):
+    """Another supervisor looks after the same home."""
+
+    code = "supervisor_running"
+    status = HTTPStatus.CONFLICT
+    sentence = "Cloister already runs in {home}."
+    hint = "Use the one that runs, or stop it first. `cloister status` shows it."

@@ -1,0 +1,109 @@
+"""What the supervisor sees, wants and decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from appliance.probes.model import Reading
+from appliance.units.model import Unit, UnitStatus
+
+
+class Wish(StrEnum):
+    """What the operator wants of a unit."""
+
+    UP = "up"
+    DOWN = "down"
+    AGAIN = "again"
+
+
+class Action(StrEnum):
+    """What the supervisor does to a unit."""
+
+    WAIT = "wait"
+    START = "start"
+    RETRY = "retry"
+    STOP = "stop"
+    RESTART = "restart"
+    GIVE_UP = "give up"
+
+
+class Phase(StrEnum):
+    """A unit's state as people see it."""
+
+    STOPPED = "stopped"
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    FAILING = "failing"
+    STOPPING = "stopping"
+    DONE = "done"
+    FAILED = "failed"
+    GAVE_UP = "gave up"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything that is known about one unit at one moment; times are monotonic seconds.
+
+    `reading` is the last one of this run, `ready_since` the first good one of this run;
+    `failures` counts failed readings in a row, the first at `failing_since`. `restarts` are the
+    moments of the restarts that were our own doing, `streak` how many since the last stable run.
+    """
+
+    unit: Unit
+    status: UnitStatus
+    wish: Wish
+    missing: tuple[str, ...] = ()
+    reading: Reading | None = None
+    ready_since: float | None = None
+    failures: int = 0
+    failing_since: float | None = None
+    restarts: tuple[float, ...] = ()
+    streak: int = 0
+    started_before: bool = False
+    gave_up: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a unit, how it stands, and why, as a sentence."""
+
+    action: Action
+    phase: Phase
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitView:
+    """One unit as the console and the command line show it."""
+
+    name: str
+    description: str
+    phase: Phase
+    since: datetime
+    reason: str
+    pid: int | None
+    restarts: int
+    reading: Reading | None
+    lines: tuple[str, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the unit in the shape that the control socket speaks."""
+        reading = self.reading and {
+            "state": self.reading.state,
+            "sentence": self.reading.sentence,
+            "took_seconds": round(self.reading.took_seconds, 6),
+        }
+        return {
+            "name": self.name,
+            "description": self.description,
+            "state": self.phase,
+            "since": self.since.isoformat(),
+            "reason": self.reason,
+            "pid": self.pid,
+            "restarts": self.restarts,
+            "reading": reading,
+            "lines": list(self.lines),
+        }

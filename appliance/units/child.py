@@ -1,0 +1,195 @@
+"""Runs units as our own children: no orphans, and nothing is left running twice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError
+from appliance.core.files import private_directory
+from appliance.core.process import BLOCK, Running, describe_exit, kill_group, spawn
+from appliance.probes.process import facts
+from appliance.units.errors import UnitUnknownError
+from appliance.units.logs import UnitLog
+from appliance.units.model import Kind, Unit, UnitState, UnitStatus
+from appliance.units.records import Record, Records, end, reap, send
+
+OUTPUT_PATIENCE = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Child:
+    """A unit that was started and has not ended yet."""
+
+    unit: Unit
+    running: Running
+    stop_asked: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class ChildProcessDriver:
+    """A UnitDriver for machines without systemd. Use it as a context manager.
+
+    Each unit leads a session of its own. When its leader ends, for whatever reason, the rest of
+    the session is killed before the end is reported, so that a restart meets no leftovers.
+    """
+
+    def __init__(self, units: Sequence[Unit], *, run: Path, logs: Path, clock: Clock) -> None:
+        self._clock = clock
+        self._logs_folder = logs
+        self._order = {unit.name: number for number, unit in enumerate(units)}
+        self._logs = {unit.name: UnitLog(logs / f"{unit.name}.log") for unit in units}
+        self._records = Records(run / "units")
+        self._children: dict[str, _Child] = {}
+        self._changes: asyncio.Queue[str] = asyncio.Queue()
+        self._tasks = asyncio.TaskGroup()
+        stopped = UnitStatus(UnitState.STOPPED, clock.now(), clock.monotonic())
+        self._statuses = {unit.name: stopped for unit in units}
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(private_directory, self._logs_folder)
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        for child in self._children.values():
+            child.stop_asked = True
+            kill_group(child.running.pid)
+        await self._tasks.__aexit__(None, None, None)
+
+    async def clean(self) -> tuple[str, ...]:
+        """End what a killed supervisor left behind, the last unit of the catalogue first."""
+        records = await asyncio.to_thread(self._records.leftovers)
+        found = [record.unit for record in records if await end(record, self._clock)]
+        await asyncio.to_thread(self._records.clear)
+        return tuple(found)
+
+    async def start(self, unit: Unit) -> None:
+        """Prepare and start a unit that does not run; what goes wrong is in its status."""
+        if self.status(unit.name).state.active:
+            return
+        self._set(unit.name, UnitState.STARTING)
+        try:
+            await unit.prepare()
+            running = await spawn(
+                unit.command, env=unit.environment, cwd=unit.directory, account=unit.account
+            )
+        except Exception as error:  # noqa: BLE001 - one unit's fault must not end the others
+            await self._refuse(unit, error)
+            return
+        except asyncio.CancelledError:
+            self._set(unit.name, UnitState.STOPPED, exit_="its start was called off")
+            raise
+        child = _Child(unit, running)
+        self._children[unit.name] = child
+        self._tasks.create_task(self._attend(child), name=f"attend {unit.name}")
+        self._set(unit.name, UnitState.RUNNING, pid=running.pid)
+        await asyncio.to_thread(self._write_record, unit, running.pid)
+
+    async def stop(self, unit: Unit) -> None:
+        """Stop a unit: its signal, then its grace, then SIGKILL for its whole group."""
+        child = self._children.get(unit.name)
+        if child is None:
+            if not self.status(unit.name).state.active:
+                self._set(unit.name, UnitState.STOPPED)
+            return
+        child.stop_asked = True
+        self._set(unit.name, UnitState.STOPPING, pid=child.running.pid)
+        send(child.running.pid, unit.stop_signal)
+        # A process that somebody paused would not see the signal.
+        send(child.running.pid, signal.SIGCONT)
+        try:
+            async with asyncio.timeout(unit.stop_grace):
+                await child.ended.wait()
+        except TimeoutError:
+            await self._logs[unit.name].note(f"killed: not ended after {unit.stop_grace:g} s")
+            kill_group(child.running.pid)
+            await child.ended.wait()
+
+    def status(self, name: str) -> UnitStatus:
+        """Return what is known about a unit. Raises UnitUnknownError."""
+        if name not in self._statuses:
+            raise UnitUnknownError(unit=name, what="unit")
+        return self._statuses[name]
+
+    async def changed(self) -> str:
+        """Wait for the next change of any unit's state, and return the unit's name."""
+        return await self._changes.get()
+
+    def lines(self, name: str, count: int) -> tuple[str, ...]:
+        """Return the last lines of a unit's log. Raises UnitUnknownError."""
+        self.status(name)
+        return self._logs[name].lines(count)
+
+    def follow(self, name: str) -> AsyncIterator[str]:
+        """Yield a unit's lines as they come, without end. Raises UnitUnknownError."""
+        self.status(name)
+        return self._logs[name].follow()
+
+    async def _refuse(self, unit: Unit, error: Exception) -> None:
+        if not isinstance(error, ApplianceError | OSError):
+            logger.error("preparing %s failed", unit.name, exc_info=error)
+        await self._logs[unit.name].note(f"could not start: {error}")
+        self._set(unit.name, UnitState.FAILED, exit_=str(error))
+
+    def _write_record(self, unit: Unit, pid: int) -> None:
+        if (found := facts(pid)) is None or not found.alive:
+            return
+        record = Record(
+            unit=unit.name,
+            pid=pid,
+            start_time=found.start_time,
+            boot=self._records.boot,
+            order=self._order[unit.name],
+            directory=str(unit.directory.resolve()),
+            stop_signal=unit.stop_signal,
+            stop_grace=unit.stop_grace,
+        )
+        self._records.write(record)
+
+    async def _attend(self, child: _Child) -> None:
+        """See a child through to its end, and report it only when its session is empty."""
+        name = child.unit.name
+        output = asyncio.create_task(self._keep_output(child), name=f"output of {name}")
+        code = await child.running.process.wait()
+        await reap(child.running.pid, self._clock)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(output, OUTPUT_PATIENCE)
+        child.running.pipe.close()
+        ending = describe_exit(code)
+        await self._logs[name].note(f"{name} {ending}")
+        await asyncio.to_thread(self._records.remove, name)
+        del self._children[name]
+        self._set(name, _state_after(child, code), exit_=ending)
+        child.ended.set()
+
+    async def _keep_output(self, child: _Child) -> None:
+        log = self._logs[child.unit.name]
+        while block := await child.running.output.read(BLOCK):
+            await log.append(block)
+        await log.finish()
+
+    def _set(
+        self, name: str, state: UnitState, *, pid: int | None = None, exit_: str | None = None
+    ) -> None:
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        self._statuses[name] = UnitStatus(state, now, monotonic, pid, exit_)
+        self._changes.put_nowait(name)
+
+
+def _state_after(child: _Child, code: int) -> UnitState:
+    """Return what an exit means: asked for, done, or a failure."""
+    if child.stop_asked:
+        return UnitState.STOPPED
+    if child.unit.kind is Kind.ONESHOT and code == 0:
+        return UnitState.DONE
+    return UnitState.FAILED

@@ -1,0 +1,40 @@
+"""What the supervisor asks of whatever runs the units: our own children, or systemd."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from appliance.units.model import Unit, UnitStatus
+
+
+class UnitDriver(Protocol):
+    """Runs units; a unit may also be started and stopped by somebody else."""
+
+    async def clean(self) -> tuple[str, ...]:
+        """End what an earlier supervisor left behind, and return the units it found."""
+        ...
+
+    async def start(self, unit: Unit) -> None:
+        """Prepare and start a unit that does not run; what goes wrong is in its status."""
+        ...
+
+    async def stop(self, unit: Unit) -> None:
+        """Stop a unit and everything it started: politely first, and by force at the end."""
+        ...
+
+    def status(self, name: str) -> UnitStatus:
+        """Return what is known about a unit. Raises UnitUnknownError."""
+        ...
+
+    async def changed(self) -> str:
+        """Wait for the next change of any unit's state, and return the unit's name."""
+        ...
+
+    def lines(self, name: str, count: int) -> tuple[str, ...]:
+        """Return the last lines of a unit's log. Raises UnitUnknownError."""
+        ...
+
+    def follow(self, name: str) -> AsyncIterator[str]:
+        """Yield a unit's lines as they come, without end. Raises UnitUnknownError."""
+        ...

@@ -1,0 +1,59 @@
+"""How numbers, sizes and times are written for people: pure, and the same on both sites."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+_WEEK = 7 * _DAY
+_KILO = 1000
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Say how long ago `moment` was; a date when it was more than a week ago."""
+    seconds = int((now - moment).total_seconds())
+    if seconds < 0:
+        return f"in {duration(-seconds)}"
+    if seconds < 10:
+        return "just now"
+    if seconds < _WEEK:
+        return f"{duration(seconds)} ago"
+    if moment.year == now.year:
+        return f"{moment.day} {moment:%b}"
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def duration(seconds: float) -> str:
+    """Write a length of time with its largest unit only: `40 s`, `12 min`, `3 h`, `5 days`."""
+    whole = int(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h"
+    days = whole // _DAY
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def size(count: int) -> str:
+    """Write a number of bytes the way file managers do: `980 B`, `12 KB`, `3.4 MB`."""
+    if count < _KILO:
+        return f"{count} B"
+    amount = float(count)
+    for unit in ("KB", "MB", "GB"):
+        amount /= _KILO
+        if amount < _KILO:
+            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
+    return f"{amount / _KILO:.1f} TB"
+
+
+def count_of(number: int, one: str, many: str | None = None) -> str:
+    """Write a number with its noun: `1 page`, `1,204 pages`."""
+    noun = one if number == 1 else (many or f"{one}s")
+    return f"{number:,} {noun}"

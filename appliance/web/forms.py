@@ -1,0 +1,128 @@
+"""Forms: values that are checked one by one, each with an error that a person can act on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.core.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from aiohttp import web
+
+FORM_LIMIT = 64 * 1024
+TEXT_LIMIT = 200
+
+
+class Form:
+    """The values of one form as they were typed, and what is wrong with them.
+
+    A handler asks for each field with its rules, then looks at `valid`. On an error the same page
+    is shown again with this object, so that nothing that was typed is lost.
+    """
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = dict(values or {})
+        self._errors: dict[str, str] = {}
+
+    @property
+    def valid(self) -> bool:
+        """Whether every field that was asked for is right so far."""
+        return not self._errors
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        """The sentence of each field that is wrong."""
+        return self._errors
+
+    def value(self, name: str) -> str:
+        """Return what was typed, to show it again."""
+        return self._values.get(name, "")
+
+    def error(self, name: str) -> str:
+        """Return what is wrong with a field, or nothing."""
+        return self._errors.get(name, "")
+
+    def fail(self, name: str, sentence: str) -> None:
+        """Mark a field as wrong; the first sentence stays."""
+        self._errors.setdefault(name, sentence)
+
+    def text(
+        self,
+        name: str,
+        *,
+        minimum: int = 1,
+        maximum: int = TEXT_LIMIT,
+    ) -> str:
+        """Return a line or a text without the space around it. `minimum=0` makes it optional."""
+        value = self.value(name).replace("\r\n", "\n").strip()
+        if "\0" in value:
+            self.fail(name, "This contains a character that cannot be kept.")
+        elif len(value) < minimum:
+            self.fail(
+                name,
+                "Please fill this in." if not value else f"At least {minimum} characters, please.",
+            )
+        elif len(value) > maximum:
+            self.fail(name, f"At most {maximum:,} characters, please.")
+        return value
+
+    def secret(self, name: str, *, minimum: int = 1, maximum: int = 1024) -> str:
+        """Return a password exactly as typed, and forget it, so that no page shows it again."""
+        value = self._values.pop(name, "")
+        if not value:
+            self.fail(name, "Please fill this in.")
+        elif len(value) < minimum:
+            self.fail(name, f"At least {minimum} characters, please.")
+        elif len(value) > maximum:
+            self.fail(name, f"At most {maximum:,} characters, please.")
+        return value
+
+    def choice(self, name: str, choices: Collection[str]) -> str:
+        """Return one of `choices`."""
+        value = self.value(name)
+        if value not in choices:
+            self.fail(name, "Please choose one of these.")
+        return value
+
+    def whole_number(self, name: str, *, minimum: int, maximum: int) -> int:
+        """Return a number between the two, both included."""
+        value = self.value(name).strip()
+        # isdecimal alone lets other scripts' digits through, and int() would read them.
+        number = int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else None
+        if number is None or not minimum <= number <= maximum:
+            self.fail(name, f"Please give a whole number from {minimum:,} to {maximum:,}.")
+            return minimum
+        return number
+
+    def checked(self, name: str) -> bool:
+        """Return whether a box is ticked."""
+        return name in self._values
+
+
+async def read_form(request: web.Request, *, limit: int = FORM_LIMIT) -> Form:
+    """Read the body of a plain form; files have their own way in.
+
+    Raises InvalidInputError when the body is larger than `limit` or carries a file.
+    """
+    if request.content_length is not None and request.content_length > limit:
+        raise _too_long(limit)
+    if request.content_type == "multipart/form-data":
+        raise InvalidInputError(
+            problem="This form takes no files.",
+            remedy="Add documents in the library.",
+        )
+    # A body without a length is bounded by the application's client_max_size.
+    posted = await request.post()
+    values = {name: value for name, value in posted.items() if isinstance(value, str)}
+    if sum(len(value) for value in values.values()) > limit:
+        raise _too_long(limit)
+    return Form(values)
+
+
+def _too_long(limit: int) -> InvalidInputError:
+    return InvalidInputError(
+        problem="That is more text than this form takes.",
+        remedy=f"Send less than {limit // 1024} KB; longer texts can be added to the library.",
+    )

@@ -1,0 +1,103 @@
+"""The Markdown that Cloister reads: what is left out, and how some of it is written as HTML."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it.renderer import RendererHTML
+    from markdown_it.token import Token
+    from markdown_it.utils import EnvType, OptionsDict
+
+_LINK = re.compile(r"(?:https?://|mailto:)[^\s]+", re.IGNORECASE)
+_ALIGNMENT = re.compile(r"text-align:(left|right|center)")
+
+
+class Parser(MarkdownIt):
+    """CommonMark with tables and strikethrough, and without what could load or mislead."""
+
+    def __init__(self) -> None:
+        super().__init__("commonmark", {"html": False, "linkify": False})
+        self.enable(["table", "strikethrough"])
+        # `[3]: …` at the start of a line would turn every citation [3] into a link of its choice,
+        # and make a block depend on a later one.
+        self.disable("reference")
+        self.add_render_rule("image", _picture_as_text)
+        self.add_render_rule("link_open", _link_to_elsewhere)
+        self.add_render_rule("citation", _citation)
+        self.add_render_rule("table_open", _table_open)
+        self.add_render_rule("table_close", _table_close)
+        for cell in ("th_open", "td_open"):
+            self.add_render_rule(cell, _cell)
+
+    @override
+    def validateLink(self, url: str) -> bool:
+        """Allow only links that say where they lead: relative ones would lead into our pages."""
+        return _LINK.fullmatch(url) is not None
+
+
+def _picture_as_text(
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: EnvType,
+) -> str:
+    return escapeHtml(self.renderInlineAsText(tokens[index].children, options, env))
+
+
+def _link_to_elsewhere(
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: EnvType,
+) -> str:
+    tokens[index].attrSet("rel", "noopener noreferrer nofollow")
+    tokens[index].attrSet("target", "_blank")
+    return self.renderToken(tokens, index, options, env)
+
+
+def _citation(
+    _self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    _options: OptionsDict,
+    _env: EnvType,
+) -> str:
+    token = tokens[index]
+    href = escapeHtml(str(token.attrs["href"]))
+    return (
+        f'<a class="citation" href="{href}" hx-get="{href}" '
+        f'aria-label="Source {token.content}">{token.content}</a>'
+    )
+
+
+def _table_open(*_: object) -> str:
+    # Wide tables scroll inside their own box; the page never scrolls sideways.
+    return '<div class="scroll"><table>\n'
+
+
+def _table_close(*_: object) -> str:
+    return "</table></div>\n"
+
+
+def _cell(
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: EnvType,
+) -> str:
+    # The policy forbids style attributes, so alignment is said the old way.
+    style = tokens[index].attrs.pop("style", None)
+    if aligned := _ALIGNMENT.fullmatch(str(style)):
+        tokens[index].attrSet("align", aligned[1])
+    return self.renderToken(tokens, index, options, env)

@@ -1,0 +1,182 @@
+/* What makes the pages pleasanter. Everything works without it; it adds, and never decides. */
+(() => {
+  "use strict";
+  const find = (selector, root = document) => root.querySelector(selector);
+  const findAll = (selector, root = document) => root.querySelectorAll(selector);
+  const on = (type, listener, options) => document.addEventListener(type, listener, options);
+
+  /* Composer: Enter sends, Shift+Enter starts a line, the field grows with the text. */
+  const grow = (field) => {
+    if (CSS.supports("field-sizing", "content")) return;
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight}px`;
+  };
+  on("keydown", (event) => {
+    const field = event.target;
+    if (!(field instanceof HTMLTextAreaElement) || !field.form?.matches("[data-composer]")) return;
+    // While an input method composes a word, Enter belongs to it.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    if (field.value.trim()) field.form.requestSubmit();
+  });
+  on("input", (event) => event.target.closest("[data-composer] textarea") && grow(event.target));
+
+  /* Example questions go into the composer, to be read before they are sent. */
+  on("click", (event) => {
+    const example = event.target.closest("[data-ask]");
+    const field = example && find("[data-composer] textarea");
+    if (!field) return;
+    event.preventDefault();
+    field.value = example.dataset.ask;
+    field.focus();
+    grow(field);
+  });
+
+  /* Following: stay at the end while somebody reads there, never pull them back to it. */
+  const nearEnd = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 160;
+  let following = true;
+  addEventListener("scroll", () => { following = nearEnd(); }, { passive: true });
+  const toEnd = () => scrollTo({ top: document.documentElement.scrollHeight });
+  const messages = find("#messages");
+  if (messages) {
+    new MutationObserver(() => following && toEnd()).observe(messages, { childList: true, subtree: true, characterData: true });
+    if (!location.hash) toEnd();
+  }
+  const watchLogs = (root) => findAll("[data-follow]:not([data-followed])", root).forEach((log) => {
+    log.dataset.followed = "";
+    let atEnd = true;
+    log.addEventListener("scroll", () => { atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 40; });
+    new MutationObserver(() => { if (atEnd) log.scrollTop = log.scrollHeight; }).observe(log, { childList: true, subtree: true });
+    log.scrollTop = log.scrollHeight;
+  });
+
+  /* Files: dropped anywhere on the form, sent at once, with progress. */
+  const drop = (event) => event.target instanceof Element && event.target.closest("[data-drop]");
+  for (const type of ["dragenter", "dragover"]) {
+    on(type, (event) => {
+      const form = drop(event);
+      if (!form || !event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      form.classList.add("drop--over");
+    });
+  }
+  on("dragleave", (event) => {
+    const form = drop(event);
+    if (form && !form.contains(event.relatedTarget)) form.classList.remove("drop--over");
+  });
+  on("drop", (event) => {
+    const form = drop(event);
+    const input = form && find("input[type=file]", form);
+    if (!input || !event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    form.classList.remove("drop--over");
+    input.files = event.dataTransfer.files;
+    form.requestSubmit();
+  });
+  on("change", (event) => {
+    if (event.target.matches?.("[data-drop] input[type=file]") && event.target.files.length) event.target.form.requestSubmit();
+  });
+  const progress = (event, shown, amount) => {
+    const box = event.target.matches?.("[data-drop]") && find("[data-progress]", event.target);
+    if (!box) return;
+    box.hidden = !shown;
+    const bar = find("progress", box);
+    if (amount === undefined || amount >= 1) bar.removeAttribute("value");
+    else Object.assign(bar, { max: 1, value: amount });
+  };
+  on("htmx:beforeRequest", (event) => progress(event, true, 0));
+  on("htmx:xhr:progress", (event) => event.detail.lengthComputable && progress(event, true, event.detail.loaded / event.detail.total));
+  on("htmx:afterRequest", (event) => {
+    progress(event, false);
+    const form = event.target;
+    if (event.detail.successful && form.matches?.("form[data-reset]")) {
+      form.reset();
+      findAll("textarea", form).forEach(grow);
+      following = true;
+      toEnd();
+    }
+  });
+
+  /* Copy, close, theme. */
+  on("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    const words = button && find("span", button);
+    if (!words) return;
+    const before = words.textContent;
+    try {
+      await navigator.clipboard.writeText(find(button.dataset.copy).innerText.trim());
+      words.textContent = "Copied";
+    } catch {
+      // Without TLS browsers give no clipboard: select the text, so that one key copies it.
+      getSelection().selectAllChildren(find(button.dataset.copy));
+      words.textContent = "Selected";
+    }
+    setTimeout(() => { words.textContent = before; }, 1600);
+  });
+  on("click", (event) => {
+    const button = event.target.closest("[data-close]");
+    if (button) button.closest(button.dataset.close)?.remove();
+    const emptier = event.target.closest("[data-empty]");
+    if (emptier) find(emptier.dataset.empty).replaceChildren();
+  });
+  on("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    find("#source")?.replaceChildren();
+    const drawer = find(".drawer-toggle");
+    if (drawer) drawer.checked = false;
+  });
+  find("[data-theme-switch]")?.addEventListener("click", () => {
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* It holds for this page then. */ }
+  });
+
+  /* Times: the exact one in the reader's own time zone. */
+  const localTimes = (root) => findAll("time[datetime]:not([data-local])", root).forEach((time) => {
+    time.dataset.local = "";
+    const moment = new Date(time.dateTime);
+    if (!Number.isNaN(moment.getTime())) time.title = moment.toLocaleString();
+  });
+  const fadeToasts = (root) => findAll(".toast[data-passing]", root).forEach((toast) => setTimeout(() => toast.remove(), 6000));
+
+  /* Errors that are not ours (a proxy's page, no answer at all) become one plain sentence. */
+  const tell = (sentence) => {
+    const place = find("#toasts");
+    const box = document.createElement("div");
+    box.className = "toast alert alert--bad";
+    box.setAttribute("role", "alert");
+    box.textContent = sentence;
+    place.append(box);
+    setTimeout(() => box.remove(), 8000);
+  };
+  on("htmx:beforeSwap", (event) => {
+    const { xhr } = event.detail;
+    if (xhr.status < 400 || xhr.status === 422 || xhr.getResponseHeader("HX-Retarget")) return;
+    event.detail.shouldSwap = false;
+    tell("Cloister does not answer at the moment. Try again in a few seconds.");
+  });
+  on("htmx:sendError", () => tell("There is no connection to Cloister. Nothing was sent; try again."));
+
+  /* Streams that lost their connection say so until they are back. */
+  const connection = find("#connection");
+  const lost = new Set();
+  const mark = (event, isLost) => {
+    lost[isLost ? "add" : "delete"](event.target);
+    for (const element of lost) if (!element.isConnected) lost.delete(element);
+    connection.hidden = lost.size === 0;
+  };
+  on("htmx:wsOpen", (event) => mark(event, false));
+  on("htmx:wsClose", (event) => mark(event, event.target.isConnected && event.detail.event?.code !== 1000));
+  on("htmx:sseOpen", (event) => mark(event, false));
+  on("htmx:sseError", (event) => mark(event, event.target.isConnected));
+
+  /* The passage comes into view when a page opens beside the answer. */
+  on("htmx:afterSwap", (event) => {
+    if (event.target.id === "source") find("mark", event.target)?.scrollIntoView({ block: "center" });
+  });
+
+  const prepare = (root) => { watchLogs(root); localTimes(root); fadeToasts(root); };
+  on("htmx:load", (event) => prepare(event.detail.elt.parentElement ?? document));
+  prepare(document);
+})();

@@ -1,0 +1,21 @@
+"""People for tests: the operator Olga and the members Alice and Bob."""
+
+from __future__ import annotations
+
+from appliance.accounts.model import Account, Role
+from appliance.accounts.secrets import Passwords
+from appliance.accounts.store import AccountStore
+from appliance.db.pool import Database
+
+PASSWORD = "correct horse battery"
+# Cheap on purpose: tests do not defend anything.
+FAST_PASSWORDS = Passwords(time_cost=1, memory_cost=8)
+
+
+async def add_person(
+    database: Database, name: str, role: Role = Role.MEMBER, password: str = PASSWORD
+) -> Account:
+    """Add somebody who can sign in. `database` must be the owner's."""
+    async with database.connection() as connection:
+        hashed = FAST_PASSWORDS.hash(password)
+        return await AccountStore(connection).add_account(name, name.title(), role, hashed)

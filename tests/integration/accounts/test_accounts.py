@@ -1,0 +1,213 @@
+"""Claiming, signing in and staying signed in, against the real database."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from appliance.accounts.errors import (
+    InvitationUsedError,
+    KeyRequiredError,
+    LastOperatorError,
+    NameTakenError,
+    SignInFailedError,
+    TooManyAttemptsError,
+    WeakPasswordError,
+)
+from appliance.accounts.keys import ApiKeys
+from appliance.accounts.model import Role, Scope
+from appliance.accounts.people import People
+from appliance.accounts.service import CLAIM_LASTS, SESSION_LASTS, Accounts
+from appliance.core.errors import ForbiddenError, NotFoundError
+from appliance.db.pool import Database
+from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
+from tests.fakes.clock import FakeClock
+
+HERE = "192.0.2.1"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def accounts(database: Database, clock: FakeClock) -> Accounts:
+    return Accounts(database, clock, FAST_PASSWORDS)
+
+
+@pytest.fixture
+def chat_accounts(chat_database: Database, clock: FakeClock) -> Accounts:
+    return Accounts(chat_database, clock, FAST_PASSWORDS)
+
+
+async def test_the_holder_of_the_code_becomes_operator_once(accounts: Accounts) -> None:
+    code = await accounts.new_claim_code()
+    olga = await accounts.claim(code.text.lower().replace("-", " "), "Olga", "Olga O.", PASSWORD)
+    assert olga.is_operator
+    assert await accounts.is_claimed()
+    with pytest.raises(InvitationUsedError, match="used"):
+        await accounts.claim(code.text, "mallory", "M", PASSWORD)
+
+
+async def test_of_two_claims_at_once_one_wins(accounts: Accounts) -> None:
+    code = await accounts.new_claim_code()
+    outcomes = await asyncio.gather(
+        *(accounts.claim(code.text, name, name, PASSWORD) for name in ("anna", "berta")),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(outcome, InvitationUsedError) for outcome in outcomes) == 1
+
+
+async def test_a_refused_password_leaves_the_code_good(accounts: Accounts) -> None:
+    code = await accounts.new_claim_code()
+    with pytest.raises(WeakPasswordError):
+        await accounts.claim(code.text, "olga", "Olga", "short")
+    assert (await accounts.claim(code.text, "olga", "Olga", PASSWORD)).is_operator
+
+
+async def test_a_member_s_name_cannot_be_claimed(database: Database, accounts: Accounts) -> None:
+    await add_person(database, "alice")
+    code = await accounts.new_claim_code()
+    with pytest.raises(NameTakenError):
+        await accounts.claim(code.text, "alice", "Alice", PASSWORD)
+
+
+async def test_a_new_code_replaces_the_old_one_and_ends_by_itself(
+    accounts: Accounts, clock: FakeClock
+) -> None:
+    old, new = await accounts.new_claim_code(), await accounts.new_claim_code()
+    for code in (old.text, new.text):
+        if code is new.text:
+            clock.advance(CLAIM_LASTS.total_seconds() + 1)
+        with pytest.raises(InvitationUsedError):
+            await accounts.claim(code, "olga", "Olga", PASSWORD)
+
+
+async def test_a_lost_operator_password_is_replaced_by_a_new_claim(
+    database: Database, accounts: Accounts
+) -> None:
+    olga = await add_person(database, "olga", Role.OPERATOR)
+    session = await accounts.open_session(olga.id)
+    code = await accounts.new_claim_code()
+    await accounts.claim(code.text, "olga", "Olga", "quite another secret")
+    assert await accounts.person(session.text) is None
+    assert (await accounts.sign_in("olga", "quite another secret", HERE)).text
+
+
+async def test_signing_in_and_out_with_the_chat_role_s_rights(
+    database: Database, chat_accounts: Accounts
+) -> None:
+    alice = await add_person(database, "alice")
+    token = await chat_accounts.sign_in(" Alice ", PASSWORD, HERE)
+    assert await chat_accounts.person(token.text) == alice
+    await chat_accounts.sign_out(token.text)
+    assert await chat_accounts.person(token.text) is None
+
+
+async def test_a_session_in_use_stays_and_an_unused_one_ends(
+    database: Database, chat_accounts: Accounts, clock: FakeClock
+) -> None:
+    await add_person(database, "alice")
+    token = await chat_accounts.sign_in("alice", PASSWORD, HERE)
+    clock.advance(SESSION_LASTS.total_seconds() - 60)
+    await chat_accounts.seen(token.text)
+    clock.advance(SESSION_LASTS.total_seconds() - 60)
+    assert await chat_accounts.person(token.text) is not None
+    clock.advance(120)
+    assert await chat_accounts.person(token.text) is None
+    assert await chat_accounts.sweep() == 1
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody"])
+async def test_guessing_is_slowed_down_also_for_unknown_names(
+    database: Database, chat_accounts: Accounts, clock: FakeClock, name: str
+) -> None:
+    await add_person(database, "alice")
+    for _ in range(5):
+        with pytest.raises(SignInFailedError):
+            await chat_accounts.sign_in(name, "wrong password", HERE)
+    with pytest.raises(TooManyAttemptsError, match="too many"):
+        await chat_accounts.sign_in(name, PASSWORD, HERE)
+    if name == "alice":
+        assert (await chat_accounts.sign_in("alice", PASSWORD, "192.0.2.99")).text
+        clock.advance(60)
+        assert (await chat_accounts.sign_in("alice", PASSWORD, HERE)).text
+
+
+async def test_an_invited_person_sets_a_password_once(
+    database: Database, chat_accounts: Accounts, clock: FakeClock
+) -> None:
+    olga = await add_person(database, "olga", Role.OPERATOR)
+    _, code = await People(database, clock).add(olga, "bob", "Bob", Role.MEMBER)
+    with pytest.raises(SignInFailedError):
+        await chat_accounts.sign_in("bob", "!", HERE)
+    bob = await chat_accounts.set_password(code.text, PASSWORD)
+    assert bob.name == "bob"
+    assert (await chat_accounts.sign_in("bob", PASSWORD, HERE)).text
+    with pytest.raises(InvitationUsedError):
+        await chat_accounts.set_password(code.text, "another password 1")
+
+
+async def test_locking_ends_sessions_and_keys_at_once(
+    database: Database, chat_accounts: Accounts, chat_database: Database, clock: FakeClock
+) -> None:
+    olga = await add_person(database, "olga", Role.OPERATOR)
+    alice = await add_person(database, "alice")
+    token = await chat_accounts.sign_in("alice", PASSWORD, HERE)
+    keys = ApiKeys(chat_database, clock)
+    _, secret = await keys.create(alice, "script", [Scope.CHAT], 30)
+    assert (await keys.holder(secret.text)).account == alice
+    await People(database, clock).set_locked(olga, alice.id, locked=True)
+    assert await chat_accounts.person(token.text) is None
+    with pytest.raises(KeyRequiredError):
+        await keys.holder(secret.text)
+    with pytest.raises(SignInFailedError):
+        await chat_accounts.sign_in("alice", PASSWORD, HERE)
+
+
+async def test_the_last_operator_stays(database: Database, clock: FakeClock) -> None:
+    olga = await add_person(database, "olga", Role.OPERATOR)
+    people = People(database, clock)
+    with pytest.raises(LastOperatorError):
+        await people.set_locked(olga, olga.id, locked=True)
+    with pytest.raises(LastOperatorError):
+        await people.set_role(olga, olga.id, Role.MEMBER)
+    with pytest.raises(LastOperatorError):
+        await people.remove(olga, olga.id)
+
+
+async def test_only_operators_see_and_change_people(database: Database, clock: FakeClock) -> None:
+    alice = await add_person(database, "alice")
+    people = People(database, clock)
+    with pytest.raises(ForbiddenError):
+        await people.all(alice)
+    with pytest.raises(ForbiddenError):
+        await people.set_role(alice, alice.id, Role.OPERATOR)
+
+
+async def test_a_key_is_its_owner_s_alone_and_ends_by_itself(
+    database: Database, chat_database: Database, clock: FakeClock
+) -> None:
+    alice, bob = await add_person(database, "alice"), await add_person(database, "bob")
+    keys = ApiKeys(chat_database, clock)
+    key, secret = await keys.create(alice, "script", [Scope.SEARCH], 1)
+    assert await keys.mine(bob) == []
+    with pytest.raises(NotFoundError):
+        await keys.revoke(bob, key.id)
+    holder = await keys.holder(secret.text)
+    assert holder.scopes == {Scope.SEARCH}
+    clock.advance(24 * 3600 + 1)
+    with pytest.raises(KeyRequiredError):
+        await keys.holder(secret.text)
+
+
+async def test_changing_the_password_needs_the_old_one(
+    database: Database, chat_accounts: Accounts
+) -> None:
+    alice = await add_person(database, "alice")
+    with pytest.raises(SignInFailedError):
+        await chat_accounts.change_password(alice, "not the old one", "a new long password")
+    await chat_accounts.change_password(alice, PASSWORD, "a new long password")
+    assert (await chat_accounts.sign_in("alice", "a new long password", HERE)).text

@@ -1,0 +1,138 @@
+"""PostgreSQL itself, from the wheel: made, started, killed, brought back, stopped."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from appliance.core.clock import SystemClock
+from appliance.core.settings import Settings
+from appliance.supervisor.model import Phase
+from appliance.units.errors import DatabaseVersionError, PreparationError
+from appliance.units.model import Unit
+from appliance.units.postgres import postgres
+from appliance.units.programs import find_programs
+from tests.integration.supervisor.parts import driver_of, gone, kill, phase, pid_of, supervised, until
+
+
+@pytest.fixture
+async def unit(settings: Settings) -> Unit:
+    programs = await find_programs(settings)
+    assert programs.postgres is not None
+    return postgres(settings, programs.postgres, SystemClock())
+
+
+async def ask(settings: Settings, statement: str) -> object:
+    async with await psycopg.AsyncConnection.connect(
+        host=str(settings.database_socket), user="cloister", dbname="postgres", autocommit=True
+    ) as connection:
+        cursor = await connection.execute(statement)  # type: ignore[call-overload]
+        row = await cursor.fetchone()
+        return row[0] if row else None
+
+
+async def test_a_new_database_starts_with_the_promised_settings(
+    settings: Settings, unit: Unit
+) -> None:
+    async with supervised(settings, unit) as supervisor:
+        await until(supervisor.ready.is_set)
+        assert await ask(settings, "SHOW data_checksums") == "on"
+        assert await ask(settings, "SHOW server_encoding") == "UTF8"
+        assert await ask(settings, "SHOW jit") == "off"
+        assert await ask(settings, "SHOW listen_addresses") == ""
+        assert await ask(settings, "SELECT lower('ÄÉЖ')") == "äéж"
+        assert await ask(settings, "SELECT current_user") == "cloister"
+        available = "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'"
+        assert str(await ask(settings, available)) >= "0.8"
+        pid = pid_of(supervisor, "postgres")
+    assert gone(pid)
+    assert not (settings.database / "postmaster.pid").exists()
+
+
+async def test_after_kill_9_it_serves_again_within_ten_seconds_and_has_lost_nothing(
+    settings: Settings, unit: Unit
+) -> None:
+    async with supervised(settings, unit) as supervisor:
+        await until(supervisor.ready.is_set)
+        async with await psycopg.AsyncConnection.connect(
+            host=str(settings.database_socket), user="cloister", dbname="postgres", autocommit=True
+        ) as connection:
+            await connection.execute("CREATE TABLE kept AS SELECT 42 AS number")
+            killed = pid_of(supervisor, "postgres")
+            begun = time.monotonic()
+            kill(killed)
+            await until(lambda: supervisor.view("postgres").pid not in {None, killed})
+            await until(lambda: phase(supervisor, "postgres") is Phase.READY)
+        assert time.monotonic() - begun < 10
+        assert await ask(settings, "SELECT number FROM kept") == 42
+        assert supervisor.view("postgres").restarts == 1
+
+
+async def test_a_server_that_was_left_running_is_stopped_before_a_new_one_starts(
+    settings: Settings, unit: Unit
+) -> None:
+    async with supervised(settings, unit) as supervisor:
+        await until(supervisor.ready.is_set)
+        # The record is gone, as after a crash between start and record.
+        (settings.run / "units" / "postgres.json").unlink()
+        first = pid_of(supervisor, "postgres")
+        await unit.prepare()
+        assert gone(first)
+
+
+async def test_a_stale_lock_file_that_names_another_process_does_not_stop_the_start(
+    settings: Settings, unit: Unit
+) -> None:
+    async with supervised(settings, unit) as supervisor:
+        await until(supervisor.ready.is_set)
+    (settings.database / "postmaster.pid").write_text("1\n/elsewhere\n")
+    async with supervised(settings, unit) as supervisor:
+        await until(supervisor.ready.is_set)
+
+
+async def test_half_a_data_directory_is_made_again(settings: Settings, unit: Unit) -> None:
+    half = settings.database.with_name("postgres.new")
+    half.mkdir()
+    (half / "PG_VERSION").write_text("16\n")
+    await unit.prepare()
+    assert (settings.database / "PG_VERSION").exists()
+    assert not half.exists()
+
+
+async def test_a_folder_that_is_no_database_is_refused_and_left_as_it_is(
+    settings: Settings, unit: Unit
+) -> None:
+    settings.database.mkdir()
+    letter = settings.database / "letter.txt"
+    letter.write_text("dear")
+    with pytest.raises(PreparationError, match="not empty"):
+        await unit.prepare()
+    assert letter.read_text() == "dear"
+
+
+async def test_data_of_another_major_version_is_refused_with_both_versions(
+    settings: Settings, unit: Unit
+) -> None:
+    settings.database.mkdir()
+    (settings.database / "PG_VERSION").write_text("13\n")
+    async with driver_of((unit,), settings) as driver:
+        await driver.start(unit)
+        exit_ = driver.status("postgres").exit
+    with pytest.raises(DatabaseVersionError):
+        await unit.prepare()
+    assert exit_ is not None
+    assert "made by PostgreSQL 13" in exit_
+
+
+def log_of(settings: Settings) -> Path:
+    return settings.logs / "postgres.log"
+
+
+async def test_its_messages_are_kept_in_the_units_log(settings: Settings, unit: Unit) -> None:
+    async with supervised(settings, unit) as supervisor:
+        await until(supervisor.ready.is_set)
+        await until(lambda: any("ready to accept" in line for line in supervisor.lines("postgres", 50)))
+    assert "ready to accept connections" in log_of(settings).read_text()

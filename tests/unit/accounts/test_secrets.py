@@ -1,0 +1,59 @@
+"""Codes that people type, names and passwords."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.accounts.errors import BadNameError, WeakPasswordError
+from appliance.accounts.secrets import (
+    Passwords,
+    checked_name,
+    checked_password,
+    code_digest,
+    new_code,
+    new_token,
+)
+from appliance.accounts.throttle import Throttle
+
+
+def test_a_code_is_the_same_however_it_is_typed() -> None:
+    code = new_code()
+    assert code_digest(code.text.lower().replace("-", "  ")) == code.digest
+    assert code_digest("O0-iL1") == code_digest("00111")
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    token = new_token("cl_")
+    assert token.text not in repr(token)
+    assert token.text.startswith("cl_")
+
+
+@pytest.mark.parametrize("name", ["", "1st", "../x", "a b", "ü", "x" * 65, "<b>"])
+def test_it_refuses_names_that_cannot_be_typed_everywhere(name: str) -> None:
+    with pytest.raises(BadNameError):
+        checked_name(name)
+
+
+@pytest.mark.parametrize("password", ["short", "aaaaaaaaaaaa", "olga-olga-olga", "x" * 1001])
+def test_it_refuses_weak_passwords(password: str) -> None:
+    with pytest.raises(WeakPasswordError):
+        checked_password(password, "olga")
+
+
+def test_an_unusable_password_matches_nothing() -> None:
+    passwords = Passwords(time_cost=1, memory_cost=8)
+    assert not passwords.matches(Passwords.unusable(), "!")
+    assert not passwords.matches(None, "anything")
+    assert passwords.matches(passwords.hash("right"), "right")
+
+
+def test_waits_double_and_are_forgotten() -> None:
+    throttle, key = Throttle(), ("alice", "192.0.2.1")
+    waits = []
+    for attempt in range(8):
+        throttle.failed(key, float(attempt))
+        waits.append(throttle.wait(key, float(attempt)))
+    assert waits == [0, 0, 0, 0, 2, 4, 8, 16]
+    assert throttle.wait(key, 7.0 + 901) == 0
+    throttle.succeeded(key)
+    assert throttle.wait(key, 7.0) == 0

@@ -1,0 +1,21 @@
+"""Reading a whole document in one call, for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from appliance.ingest.extract.catalog import extract
+from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
+from appliance.ingest.extract.parser import ParserLimits
+from appliance.ingest.formats import HEAD_SIZE, recognise
+
+
+async def read(
+    path: Path, limits: ParserLimits | None = None
+) -> tuple[DocumentFacts, list[ExtractedPage]]:
+    """Recognise and extract `path`; return its facts and all its pages."""
+    wanted = recognise(path.name, path.read_bytes()[:HEAD_SIZE])
+    items = [item async for item in extract(path, wanted, limits or ParserLimits())]
+    facts, *pages = items
+    assert isinstance(facts, DocumentFacts)
+    return facts, [page for page in pages if isinstance(page, ExtractedPage)]

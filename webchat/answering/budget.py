@@ -1,0 +1,137 @@
+"""What fits into the model's context: decided here, told to the reader, never left to the runner.
+
+The runner would cut a long prompt silently. Nobody tells how many tokens a text has before it is
+read, so the estimate errs on the safe side.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+
+from webchat.answering.errors import QuestionDoesNotFitError
+from webchat.answering.model import Numbered, Turn
+from webchat.answering.sentences import shortened
+from webchat.retrieval.model import Passage
+
+CHARACTERS_PER_TOKEN = 3
+# What the chat template puts around a message, and the lines around a passage.
+MESSAGE_OVERHEAD = 8
+PASSAGE_OVERHEAD = 40
+SMALLEST_PASSAGE = 40
+LARGEST_ANSWER = 2048
+
+# Scripts written without spaces: about one token a character.
+_DENSE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What goes into the prompt. `shortened` is how many passages lost their end."""
+
+    passages: tuple[Numbered, ...]
+    turns: tuple[Turn, ...]
+    found: int
+    shortened: int
+    answer_tokens: int
+    prompt_tokens: int
+
+    @property
+    def used(self) -> int:
+        """How many passages the model reads."""
+        return len(self.passages)
+
+
+def tokens_in(text: str) -> int:
+    """Estimate the tokens of a text: one a dense character, one for three others."""
+    dense = len(_DENSE.findall(text))
+    return dense + math.ceil((len(text) - dense) / CHARACTERS_PER_TOKEN)
+
+
+def answer_reserve(context_tokens: int, wanted: int | None = None) -> int:
+    """Return how many tokens are kept for the answer: a quarter of the context at most."""
+    most = min(LARGEST_ANSWER, context_tokens // 4)
+    return most if wanted is None else max(1, min(wanted, most))
+
+
+def fit(
+    question: str,
+    passages: tuple[Passage, ...],
+    turns: tuple[Turn, ...],
+    *,
+    rules_tokens: int,
+    context_tokens: int,
+    answer_tokens: int | None = None,
+) -> Fitted:
+    """Choose what goes into the prompt, most important first.
+
+    1. The rules, the question and room for the answer are always in.
+    2. Passages from the best on, until the next does not fit. If not even the first fits, it is
+       shortened at the end of a sentence.
+    3. Turns from the newest on, in what is left.
+    """
+    reserve = answer_reserve(context_tokens, answer_tokens)
+    room = context_tokens - reserve - rules_tokens - 2 * MESSAGE_OVERHEAD
+    question_tokens = tokens_in(question)
+    left = room - question_tokens
+    if left < SMALLEST_PASSAGE + PASSAGE_OVERHEAD:
+        raise QuestionDoesNotFitError(tokens=question_tokens, room=max(room, 0))
+    chosen, cut, left = _choose_passages(passages, left)
+    kept, left = _choose_turns(turns, left)
+    return Fitted(
+        passages=chosen,
+        turns=kept,
+        found=len(passages),
+        shortened=cut,
+        answer_tokens=reserve,
+        prompt_tokens=context_tokens - reserve - left,
+    )
+
+
+def passage_tokens(passage: Passage) -> int:
+    """Estimate a passage with the lines around it."""
+    place = " ".join((passage.file_name, *passage.heading_path))
+    return tokens_in(passage.text) + tokens_in(place) + PASSAGE_OVERHEAD
+
+
+def _choose_passages(
+    passages: tuple[Passage, ...], left: int
+) -> tuple[tuple[Numbered, ...], int, int]:
+    chosen: list[Numbered] = []
+    cut = 0
+    for passage in passages:
+        fitting = passage
+        cost = passage_tokens(passage)
+        if cost > left:
+            if chosen:
+                break
+            fitting = _cut(passage, left)
+            cost = passage_tokens(fitting)
+            cut += 1
+        chosen.append(Numbered(len(chosen) + 1, fitting))
+        left -= cost
+    return tuple(chosen), cut, left
+
+
+def _cut(passage: Passage, left: int) -> Passage:
+    """Shorten a passage to `left` tokens; a dense text needs several attempts."""
+    bare = replace(passage, heading_path=())
+    place = tokens_in(passage.file_name) + PASSAGE_OVERHEAD
+    longest = max(SMALLEST_PASSAGE, left - place) * CHARACTERS_PER_TOKEN
+    while True:
+        text = shortened(bare.text, longest)
+        if tokens_in(text) + place <= left or longest <= SMALLEST_PASSAGE:
+            return replace(bare, text=text, end=bare.start + len(text))
+        longest = longest * 3 // 4
+
+
+def _choose_turns(turns: tuple[Turn, ...], left: int) -> tuple[tuple[Turn, ...], int]:
+    kept: list[Turn] = []
+    for turn in reversed(turns):
+        cost = tokens_in(turn.question) + tokens_in(turn.answer) + 2 * MESSAGE_OVERHEAD
+        if cost > left:
+            break
+        kept.append(turn)
+        left -= cost
+    return tuple(reversed(kept)), left

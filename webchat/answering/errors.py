@@ -1,0 +1,86 @@
+"""Why an answer is not what was hoped for."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from appliance.core.errors import ApplianceError
+
+
+class NoChatModelError(ApplianceError):
+    """No model that can write is installed."""
+
+    code = "no_chat_model"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = "No chat model is installed, so the best passages are quoted."
+    hint = "An operator can install a model; then try again."
+
+
+class EmptyAnswerError(ApplianceError):
+    """The model ended at once. Facts: `model`."""
+
+    code = "empty_answer"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "The model “{model}” wrote nothing."
+    hint = "Try again. If it goes on, ask the operator to choose another model."
+
+
+class AnswerTooLongError(ApplianceError):
+    """The limit ended the answer, not the model."""
+
+    code = "answer_too_long"
+    sentence = "The answer reached its longest allowed length and ends there."
+    hint = "Ask for the rest, or ask about one part of it."
+
+
+class QuestionDoesNotFitError(ApplianceError):
+    """The question alone fills what the model can read. Facts: `tokens`, `room`."""
+
+    code = "question_does_not_fit"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "The question is about {tokens:,} tokens long; the model has room for {room:,}."
+    hint = "Ask a shorter question, or ask the operator for a larger context."
+
+
+class TookTooLongError(ApplianceError):
+    """The overall deadline of an answer passed. Facts: `minutes`."""
+
+    code = "took_too_long"
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    sentence = "The answer was not complete after {minutes} minutes."
+    hint = "Try again when fewer people ask at the same time."
+
+
+class TooManyWaitingError(ApplianceError):
+    """The queue is full. Facts: `limit`."""
+
+    code = "too_many_waiting"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = "{limit} answers are waiting already."
+    hint = "Try again in a few minutes."
+
+
+class BrokenRequestError(ApplianceError):
+    """A body of the OpenAI-shaped interface cannot be used. Facts: `problem`."""
+
+    code = "invalid_request"
+    sentence = "{problem}"
+    hint = "The body is described in Cloister's documentation of /v1."
+
+
+class InternalFaultError(ApplianceError):
+    """A defect: its traceback is in the log."""
+
+    code = "internal"
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    sentence = "Something went wrong inside Cloister."
+    hint = "Try again. If it goes on, ask the operator to look at the log."
+
+
+class InterruptedAnswerError(ApplianceError):
+    """The chat server ended, or was killed, while it wrote."""
+
+    code = "interrupted"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = "Cloister was restarted while it wrote this answer."
+    hint = "What was written so far is kept. Try again for a complete answer."

@@ -1,0 +1,103 @@
+"""What passes between retrieval, the model and whoever reads the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from appliance.accounts.model import Account
+from appliance.core.errors import ApplianceError
+from webchat.conversations.model import AnswerKind
+from webchat.retrieval.model import Passage, Retrieved
+
+
+class Retriever(Protocol):
+    """Finds passages that the reader may see."""
+
+    async def retrieve(
+        self,
+        reader: Account,
+        question: str,
+        *,
+        k: int = 12,
+        collection: UUID | None = None,
+        previous: str | None = None,
+    ) -> Retrieved:
+        """Return passages, best first; `previous` is the question before a follow-up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier question of the conversation and what was answered."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A passage under the number by which an answer cites it."""
+
+    number: int
+    passage: Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Enquiry:
+    """A question with all that is needed to answer it; no `model` means the chosen one."""
+
+    reader: Account
+    question: str
+    turns: tuple[Turn, ...] = ()
+    model: str | None = None
+    limit_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The answer waits; `ahead` others come before it."""
+
+    ahead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the answer is written from. It is told before the first word."""
+
+    found: int
+    passages: tuple[Numbered, ...]
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The next piece of the text, with its citations already checked."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many tokens the model read and wrote, as it counted them."""
+
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The last thing that is told: how the answer ended.
+
+    `failure` says that the text is not complete; `note` says why a complete one was quoted or cut.
+    """
+
+    kind: AnswerKind
+    cited: tuple[Numbered, ...] = ()
+    note: ApplianceError | None = None
+    failure: ApplianceError | None = None
+    usage: Usage = Usage()
+
+
+Part = Queued | Evidence | Words | Outcome

@@ -1,0 +1,79 @@
+-- name: chosen_model
+-- The chat model that an operator chose, if one did.
+SELECT model FROM core.chosen_model WHERE name = 'chat_model';
+
+-- name: turns
+-- What was said in a conversation before a question, newest first: complete answers only.
+SELECT question.text AS question, answer.text AS answer
+FROM chat.message AS answer
+JOIN chat.message AS question ON question.conversation_id = answer.conversation_id
+                             AND question.ordinal = answer.ordinal - 1
+WHERE answer.conversation_id = %(conversation)s AND answer.ordinal < %(before)s
+  AND answer.author = 'cloister' AND answer.state IN ('complete', 'stopped')
+ORDER BY answer.ordinal DESC
+LIMIT %(limit)s;
+
+-- name: progress
+-- Keep what was written so far, of all answers at once; those that are gone are not returned.
+UPDATE chat.message AS message
+SET state = 'writing', text = written.text, model = written.model,
+    passages_found = written.found, passages_used = written.used
+FROM unnest(%(ids)s::uuid[], %(texts)s::text[], %(models)s::text[], %(found)s::integer[],
+            %(used)s::integer[]) AS written (id, text, model, found, used)
+WHERE message.id = written.id AND message.state IN ('waiting', 'writing')
+  AND message.worker = %(worker)s
+RETURNING message.id;
+
+-- name: finish
+-- Keep an answer as it ended, with what it cites. Nothing if it was deleted meanwhile.
+WITH ended AS (
+    UPDATE chat.message
+    SET state = %(state)s, kind = %(kind)s, text = %(text)s, model = %(model)s,
+        passages_found = %(found)s, passages_used = %(used)s, error_code = %(error_code)s,
+        error_message = %(error_message)s, error_hint = %(error_hint)s, finished_at = now()
+    WHERE id = %(id)s AND state IN ('waiting', 'writing') AND worker = %(worker)s
+    RETURNING id, conversation_id
+), seen AS (
+    UPDATE chat.conversation SET updated_at = now()
+    WHERE id IN (SELECT conversation_id FROM ended)
+)
+INSERT INTO chat.citation (message_id, number, document_id, file_name, page, start_at, end_at)
+SELECT ended.id, cited.number, document.id, cited.file_name, cited.page, cited.start_at,
+       cited.end_at
+FROM ended
+CROSS JOIN unnest(%(numbers)s::integer[], %(documents)s::uuid[], %(files)s::text[],
+                  %(pages)s::integer[], %(starts)s::integer[], %(ends)s::integer[])
+     AS cited (number, document_id, file_name, page, start_at, end_at)
+LEFT JOIN library.document AS document ON document.id = cited.document_id;
+
+-- name: interrupt
+-- Mark what a worker left unfinished when it died; also that of workers which no longer exist.
+UPDATE chat.message
+SET state = 'interrupted', kind = CASE WHEN text = '' THEN kind ELSE 'generated' END,
+    error_code = %(code)s, error_message = %(message)s, error_hint = %(hint)s,
+    finished_at = now()
+WHERE state IN ('waiting', 'writing')
+  AND (worker = %(worker)s OR (%(worker)s = 1 AND worker > %(workers)s));
+
+-- name: interrupt_one
+-- Mark an answer that nobody writes.
+UPDATE chat.message
+SET state = 'interrupted', error_code = %(code)s, error_message = %(message)s,
+    error_hint = %(hint)s, finished_at = now()
+WHERE id = %(id)s AND state IN ('waiting', 'writing') AND worker = %(worker)s;
+
+-- name: unfinished
+-- The answers of a conversation that are being written.
+SELECT message.id, message.worker
+FROM chat.message AS message
+JOIN chat.conversation AS conversation ON conversation.id = message.conversation_id
+WHERE message.conversation_id = %(conversation)s AND conversation.account_id = %(reader)s
+  AND message.state IN ('waiting', 'writing');
+
+-- name: notify
+-- Tell all chat servers.
+SELECT pg_notify('cloister_chat', %(notice)s);
+
+-- name: listen
+-- Hear what other processes tell the chat servers.
+LISTEN cloister_chat;

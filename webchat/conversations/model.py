@@ -1,0 +1,138 @@
+"""Conversations: questions, answers, and what the answers point to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+QUESTION_LIMIT = 8000
+TITLE_LIMIT = 200
+
+
+class Author(StrEnum):
+    """Who wrote a message."""
+
+    PERSON = "person"
+    CLOISTER = "cloister"
+
+
+class MessageState(StrEnum):
+    """Where an answer is; a question is complete at once."""
+
+    WAITING = "waiting"
+    WRITING = "writing"
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+UNFINISHED = frozenset({MessageState.WAITING, MessageState.WRITING})
+
+
+class AnswerKind(StrEnum):
+    """Where the words of an answer come from."""
+
+    GENERATED = "generated"
+    QUOTED = "quoted"
+    NO_EVIDENCE = "no_evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Questions and answers that belong together."""
+
+    id: UUID
+    account_id: UUID
+    title: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A question or an answer.
+
+    `error_*` say why an answer failed, or why a complete one was quoted or cut.
+    """
+
+    id: UUID
+    conversation_id: UUID
+    ordinal: int
+    author: Author
+    state: MessageState
+    kind: AnswerKind | None
+    text: str
+    error_code: str | None
+    error_message: str | None
+    error_hint: str | None
+    model: str | None
+    worker: int | None
+    passages_found: int | None
+    passages_used: int | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def is_question(self) -> bool:
+        """Whether a person wrote it."""
+        return self.author == Author.PERSON
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its text will not change by itself any more."""
+        return self.state not in UNFINISHED
+
+    @property
+    def can_be_tried_again(self) -> bool:
+        """Whether another attempt may give a better answer."""
+        broken_off = (MessageState.STOPPED, MessageState.INTERRUPTED, MessageState.FAILED)
+        return self.state in broken_off or (
+            self.state == MessageState.COMPLETE and self.kind == AnswerKind.QUOTED
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """What `[number]` in an answer points to; no document once that was deleted."""
+
+    message_id: UUID
+    number: int
+    document_id: UUID | None
+    file_name: str
+    page: int
+    start_at: int
+    end_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and its answer, as they were just written down."""
+
+    question: Message
+    answer: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A conversation with all that was said, in order."""
+
+    conversation: Conversation
+    messages: tuple[Message, ...]
+    citations: Mapping[UUID, tuple[Citation, ...]]
+
+    def citations_of(self, message: Message) -> tuple[Citation, ...]:
+        """Return what one answer points to, by number."""
+        return self.citations.get(message.id, ())
+
+
+def title_of(question: str) -> str:
+    """Return a conversation's first title: the beginning of its first question, in one line."""
+    line = " ".join(question.split())
+    if len(line) <= 80:
+        return line
+    cut = line[:80].rsplit(" ", 1)[0] if " " in line[:80] else line[:79]
+    return f"{cut.rstrip(' ,;:.-')}…"

@@ -1,0 +1,141 @@
+-- name: newest
+-- One page of a person's conversations, newest first, after the conversation `before`.
+SELECT id, account_id, title, created_at, updated_at
+FROM chat.conversation
+WHERE account_id = %(reader)s
+  AND (%(before)s::uuid IS NULL OR (updated_at, id) < (
+        SELECT last.updated_at, last.id FROM chat.conversation AS last
+        WHERE last.id = %(before)s AND last.account_id = %(reader)s))
+ORDER BY updated_at DESC, id DESC
+LIMIT %(limit)s;
+
+-- name: one
+-- A conversation, for its owner alone.
+SELECT id, account_id, title, created_at, updated_at
+FROM chat.conversation
+WHERE id = %(id)s AND account_id = %(reader)s;
+
+-- name: messages
+-- All messages of a conversation in order.
+SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
+       error_hint, model, worker, passages_found, passages_used, created_at, finished_at
+FROM chat.message
+WHERE conversation_id = %(id)s
+ORDER BY ordinal;
+
+-- name: citations
+-- All citations of a conversation, by answer and number.
+SELECT citation.message_id, citation.number, citation.document_id, citation.file_name,
+       citation.page, citation.start_at, citation.end_at
+FROM chat.citation AS citation
+JOIN chat.message AS message ON message.id = citation.message_id
+WHERE message.conversation_id = %(id)s
+ORDER BY message.ordinal, citation.number;
+
+-- name: message
+-- One message, for the owner of its conversation alone.
+SELECT message.id, message.conversation_id, message.ordinal, message.author, message.state,
+       message.kind, message.text, message.error_code, message.error_message,
+       message.error_hint, message.model, message.worker, message.passages_found,
+       message.passages_used, message.created_at, message.finished_at
+FROM chat.message AS message
+JOIN chat.conversation AS conversation ON conversation.id = message.conversation_id
+WHERE message.id = %(id)s AND conversation.account_id = %(reader)s;
+
+-- name: message_citations
+-- The citations of one answer.
+SELECT message_id, number, document_id, file_name, page, start_at, end_at
+FROM chat.citation
+WHERE message_id = %(id)s
+ORDER BY number;
+
+-- name: start
+-- A new conversation with its first question and the answer that waits, all or nothing.
+WITH conversation AS (
+    INSERT INTO chat.conversation (account_id, title) VALUES (%(reader)s, %(title)s)
+    RETURNING id
+), question AS (
+    INSERT INTO chat.message (conversation_id, ordinal, author, state, text, finished_at)
+    SELECT id, 1, 'person', 'complete', %(text)s, now() FROM conversation
+    RETURNING *
+), answer AS (
+    INSERT INTO chat.message (conversation_id, ordinal, author, state, worker)
+    SELECT id, 2, 'cloister', 'waiting', %(worker)s FROM conversation
+    RETURNING *
+), both_messages AS (
+    SELECT * FROM question UNION ALL SELECT * FROM answer
+)
+SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
+       error_hint, model, worker, passages_found, passages_used, created_at, finished_at
+FROM both_messages
+ORDER BY ordinal;
+
+-- name: ask
+-- The next question of a conversation and the answer that waits; no row if the conversation is
+-- somebody else's or still being answered. Two at once: the second breaks the unique ordinal.
+WITH conversation AS (
+    UPDATE chat.conversation SET updated_at = now()
+    WHERE id = %(id)s AND account_id = %(reader)s AND NOT EXISTS (
+        SELECT FROM chat.message
+        WHERE conversation_id = %(id)s AND state IN ('waiting', 'writing'))
+    RETURNING id
+), question AS (
+    INSERT INTO chat.message (conversation_id, ordinal, author, state, text, finished_at)
+    SELECT id, (SELECT coalesce(max(ordinal), 0) + 1 FROM chat.message
+                WHERE conversation_id = %(id)s),
+           'person', 'complete', %(text)s, now()
+    FROM conversation
+    RETURNING *
+), answer AS (
+    INSERT INTO chat.message (conversation_id, ordinal, author, state, worker)
+    SELECT conversation_id, ordinal + 1, 'cloister', 'waiting', %(worker)s FROM question
+    RETURNING *
+), both_messages AS (
+    SELECT * FROM question UNION ALL SELECT * FROM answer
+)
+SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
+       error_hint, model, worker, passages_found, passages_used, created_at, finished_at
+FROM both_messages
+ORDER BY ordinal;
+
+-- name: ask_again
+-- Empty an answer that may be tried again, and return its question and it; no row if it is
+-- somebody else's, complete, or another answer of the conversation is being written.
+WITH answer AS (
+    UPDATE chat.message AS message
+    SET state = 'waiting', kind = NULL, text = '', error_code = NULL, error_message = NULL,
+        error_hint = NULL, model = NULL, worker = %(worker)s, passages_found = NULL,
+        passages_used = NULL, finished_at = NULL
+    FROM chat.conversation AS conversation
+    WHERE message.id = %(id)s AND message.author = 'cloister'
+      AND (message.state IN ('stopped', 'interrupted', 'failed')
+           OR (message.state = 'complete' AND message.kind = 'quoted'))
+      AND conversation.id = message.conversation_id AND conversation.account_id = %(reader)s
+      AND NOT EXISTS (
+        SELECT FROM chat.message AS other
+        WHERE other.conversation_id = message.conversation_id
+          AND other.state IN ('waiting', 'writing'))
+    RETURNING message.*
+), forgotten AS (
+    DELETE FROM chat.citation WHERE message_id IN (SELECT id FROM answer)
+), both_messages AS (
+    SELECT question.* FROM chat.message AS question
+    JOIN answer ON answer.conversation_id = question.conversation_id
+               AND answer.ordinal = question.ordinal + 1
+    UNION ALL
+    SELECT * FROM answer
+)
+SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
+       error_hint, model, worker, passages_found, passages_used, created_at, finished_at
+FROM both_messages
+ORDER BY ordinal;
+
+-- name: rename
+-- Give a conversation another title; its place in the list stays.
+UPDATE chat.conversation SET title = %(title)s
+WHERE id = %(id)s AND account_id = %(reader)s
+RETURNING id, account_id, title, created_at, updated_at;
+
+-- name: delete
+-- Delete a conversation with its messages and citations.
+DELETE FROM chat.conversation WHERE id = %(id)s AND account_id = %(reader)s;

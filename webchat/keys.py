@@ -1,0 +1,31 @@
+"""What the handlers of the chat site find in the application."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from appliance.accounts.guard import Guard
+from appliance.accounts.keys import ApiKeys
+from appliance.accounts.service import Accounts
+from appliance.core.settings import Settings
+from appliance.db.pool import Database
+from appliance.llm.client import ModelRunner
+from appliance.web.assets import Assets
+from appliance.web.render import Renderer
+from webchat.answering.service import Answering
+from webchat.conversations.service import Conversations
+from webchat.library.service import Library
+from webchat.retrieval.service import Retriever
+
+SETTINGS = web.AppKey("settings", Settings)
+DATABASE = web.AppKey("database", Database)
+RUNNER = web.AppKey("runner", ModelRunner)
+ASSETS = web.AppKey("assets", Assets)
+RENDERER = web.AppKey("renderer", Renderer)
+GUARD = web.AppKey("guard", Guard)
+ACCOUNTS = web.AppKey("accounts", Accounts)
+API_KEYS = web.AppKey("api_keys", ApiKeys)
+LIBRARY = web.AppKey("library", Library)
+RETRIEVER = web.AppKey("retriever", Retriever)
+CONVERSATIONS = web.AppKey("conversations", Conversations)
+ANSWERING = web.AppKey("answering", Answering)

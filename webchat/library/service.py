@@ -1,0 +1,184 @@
+"""What people do with documents: upload, list, read a page, delete, try again.
+
+The actor is always the first argument, and who may see what is decided inside the SQL. What the
+actor may not see does not exist for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from appliance.accounts.model import Account
+from appliance.core.errors import NotFoundError
+from appliance.db.pool import Database
+from appliance.ingest.blobs import Blobs
+from appliance.ingest.errors import FileMissingError
+from appliance.ingest.store import IngestStore
+from appliance.ingest.sweep import remove_unused
+from webchat.library.errors import NothingToRetryError, NotYourDocumentError
+from webchat.library.model import (
+    PRIVATE_NAME,
+    Collection,
+    Document,
+    LedgerRow,
+    Original,
+    PageText,
+    Uploaded,
+)
+from webchat.library.names import clean
+from webchat.library.store import LibraryStore
+
+PAGE_SIZE = 100
+
+
+class LibraryService:
+    """The library of this machine."""
+
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    async def collections(self, actor: Account) -> list[Collection]:
+        """Return the collections the actor may see and add to: shared ones, then their own."""
+        async with self._database.connection() as connection:
+            store = LibraryStore(connection, actor)
+            found = await store.collections()
+            if all(collection.is_shared for collection in found):
+                await store.ensure_private_collection(PRIVATE_NAME)
+                found = await store.collections()
+            return found
+
+    async def collection(self, actor: Account, name_or_id: str) -> Collection:
+        """Return a collection by its id or its name. Raises NotFoundError.
+
+        Where a name is both shared and the actor's own, their own is meant.
+        """
+        for collection in reversed(await self.collections(actor)):
+            if name_or_id in {collection.name, str(collection.id)}:
+                return collection
+        raise NotFoundError(what="collection")
+
+    async def documents(
+        self,
+        actor: Account,
+        collection: UUID | None = None,
+        *,
+        limit: int = PAGE_SIZE,
+        offset: int = 0,
+    ) -> list[Document]:
+        """Return documents, newest first."""
+        async with self._database.connection() as connection:
+            return await LibraryStore(connection, actor).documents(
+                collection=collection, limit=limit, offset=offset
+            )
+
+    async def count(self, actor: Account, collection: UUID | None = None) -> int:
+        """Return how many documents `documents` would give without a limit."""
+        async with self._database.connection() as connection:
+            return await LibraryStore(connection, actor).count_documents(collection)
+
+    async def document(self, actor: Account, document: UUID) -> Document:
+        """Return one document. Raises NotFoundError."""
+        async with self._database.connection() as connection:
+            return await _document(LibraryStore(connection, actor), document)
+
+    async def ledger(self, actor: Account, document: UUID) -> list[LedgerRow]:
+        """Return how the reading of each page went; nothing for what the actor may not see."""
+        async with self._database.connection() as connection:
+            return await LibraryStore(connection, actor).ledger(document)
+
+    async def page(self, actor: Account, document: UUID, number: int) -> PageText:
+        """Return the text of one page. Raises NotFoundError."""
+        async with self._database.connection() as connection:
+            page = await LibraryStore(connection, actor).page(document, number)
+        if page is None:
+            raise NotFoundError(what="page")
+        return page
+
+    async def original(self, actor: Account, document: UUID) -> Original:
+        """Return where the uploaded file is. Raises NotFoundError or FileMissingError."""
+        found = await self.document(actor, document)
+        path = self._blobs.path(found.digest)
+        if not path.is_file():
+            raise FileMissingError
+        return Original(path, found.file_name, found.size)
+
+    async def upload(
+        self,
+        actor: Account,
+        collection: UUID,
+        file_name: str,
+        pieces: AsyncIterator[bytes],
+        declared_size: int | None = None,
+    ) -> Uploaded:
+        """Keep a file and queue it; on return it is on the disk and in the database for good.
+
+        1. The bytes go to a file without a name of its own while their digest is computed.
+        2. Under the lock of the digest the file gets its place and the row is committed, so that
+           nobody who deletes the same content takes the file away in between.
+        3. The ingest process is woken by the commit.
+
+        A file that the collection has already is not added again; if it could not be read, it is
+        tried once more under the new name. Raises NotFoundError (collection), EmptyFileError,
+        UploadTooLargeError, DiskFullError.
+        """
+        await self._check_collection(actor, collection)
+        name = clean(file_name)
+        async with (
+            self._blobs.receive(pieces, declared_size) as incoming,
+            self._database.transaction() as connection,
+        ):
+            await IngestStore(connection).lock_digest(incoming.digest)
+            await self._blobs.keep(incoming)
+            store = LibraryStore(connection, actor)
+            added = await store.add_document(
+                collection=collection, file_name=name, digest=incoming.digest, size=incoming.size
+            )
+            document = added or await store.document_by_digest(collection, incoming.digest)
+            if document is None:
+                raise NotFoundError(what="collection")
+            if added or await store.queue_broken(document, name):
+                await store.announce(document)
+            return Uploaded(await _document(store, document), duplicate=added is None)
+
+    async def delete(self, actor: Account, document: UUID) -> None:
+        """Remove a document with its pages, chunks and vectors, then its file if nobody uses it.
+
+        Raises NotFoundError or NotYourDocumentError.
+        """
+        async with self._database.transaction() as connection:
+            store = LibraryStore(connection, actor)
+            found = await _changeable(store, document)
+            await store.delete_document(document)
+        await remove_unused(self._database, self._blobs, found.digest)
+
+    async def retry(self, actor: Account, document: UUID) -> Document:
+        """Queue a document again that could not be read.
+
+        Raises NotFoundError, NotYourDocumentError or NothingToRetryError.
+        """
+        async with self._database.transaction() as connection:
+            store = LibraryStore(connection, actor)
+            found = await _changeable(store, document)
+            if not await store.queue_broken(document):
+                raise NothingToRetryError(file_name=found.file_name)
+            await store.announce(document)
+            return await _document(store, document)
+
+    async def _check_collection(self, actor: Account, collection: UUID) -> None:
+        if collection not in {found.id for found in await self.collections(actor)}:
+            raise NotFoundError(what="collection")
+
+
+async def _document(store: LibraryStore, document: UUID) -> Document:
+    for found in await store.documents(document=document):
+        return found
+    raise NotFoundError(what="document")
+
+
+async def _changeable(store: LibraryStore, document: UUID) -> Document:
+    found = await _document(store, document)
+    if not found.may_change:
+        raise NotYourDocumentError(file_name=found.file_name)
+    return found

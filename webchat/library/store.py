@@ -1,0 +1,174 @@
+"""Rows of collections, documents and pages; every question names its reader."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import class_row, kwargs_row
+
+from appliance.accounts.model import Account
+from appliance.db.pool import Connection
+from appliance.db.queries import Queries
+from appliance.ingest.extract.page import PageState
+from appliance.ingest.model import DocumentState
+from appliance.ingest.store import fault
+from webchat.library.model import Collection, Document, LedgerRow, PageText
+
+_QUERIES = Queries("webchat.library")
+
+
+class LibraryStore:
+    """Reads and writes what is in the library, as one reader may."""
+
+    def __init__(self, connection: Connection, reader: Account) -> None:
+        self._connection = connection
+        self._reader = reader
+
+    async def _changed(self, name: str, /, **values: object) -> int:
+        cursor = await self._connection.execute(_QUERIES[name], self._with_reader(values))
+        return cursor.rowcount
+
+    async def _id(self, name: str, /, **values: object) -> UUID | None:
+        cursor = await self._connection.execute(_QUERIES[name], self._with_reader(values))
+        row = await cursor.fetchone()
+        return row[0] if row else None
+
+    def _with_reader(self, values: dict[str, object]) -> dict[str, object]:
+        return {"reader": self._reader.id, **values}
+
+    async def ensure_private_collection(self, name: str) -> None:
+        """Create the reader's own collection if it is missing."""
+        await self._changed("ensure_private_collection", name=name)
+
+    async def collections(self) -> list[Collection]:
+        """Return what the reader may see, shared ones first."""
+        async with self._connection.cursor(row_factory=class_row(Collection)) as cursor:
+            await cursor.execute(_QUERIES["collections"], self._with_reader({}))
+            return await cursor.fetchall()
+
+    async def documents(
+        self,
+        *,
+        document: UUID | None = None,
+        collection: UUID | None = None,
+        limit: int = 1,
+        offset: int = 0,
+    ) -> list[Document]:
+        """Return documents, newest first, all of them or one or those of a collection."""
+        values = self._with_reader(
+            {
+                "is_operator": self._reader.is_operator,
+                "document": document,
+                "collection": collection,
+                "limit": limit,
+                "offset": offset,
+            }
+        )
+        async with self._connection.cursor(row_factory=kwargs_row(_document)) as cursor:
+            await cursor.execute(_QUERIES["documents"], values)
+            return await cursor.fetchall()
+
+    async def count_documents(self, collection: UUID | None) -> int:
+        """Return how many documents there are."""
+        values = self._with_reader({"collection": collection})
+        cursor = await self._connection.execute(_QUERIES["count_documents"], values)
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    async def ledger(self, document: UUID) -> list[LedgerRow]:
+        """Return how the reading of each page went."""
+        async with self._connection.cursor(row_factory=kwargs_row(_ledger_row)) as cursor:
+            await cursor.execute(_QUERIES["ledger"], self._with_reader({"document": document}))
+            return await cursor.fetchall()
+
+    async def page(self, document: UUID, number: int) -> PageText | None:
+        """Return one page."""
+        values = self._with_reader({"document": document, "number": number})
+        async with self._connection.cursor(row_factory=kwargs_row(_page)) as cursor:
+            await cursor.execute(_QUERIES["page"], values)
+            return await cursor.fetchone()
+
+    async def add_document(
+        self, *, collection: UUID, file_name: str, digest: str, size: int
+    ) -> UUID | None:
+        """Insert a queued document; None if the collection has this content already."""
+        return await self._id(
+            "add_document", collection=collection, file_name=file_name, digest=digest, size=size
+        )
+
+    async def document_by_digest(self, collection: UUID, digest: str) -> UUID | None:
+        """Return the document of a collection that has this content."""
+        return await self._id("document_by_digest", collection=collection, digest=digest)
+
+    async def queue_broken(self, document: UUID, file_name: str | None = None) -> bool:
+        """Queue a document that could not be read; False if it is none."""
+        return await self._changed("queue_broken", document=document, file_name=file_name) > 0
+
+    async def announce(self, document: UUID) -> None:
+        """Wake the ingest process at the commit."""
+        await self._changed("announce", document=document)
+
+    async def delete_document(self, document: UUID) -> None:
+        """Remove a document and all that was made of it."""
+        await self._changed("delete_document", document=document)
+
+
+def _document(  # noqa: PLR0913 - the columns of the row
+    *,
+    id: UUID,  # noqa: A002
+    collection_id: UUID,
+    collection: str,
+    is_shared: bool,
+    uploader: str | None,
+    file_name: str,
+    digest: str,
+    size: int,
+    state: str,
+    error_code: str | None,
+    error_message: str | None,
+    error_hint: str | None,
+    title: str | None,
+    pages_done: int,
+    page_count: int | None,
+    created_at: datetime,
+    ready_at: datetime | None,
+    may_change: bool,
+) -> Document:
+    return Document(
+        id=id,
+        collection_id=collection_id,
+        collection=collection,
+        is_shared=is_shared,
+        uploader=uploader,
+        file_name=file_name,
+        digest=digest,
+        size=size,
+        state=DocumentState(state),
+        fault=fault(error_code, error_message, error_hint),
+        title=title,
+        pages_done=pages_done,
+        page_count=page_count,
+        created_at=created_at,
+        ready_at=ready_at,
+        may_change=may_change,
+    )
+
+
+def _ledger_row(
+    *, number: int, label: str | None, state: str, characters: int, note: str | None
+) -> LedgerRow:
+    return LedgerRow(number, label, PageState(state), characters, note)
+
+
+def _page(  # noqa: PLR0913 - the columns of the row
+    *,
+    number: int,
+    label: str | None,
+    state: str,
+    text: str,
+    note: str | None,
+    previous: int | None,
+    next: int | None,  # noqa: A002
+) -> PageText:
+    return PageText(number, label, PageState(state), text, note, previous, next)

@@ -1,0 +1,95 @@
+"""Search for programs: POST /api/search."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from appliance.accounts.guard import holder
+from appliance.core.errors import InvalidInputError
+from webchat import keys
+from webchat.retrieval.model import Passage
+from webchat.retrieval.service import MOST_PASSAGES
+
+LONGEST_QUERY = 20_000
+_USUAL_PASSAGES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """The body, checked."""
+
+    query: str
+    collection: UUID | None
+    k: int
+
+
+async def search(request: web.Request) -> web.Response:
+    """POST /api/search: `{"query", "collection"?, "k"?}` → `{"passages": […]}`, best first."""
+    wanted = _checked(await request.read())
+    found = await request.app[keys.RETRIEVER].retrieve(
+        holder(request).account, wanted.query, k=wanted.k, collection=wanted.collection
+    )
+    return web.json_response({"passages": [_as_json(passage) for passage in found.passages]})
+
+
+def _checked(content: bytes) -> SearchRequest:
+    """Read the body. Raises InvalidInputError."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise InvalidInputError(
+            problem="The body is not a JSON object.", remedy='Send {"query": "…"} as JSON.'
+        )
+    return SearchRequest(_query(body), _collection(body), _k(body))
+
+
+def _query(body: dict[str, Any]) -> str:
+    query = body.get("query")
+    if not isinstance(query, str) or not query.strip() or len(query) > LONGEST_QUERY:
+        raise InvalidInputError(
+            problem="“query” is missing, empty or too long.",
+            remedy=f"Send a text of 1 to {LONGEST_QUERY} characters.",
+        )
+    return query
+
+
+def _collection(body: dict[str, Any]) -> UUID | None:
+    collection = body.get("collection")
+    if collection is None:
+        return None
+    try:
+        return UUID(collection)
+    except (ValueError, TypeError, AttributeError):
+        raise InvalidInputError(
+            problem="“collection” is not an id.", remedy="Leave it out to search everything."
+        ) from None
+
+
+def _k(body: dict[str, Any]) -> int:
+    k = body.get("k", _USUAL_PASSAGES)
+    if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= MOST_PASSAGES:
+        raise InvalidInputError(
+            problem="“k” is not a number of passages.",
+            remedy=f"Send a whole number from 1 to {MOST_PASSAGES}.",
+        )
+    return k
+
+
+def _as_json(passage: Passage) -> dict[str, object]:
+    return {
+        "document": str(passage.document_id),
+        "file": passage.file_name,
+        "page": passage.page,
+        "start": passage.start,
+        "end": passage.end,
+        "headings": list(passage.heading_path),
+        "text": passage.text,
+        "score": passage.score,
+    }

@@ -1,0 +1,115 @@
+"""Sign in, sign out, and set the first or a new password with an operator's link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from aiohttp import web
+
+from appliance.accounts.errors import SignInFailedError, TooManyAttemptsError
+from appliance.accounts.guard import SESSION_COOKIE, client_address
+from appliance.core.errors import ApplianceError
+from appliance.web import flash
+from appliance.web.forms import Form, read_form
+from appliance.web.render import Frame
+from webchat import keys
+from webchat.frame import frame
+
+START = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPage:
+    """Name and password; `target` is where the person wanted to go."""
+
+    template: ClassVar[str] = "sign_in.html"
+
+    frame: Frame
+    form: Form
+    target: str
+    error: ApplianceError | None = None
+    claimed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordPage:
+    """The code of an invitation, and the password that is to be."""
+
+    template: ClassVar[str] = "password.html"
+
+    frame: Frame
+    form: Form
+    error: ApplianceError | None = None
+
+
+def local(target: str) -> str:
+    """Return `target` if it is a path on this site, else the start: no redirect leads away."""
+    is_path = target.startswith("/") and not target.startswith(("//", "/\\"))
+    return target if is_path and "\n" not in target and "\r" not in target else START
+
+
+async def show_sign_in(request: web.Request) -> web.Response:
+    """GET /sign-in."""
+    target = local(request.query.get("next", START))
+    if request["person"] is not None:
+        return flash.redirect(target)
+    claimed = await request.app[keys.ACCOUNTS].is_claimed()
+    page = SignInPage(frame(request, "Sign in"), Form(), target, claimed=claimed)
+    return request.app[keys.RENDERER].page(request, page)
+
+
+async def sign_in(request: web.Request) -> web.Response:
+    """POST /sign-in."""
+    form = await read_form(request)
+    target = local(form.value("next"))
+    name, password = form.text("name"), form.secret("password")
+    error: ApplianceError | None = None
+    if form.valid:
+        try:
+            token = await request.app[keys.ACCOUNTS].sign_in(
+                name, password, client_address(request)
+            )
+        except (SignInFailedError, TooManyAttemptsError) as refused:
+            error = refused
+        else:
+            response = flash.redirect(target)
+            request.app[keys.GUARD].open(response, token)
+            return response
+    page = SignInPage(frame(request, "Sign in"), form, target, error)
+    status = error.status if error else SignInFailedError.status
+    return request.app[keys.RENDERER].page(request, page, status=status)
+
+
+async def sign_out(request: web.Request) -> web.Response:
+    """POST /sign-out."""
+    await request.app[keys.ACCOUNTS].sign_out(request.cookies.get(SESSION_COOKIE, ""))
+    response = flash.redirect("/sign-in", "You are signed out.")
+    request.app[keys.GUARD].close(response)
+    return response
+
+
+async def show_password(request: web.Request) -> web.Response:
+    """GET /password: the code stands behind # in the link, where no server logs it."""
+    page = PasswordPage(frame(request, "Set your password"), Form())
+    return request.app[keys.RENDERER].page(request, page)
+
+
+async def set_password(request: web.Request) -> web.Response:
+    """POST /password."""
+    form = await read_form(request)
+    code, password = form.text("code"), form.secret("password")
+    error: ApplianceError | None = None
+    if form.valid:
+        accounts = request.app[keys.ACCOUNTS]
+        try:
+            account = await accounts.set_password(code, password)
+        except ApplianceError as refused:
+            error = refused
+        else:
+            response = flash.redirect(START, "Your password is set. Welcome.")
+            token = await accounts.open_session(account.id)
+            request.app[keys.GUARD].open(response, token)
+            return response
+    page = PasswordPage(frame(request, "Set your password"), form, error)
+    return request.app[keys.RENDERER].page(request, page, status=error.status if error else 422)

@@ -1,0 +1,176 @@
+-- name: serving_model
+-- The embedding model whose vectors are searched, if there is one.
+SELECT id, name, dimensions FROM library.embedding_model WHERE state = 'serving';
+
+-- name: is_readable
+-- Whether a collection is there for this reader.
+SELECT EXISTS (SELECT FROM library.collection
+               WHERE id = %(collection)s AND (owner_id IS NULL OR owner_id = %(reader)s));
+
+-- name: search_settings
+-- For one transaction: the vector index goes on until enough rows pass the permission filter, and
+-- the statement is run as it is, because compiling it takes longer than running it.
+SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
+       set_config('hnsw.ef_search', '100', true),
+       set_config('jit', 'off', true);
+
+-- name: hybrid
+-- What the reader may see that is nearest to a question, by words and by meaning; see
+-- docs/decisions/0001-lexical-ranking.md. Winners have a score, their neighbours on the page none.
+-- {model} and {dimensions} are literals: the planner needs them to find the model's own index.
+WITH RECURSIVE language (name) AS (
+    -- Each language in use, by a jump in the index of terms per language.
+    (SELECT language FROM library.term ORDER BY language LIMIT 1)
+    UNION ALL
+    SELECT (SELECT term.language FROM library.term WHERE term.language > language.name
+            ORDER BY term.language LIMIT 1)
+    FROM language WHERE language.name IS NOT NULL
+),
+readable (collections) AS MATERIALIZED (
+    SELECT array_agg(id) FROM library.collection
+    WHERE (owner_id IS NULL OR owner_id = %(reader)s)
+      AND (%(collection)s::uuid IS NULL OR id = %(collection)s::uuid)
+),
+size (chunks) AS MATERIALIZED (
+    -- Exact while it is cheap; from there on the planner's estimate is near enough.
+    SELECT CASE WHEN count(*) < 10000 THEN count(*)
+           ELSE greatest(count(*), (SELECT reltuples FROM pg_class
+                                    WHERE oid = 'library.chunk'::regclass)) END
+    FROM (SELECT FROM library.chunk LIMIT 10000) AS beginning
+),
+asked AS MATERIALIZED (
+    -- The words as each language stems them. One lexeme may belong to several languages.
+    SELECT word.number, word.share, lexeme, array_agg(language.name) AS languages
+    FROM unnest(%(words)s::text[], %(shares)s::float8[])
+         WITH ORDINALITY AS word (text, share, number)
+    CROSS JOIN language
+    CROSS JOIN LATERAL
+         unnest(tsvector_to_array(to_tsvector(language.name::regconfig, word.text))) AS lexeme
+    WHERE language.name IS NOT NULL
+    GROUP BY word.number, word.share, lexeme
+),
+counted AS MATERIALIZED (
+    SELECT asked.number, asked.share, asked.lexeme, asked.languages,
+           (SELECT coalesce(sum(term.chunks), 0) FROM library.term
+            WHERE term.language = ANY (asked.languages) AND term.lexeme = asked.lexeme) AS chunks
+    FROM asked
+),
+word AS MATERIALIZED (
+    -- What a word weighs: the rarer, the more. A word that nobody wrote weighs most, unless a
+    -- language in use knows it as one of its stop words.
+    SELECT number, CASE
+        WHEN sum(chunks) = 0 AND sum(cardinality(languages))
+             < (SELECT count(name) FROM language) THEN 0
+        ELSE min(share) * ln(1 + (greatest((SELECT chunks FROM size) - sum(chunks), 0) + 0.5)
+                                 / (sum(chunks) + 0.5)) END AS weight
+    FROM counted GROUP BY number
+),
+chosen AS MATERIALIZED (
+    -- The rarest terms, as many as find no more chunks than the cap, but always one.
+    SELECT lexeme, languages, weight,
+           ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS term
+    FROM (SELECT counted.*, word.weight,
+                 sum(chunks) OVER rarest AS chunks_so_far, row_number() OVER rarest AS place
+          FROM counted JOIN word USING (number) WHERE chunks > 0
+          WINDOW rarest AS (ORDER BY chunks, number, lexeme)) AS ordered
+    WHERE chunks_so_far <= %(cap)s OR place = 1
+),
+hit AS MATERIALIZED (
+    SELECT found.id, sum(chosen.weight) AS weight
+    FROM chosen CROSS JOIN LATERAL (
+        SELECT chunk.id FROM library.chunk
+        WHERE chunk.words @@ chosen.term AND chunk.language = ANY (chosen.languages)
+          AND chunk.collection_id = ANY ((SELECT collections FROM readable)::uuid[])
+        LIMIT %(cap)s) AS found
+    GROUP BY found.id ORDER BY weight DESC, found.id LIMIT %(ranked)s
+),
+lexical AS MATERIALIZED (
+    -- BM25 over the best candidates only; common words count here as well.
+    SELECT long.id, row_number() OVER (ORDER BY sum(
+               word.weight * matched.times * (%(saturation)s + 1)
+               / (matched.times + %(saturation)s * (1 + %(length)s * (long.length / long.usual - 1)))
+           ) DESC, long.id) AS place
+    FROM (SELECT chunk.id, chunk.words, chunk.language, length(chunk.words)::float8 AS length,
+                 avg(length(chunk.words)) OVER ()::float8 AS usual
+          FROM hit JOIN library.chunk USING (id)) AS long
+    CROSS JOIN LATERAL (
+        SELECT counted.number, sum(cardinality(stored.positions)) AS times
+        FROM unnest(long.words) AS stored
+        JOIN counted ON counted.lexeme = stored.lexeme AND long.language = ANY (counted.languages)
+        GROUP BY counted.number) AS matched
+    JOIN word USING (number)
+    GROUP BY long.id, long.length, long.usual
+    ORDER BY place LIMIT 100
+),
+indexed AS MATERIALIZED (
+    SELECT chunk_id AS id,
+           vector::public.halfvec({dimensions}) <=> %(vector)s::public.halfvec({dimensions})
+               AS distance
+    FROM library.embedding
+    WHERE model_id = {model} AND %(vector)s::text IS NOT NULL
+      AND (SELECT collection_id FROM library.chunk WHERE chunk.id = embedding.chunk_id)
+          = ANY ((SELECT collections FROM readable)::uuid[])
+    ORDER BY distance LIMIT 100
+),
+compared AS MATERIALIZED (
+    -- Where what others own fills the neighbourhood, the index gives up before it has found
+    -- enough: then the reader's own chunks are compared one by one.
+    SELECT own.id,
+           vector::public.halfvec({dimensions}) <=> %(vector)s::public.halfvec({dimensions})
+               AS distance
+    FROM (SELECT id FROM library.chunk
+          WHERE collection_id = ANY ((SELECT collections FROM readable)::uuid[])
+          LIMIT 5000) AS own
+    JOIN library.embedding ON embedding.model_id = {model} AND embedding.chunk_id = own.id
+    WHERE %(vector)s::text IS NOT NULL AND (SELECT count(*) FROM indexed) < 100
+    ORDER BY distance LIMIT 100
+),
+semantic AS (
+    SELECT id, row_number() OVER (ORDER BY distance, id) AS place
+    FROM (SELECT * FROM indexed UNION SELECT * FROM compared) AS near
+    ORDER BY place LIMIT 100
+),
+fused AS (
+    -- Reciprocal rank fusion; of equal texts only the first goes on.
+    SELECT id, score FROM (
+        SELECT united.id, united.score,
+               row_number() OVER (PARTITION BY md5(chunk.text) ORDER BY score DESC, id) AS copy
+        FROM (SELECT id, sum(1.0 / (60 + place)) AS score
+              FROM (SELECT * FROM lexical UNION ALL SELECT * FROM semantic) AS found
+              GROUP BY id) AS united
+        JOIN library.chunk USING (id)) AS texts
+    WHERE copy = 1 ORDER BY score DESC, id LIMIT %(winners)s
+),
+shown AS (
+    -- The winners, and the chunks before and after each on its page.
+    SELECT chunk.id, max(fused.score) FILTER (WHERE fused.id = chunk.id) AS score
+    FROM fused JOIN library.chunk AS winner USING (id)
+    JOIN library.chunk ON chunk.document_id = winner.document_id AND chunk.page = winner.page
+     AND chunk.ordinal BETWEEN winner.ordinal - 1 AND winner.ordinal + 1
+    GROUP BY chunk.id
+)
+SELECT chunk.document_id, document.file_name, chunk.page, chunk.ordinal,
+       chunk.start_at AS start, chunk.end_at AS end, chunk.heading_path,
+       -- Up to the next chunk: what stands between two is needed to join them.
+       substr(page.text, chunk.start_at + 1,
+              coalesce(next.start_at, chunk.end_at) - chunk.start_at) AS text,
+       shown.score::float8, matched.words, coalesce(matched.coverage, 0)::float8 AS coverage,
+       (SELECT 1 - (vector::public.halfvec({dimensions})
+                    <=> %(vector)s::public.halfvec({dimensions}))
+        FROM library.embedding
+        WHERE model_id = {model} AND chunk_id = chunk.id AND %(vector)s::text IS NOT NULL
+       ) AS similarity
+FROM shown JOIN library.chunk USING (id)
+JOIN library.document ON document.id = chunk.document_id
+JOIN library.page ON page.document_id = chunk.document_id AND page.number = chunk.page
+LEFT JOIN library.chunk AS next ON next.document_id = chunk.document_id
+ AND next.ordinal = chunk.ordinal + 1 AND next.page = chunk.page AND next.start_at >= chunk.end_at
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(found.number::integer), ARRAY[]::integer[]) AS words,
+           sum(word.weight) / nullif((SELECT sum(weight) FROM word), 0) AS coverage
+    FROM (SELECT DISTINCT counted.number
+          FROM unnest(chunk.words) AS stored
+          JOIN counted ON counted.lexeme = stored.lexeme
+           AND chunk.language = ANY (counted.languages)) AS found
+    JOIN word USING (number)) AS matched
+ORDER BY chunk.document_id, chunk.ordinal

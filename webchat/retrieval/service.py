@@ -1,0 +1,83 @@
+"""Find the passages for a question: always, and without asking a language model whether to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+from appliance.accounts.model import Account
+from appliance.core.clock import Clock, SystemClock
+from appliance.core.errors import NotFoundError
+from appliance.db.pool import Database
+from webchat.retrieval.distinct import distinct
+from webchat.retrieval.embedding import QueryRunner, QuestionEmbedder
+from webchat.retrieval.evidence import evidence
+from webchat.retrieval.joined import joined
+from webchat.retrieval.model import EmbeddingModel, Question, QuestionVector, Retrieved
+from webchat.retrieval.question import read_question
+from webchat.retrieval.store import Ranking, find, is_readable, serving_model
+
+MOST_PASSAGES = 50
+_MODEL_IS_FRESH = 5.0
+
+
+class Retriever:
+    """Searches what a person may read, by words and, where there are vectors, by meaning."""
+
+    def __init__(
+        self,
+        database: Database,
+        runner: QueryRunner | None = None,
+        clock: Clock | None = None,
+        *,
+        ranking: Ranking | None = None,
+        embedder: QuestionEmbedder | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock or SystemClock()
+        self._ranking = ranking or Ranking()
+        self._embedder = embedder or QuestionEmbedder(runner, self._clock)
+        self._model: EmbeddingModel | None = None
+        self._model_until = float("-inf")
+
+    async def retrieve(
+        self,
+        reader: Account,
+        question: str,
+        *,
+        k: int = 12,
+        collection: UUID | None = None,
+        previous: str | None = None,
+    ) -> Retrieved:
+        """Return at most `k` passages that are evidence, best first; none means no evidence.
+
+        `collection` narrows the search, `previous` is the question before in the conversation.
+        Without a model runner it searches by words alone. Raises NotFoundError for a collection
+        that `reader` may not read, DatabaseUnavailableError.
+        """
+        if collection is not None and not await is_readable(self._database, reader.id, collection):
+            raise NotFoundError(what="collection")
+        asked = read_question(question, previous)
+        vector = await self._vector(asked)
+        if not asked.words and vector is None:
+            return Retrieved((), used_vectors=False)
+        ranking = replace(self._ranking, winners=max(self._ranking.winners, 3 * k))
+        found = await find(self._database, ranking, reader.id, collection, asked, vector)
+        passages = distinct(evidence(joined(found), len(asked.words)))[:k]
+        return Retrieved(tuple(passages), used_vectors=vector is not None)
+
+    async def aclose(self) -> None:
+        """Give up what is still awaited from the model runner."""
+        await self._embedder.aclose()
+
+    async def _vector(self, question: Question) -> QuestionVector | None:
+        if not question.text:
+            return None
+        model = await self._serving_model()
+        return await self._embedder.embed(model, question.text) if model else None
+
+    async def _serving_model(self) -> EmbeddingModel | None:
+        if self._clock.monotonic() >= self._model_until:
+            self._model = await serving_model(self._database)
+            self._model_until = self._clock.monotonic() + _MODEL_IS_FRESH
+        return self._model
