@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from admin.app import Console, build
-from admin.auth import Rescue
+from admin.rescue import Rescue
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
 from appliance.core.clock import Clock
@@ -22,7 +22,7 @@ from appliance.db.pool import Database, conninfo
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
 from appliance.schedule.jobs import Schedule, ScheduledJob
-from appliance.supervisor.control import control_server
+from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
 from appliance.units.catalog import Catalog, catalog
@@ -81,6 +81,7 @@ async def _console(
 ) -> AsyncIterator[None]:
     """Serve the console, and the control socket of the command line."""
     rescue = Rescue(clock)
+    surroundings = Surroundings(parts.absent, lambda: rescue.new_code().text)
     async with ModelRunner(settings.runner_address) as runner:
         console = build(
             Console(settings, clock, supervisor, parts.absent, database, runner, rescue)
@@ -88,7 +89,7 @@ async def _console(
         alone = None if settings.nginx else (settings.bind, settings.port + 1)
         async with (
             listening(console, settings.console_socket, alone),
-            control_server(supervisor, parts.absent, rescue, settings.control_socket),
+            control_server(supervisor, surroundings, settings.control_socket),
         ):
             yield
 

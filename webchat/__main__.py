@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from appliance.accounts.secrets import Passwords
 from appliance.core.clock import SystemClock
 from appliance.core.log import set_up
-from appliance.core.settings import from_environment
+from appliance.core.settings import Settings, from_environment
+from appliance.db.pool import Database, conninfo
 from appliance.web.server import serve
 from webchat.app import build
+
+_CONNECTIONS = 12
 
 
 def main() -> None:
@@ -18,8 +22,14 @@ def main() -> None:
     set_up()
     settings = from_environment()
     port = None if settings.nginx or worker != 1 else (settings.bind, settings.port)
-    app = build(settings, SystemClock(), worker)
-    asyncio.run(serve(app, settings.chat_socket(worker), port))
+    asyncio.run(_serve(settings, worker, port))
+
+
+async def _serve(settings: Settings, worker: int, port: tuple[str, int] | None) -> None:
+    # A pool belongs to the loop in which it is made.
+    database = Database(conninfo(settings.database_socket, "cloister_chat"), size=_CONNECTIONS)
+    app = build(settings, SystemClock(), worker, database, Passwords())
+    await serve(app, settings.chat_socket(worker), port)
 
 
 if __name__ == "__main__":

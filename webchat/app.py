@@ -13,9 +13,11 @@ from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
 from appliance.core.clock import Clock
 from appliance.core.settings import MEBIBYTE, Settings
-from appliance.db.pool import Database, conninfo
+from appliance.db.pool import Database
+from appliance.ingest.blobs import Blobs, Room, SystemDisk
 from appliance.llm.client import ModelRunner
-from appliance.web import flash
+from appliance.probes.disk import DiskProbe
+from appliance.probes.memory import MemoryProbe
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import add_security_headers
@@ -24,7 +26,7 @@ from webchat import keys
 from webchat.answering.service import Answering
 from webchat.conversations.service import Conversations
 from webchat.frame import frame
-from webchat.library.service import Library
+from webchat.library.service import LibraryService
 from webchat.retrieval.service import Retriever
 from webchat.routes import ROUTES
 from webchat.signed_out import send_to_sign_in
@@ -33,18 +35,26 @@ from webchat.signed_out import send_to_sign_in
 _FORM_LIMIT = MEBIBYTE
 
 
-def build(settings: Settings, clock: Clock, worker: int) -> web.Application:
-    """Return the application of chat server number `worker`."""
+def build(
+    settings: Settings,
+    clock: Clock,
+    worker: int,
+    database: Database,
+    passwords: Passwords,
+) -> web.Application:
+    """Return the application of chat server number `worker`; it opens and closes `database`."""
     app = web.Application(client_max_size=_FORM_LIMIT)
     assets = Assets(["webchat"])
     renderer = Renderer(packages=["webchat"], assets=assets, clock=clock)
-    database = Database(conninfo(settings.database_socket, "cloister_chat"), size=12)
     runner = ModelRunner(settings.runner_address)
-    accounts = Accounts(database, clock, Passwords())
+    accounts = Accounts(database, clock, passwords)
     api_keys = ApiKeys(database, clock)
     guard = Guard(accounts, api_keys, secure_cookies=settings.secure_cookies)
     retriever = Retriever(database, runner, clock)
+    blobs = Blobs(settings.documents, Room(limit=settings.upload_limit), SystemDisk())
 
+    app[keys.CLOCK] = clock
+    app[keys.PROBES] = (DiskProbe(settings.home), MemoryProbe())
     app[keys.SETTINGS] = settings
     app[keys.DATABASE] = database
     app[keys.RUNNER] = runner
@@ -53,21 +63,16 @@ def build(settings: Settings, clock: Clock, worker: int) -> web.Application:
     app[keys.GUARD] = guard
     app[keys.ACCOUNTS] = accounts
     app[keys.API_KEYS] = api_keys
-    app[keys.LIBRARY] = Library(database, settings, clock)
+    app[keys.LIBRARY] = LibraryService(database, blobs)
     app[keys.RETRIEVER] = retriever
     app[keys.CONVERSATIONS] = Conversations(database)
     app[keys.ANSWERING] = Answering(database, retriever, runner, clock, settings, worker)
 
     answers = ErrorAnswers(renderer, frame, frame)
-    app.middlewares.extend([answers.middleware, send_to_sign_in])
-    for signal in (
-        remember_start,
-        add_security_headers,
-        flash.forget_shown,
-        guard.set_visitor_cookie,
-    ):
-        app.on_response_prepare.append(signal)
+    app.middlewares.extend([guard.cookies, answers.middleware, send_to_sign_in])
+    app.on_response_prepare.extend([remember_start, add_security_headers])
     app.cleanup_ctx.append(_resources)
+    app.on_shutdown.append(_end_answers)
     guard.add(app, ROUTES)
     app.add_routes(assets.routes())
     return app
@@ -76,7 +81,14 @@ def build(settings: Settings, clock: Clock, worker: int) -> web.Application:
 async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open in order of need; close in reverse, answers first so that they can save themselves."""
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(app[keys.DATABASE])
-        await stack.enter_async_context(app[keys.RUNNER])
-        await stack.enter_async_context(app[keys.ANSWERING])
+        database, runner, answering = app[keys.DATABASE], app[keys.RUNNER], app[keys.ANSWERING]
+        await stack.enter_async_context(database)
+        await stack.enter_async_context(runner)
+        stack.push_async_callback(app[keys.RETRIEVER].aclose)
+        await stack.enter_async_context(answering)
         yield
+
+
+async def _end_answers(app: web.Application) -> None:
+    """Let answers save themselves before the server waits for the sockets that show them."""
+    await app[keys.ANSWERING].shut_down()

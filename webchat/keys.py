@@ -7,16 +7,21 @@ from aiohttp import web
 from appliance.accounts.guard import Guard
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.service import Accounts
+from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
+from appliance.probes.disk import DiskProbe
+from appliance.probes.memory import MemoryProbe
 from appliance.web.assets import Assets
 from appliance.web.render import Renderer
 from webchat.answering.service import Answering
 from webchat.conversations.service import Conversations
-from webchat.library.service import Library
+from webchat.library.service import LibraryService
 from webchat.retrieval.service import Retriever
 
+CLOCK = web.AppKey("clock", Clock)
+PROBES = web.AppKey("probes", tuple[DiskProbe, MemoryProbe])
 SETTINGS = web.AppKey("settings", Settings)
 DATABASE = web.AppKey("database", Database)
 RUNNER = web.AppKey("runner", ModelRunner)
@@ -25,7 +30,7 @@ RENDERER = web.AppKey("renderer", Renderer)
 GUARD = web.AppKey("guard", Guard)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
-LIBRARY = web.AppKey("library", Library)
+LIBRARY = web.AppKey("library", LibraryService)
 RETRIEVER = web.AppKey("retriever", Retriever)
 CONVERSATIONS = web.AppKey("conversations", Conversations)
 ANSWERING = web.AppKey("answering", Answering)

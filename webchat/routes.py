@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from appliance.accounts.guard import Access, Route
-from webchat.pages import account, sign_in
+from webchat.pages import account, health, sign_in
 
 ROUTES: tuple[Route, ...] = (
+    # For load balancers
+    Route("GET", "/health", health.health, Access.PUBLIC),
+    Route("GET", "/ready", health.ready, Access.PUBLIC),
     # Signing in
     Route("GET", "/sign-in", sign_in.show_sign_in, Access.PUBLIC),
     Route("POST", "/sign-in", sign_in.sign_in, Access.PUBLIC),

@@ -8,25 +8,43 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from appliance.accounts.errors import KeyRequiredError, RequestForgedError, ScopeMissingError
 from appliance.accounts.model import Account, KeyHolder, Scope
 from appliance.accounts.secrets import Secret
 from appliance.accounts.service import SESSION_LASTS
 from appliance.core.errors import ForbiddenError
-from appliance.web import csrf
+from appliance.web import csrf, flash
 from appliance.web.errors import SignInNeededError
+from appliance.web.keys import request_key
 
 SESSION_COOKIE = "cloister_session"
 VISITOR_COOKIE = "cloister_visitor"
+_VISITOR = request_key("visitor")
+_HOLDER = request_key("holder")
 _SAFE = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whose request it is: `browser` is the cookie that form tokens are bound to."""
+
+    account: Account | None
+    browser: str = field(repr=False)
+    is_new: bool
+
+    @property
+    def csrf(self) -> str:
+        """The token for this browser's forms."""
+        return csrf.token(self.browser)
 
 
 class Access(StrEnum):
@@ -105,11 +123,11 @@ class Guard:
         holder = await self._keys.holder(secret.strip())
         if route.scope is not None and route.scope not in holder.scopes:
             raise ScopeMissingError(scope=route.scope)
-        request["holder"] = holder
+        request[_HOLDER] = holder
 
     async def _check_person(self, request: web.Request, route: Route) -> None:
         await self.recognise(request)
-        account: Account | None = request["person"]
+        account = visitor(request).account
         if route.access != Access.PUBLIC and account is None:
             raise SignInNeededError
         if route.access == Access.OPERATOR and account is not None and not account.is_operator:
@@ -119,25 +137,34 @@ class Guard:
             check_form(request, sent if isinstance(sent, str) else None)
 
     async def recognise(self, request: web.Request) -> None:
-        """Put who is asking into `request["person"]`, and their form token into `["csrf"]`."""
-        request["person"] = None
+        """Find out who is asking, for `visitor(request)`."""
+        known = request.cookies.get(VISITOR_COOKIE)
+        nobody = Visitor(None, known or secrets.token_urlsafe(16), is_new=not known)
+        # Noted before the database is asked, so that an error page has a frame to stand in.
+        request[_VISITOR] = nobody
         session = request.cookies.get(SESSION_COOKIE)
-        if session:
-            request["person"] = await self._identity.person(session)
-        if session and request["person"] is not None:
+        account = await self._identity.person(session) if session else None
+        if session and account is not None:
             if request.method == hdrs.METH_GET:
                 await self._identity.seen(session)
-            request["browser"] = session
-        else:
-            visitor = request.cookies.get(VISITOR_COOKIE)
-            request["browser"] = visitor or secrets.token_urlsafe(16)
-            request["new_visitor"] = not visitor
-        request["csrf"] = csrf.token(request["browser"])
+            request[_VISITOR] = Visitor(account, session, is_new=False)
 
-    async def set_visitor_cookie(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Name a browser that has no cookie yet: append this to `app.on_response_prepare`."""
-        if request.get("new_visitor"):
-            self._set_cookie(response, VISITOR_COOKIE, request["browser"])
+    @property
+    def cookies(self) -> Middleware:
+        """The outermost middleware: it names browsers, and drops messages that were shown."""
+
+        @web.middleware
+        async def set_cookies(request: web.Request, handler: Handler) -> web.StreamResponse:
+            response = await handler(request)
+            # A stream has sent its headers already; no page is one.
+            if not response.prepared:
+                flash.forget_shown(request, response)
+                found: Visitor | None = request.get(_VISITOR)
+                if found is not None and found.is_new:
+                    self._set_cookie(response, VISITOR_COOKIE, found.browser)
+            return response
+
+        return set_cookies
 
     def open(self, response: web.StreamResponse, token: Secret) -> None:
         """Give the browser a session's cookie."""
@@ -156,12 +183,18 @@ class Guard:
         )
 
 
+def visitor(request: web.Request) -> Visitor:
+    """Return who asks, on any route; before a route was found, an unknown browser."""
+    found: Visitor = request.get(_VISITOR, Visitor(None, "", is_new=False))
+    return found
+
+
 def check_form(request: web.Request, sent: str | None) -> None:
     """Check the token that a form brought. Raises RequestForgedError."""
     origin = request.headers.get(hdrs.ORIGIN)
     if (
         sent is None
-        or not csrf.matches(request["browser"], sent)
+        or not csrf.matches(visitor(request).browser, sent)
         or not csrf.same_origin(origin, request.host)
     ):
         raise RequestForgedError
@@ -179,7 +212,7 @@ def client_address(request: web.Request) -> str:
 
 def person(request: web.Request) -> Account:
     """Return who is signed in, on a route that demands it."""
-    account: Account | None = request["person"]
+    account = visitor(request).account
     if account is None:
         raise SignInNeededError
     return account
@@ -187,5 +220,5 @@ def person(request: web.Request) -> Account:
 
 def holder(request: web.Request) -> KeyHolder:
     """Return whose key was presented, on a route for keys."""
-    found: KeyHolder = request["holder"]
+    found: KeyHolder = request[_HOLDER]
     return found

@@ -29,6 +29,15 @@ class Context:
         """The running supervisor."""
         return Control(self.settings.control_socket, self.settings.home)
 
+    @property
+    def runner_address(self) -> str:
+        """The model runner: the one that OLLAMA_HOST names, or the appliance's own."""
+        try:
+            own_port = int((self.settings.models / "port").read_text())
+        except (OSError, ValueError):
+            return self.settings.runner_address
+        return self.settings.ollama_url or f"http://127.0.0.1:{own_port}"
+
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
         """The running database as its owner."""

@@ -1,4 +1,4 @@
-"""Verbs for documents and questions: ingest, search, ask."""
+"""The verb for documents: ingest."""
 
 from __future__ import annotations
 
@@ -16,29 +16,20 @@ from appliance.core.errors import ApplianceError
 from appliance.core.settings import MEBIBYTE
 from appliance.ingest.blobs import Blobs, Room, SystemDisk
 from appliance.ingest.model import DocumentState
-from appliance.llm.client import ModelRunner
-from webchat.answering.service import ask_once
 from webchat.library.model import SHARED_NAME, Document
 from webchat.library.service import LibraryService
-from webchat.retrieval.service import Retriever
 
 _LOOK_EVERY = 0.2
 _UNFINISHED = frozenset({DocumentState.QUEUED, DocumentState.READING})
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
-    """Add ingest, search and ask."""
+    """Add ingest."""
     ingest_verb = add_verb(verbs, shared, "ingest", ingest, "add files and folders to the library")
     ingest_verb.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     ingest_verb.add_argument("--collection", default=SHARED_NAME, help="its name or id")
     ingest_verb.add_argument("--no-wait", action="store_true", help="do not wait until all is read")
-    search_verb = add_verb(verbs, shared, "search", search, "show the passages for a question")
-    search_verb.add_argument("-k", type=int, default=8, help="how many passages at most")
-    ask_verb = add_verb(verbs, shared, "ask", ask, "answer a question with citations")
-    for verb in (search_verb, ask_verb):
-        verb.add_argument("question", nargs="+")
-    for verb in (ingest_verb, search_verb, ask_verb):
-        verb.add_argument("--user", help="for whom (default: the first operator)")
+    ingest_verb.add_argument("--user", help="for whom (default: the first operator)")
 
 
 async def ingest(context: Context, options: argparse.Namespace) -> ExitCode:
@@ -60,7 +51,8 @@ async def ingest(context: Context, options: argparse.Namespace) -> ExitCode:
             document = uploaded.document
             if not options.no_wait:
                 document = await _finished(context, library, actor, document)
-            rows.append(_row(path, document.state, document.error_message))
+            problem = document.fault.message if document.fault else None
+            rows.append(_row(path, document.state, problem))
     context.output.table(rows, "There are no files.")
     good = {DocumentState.READY, DocumentState.QUEUED, DocumentState.READING}
     return ExitCode.DONE if all(row["state"] in good for row in rows) else ExitCode.FAILED
@@ -98,39 +90,3 @@ async def _finished(
         await context.clock.sleep(_LOOK_EVERY)
         document = await library.document(actor, document.id)
     return document
-
-
-async def search(context: Context, options: argparse.Namespace) -> ExitCode:
-    """Print the passages that a question finds."""
-    question = " ".join(options.question)
-    async with (
-        context.database() as database,
-        ModelRunner(context.settings.runner_address) as runner,
-    ):
-        reader = await context.person(database, options.user)
-        retriever = Retriever(database, runner, context.clock)
-        found = await retriever.retrieve(reader, question, k=options.k)
-        await retriever.aclose()
-    passages = [
-        {"file": p.file_name, "page": p.page, "score": round(p.score, 4), "text": p.text}
-        for p in found.passages
-    ]
-    text = "\n\n".join(f"{p['file']}, page {p['page']}\n{p['text']}" for p in passages)
-    context.output.value(passages, text or "The documents say nothing about this.")
-    return ExitCode.DONE
-
-
-async def ask(context: Context, options: argparse.Namespace) -> ExitCode:
-    """Print an answer; with no model installed, the best passages are quoted."""
-    question = " ".join(options.question)
-    async with (
-        context.database() as database,
-        ModelRunner(context.settings.runner_address) as runner,
-    ):
-        reader = await context.person(database, options.user)
-        retriever = Retriever(database, runner, context.clock)
-        answer = await ask_once(database, retriever, runner, context.settings, reader, question)
-        await retriever.aclose()
-    sources = "\n".join(f"[{c.number}] {c.file_name}, page {c.page}" for c in answer.citations)
-    context.output.value(answer.as_json(), f"{answer.text}\n\n{sources}".rstrip())
-    return ExitCode.DONE

@@ -7,8 +7,9 @@ import argparse
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
+from appliance.llm.choice import Purpose
 from appliance.llm.client import ModelRunner
-from appliance.llm.service import ModelChoice, Purpose
+from appliance.llm.service import ModelChoice
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ async def list_models(context: Context, _: argparse.Namespace) -> ExitCode:
     """Show every model, what it can do, and what it is chosen for."""
     async with (
         context.database() as database,
-        ModelRunner(context.settings.runner_address) as runner,
+        ModelRunner(context.runner_address) as runner,
     ):
         chosen = await ModelChoice(database, runner).chosen()
         installed = await runner.models()
@@ -33,7 +34,11 @@ async def list_models(context: Context, _: argparse.Namespace) -> ExitCode:
             "model": model.name,
             "size": model.size,
             "can": sorted(model.capabilities),
-            "used_for": [purpose for purpose, name in chosen.items() if name == model.name],
+            "used_for": [
+                purpose
+                for purpose, name in ((Purpose.CHAT, chosen.chat), (Purpose.SEARCH, chosen.search))
+                if name == model.name
+            ],
         }
         for model in installed
     ]
@@ -45,7 +50,7 @@ async def use_model(context: Context, options: argparse.Namespace) -> ExitCode:
     """Choose a model."""
     async with (
         context.database() as database,
-        ModelRunner(context.settings.runner_address) as runner,
+        ModelRunner(context.runner_address) as runner,
     ):
         await ModelChoice(database, runner).choose(None, options.purpose, options.model)
     text = f"{options.model} is now used for {options.purpose}."

@@ -69,6 +69,8 @@ def _plain(value: object) -> object:
             return str(value)
         case set() | frozenset() | tuple():
             return list(value)
+        case _:
+            pass
     message = f"cannot print {type(value).__name__}"
     raise TypeError(message)
 
@@ -83,4 +85,5 @@ def _cell(value: object) -> str:
             return value.astimezone().strftime("%Y-%m-%d %H:%M")
         case list() | tuple() | set() | frozenset():
             return ", ".join(map(str, value))
-    return str(value)
+        case _:
+            return str(value)

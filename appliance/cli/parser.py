@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
 
-from appliance.cli import documents, machine, models, people, units
 from appliance.cli.context import Context
 from appliance.cli.errors import NotRunningError
 from appliance.cli.output import ExitCode, Output
@@ -16,11 +16,21 @@ from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 from appliance.core.settings import from_environment
 
 Verb = Callable[[Context, argparse.Namespace], Awaitable[ExitCode]]
+# Which module has a verb. A module is loaded when its verb, or no verb, was asked for: `migrate`
+# and `status` need not wait until everything for answering a question is loaded.
+_MODULES = {
+    "machine": ("run", "migrate"),
+    "units": ("status", "logs", "start", "stop", "restart"),
+    "people": ("claim", "rescue", "user", "api-key"),
+    "documents": ("ingest",),
+    "questions": ("search", "ask"),
+    "models": ("model",),
+}
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one verb and return its exit code."""
-    options = build().parse_args(arguments)
+    options = build(arguments[0] if arguments else None).parse_args(arguments)
     settings = from_environment()
     output = Output(as_json=options.json)
     _become_owner_of(settings.home)
@@ -53,8 +63,8 @@ def _become_owner_of(home: os.PathLike[str]) -> None:
         os.setuid(owner.st_uid)
 
 
-def build() -> argparse.ArgumentParser:
-    """Return the parser, with every verb of every module."""
+def build(wanted: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser, with the verbs of the module that has `wanted`, or with all verbs."""
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser = argparse.ArgumentParser(
@@ -63,6 +73,8 @@ def build() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not ready, 4 not running.",
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for module in (machine, units, people, documents, models):
-        module.add_verbs(verbs, shared)
+    known = any(wanted in names for names in _MODULES.values())
+    for module, names in _MODULES.items():
+        if wanted in names or not known:
+            import_module(f"appliance.cli.{module}").add_verbs(verbs, shared)
     return parser

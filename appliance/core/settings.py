@@ -28,12 +28,11 @@ class Settings:
     context_tokens: int = 8192
     secure_cookies: bool = False
     account: str | None = None
-    ollama_port: int = 11435
 
     @property
     def runner_address(self) -> str:
-        """The model runner: the one that OLLAMA_HOST names, or our own on a port of its own."""
-        return self.ollama_url or f"http://127.0.0.1:{self.ollama_port}"
+        """The model runner; where none is known, a socket that nobody serves yet."""
+        return self.ollama_url or f"unix://{self.run / 'ollama.sock'}"
 
     @property
     def run(self) -> Path:
@@ -109,7 +108,6 @@ class Settings:
             "CLOISTER_UPLOAD_LIMIT": str(self.upload_limit),
             "CLOISTER_GENERATION_SLOTS": str(self.generation_slots),
             "CLOISTER_CONTEXT_TOKENS": str(self.context_tokens),
-            "CLOISTER_OLLAMA_PORT": str(self.ollama_port),
             "CLOISTER_SECURE_COOKIES": "1" if self.secure_cookies else "0",
             **{name: value for name, value in optional.items() if value},
         }
@@ -130,5 +128,4 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         context_tokens=int(environment.get("CLOISTER_CONTEXT_TOKENS", "8192")),
         secure_cookies=environment.get("CLOISTER_SECURE_COOKIES") == "1",
         account=environment.get("CLOISTER_ACCOUNT") or None,
-        ollama_port=int(environment.get("CLOISTER_OLLAMA_PORT", "11435")),
     )

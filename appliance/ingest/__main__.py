@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Coroutine
 
 from appliance.core import log
 from appliance.core.settings import from_environment
 from appliance.ingest.app import run
 
 
-async def main() -> None:
-    """Run the ingest process; the first signal stops it in order."""
-    task = asyncio.ensure_future(run(from_environment()))
+async def until_signal(work: Coroutine[None, None, None]) -> None:
+    """Do `work`; the first signal stops it in order."""
+    task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
@@ -23,4 +24,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     log.set_up()
-    asyncio.run(main())
+    asyncio.run(until_signal(run(from_environment())))

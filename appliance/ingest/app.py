@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -39,11 +39,13 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
     blobs = Blobs(settings.documents, Room(settings.upload_limit), SystemDisk())
     instance = f"ingest-{os.getpid()}-{secrets.token_hex(4)}"
     async with Database(address) as database, asyncio.TaskGroup() as tasks:
-        wake = _start_embedder(tasks, settings, database, clock)
+        runner = ModelRunner(settings.runner_address)
+        embedder = Embedder(database, runner, JobService(database, clock), clock)
         reader = Reader(database, blobs, instance, extract, ParserLimits(), clock)
-        worker = Worker(database, reader, instance, clock, when_ready=wake)
+        worker = Worker(database, reader, instance, clock, when_ready=embedder.wake)
         async with _health(settings.ingest_socket, worker):
             tasks.create_task(_sweep_once(database, blobs, clock), name="ingest-sweep")
+            tasks.create_task(_embed(embedder, runner), name="ingest-embedder")
             tasks.create_task(_watchdog(notifier, clock), name="ingest-watchdog")
             notifier.ready()
             try:
@@ -52,21 +54,9 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
                 notifier.stopping()
 
 
-def _start_embedder(
-    tasks: asyncio.TaskGroup, settings: Settings, database: Database, clock: Clock
-) -> Callable[[], None]:
-    """Start making vectors if there is a model runner; return how to say that there is work."""
-    if settings.ollama_url is None:
-        return lambda: None
-    runner = ModelRunner(settings.ollama_url)
-    embedder = Embedder(database, runner, JobService(database, clock), clock)
-
-    async def work() -> None:
-        async with runner:
-            await embedder.run()
-
-    tasks.create_task(work(), name="ingest-embedder")
-    return embedder.wake
+async def _embed(embedder: Embedder, runner: ModelRunner) -> None:
+    async with runner:
+        await embedder.run()
 
 
 async def _sweep_once(database: Database, blobs: Blobs, clock: Clock) -> None:

@@ -7,13 +7,18 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+# Marks of Chinese and Japanese: what ends a sentence, and what ends a part of one.
+_WIDE_STOPS = "\u3002\uff01\uff1f"
+_WIDE_COMMAS = "\u3001\uff0c\uff1b"
+_CLOSING = r"\"'\u201d\u2019»)\]"
+
 _BREAKS = (
     re.compile(r"\n[ \t]*\n\s*"),
     # An end of line that also ends a sentence or an item: tables, lists, verse.
-    re.compile(r"(?<=[.!?:;…。！？])\n"),
-    re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+(?=[^\Wa-z\d_]|[\"“„«(¿¡\d])|(?<=[。！？])"),
+    re.compile(rf"(?<=[.!?:;…{_WIDE_STOPS}])\n"),
+    re.compile(rf"(?<=[.!?…])[{_CLOSING}]*\s+(?=[^\Wa-z\d_]|[\"“„«(¿¡\d])|(?<=[{_WIDE_STOPS}])"),
     re.compile(r"\n"),
-    re.compile(r"\s+|(?<=[、，；])"),
+    re.compile(rf"\s+|(?<=[{_WIDE_COMMAS}])"),
 )
 # Scripts whose characters each carry about as much as half an English word.
 _DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")

@@ -143,6 +143,9 @@ class Embedder:
         except ApplianceError as error:
             await self._jobs.fail(job.id, error.message)
             raise
+        except asyncio.CancelledError:
+            await asyncio.shield(self._jobs.fail(job.id, "The ingest process was stopped."))
+            raise
         await self._jobs.finish(job.id, f"{made} vectors were made with {target.name}.")
         _LOG.info("vectors are now made with %s", target.name)
 

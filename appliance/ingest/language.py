@@ -10,7 +10,7 @@ from appliance.ingest.stop_words import STOP_WORDS
 # PostgreSQL's configuration that changes nothing: for every language without a stemmer.
 SIMPLE = "simple"
 
-# One letter says little: the “s” of “what’s” is a French word as well.
+# One letter says little: the “s” after an apostrophe is a French word as well.
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _LONGEST_SAMPLE = 20_000
 # In running text of any language below, far more than a seventh of the words are stop words.

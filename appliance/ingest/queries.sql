@@ -100,7 +100,7 @@ SELECT EXISTS (SELECT FROM library.document WHERE digest = %(digest)s);
 -- themselves has no name here: the operator sees that something failed and why, not what it is.
 SELECT d.id,
        CASE WHEN c.owner_id IS NULL THEN d.file_name
-            ELSE 'private document' || coalesce(substring(d.file_name FROM '\.[[:alnum:]]{1,9}$'), '')
+            ELSE 'private document' || coalesce(substring(d.file_name FROM '\.[[:alnum:]]+$'), '')
        END AS file_name,
        a.display_name AS owner, c.name AS collection, d.size, d.state,
        (SELECT count(*) FROM library.page p WHERE p.document_id = d.id) AS pages_done,

@@ -39,7 +39,7 @@ class ClaimLostError(Exception):
 class Reader:
     """Reads claimed documents for one instance of the ingest process."""
 
-    def __init__(  # noqa: PLR0913 - its parts
+    def __init__(
         self,
         database: Database,
         blobs: Blobs,

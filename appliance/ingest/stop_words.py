@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - letters of other alphabets are what this file is about
 """The commonest small words of each language that PostgreSQL can stem.
 
 Two uses: to tell languages apart, and to drop them from questions. Question words (who, what,

@@ -32,7 +32,7 @@ class Worker:
     another one, or the next start, knows at once that a reader is gone, however it ended.
     """
 
-    def __init__(  # noqa: PLR0913 - its parts
+    def __init__(
         self,
         database: Database,
         reader: Reader,

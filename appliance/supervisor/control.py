@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
@@ -13,36 +14,55 @@ from aiohttp import web
 
 from appliance.core.errors import ApplianceError, InvalidInputError, NotFoundError
 from appliance.supervisor.loop import Supervisor
+from appliance.units.model import Absent
 
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
+SURROUNDINGS: web.AppKey[Surroundings] = web.AppKey("surroundings")
 OWNER_ONLY = 0o600
 MOST_LINES = 1000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def control_application(supervisor: Supervisor) -> web.Application:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the command line may ask beside the units.
+
+    `absent` is what this machine lacks; `new_rescue_code` mints the code for the console that
+    works without the database.
+    """
+
+    absent: tuple[Absent, ...]
+    new_rescue_code: Callable[[], str]
+
+
+def control_application(supervisor: Supervisor, surroundings: Surroundings) -> web.Application:
     """Return the application; every route it has is in this table."""
     application = web.Application(middlewares=[_errors_as_json])
     application[SUPERVISOR] = supervisor
+    application[SURROUNDINGS] = surroundings
     application.add_routes(
         [
             web.get("/units", _units),
             web.get("/units/{name}", _unit),
             web.post("/units/{name}/{verb:start|stop|restart}", _change),
             web.get("/units/{name}/logs", _logs),
+            web.post("/rescue", _rescue),
         ]
     )
     return application
 
 
 @asynccontextmanager
-async def control_server(supervisor: Supervisor, path: Path) -> AsyncIterator[None]:
+async def control_server(
+    supervisor: Supervisor, surroundings: Surroundings, path: Path
+) -> AsyncIterator[None]:
     """Serve the control socket while the block runs.
 
     The socket is bound in a folder that only its owner may enter, and closed to others besides.
     """
-    runner = web.AppRunner(control_application(supervisor), access_log=None, shutdown_timeout=0.5)
+    application = control_application(supervisor, surroundings)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -66,8 +86,17 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
 
 
 async def _units(request: web.Request) -> web.Response:
-    units = request.app[SUPERVISOR].units()
-    return web.json_response({"units": [unit.as_json() for unit in units]})
+    supervisor = request.app[SUPERVISOR]
+    absent = [
+        {"name": absent.name, "reason": absent.reason}
+        for absent in request.app[SURROUNDINGS].absent
+    ]
+    units = [unit.as_json() for unit in supervisor.units()]
+    return web.json_response({"ready": supervisor.all_ready, "units": units, "absent": absent})
+
+
+async def _rescue(request: web.Request) -> web.Response:
+    return web.json_response({"code": request.app[SURROUNDINGS].new_rescue_code()})
 
 
 async def _unit(request: web.Request) -> web.Response:

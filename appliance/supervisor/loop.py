@@ -17,6 +17,7 @@ from appliance.supervisor.changes import Changes
 from appliance.supervisor.decide import decide
 from appliance.supervisor.lock import Lock
 from appliance.supervisor.model import Action, Decision, Phase, UnitView, Wish
+from appliance.supervisor.order import relied_on
 from appliance.supervisor.tracking import SHOWN_LINES, Tracked
 from appliance.units.driver import UnitDriver
 from appliance.units.errors import UnitUnknownError
@@ -62,6 +63,7 @@ class Supervisor:
         self._tracked = {
             unit.name: Tracked(unit, driver.status(unit.name), clock.now()) for unit in units
         }
+        self._relied_on = relied_on(units)
         self._changes = Changes(self._tracked)
         self._tasks = asyncio.TaskGroup()
         self._watchers: list[asyncio.Task[None]] = []
@@ -215,12 +217,18 @@ class Supervisor:
             tracked.action.cancel()
         if not state.active and not tracked.busy:
             return Decision(Action.WAIT, Phase.STOPPED, "Cloister stops")
-        users = [other.unit.name for other in self._tracked.values() if _uses(other, tracked)]
+        users = self._users_of(tracked)
         if users or state is not UnitState.RUNNING:
             waits = f"waits until {users[0]} has stopped" if users else "Cloister stops"
             return Decision(Action.WAIT, Phase.STOPPING, waits)
         reason = f"stop {tracked.unit.name}: Cloister stops"
         return Decision(Action.STOP, Phase.STOPPING, reason)
+
+    def _users_of(self, tracked: Tracked) -> list[str]:
+        """Return the units that still run and rely on this one, also through others."""
+        name = tracked.unit.name
+        relying = [t for t in self._tracked.values() if name in self._relied_on[t.unit.name]]
+        return [t.unit.name for t in relying if t.busy or t.status.state.active]
 
     def _note(self, tracked: Tracked, decision: Decision) -> None:
         """Remember the decision; log what is done, and tell listeners what they would see."""
@@ -240,6 +248,8 @@ class Supervisor:
             case Action.GIVE_UP:
                 self._give_up(tracked, decision.reason)
             case Action.STOP | Action.RESTART:
+                # A start that the operator asks for afterwards is a first one, not a retry.
+                tracked.started_before = decision.action is Action.RESTART
                 self._begin(tracked, self._driver.stop(tracked.unit), decision.reason)
             case Action.START | Action.RETRY:
                 self._count(tracked, decision.action, now)
@@ -279,9 +289,3 @@ class Supervisor:
         if sentence != self._said:
             self._said = sentence
             self._notifier.status(sentence)
-
-
-def _uses(other: Tracked, tracked: Tracked) -> bool:
-    """Whether `other` still runs and relies on `tracked`."""
-    relied_on = tracked.unit.name in {*other.unit.needs, *other.unit.fronts}
-    return relied_on and (other.busy or other.status.state.active)

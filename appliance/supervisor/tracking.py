@@ -79,6 +79,7 @@ class Tracked:
         """Remember what the operator wants, who thereby starts with a full budget again."""
         self.wish = wish
         self.restarts, self.streak, self.gave_up = (), 0, None
+        self.started_before = self.started_before and self.status.state.active
 
     def _forget_readings(self) -> None:
         self.reading, self.ready_since = None, None

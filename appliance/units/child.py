@@ -15,7 +15,7 @@ from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.files import private_directory
 from appliance.core.process import BLOCK, Running, describe_exit, kill_group, spawn
-from appliance.probes.process import facts
+from appliance.probes.process import boot_identity, facts
 from appliance.units.errors import UnitUnknownError
 from appliance.units.logs import UnitLog
 from appliance.units.model import Kind, Unit, UnitState, UnitStatus
@@ -33,6 +33,7 @@ class _Child:
     unit: Unit
     running: Running
     stop_asked: bool = False
+    recorded: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -92,8 +93,7 @@ class ChildProcessDriver:
         child = _Child(unit, running)
         self._children[unit.name] = child
         self._tasks.create_task(self._attend(child), name=f"attend {unit.name}")
-        self._set(unit.name, UnitState.RUNNING, pid=running.pid)
-        await asyncio.to_thread(self._write_record, unit, running.pid)
+        await child.recorded.wait()
 
     async def stop(self, unit: Unit) -> None:
         """Stop a unit: its signal, then its grace, then SIGKILL for its whole group."""
@@ -148,7 +148,7 @@ class ChildProcessDriver:
             unit=unit.name,
             pid=pid,
             start_time=found.start_time,
-            boot=self._records.boot,
+            boot=boot_identity(),
             order=self._order[unit.name],
             directory=str(unit.directory.resolve()),
             stop_signal=unit.stop_signal,
@@ -158,10 +158,14 @@ class ChildProcessDriver:
 
     async def _attend(self, child: _Child) -> None:
         """See a child through to its end, and report it only when its session is empty."""
-        name = child.unit.name
+        name, pid = child.unit.name, child.running.pid
         output = asyncio.create_task(self._keep_output(child), name=f"output of {name}")
+        # The record comes first: from the moment a unit counts as running it will be found again.
+        await asyncio.to_thread(self._write_record, child.unit, pid)
+        self._set(name, UnitState.RUNNING, pid=pid)
+        child.recorded.set()
         code = await child.running.process.wait()
-        await reap(child.running.pid, self._clock)
+        await reap(pid, self._clock)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(output, OUTPUT_PATIENCE)
         child.running.pipe.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import socket
@@ -58,8 +59,8 @@ async def find_programs(settings: Settings) -> Programs:
     """Look for every program that a unit may run."""
     installations = await asyncio.to_thread(_installations)
     found = [program for folder in installations if (program := await _postgres_in(folder))]
-    nginx = None if settings.nginx == OFF else settings.nginx or _which("nginx")
-    ollama = None if settings.ollama_url else _which("ollama")
+    nginx = None if settings.nginx == OFF else settings.nginx or await _which("nginx")
+    ollama = None if settings.ollama_url else await _which("ollama")
     return Programs(
         python=Path(sys.executable),
         postgres=await asyncio.to_thread(choose_postgres, found, settings.database),
@@ -69,9 +70,10 @@ async def find_programs(settings: Settings) -> Programs:
     )
 
 
-def _which(name: str) -> str | None:
+async def _which(name: str) -> str | None:
     # An ordinary user's PATH lacks the folders of system programs.
-    return shutil.which(name) or shutil.which(name, path=SEARCH_PATH)
+    path = f"{os.environ.get('PATH', '')}:{SEARCH_PATH}"
+    return await asyncio.to_thread(shutil.which, name, path=path)
 
 
 def _installations() -> list[Path]:

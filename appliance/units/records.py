@@ -40,7 +40,6 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.boot = boot_identity()
 
     def write(self, record: Record) -> None:
         """Keep a record until the unit has ended."""
@@ -55,7 +54,8 @@ class Records:
     def leftovers(self) -> list[Record]:
         """Return the records of this boot, the last in the catalogue first."""
         found = [record for path in self._folder.glob("*.json") if (record := _read(path))]
-        of_this_boot = [record for record in found if record.boot == self.boot]
+        boot = boot_identity()
+        of_this_boot = [record for record in found if record.boot == boot]
         return sorted(of_this_boot, key=lambda record: record.order, reverse=True)
 
     def clear(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, ClassVar
 from aiohttp import web
 
 from appliance.core.errors import ApplianceError, ForbiddenError, NotFoundError
+from appliance.web.keys import request_key
 from appliance.web.render import wants_fragment
 
 if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler, Middleware
+
     from appliance.web.render import Frame, Renderer
 
 _LOG = logging.getLogger(__name__)
-_STARTED = "cloister.web.started"
+_STARTED = request_key("started")
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Framing = Callable[[web.Request, str], "Frame"]
 """Makes the frame of an error page from the request and a title; it may raise."""
 
@@ -117,7 +119,7 @@ class ErrorAnswers:
         self._bare_frame = bare_frame
 
     @property
-    def middleware(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    def middleware(self) -> Middleware:
         """What to put into `app.middlewares`."""
 
         @web.middleware

@@ -34,8 +34,8 @@ def pending(request: web.Request) -> Flash | None:
         return None
 
 
-async def forget_shown(request: web.Request, response: web.StreamResponse) -> None:
-    """Drop the message with the page that shows it: append to `app.on_response_prepare`."""
+def forget_shown(request: web.Request, response: web.StreamResponse) -> None:
+    """Drop the message with the page that shows it."""
     is_page = response.content_type == "text/html" and response.status != HTTPStatus.SEE_OTHER
     if _COOKIE in request.cookies and is_page and "HX-Request" not in request.headers:
         response.del_cookie(_COOKIE)

@@ -11,7 +11,7 @@ _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 _WEEK = 7 * _DAY
-_KILO = 1000
+_KILO = 1024
 
 
 def relative(moment: datetime, now: datetime) -> str:

@@ -98,7 +98,7 @@ def _split_text(content: str, citations: Mapping[int, str]) -> Iterator[Token]:
         space = "\u00a0" if known and match[1] else ""
         yield Token("text", "", 0, content=content[position : match.start()] + space)
         for number in known:
-            link = {"href": citations[number]}
+            link: dict[str, str | int | float] = {"href": citations[number]}
             yield Token("citation", "a", 0, content=str(number), attrs=link)
         position = match.end()
     yield Token("text", "", 0, content=content[position:])

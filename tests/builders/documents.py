@@ -9,12 +9,13 @@ from pathlib import Path
 
 import docx
 from PIL import Image
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.pdfencrypt import StandardEncryption
-from reportlab.lib.utils import ImageReader
-from reportlab.pdfgen.canvas import Canvas
+from reportlab.lib.pagesizes import A4  # type: ignore[import-untyped]
+from reportlab.lib.pdfencrypt import StandardEncryption  # type: ignore[import-untyped]
+from reportlab.lib.utils import ImageReader  # type: ignore[import-untyped]
+from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 
 _LINE = 14
+_TIGHT_LINE = 10.5
 _LEFT = 60
 _TOP = 780
 
@@ -46,7 +47,7 @@ def two_column_pdf(path: Path, left: Sequence[str], right: Sequence[str]) -> Pat
     canvas.setFont("Helvetica", 9)
     for column, lines in ((_LEFT, left), (320, right)):
         for number, line in enumerate(lines):
-            canvas.drawString(column, _TOP - number * _LINE, line)
+            canvas.drawString(column, _TOP - number * _TIGHT_LINE, line)
     canvas.save()
     return path
 

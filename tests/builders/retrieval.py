@@ -1,21 +1,21 @@
-"""Put documents into the library as ingest leaves them, without running ingest."""
+"""Put documents into the library with the statements of ingest, without running ingest."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from psycopg import sql
-
 from appliance.accounts.model import Account, Role
 from appliance.db.pool import Connection, Database
-from appliance.ingest.chunk import Chunk, chunks
-from appliance.ingest.language import detect
-from appliance.ingest.words import search_text
+from appliance.db.queries import Queries
+from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
+from appliance.ingest.reading import Indexer
 
+_INGEST = Queries("appliance.ingest")
 Embed = Callable[[str], list[float]]
 
 
@@ -73,11 +73,6 @@ class Library:
             for document in documents:
                 await self._document(connection, document)
                 await self._chunks(connection, document)
-            await connection.execute("TRUNCATE library.term")
-            await connection.execute(
-                "INSERT INTO library.term SELECT language, lexeme, count(*) FROM library.chunk,"
-                " unnest(tsvector_to_array(words)) AS lexeme GROUP BY language, lexeme"
-            )
 
     async def _document(self, connection: Connection, document: TestDocument) -> None:
         await connection.execute(
@@ -101,35 +96,45 @@ class Library:
             )
 
     async def _chunks(self, connection: Connection, document: TestDocument) -> None:
-        language = document.language or detect("\n".join(document.pages))
-        made = [
-            chunk
-            for number, text in enumerate(document.pages, 1)
-            for chunk in chunks(number, text, title=document.title)
-        ]
-        for ordinal, chunk in enumerate(made):
-            cursor = await connection.execute(
-                "INSERT INTO library.chunk (document_id, collection_id, ordinal, page, start_at,"
-                " end_at, heading_path, text, language, words)"
-                " SELECT id, collection_id, %s, %s, %s, %s, %s, %s, %s,"
-                " to_tsvector(%s::regconfig, %s) FROM library.document WHERE id = %s"
-                " RETURNING id",
-                (
-                    *(ordinal, chunk.page, chunk.start, chunk.end, list(chunk.heading_path)),
-                    *(chunk.text, language, language, _searched(document, chunk), document.id),
-                ),
+        indexer = Indexer(document.file_name)
+        pages = [ExtractedPage(number, text) for number, text in enumerate(document.pages, 1)]
+        indexer.add(pages, document.title)
+        reading = indexer.reading(DocumentFacts(document.title))
+        made = reading.chunks
+        await connection.execute(
+            _INGEST["add_chunks"],
+            {
+                "id": document.id,
+                "collection_id": await _collection_of(connection, document),
+                "language": document.language or reading.language,
+                "pages": [chunk.page for chunk in made],
+                "starts": [chunk.start for chunk in made],
+                "ends": [chunk.end for chunk in made],
+                "heading_paths": [json.dumps(chunk.heading_path) for chunk in made],
+                "texts": [chunk.text for chunk in made],
+                "heading_words": [chunk.heading_words for chunk in made],
+                "body_words": [chunk.body_words for chunk in made],
+            },
+        )
+        if self.embed is None:
+            return
+        cursor = await connection.execute(
+            "SELECT id, text FROM library.chunk WHERE document_id = %s", (document.id,)
+        )
+        for chunk_id, text in await cursor.fetchall():
+            await connection.execute(
+                "INSERT INTO library.embedding VALUES (%s, %s, %s::public.halfvec)",
+                (self.model, chunk_id, str(self.embed(text))),
             )
-            row = await cursor.fetchone()
-            assert row is not None
-            if self.embed is not None:
-                await connection.execute(
-                    "INSERT INTO library.embedding VALUES (%s, %s, %s::public.halfvec)",
-                    (self.model, row[0], str(self.embed(chunk.text))),
-                )
 
 
-def _searched(document: TestDocument, chunk: Chunk) -> str:
-    return search_text("\n".join([document.title or "", *chunk.heading_path, chunk.text]))
+async def _collection_of(connection: Connection, document: TestDocument) -> UUID:
+    cursor = await connection.execute(
+        "SELECT collection_id FROM library.document WHERE id = %s", (document.id,)
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return UUID(str(row[0]))
 
 
 async def with_vectors(database: Database, name: str, dimensions: int, embed: Embed) -> Library:
@@ -143,10 +148,5 @@ async def with_vectors(database: Database, name: str, dimensions: int, embed: Em
         )
         row = await cursor.fetchone()
         assert row is not None
-        await connection.execute(
-            sql.SQL(
-                "CREATE INDEX ON library.embedding USING hnsw"
-                " ((vector::public.halfvec({})) public.halfvec_cosine_ops) WHERE model_id = {}"
-            ).format(sql.Literal(dimensions), sql.Literal(row[0]))
-        )
+        await connection.execute("SELECT library.index_vectors(%s)", (row[0],))
     return Library(database, row[0], embed)

@@ -148,7 +148,8 @@ class Composer:
         )
         async with aclosing(chunks):
             async for chunk in chunks:
-                if words := writing.filter.feed(chunk.text):
+                # Blocks of Markdown are counted in characters, and "\r" is sometimes none.
+                if words := writing.filter.feed(chunk.text.replace("\r", "")):
                     writing.written = writing.written or bool(words.strip())
                     yield Words(words)
                 if chunk.done:

@@ -22,6 +22,7 @@ from webchat.conversations.model import AnswerKind, MessageState
 _LOG = logging.getLogger(__name__)
 # PostgreSQL is back within ten seconds of a crash; an answer that was written is worth the wait.
 KEEP_ATTEMPTS = 60
+INSIST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,19 @@ class Generation:
         self._wish = state
         # A task that is cancelled before its first step never runs: then nobody would keep this.
         if self._has_begun:
-            self._task.cancel()
+            self._insist(self._task)
         else:
             self._is_unwanted = True
+
+    def _insist(self, task: asyncio.Task[None]) -> None:
+        """Cancel until it helps.
+
+        psycopg's pool swallows a cancellation when a connection becomes free at that moment;
+        without the second one the model would write on for nobody.
+        """
+        if not self.is_ending and not task.done():
+            task.cancel()
+            task.get_loop().call_later(INSIST_SECONDS, self._insist, task)
 
     def give_up(self) -> None:
         """End the task even while it keeps its answer: the next start marks the row."""

@@ -11,9 +11,10 @@ from uuid import UUID
 import psycopg
 
 from appliance.core.clock import Clock
-from appliance.db.queries import Queries
 
 _LOG = logging.getLogger(__name__)
+# Not in queries.sql: PostgreSQL prepares no LISTEN.
+_LISTEN = "LISTEN cloister_chat"
 _PAUSE = 1.0
 
 
@@ -53,7 +54,7 @@ class Notices:
     def __init__(self, address: str, clock: Clock) -> None:
         self._address = address
         self._clock = clock
-        self._listen = Queries("webchat.answering")["listen"]
+        self.is_listening = False
 
     async def heard(self) -> AsyncGenerator[Notice, None]:
         """Yield notices for ever; MISSED each time that the connection had to be made anew."""
@@ -62,7 +63,8 @@ class Notices:
             try:
                 connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True)
                 async with connection:
-                    await connection.execute(self._listen)
+                    await connection.execute(_LISTEN)
+                    self.is_listening = True
                     if not first:
                         yield Notice(Subject.MISSED)
                     first = False
@@ -71,4 +73,5 @@ class Notices:
                             yield notice
             except psycopg.Error as error:
                 _LOG.warning("not listening to the database: %s", error)
+            self.is_listening = False
             await self._clock.sleep(_PAUSE)

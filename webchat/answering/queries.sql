@@ -73,7 +73,3 @@ WHERE message.conversation_id = %(conversation)s AND conversation.account_id = %
 -- name: notify
 -- Tell all chat servers.
 SELECT pg_notify('cloister_chat', %(notice)s);
-
--- name: listen
--- Hear what other processes tell the chat servers.
-LISTEN cloister_chat;

@@ -93,7 +93,7 @@ class Answering:
                 generation.give_up()
         for task in self._own_tasks:
             task.cancel()
-        self.watchers.revoke()
+        self.watchers.refresh()
 
     async def start(self, reader: Account, question: str) -> Exchange:
         """Keep the first question of a new conversation, and begin to answer it."""
@@ -216,8 +216,9 @@ class Answering:
                 if notice.id and (generation := self._generations.get(notice.id)):
                     generation.cancel(MessageState.STOPPED)
             case Subject.REVOKED:
-                self.watchers.revoke(notice.id)
+                if notice.id:
+                    self.watchers.revoke(notice.id)
             case Subject.MISSED:
-                self.watchers.revoke()
+                self.watchers.refresh()
             case _ as unreachable:
                 assert_never(unreachable)

@@ -7,9 +7,10 @@ from pathlib import PurePosixPath
 
 LONGEST = 255
 _LONGEST_EXTENSION = 20
-# Control and formatting characters (which can reverse the text after them), halves of
-# surrogates, line separators.
-_UNWANTED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_NAMELESS = "document"
+# Control and formatting characters (which can turn around the text after them), halves of
+# surrogates, characters without a meaning. White space becomes a space before.
+_UNWANTED = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 def clean(file_name: str) -> str:
@@ -19,13 +20,12 @@ def clean(file_name: str) -> str:
     nothing is left becomes “document”.
     """
     last = file_name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    normal = unicodedata.normalize("NFC", last)
-    kept = "".join(" " if character.isspace() else character for character in normal)
-    kept = "".join(
-        character for character in kept if unicodedata.category(character) not in _UNWANTED
+    visible = "".join(
+        character
+        for character in unicodedata.normalize("NFC", " ".join(last.split()))
+        if unicodedata.category(character) not in _UNWANTED
     )
-    kept = " ".join(kept.split()).strip(". ") if set(kept) <= {".", " "} else " ".join(kept.split())
-    return _shortened(kept) or "document"
+    return _shortened(visible) if visible.strip(". ") else _NAMELESS
 
 
 def _shortened(name: str) -> str:

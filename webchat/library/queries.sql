@@ -24,6 +24,7 @@ LEFT JOIN core.account a ON a.id = d.uploaded_by
 WHERE (c.owner_id IS NULL OR c.owner_id = %(reader)s)
   AND (%(document)s::uuid IS NULL OR d.id = %(document)s)
   AND (%(collection)s::uuid IS NULL OR d.collection_id = %(collection)s)
+  AND position(lower(%(words)s::text) IN lower(d.file_name)) > 0
 ORDER BY d.created_at DESC, d.id
 LIMIT %(limit)s OFFSET %(offset)s;
 
@@ -31,7 +32,8 @@ LIMIT %(limit)s OFFSET %(offset)s;
 SELECT count(*) FROM library.document d
 JOIN library.collection c ON c.id = d.collection_id
 WHERE (c.owner_id IS NULL OR c.owner_id = %(reader)s)
-  AND (%(collection)s::uuid IS NULL OR d.collection_id = %(collection)s);
+  AND (%(collection)s::uuid IS NULL OR d.collection_id = %(collection)s)
+  AND position(lower(%(words)s::text) IN lower(d.file_name)) > 0;
 
 -- name: ledger
 -- Page after page how the reading went.

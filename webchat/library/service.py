@@ -7,12 +7,13 @@ actor may not see does not exist for them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from appliance.accounts.model import Account
 from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
-from appliance.ingest.blobs import Blobs
+from appliance.ingest.blobs import Blobs, Incoming
 from appliance.ingest.errors import FileMissingError
 from appliance.ingest.store import IngestStore
 from appliance.ingest.sweep import remove_unused
@@ -64,19 +65,22 @@ class LibraryService:
         actor: Account,
         collection: UUID | None = None,
         *,
+        words: str = "",
         limit: int = PAGE_SIZE,
         offset: int = 0,
     ) -> list[Document]:
-        """Return documents, newest first."""
+        """Return documents, newest first; `words` must stand in the file's name."""
         async with self._database.connection() as connection:
             return await LibraryStore(connection, actor).documents(
-                collection=collection, limit=limit, offset=offset
+                collection=collection, words=words, limit=limit, offset=offset
             )
 
-    async def count(self, actor: Account, collection: UUID | None = None) -> int:
+    async def count(
+        self, actor: Account, collection: UUID | None = None, *, words: str = ""
+    ) -> int:
         """Return how many documents `documents` would give without a limit."""
         async with self._database.connection() as connection:
-            return await LibraryStore(connection, actor).count_documents(collection)
+            return await LibraryStore(connection, actor).count_documents(collection, words)
 
     async def document(self, actor: Account, document: UUID) -> Document:
         """Return one document. Raises NotFoundError."""
@@ -114,21 +118,34 @@ class LibraryService:
     ) -> Uploaded:
         """Keep a file and queue it; on return it is on the disk and in the database for good.
 
-        1. The bytes go to a file without a name of its own while their digest is computed.
-        2. Under the lock of the digest the file gets its place and the row is committed, so that
-           nobody who deletes the same content takes the file away in between.
-        3. The ingest process is woken by the commit.
+        Raises NotFoundError (collection), EmptyFileError, UploadTooLargeError, DiskFullError.
+        """
+        await self._check_collection(actor, collection)
+        async with self.receive(pieces, declared_size) as incoming:
+            return await self.add(actor, collection, file_name, incoming)
 
-        A file that the collection has already is not added again; if it could not be read, it is
-        tried once more under the new name. Raises NotFoundError (collection), EmptyFileError,
-        UploadTooLargeError, DiskFullError.
+    def receive(
+        self, pieces: AsyncIterator[bytes], declared_size: int | None = None
+    ) -> AbstractAsyncContextManager[Incoming]:
+        """Write a file to the disk without a name; what is not added by the end is deleted.
+
+        Raises EmptyFileError, UploadTooLargeError, DiskFullError.
+        """
+        return self._blobs.receive(pieces, declared_size)
+
+    async def add(
+        self, actor: Account, collection: UUID, file_name: str, incoming: Incoming
+    ) -> Uploaded:
+        """Queue a file that was received.
+
+        The file gets its place and the row is committed under the lock of the digest, so that
+        nobody who deletes the same content takes the file away in between; the commit wakes the
+        ingest process. A file that the collection has already is not added again; if it could
+        not be read, it is tried once more under the new name. Raises NotFoundError (collection).
         """
         await self._check_collection(actor, collection)
         name = clean(file_name)
-        async with (
-            self._blobs.receive(pieces, declared_size) as incoming,
-            self._database.transaction() as connection,
-        ):
+        async with self._database.transaction() as connection:
             await IngestStore(connection).lock_digest(incoming.digest)
             await self._blobs.keep(incoming)
             store = LibraryStore(connection, actor)

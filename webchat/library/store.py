@@ -52,15 +52,17 @@ class LibraryStore:
         *,
         document: UUID | None = None,
         collection: UUID | None = None,
+        words: str = "",
         limit: int = 1,
         offset: int = 0,
     ) -> list[Document]:
-        """Return documents, newest first, all of them or one or those of a collection."""
+        """Return documents, newest first; `words` must stand in the file's name."""
         values = self._with_reader(
             {
                 "is_operator": self._reader.is_operator,
                 "document": document,
                 "collection": collection,
+                "words": words,
                 "limit": limit,
                 "offset": offset,
             }
@@ -69,9 +71,9 @@ class LibraryStore:
             await cursor.execute(_QUERIES["documents"], values)
             return await cursor.fetchall()
 
-    async def count_documents(self, collection: UUID | None) -> int:
+    async def count_documents(self, collection: UUID | None, words: str) -> int:
         """Return how many documents there are."""
-        values = self._with_reader({"collection": collection})
+        values = self._with_reader({"collection": collection, "words": words})
         cursor = await self._connection.execute(_QUERIES["count_documents"], values)
         row = await cursor.fetchone()
         return int(row[0]) if row else 0

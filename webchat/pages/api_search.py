@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from aiohttp import web
 
@@ -24,15 +23,23 @@ class SearchRequest:
     """The body, checked."""
 
     query: str
-    collection: UUID | None
+    collection: str | None
     k: int
 
 
 async def search(request: web.Request) -> web.Response:
-    """POST /api/search: `{"query", "collection"?, "k"?}` → `{"passages": […]}`, best first."""
+    """POST /api/search: `{"query", "collection"?, "k"?}` → `{"passages": […]}`, best first.
+
+    `collection` is an id or a name. No passages mean that nothing has to do with the query.
+    """
+    reader = holder(request).account
     wanted = _checked(await request.read())
+    collection = None
+    if wanted.collection is not None:
+        chosen = await request.app[keys.LIBRARY].collection(reader, wanted.collection)
+        collection = chosen.id
     found = await request.app[keys.RETRIEVER].retrieve(
-        holder(request).account, wanted.query, k=wanted.k, collection=wanted.collection
+        reader, wanted.query, k=wanted.k, collection=collection
     )
     return web.json_response({"passages": [_as_json(passage) for passage in found.passages]})
 
@@ -60,16 +67,14 @@ def _query(body: dict[str, Any]) -> str:
     return query
 
 
-def _collection(body: dict[str, Any]) -> UUID | None:
+def _collection(body: dict[str, Any]) -> str | None:
     collection = body.get("collection")
-    if collection is None:
-        return None
-    try:
-        return UUID(collection)
-    except (ValueError, TypeError, AttributeError):
+    if collection is not None and not isinstance(collection, str):
         raise InvalidInputError(
-            problem="“collection” is not an id.", remedy="Leave it out to search everything."
-        ) from None
+            problem="“collection” is not an id or a name.",
+            remedy="Leave it out to search everything that you may read.",
+        )
+    return collection
 
 
 def _k(body: dict[str, Any]) -> int:

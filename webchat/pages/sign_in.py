@@ -8,7 +8,7 @@ from typing import ClassVar
 from aiohttp import web
 
 from appliance.accounts.errors import SignInFailedError, TooManyAttemptsError
-from appliance.accounts.guard import SESSION_COOKIE, client_address
+from appliance.accounts.guard import SESSION_COOKIE, client_address, visitor
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
@@ -52,7 +52,7 @@ def local(target: str) -> str:
 async def show_sign_in(request: web.Request) -> web.Response:
     """GET /sign-in."""
     target = local(request.query.get("next", START))
-    if request["person"] is not None:
+    if visitor(request).account is not None:
         return flash.redirect(target)
     claimed = await request.app[keys.ACCOUNTS].is_claimed()
     page = SignInPage(frame(request, "Sign in"), Form(), target, claimed=claimed)

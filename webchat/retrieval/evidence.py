@@ -1,4 +1,4 @@
-"""Which passages have anything to do with the question."""
+"""Whether anything that was found has to do with the question, and what of it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,33 @@ from collections.abc import Sequence
 from webchat.retrieval.model import Passage
 
 # Measured, see docs/decisions/0001-lexical-ranking.md.
-LEAST_COVERAGE = 0.4
-LEAST_SIMILARITY = 0.6
+_LEAST_COVERAGE = 0.5
+_FEWER_FOR_LONGER = 0.4
+_LEAST_SIMILARITY = 0.6
 
 
 def evidence(passages: Sequence[Passage], words: int) -> list[Passage]:
-    """Keep the passages that hold enough of the question's `words`, or nearly its meaning.
+    """Return the passages that count for a question of so many `words`; none is “no evidence”.
 
-    The more words a question has, the less of their weight a good passage holds: long questions
-    paraphrase, and a Chinese one counts every pair of characters.
+    1. One passage must hold enough of the words by itself, or nearly the question's meaning. The
+       longer a question, the less of it even a good passage holds: people paraphrase, and a
+       Chinese question counts every pair of characters.
+    2. Then those that hold half as much count too, because they may complete it, but they come
+       after the others: vectors without meaning must not push a good passage down.
     """
-    least = LEAST_COVERAGE / max(words, 1) ** 0.25
-    return [
-        passage
-        for passage in passages
-        if passage.coverage >= least
-        or (passage.similarity is not None and passage.similarity >= LEAST_SIMILARITY)
-    ]
+    enough = least_coverage(words)
+    strong = [passage for passage in passages if _counts(passage, enough)]
+    if not strong:
+        return []
+    weak = [passage for passage in passages if not _counts(passage, enough)]
+    return strong + [passage for passage in weak if _counts(passage, enough / 2)]
+
+
+def least_coverage(words: int) -> float:
+    """Return the share of a question's weight that shows that a passage is about it."""
+    return float(_LEAST_COVERAGE / max(words, 1) ** _FEWER_FOR_LONGER)
+
+
+def _counts(passage: Passage, coverage: float) -> bool:
+    near = passage.similarity is not None and passage.similarity >= _LEAST_SIMILARITY
+    return near or passage.coverage >= coverage

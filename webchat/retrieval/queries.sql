@@ -2,17 +2,13 @@
 -- The embedding model whose vectors are searched, if there is one.
 SELECT id, name, dimensions FROM library.embedding_model WHERE state = 'serving';
 
--- name: is_readable
--- Whether a collection is there for this reader.
-SELECT EXISTS (SELECT FROM library.collection
-               WHERE id = %(collection)s AND (owner_id IS NULL OR owner_id = %(reader)s));
-
 -- name: search_settings
--- For one transaction: the vector index goes on until enough rows pass the permission filter, and
--- the statement is run as it is, because compiling it takes longer than running it.
+-- For one transaction: the vector index goes on until enough rows pass the permission filter; no
+-- table is ever read from end to end, whatever the planner's estimates say; and the statement is
+-- run as it is, because compiling it takes longer than running it.
 SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
        set_config('hnsw.ef_search', '100', true),
-       set_config('jit', 'off', true);
+       set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true);
 
 -- name: hybrid
 -- What the reader may see that is nearest to a question, by words and by meaning; see
@@ -65,24 +61,46 @@ word AS MATERIALIZED (
                                  / (sum(chunks) + 0.5)) END AS weight
     FROM counted GROUP BY number
 ),
-chosen AS MATERIALIZED (
-    -- The rarest terms, as many as find no more chunks than the cap, but always one.
-    SELECT lexeme, languages, weight,
-           ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS term
-    FROM (SELECT counted.*, word.weight,
-                 sum(chunks) OVER rarest AS chunks_so_far, row_number() OVER rarest AS place
-          FROM counted JOIN word USING (number) WHERE chunks > 0
-          WINDOW rarest AS (ORDER BY chunks, number, lexeme)) AS ordered
-    WHERE chunks_so_far <= %(cap)s OR place = 1
+term AS MATERIALIZED (
+    -- The terms that occur, the rarest first, with the chunks that they find together so far.
+    SELECT counted.lexeme, counted.languages, word.weight,
+           ('''' || replace(replace(counted.lexeme, '\', '\\'), '''', '''''') || '''')::tsquery
+               AS query,
+           sum(counted.chunks) OVER rarest AS chunks_so_far, row_number() OVER rarest AS place
+    FROM counted JOIN word USING (number) WHERE counted.chunks > 0
+    WINDOW rarest AS (ORDER BY counted.chunks, counted.number, counted.lexeme)
+),
+own AS MATERIALIZED (
+    -- The reader's chunks, or as many as may be looked at one by one.
+    SELECT chunk.id
+    FROM (SELECT unnest(collections) AS id FROM readable) AS collection
+    CROSS JOIN LATERAL (
+        SELECT id FROM library.chunk WHERE chunk.collection_id = collection.id
+        LIMIT %(cap)s + 1) AS chunk
+    LIMIT %(cap)s + 1
+),
+listed AS MATERIALIZED (
+    -- What the rarest terms find: as many of them as stay below the cap, but always one.
+    SELECT found.id, sum(term.weight) AS weight
+    FROM term CROSS JOIN LATERAL (
+        SELECT chunk.id, chunk.collection_id FROM library.chunk
+        WHERE chunk.words @@ term.query AND chunk.language = ANY (term.languages)
+        LIMIT %(cap)s) AS found
+    WHERE (term.chunks_so_far <= %(cap)s OR term.place = 1)
+      AND found.collection_id = ANY ((SELECT collections FROM readable)::uuid[])
+    GROUP BY found.id ORDER BY weight DESC, found.id LIMIT %(ranked)s
 ),
 hit AS MATERIALIZED (
-    SELECT found.id, sum(chosen.weight) AS weight
-    FROM chosen CROSS JOIN LATERAL (
-        SELECT chunk.id FROM library.chunk
-        WHERE chunk.words @@ chosen.term AND chunk.language = ANY (chosen.languages)
-          AND chunk.collection_id = ANY ((SELECT collections FROM readable)::uuid[])
-        LIMIT %(cap)s) AS found
-    GROUP BY found.id ORDER BY weight DESC, found.id LIMIT %(ranked)s
+    SELECT id FROM listed
+    UNION ALL
+    -- Everything found so far was somebody else's: look through the reader's own chunks.
+    -- (OFFSET keeps the planner from looking in the index of words again.)
+    (SELECT own.id
+     FROM own CROSS JOIN LATERAL (
+         SELECT language, words FROM library.chunk WHERE chunk.id = own.id OFFSET 0) AS chunk
+     JOIN term ON chunk.words @@ term.query AND chunk.language = ANY (term.languages)
+     WHERE (SELECT count(*) FROM listed) = 0
+     GROUP BY own.id ORDER BY sum(term.weight) DESC, own.id LIMIT %(ranked)s)
 ),
 lexical AS MATERIALIZED (
     -- BM25 over the best candidates only; common words count here as well.
@@ -108,19 +126,18 @@ indexed AS MATERIALIZED (
                AS distance
     FROM library.embedding
     WHERE model_id = {model} AND %(vector)s::text IS NOT NULL
+      AND (SELECT count(*) FROM own) > %(cap)s
       AND (SELECT collection_id FROM library.chunk WHERE chunk.id = embedding.chunk_id)
           = ANY ((SELECT collections FROM readable)::uuid[])
     ORDER BY distance LIMIT 100
 ),
 compared AS MATERIALIZED (
-    -- Where what others own fills the neighbourhood, the index gives up before it has found
-    -- enough: then the reader's own chunks are compared one by one.
+    -- One by one is faster where the reader has few chunks, and the way out where what others
+    -- own fills the neighbourhood and the index gives up before it has found enough.
     SELECT own.id,
            vector::public.halfvec({dimensions}) <=> %(vector)s::public.halfvec({dimensions})
                AS distance
-    FROM (SELECT id FROM library.chunk
-          WHERE collection_id = ANY ((SELECT collections FROM readable)::uuid[])
-          LIMIT 5000) AS own
+    FROM own
     JOIN library.embedding ON embedding.model_id = {model} AND embedding.chunk_id = own.id
     WHERE %(vector)s::text IS NOT NULL AND (SELECT count(*) FROM indexed) < 100
     ORDER BY distance LIMIT 100

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from appliance.accounts.model import Account
 from appliance.core.clock import Clock, SystemClock
-from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
 from webchat.retrieval.distinct import distinct
 from webchat.retrieval.embedding import QueryRunner, QuestionEmbedder
@@ -15,7 +14,7 @@ from webchat.retrieval.evidence import evidence
 from webchat.retrieval.joined import joined
 from webchat.retrieval.model import EmbeddingModel, Question, QuestionVector, Retrieved
 from webchat.retrieval.question import read_question
-from webchat.retrieval.store import Ranking, find, is_readable, serving_model
+from webchat.retrieval.store import Ranking, find, serving_model
 
 MOST_PASSAGES = 50
 _MODEL_IS_FRESH = 5.0
@@ -52,11 +51,9 @@ class Retriever:
         """Return at most `k` passages that are evidence, best first; none means no evidence.
 
         `collection` narrows the search, `previous` is the question before in the conversation.
-        Without a model runner it searches by words alone. Raises NotFoundError for a collection
-        that `reader` may not read, DatabaseUnavailableError.
+        A collection that `reader` may not read is empty. Without a model runner it searches by
+        words alone. Raises DatabaseUnavailableError.
         """
-        if collection is not None and not await is_readable(self._database, reader.id, collection):
-            raise NotFoundError(what="collection")
         asked = read_question(question, previous)
         vector = await self._vector(asked)
         if not asked.words and vector is None:

@@ -41,15 +41,6 @@ async def serving_model(database: Database) -> EmbeddingModel | None:
         return await cursor.fetchone()
 
 
-async def is_readable(database: Database, reader: UUID, collection: UUID) -> bool:
-    """Say whether `collection` is there for `reader`."""
-    async with database.connection() as connection:
-        cursor = await connection.execute(
-            _QUERIES["is_readable"], {"reader": reader, "collection": collection}
-        )
-        return await cursor.fetchone() == (True,)
-
-
 async def find(
     database: Database,
     ranking: Ranking,

@@ -35,18 +35,18 @@ def _lines(job: str, path: str, limit: int) -> Iterator[Line]:
     # Imported where they are used: every document pays for the start of this process.
     match job:
         case "check-docx" | "check-odt":
-            from appliance.ingest.extract.archive import check_archive  # noqa: PLC0415
+            from appliance.ingest.extract.archive import check_archive
 
             check_archive(Path(path), job.removeprefix("check-"), limit)
             return
         case "csv":
-            from appliance.ingest.extract.rows import read_csv as read  # noqa: PLC0415
+            from appliance.ingest.extract.rows import read_csv as read
         case "html":
-            from appliance.ingest.extract.outline import read_html as read  # noqa: PLC0415
+            from appliance.ingest.extract.outline import read_html as read
         case "markdown":
-            from appliance.ingest.extract.outline import read_markdown as read  # noqa: PLC0415
+            from appliance.ingest.extract.outline import read_markdown as read
         case _:
-            from appliance.ingest.extract.outline import read_text as read  # noqa: PLC0415
+            from appliance.ingest.extract.outline import read_text as read
     outline = read(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
     yield {"title": outline.title}
     page = None

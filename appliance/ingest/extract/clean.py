@@ -13,8 +13,10 @@ _UNWANTED = re.compile(
 )
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _LIGATURES = re.compile("[\ufb00-\ufb06]")
-_TRAILING = re.compile(r"[ \t\u00a0\u3000]+$", re.MULTILINE)
+# Each run of spaces is tried once, from its start: a file may have a million in a row.
+_TRAILING = re.compile(r"(?<![ \t\u00a0\u3000])[ \t\u00a0\u3000]+$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
+_LONGEST_TITLE = 300
 _SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u3000]+")
 
 
@@ -35,8 +37,13 @@ def clean_characters(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return `text` on one line with single spaces: for titles, headings and cells."""
+    """Return `text` on one line with single spaces."""
     return " ".join(clean(text).split())
+
+
+def short_title(text: str) -> str:
+    """Return a title or a heading on one line, cut where nobody would read on."""
+    return one_line(text[:_LONGEST_TITLE])
 
 
 def single_spaces(line: str) -> str:

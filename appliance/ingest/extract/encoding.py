@@ -8,6 +8,8 @@ import contextlib
 from appliance.ingest.errors import NotTextError
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ACCENTS = bytes(range(0x80, 0x100))
+_CONTROLS = bytes(byte for byte in range(0x20) if byte not in b"\t\n\r\f\x1b")
 # More control characters than this among the rest is not writing.
 _MOST_CONTROLS = 1 / 200
 # Text in a Western code page is mostly ASCII; bytes that are mostly above are something else.
@@ -33,10 +35,13 @@ def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None
             with contextlib.suppress(UnicodeDecodeError, LookupError):
                 return content.decode(declared), None
         return _windows(content, error.start), WINDOWS_NOTE
-    controls = sum(content.count(bytes([byte])) for byte in range(1, 9))
-    if controls > len(content) * _MOST_CONTROLS:
+    if _count(content, _CONTROLS) > len(content) * _MOST_CONTROLS:
         raise NotTextError(position=1)
     return text, None
+
+
+def _count(content: bytes, wanted: bytes) -> int:
+    return len(content) - len(content.translate(None, wanted))
 
 
 def _strictly(content: bytes, encoding: str) -> str:
@@ -47,9 +52,8 @@ def _strictly(content: bytes, encoding: str) -> str:
 
 
 def _windows(content: bytes, failed_at: int) -> str:
-    accents = sum(byte >= 0x80 for byte in content)
-    controls = sum(byte < 0x20 and byte not in b"\t\n\r\f" for byte in content)
-    if accents > len(content) * _MOST_ACCENTS or controls:
+    accents = _count(content, _ACCENTS)
+    if accents > len(content) * _MOST_ACCENTS or _count(content, _CONTROLS):
         raise NotTextError(position=failed_at + 1)
     try:
         return content.decode("cp1252")

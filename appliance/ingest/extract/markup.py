@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 from typing_extensions import override
 
-from appliance.ingest.extract.clean import clean, one_line
+from appliance.ingest.extract.clean import clean, one_line, short_title
 from appliance.ingest.extract.page import Heading
 
 
@@ -97,7 +97,7 @@ class MarkupReader(HTMLParser):
                     pass
             return
         if tag == "title" and self._titles is not None:
-            self.title = one_line("".join(self._titles)) or None
+            self.title = short_title("".join(self._titles)) or None
             self._titles = None
         elif tag == "pre":
             self._preformatted = max(0, self._preformatted - 1)
@@ -145,6 +145,8 @@ class MarkupReader(HTMLParser):
             case _ if tag in _PARAGRAPHS:
                 self._block()
                 self._lists += tag in _LISTS
+            case _:
+                pass
 
     def _close(self, tag: str) -> None:
         match tag:
@@ -161,6 +163,8 @@ class MarkupReader(HTMLParser):
             case _ if tag in _PARAGRAPHS:
                 self._lists = max(0, self._lists - (tag in _LISTS))
                 self._block()
+            case _:
+                pass
 
     def _block(self) -> None:
         if not self._fresh:
@@ -184,7 +188,7 @@ class MarkupReader(HTMLParser):
         begun, level = self._heading
         self._heading = None
         written = "".join(self._parts[begun:])
-        title = " ".join(written.split())
+        title = short_title(written)
         if title:
             offset = self._length - len(written.lstrip())
             self.headings.append(Heading(offset, level, title))

@@ -13,6 +13,8 @@ from appliance.ingest.extract.text import read_in_child
 from appliance.ingest.formats import Format
 
 _LARGEST_HTML = 64 * MEBIBYTE
+# Address space of pandoc beside its heap: the program itself is large, and so are its stacks.
+_HEADROOM = 512 * MEBIBYTE
 
 
 async def read_office(
@@ -25,7 +27,7 @@ async def read_office(
     converted = await run(
         _pandoc(path, wanted, limits),
         timeout=limits.seconds,
-        limits=limits.process,
+        limits=limits.process(_HEADROOM),
         output_limit=_LARGEST_HTML,
     )
     if error := failure(converted, limits):
@@ -41,14 +43,21 @@ async def read_office(
 def _pandoc(path: Path, wanted: Format, limits: ParserLimits) -> Command:
     """Return the command line.
 
-    The heap limit of pandoc's own runtime comes first: its allocator reserves address space
-    in large steps, so the kernel's limit alone would hit small documents and tell nothing.
+    The memory limit goes to pandoc's own runtime, which reports when it is reached; the kernel's
+    limit on address space, which it would answer with a crash, is only the second fence.
     `--sandbox` keeps a document from naming other files to be read. Standalone output keeps
     the title, which is not part of the body; the page title would be the digest, so it is blank.
     """
-    heap = limits.memory * 3 // 4
     return (
-        *("pandoc", "+RTS", f"-M{heap}", "-RTS", "--sandbox", f"--from={wanted}", "--to=html"),
+        *(
+            "pandoc",
+            "+RTS",
+            f"-M{limits.memory}",
+            "-RTS",
+            "--sandbox",
+            f"--from={wanted}",
+            "--to=html",
+        ),
         *("--standalone", "--wrap=none", "--variable=pagetitle= "),
         str(path),
     )

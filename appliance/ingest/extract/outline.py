@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from appliance.ingest.extract.clean import clean, one_line
+from appliance.ingest.extract.clean import clean, short_title
 from appliance.ingest.extract.encoding import decode
 from appliance.ingest.extract.markup import MarkupReader
 from appliance.ingest.extract.page import ExtractedPage, Heading
@@ -15,10 +15,10 @@ from appliance.ingest.extract.paging import parts
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 _DECLARATION_WITHIN = 2048
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
-_ATX = re.compile(r"^ {0,3}(#{1,6})\s+(.+?)\s*#*\s*$")
+_ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(?=\S)(.+)$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-+)\s*$")
 _FRONT_MATTER = re.compile(r"\A---\n(.*?\n)(?:---|\.\.\.)\n", re.DOTALL)
-_FRONT_TITLE = re.compile(r"^title:\s*[\"']?(.*?)[\"']?\s*$", re.MULTILINE)
+_FRONT_TITLE = re.compile(r"^title:(.+)$", re.MULTILINE)
 _EMPHASIS = re.compile(r"[*`]|\b_+|_+\b")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
@@ -49,7 +49,7 @@ def read_markdown(content: bytes) -> Outline:
     title = None
     if front := _FRONT_MATTER.match(text):
         found = _FRONT_TITLE.search(front.group(1))
-        title = one_line(found.group(1)) if found else None
+        title = short_title(found.group(1)).strip("\"'") if found else None
         text = text[front.end() :]
     headings = list(_markdown_headings(text))
     first = next((heading.title for heading in headings if heading.level == 1), None)
@@ -89,4 +89,5 @@ def _is_block(line: str) -> bool:
 
 
 def _plain(title: str) -> str:
-    return one_line(_EMPHASIS.sub("", _LINK.sub(r"\1", title)))
+    plain = _EMPHASIS.sub("", _LINK.sub(r"\1", short_title(title)))
+    return plain.rstrip("# ")

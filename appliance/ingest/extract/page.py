@@ -35,7 +35,7 @@ class DocumentFacts:
 class ExtractedPage:
     """One page, or one part of a document that has no pages.
 
-    `label` is how to cite it where the plain number would mislead (“rows 1–20”); `note` is a
+    `label` is how to cite it where the plain number would mislead (rows of a table); `note` is a
     remark for the ledger, such as why a page failed.
     """
 

@@ -36,13 +36,15 @@ class ParserLimits:
     pages: int = 10_000
     unpacked: int = 512 * MEBIBYTE
 
-    @property
-    def process(self) -> Limits:
-        """The same for the kernel; the file size is for what a converter writes."""
+    def process(self, headroom: int = 0) -> Limits:
+        """Return the same for the kernel, with `headroom` more memory.
+
+        A parser writes no file, but for Python's compiled modules beside their sources.
+        """
         return Limits(
-            memory=self.memory,
-            cpu_seconds=math.ceil(self.seconds),
-            file_size=self.unpacked,
+            memory=self.memory + headroom,
+            cpu_seconds=math.ceil(self.seconds) + 1,
+            file_size=MEBIBYTE,
         )
 
 

@@ -14,7 +14,7 @@ from appliance.ingest.errors import (
     OnlyPicturesError,
     TooManyPagesError,
 )
-from appliance.ingest.extract.clean import one_line
+from appliance.ingest.extract.clean import short_title
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, PageState
 from appliance.ingest.extract.parser import MEBIBYTE, ParserLimits, failure
 from appliance.ingest.extract.reflow import has_columns_of_prose, reflow
@@ -60,7 +60,7 @@ async def read_pdf(
 
 async def _facts(path: Path, limits: ParserLimits) -> DocumentFacts:
     argv = ("pdfinfo", "-enc", "UTF-8", str(path))
-    finished = await run(argv, timeout=limits.seconds, limits=limits.process)
+    finished = await run(argv, timeout=limits.seconds, limits=limits.process())
     if error := failure(finished, limits):
         raise error
     if b"Incorrect password" in finished.stderr:
@@ -71,7 +71,7 @@ async def _facts(path: Path, limits: ParserLimits) -> DocumentFacts:
         raise DamagedFileError(format="PDF")
     if pages > limits.pages:
         raise TooManyPagesError(limit=limits.pages)
-    title = one_line(fields.get("Title", ""))
+    title = short_title(fields.get("Title", ""))
     return DocumentFacts(None if _NO_TITLE.match(title) else title, pages)
 
 
@@ -118,12 +118,15 @@ async def _pdftotext(
     span = ("-f", str(first), "-l", str(last))
     argv = ("pdftotext", "-q", *options, *span, "-enc", "UTF-8", "-eol", "unix", str(path), "-")
     finished = await run(
-        argv, timeout=limits.seconds, limits=limits.process, output_limit=_OUTPUT_LIMIT
+        argv, timeout=limits.seconds, limits=limits.process(), output_limit=_OUTPUT_LIMIT
     )
     if error := failure(finished, limits):
         raise error
     # Each page ends with a form feed, also an empty one.
     pages = finished.stdout.decode(errors="replace").split("\f")[:-1]
+    if first == last:
+        # A font may map a glyph to the form feed; alone, a page is all that was written.
+        pages = ["\n".join(pages)]
     if finished.returncode or len(pages) != last - first + 1:
         raise DamagedFileError(format="PDF")
     return pages

@@ -9,10 +9,10 @@ from appliance.ingest.extract.clean import clean_characters, single_spaces
 
 # Dots that lead to a page number, lines to write on, rules across the page.
 _LEADER = re.compile(r"\.{4,}|(?:\. ){4,}\.?|…{2,}")
-_RULE = re.compile(r"[_=*~‐-―-]{4,}")
+_RULE = re.compile(r"[_=*~\u2010-\u2015-]{4,}")
 _GAP = re.compile(r"(?<=\S)[ \t\u00a0]{3,}(?=\S)")
 _ITEM = re.compile(
-    r"\s*(?:[-–—•●▪◦‣·*\uf0b7]\s+|o\s{2,}"
+    r"\s*(?:[-\u2013\u2014•●▪◦‣·*\uf0b7]\s+|o\s{2,}"
     r"|\(?(?:\d{1,3}|[a-z]|[ivx]{2,4})[.)]\s+|[A-Z]\)\s+|\d+(?:\.\d+)+\.?\s+)"
 )
 _HYPHENATED = re.compile(r"([^\W\d_]+)-$")
@@ -23,6 +23,7 @@ _CONJUNCTIONS = frozenset(
 )
 _PROSE_COLUMN = 25
 _FULL_LINE = 0.7
+_NARROWEST = 40
 _INDENT = 2
 _FEWEST_LINES = 8
 _MOST_TOGETHER = 0.2
@@ -44,7 +45,7 @@ def reflow(page: str) -> str:
     """Join the lines of each paragraph and undo hyphenation at their ends."""
     lines = _single_spaced(clean_characters(page).split("\n"))
     widths = sorted(len(line.strip()) for line in lines if line.strip())
-    width = widths[len(widths) * 9 // 10] if widths else 0
+    width = max(_NARROWEST, widths[len(widths) * 9 // 10] if widths else 0)
     parts: list[str] = []
     before = ""
     for line in (_RULE.sub("", line) for line in lines):

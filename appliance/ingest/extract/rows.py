@@ -28,11 +28,8 @@ def read_csv(content: bytes) -> Outline:
 
 def _rows(text: str) -> Iterator[list[str]]:
     try:
-        dialect: type[csv.Dialect] = csv.Sniffer().sniff(text[:_SAMPLE], _DELIMITERS)
-    except csv.Error:
-        dialect = csv.excel
-    try:
-        for row in csv.reader(io.StringIO(text, newline=""), dialect):
+        delimiter = max(_DELIMITERS, key=lambda delimiter: _evenness(text[:_SAMPLE], delimiter))
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             cells = [one_line(cell) for cell in row]
             if any(cells):
                 yield cells
@@ -40,11 +37,19 @@ def _rows(text: str) -> Iterator[list[str]]:
         raise DamagedFileError(format="CSV") from error
 
 
+def _evenness(sample: str, delimiter: str) -> tuple[int, int]:
+    """Rate a delimiter: how many rows it cuts into as many cells as the first, and how many."""
+    widths = [len(row) for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)]
+    if not widths or widths[0] < 2:
+        return (0, 0)
+    return (widths.count(widths[0]), widths[0])
+
+
 def _pages(rows: Iterator[list[str]], note: str | None) -> Iterator[ExtractedPage]:
     number = 1
     for first, last, text in _groups(rows):
         for start, end in pieces(text, (), PART.for_text(text)):
-            label = f"rows {first}–{last}" if last > first else f"row {first}"
+            label = f"rows {first}\u2013{last}" if last > first else f"row {first}"
             yield ExtractedPage(number, text[start:end], label, note=note)
             number += 1
             note = None

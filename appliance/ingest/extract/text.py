@@ -43,7 +43,9 @@ async def read_in_child(
         *(sys.executable, "-m", "appliance.ingest.extract.child"),
         *(job, "-" if content is not None else str(path), str(limits.unpacked)),
     )
-    async with stream(argv, timeout=limits.seconds, limits=limits.process, stdin=content) as parser:
+    async with stream(
+        argv, timeout=limits.seconds, limits=limits.process(), stdin=content
+    ) as parser:
         async for line in parser.lines():
             yield _item(json.loads(line))
     if parser.finished is None or parser.finished.succeeded:

@@ -176,6 +176,14 @@
     if (event.target.id === "source") find("mark", event.target)?.scrollIntoView({ block: "center" });
   });
 
+  /* The code of a link stands behind #, where no server's log sees it; it leaves the address too. */
+  const coded = find("[data-code-from-hash] [name=code]");
+  if (coded && location.hash.length > 1) {
+    coded.value = decodeURIComponent(location.hash.slice(1));
+    coded.closest(".field").hidden = true;
+    history.replaceState(null, "", location.pathname);
+  }
+
   const prepare = (root) => { watchLogs(root); localTimes(root); fadeToasts(root); };
   on("htmx:load", (event) => prepare(event.detail.elt.parentElement ?? document));
   prepare(document);

@@ -1,6 +1,8 @@
+# ruff: noqa: RUF001 - text of many scripts is what is tested
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -8,11 +10,18 @@ from appliance.ingest.chunk import CHUNK, Chunk, chunks, open_headings
 from appliance.ingest.extract.page import Heading
 from tests.builders.documents import LOREM
 
-_ALPHABETS = ("abc de. F\n\n", "word Word. \n", "北京大学。，在\n", "x", " \n\t", "a. B! C? (d) “e” 1 ")
+_ALPHABETS = (
+    "abc de. F\n\n",
+    "word Word. \n",
+    "北京大学。，在\n",
+    "x",
+    " \n\t",
+    "a. B! C? (d) “e” 1 ",
+)
 
 
 def _random_page(seed: int) -> tuple[str, list[Heading]]:
-    source = random.Random(seed)
+    source = random.Random(seed)  # noqa: S311 - a test wants the same again
     alphabet = source.choice(_ALPHABETS)
     text = "".join(source.choices(alphabet, k=source.randrange(6000)))
     offsets = sorted(source.sample(range(len(text) + 1), k=min(len(text), source.randrange(8))))
@@ -24,7 +33,7 @@ def _check(text: str, made: list[Chunk]) -> None:
         assert text[chunk.start : chunk.end] == chunk.text
         assert chunk.text.strip() == chunk.text
         assert 0 < len(chunk.text) <= CHUNK.most + CHUNK.least
-    for chunk, following in zip(made, made[1:], strict=False):
+    for chunk, following in pairwise(made):
         assert chunk.end <= following.start
     covered = "".join(chunk.text for chunk in made)
     assert "".join(covered.split()) == "".join(text.split())

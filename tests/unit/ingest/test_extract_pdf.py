@@ -103,6 +103,16 @@ async def test_a_page_that_crashes_the_parser_does_not_take_the_others_with_it(
     assert "SIGSEGV" in (pages[2].note or "")
 
 
+async def test_a_form_feed_inside_a_page_does_not_shift_the_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pdf(tmp_path / "a.pdf", ["One.", "Two.", "Three."])
+    script = '/usr/bin/pdftotext "$@" | sed "s/Two/T\\fwo/"'
+    _install(tmp_path, "pdftotext", script, monkeypatch)
+    _, pages = await read(path)
+    assert [page.text for page in pages] == ["One.", "T\nwo.", "Three."]
+
+
 async def test_a_pdf_that_crashes_the_parser_on_every_page_is_quarantined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

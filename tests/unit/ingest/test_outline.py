@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - text of many scripts is what is tested
 from __future__ import annotations
 
 import pytest
@@ -49,9 +50,7 @@ def test_invalid_utf8_that_is_windows_text_is_read_and_noted() -> None:
         (b"\xff\xfea\x00\x00\xd8", 5),
     ],
 )
-def test_bytes_that_are_no_text_are_refused_with_their_place(
-    content: bytes, position: int
-) -> None:
+def test_bytes_that_are_no_text_are_refused_with_their_place(content: bytes, position: int) -> None:
     with pytest.raises(NotTextError, match=f"byte {position} "):
         decode(content)
 
@@ -144,7 +143,9 @@ def test_every_row_of_a_table_names_its_columns() -> None:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_it_finds_the_delimiter(delimiter: str) -> None:
-    content = "\n".join(delimiter.join(row) for row in (("Name", "Age"), ("Ann", "41"), ("Bo", "7")))
+    content = "\n".join(
+        delimiter.join(row) for row in (("Name", "Age"), ("Ann", "41"), ("Bo", "7"))
+    )
     assert next(read_csv(content.encode()).pages).text == "Name: Ann; Age: 41\n\nName: Bo; Age: 7"
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - text of many scripts is what is tested
 from __future__ import annotations
 
 import pytest
@@ -61,9 +62,7 @@ def test_a_hyphen_that_the_page_uses_elsewhere_stays() -> None:
 
 def test_rows_of_a_form_keep_their_lines_and_cells() -> None:
     page = "Aircraft:         Reims F172          Damage:     Destroyed\nRegistration:     F-BVIF"
-    assert reflow(page) == (
-        "Aircraft:  Reims F172  Damage:  Destroyed\nRegistration:  F-BVIF"
-    )
+    assert reflow(page) == ("Aircraft:  Reims F172  Damage:  Destroyed\nRegistration:  F-BVIF")
 
 
 def test_items_of_a_list_stay_apart_and_their_lines_are_joined() -> None:

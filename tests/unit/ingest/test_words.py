@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - text of many scripts is what is tested
 from __future__ import annotations
 
 import pytest
@@ -67,9 +68,9 @@ SAMPLES = {
     "swedish": "Pumpen byttes samma dag och är nu i drift igen, men det var inte lätt.",
     "danish": "Pumpen blev udskiftet samme dag og er nu i drift igen, men det var ikke let.",
     "norwegian": "Pumpen ble skiftet ut samme dag og er i drift igjen, men det var ikke lett.",
-    "finnish": "Pumppu vaihdettiin samana päivänä ja se on taas käytössä, mutta ei ennen kuin nyt.",
+    "finnish": "Pumppu vaihdettiin samana päivänä ja se on taas käytössä, mutta ei kuin nyt.",
     "hungarian": "A szivattyút még aznap kicserélték, és már nem volt hiba, csak egy kis zaj.",
-    "romanian": "Pompa a fost înlocuită în aceeași zi și este din nou în funcțiune pentru că merge.",
+    "romanian": "Pompa a fost înlocuită în aceeași zi și este din nou în funcțiune.",
     "turkish": "Pompa aynı gün değiştirildi ve bu sorun daha sonra bir kez olarak görüldü.",
     "russian": "Насос был заменён в тот же день, и он снова работает, но не так как раньше.",
 }

@@ -1,0 +1,128 @@
+"""The operator's console: an application inside the supervisor's process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from aiohttp import web
+
+from admin import keys
+from admin.audit import Audit
+from admin.auth import ConsoleIdentity
+from admin.frame import frame
+from admin.machine import Machine
+from admin.outage import Outage
+from admin.remembered import RememberedSessions
+from admin.rescue import Rescue
+from admin.routes import ROUTES
+from admin.signed_out import send_to_the_door
+from admin.units import Units
+from appliance.accounts.guard import Guard
+from appliance.accounts.people import People
+from appliance.accounts.secrets import Passwords
+from appliance.accounts.service import Accounts
+from appliance.core.clock import Clock
+from appliance.core.errors import DatabaseUnavailableError
+from appliance.core.settings import MEBIBYTE, Settings
+from appliance.db.pool import Database
+from appliance.ingest.service import QueueService
+from appliance.jobs.service import JobService
+from appliance.llm.client import ModelRunner
+from appliance.llm.service import ModelChoice
+from appliance.units.model import Absent
+from appliance.web.assets import Assets
+from appliance.web.errors import ErrorAnswers, remember_start
+from appliance.web.headers import add_security_headers
+from appliance.web.render import Renderer
+
+logger = logging.getLogger(__name__)
+
+_FORM_LIMIT = MEBIBYTE
+# How long a session that was ended elsewhere may stay remembered.
+_REVIEW_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the console is given; whoever builds these also opens and closes them.
+
+    `database` has the role `cloister`. `passwords` can be cheaper in tests.
+    """
+
+    settings: Settings
+    clock: Clock
+    units: Units
+    absent: tuple[Absent, ...]
+    database: Database
+    runner: ModelRunner
+    rescue: Rescue
+    passwords: Passwords = field(default_factory=Passwords)
+
+
+def build(console: Console) -> web.Application:
+    """Return the console's application."""
+    app = web.Application(client_max_size=_FORM_LIMIT)
+    assets = Assets(["admin"], prefix="/admin")
+    renderer = Renderer(packages=["admin"], assets=assets, clock=console.clock)
+    _add_services(app, console)
+    guard = Guard(app[keys.IDENTITY], secure_cookies=console.settings.secure_cookies)
+    app[keys.RENDERER] = renderer
+    app[keys.GUARD] = guard
+    app[keys.STOPPING] = asyncio.Event()
+
+    answers = ErrorAnswers(renderer, frame, frame)
+    app.middlewares.extend([guard.cookies, answers.middleware, send_to_the_door])
+    app.on_response_prepare.extend([remember_start, add_security_headers])
+    app.on_shutdown.append(_end_streams)
+    app.cleanup_ctx.append(partial(_reviewing, database=console.database))
+    guard.add(app, ROUTES)
+    app.add_routes(assets.routes())
+    return app
+
+
+def _add_services(app: web.Application, console: Console) -> None:
+    settings, clock, database = console.settings, console.clock, console.database
+    outage, runner = Outage(clock), console.runner
+    accounts = Accounts(database, clock, console.passwords)
+    queue, choice = QueueService(database), ModelChoice(database, runner)
+    remembered = RememberedSessions(settings.home / "state" / "console-sessions.json")
+
+    app[keys.SETTINGS] = settings
+    app[keys.CLOCK] = clock
+    app[keys.UNITS] = console.units
+    app[keys.MACHINE] = Machine(settings.home, console.absent, outage, queue, runner, choice)
+    app[keys.OUTAGE] = outage
+    app[keys.IDENTITY] = ConsoleIdentity(accounts, outage, remembered, console.rescue, clock)
+    app[keys.RESCUE] = console.rescue
+    app[keys.AUDIT] = Audit(database, outage)
+    app[keys.ACCOUNTS] = accounts
+    app[keys.PEOPLE] = People(database, clock)
+    app[keys.QUEUE] = queue
+    app[keys.JOBS] = JobService(database, clock)
+    app[keys.CHOICE] = choice
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[keys.STOPPING].set()
+
+
+async def _reviewing(app: web.Application, database: Database) -> AsyncIterator[None]:
+    """Forget sessions that the database has ended, while the console serves."""
+
+    async def review() -> None:
+        identity, outage = app[keys.IDENTITY], app[keys.OUTAGE]
+        while True:
+            with contextlib.suppress(DatabaseUnavailableError):
+                await outage.ask(lambda: identity.review(database))
+            await asyncio.sleep(_REVIEW_SECONDS)
+
+    task = asyncio.create_task(review(), name="review the console's sessions")
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

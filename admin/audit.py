@@ -1,0 +1,33 @@
+"""Record what operators do with the machine itself."""
+
+from __future__ import annotations
+
+import logging
+
+from admin.outage import Outage
+from appliance.accounts.model import Account
+from appliance.accounts.store import AccountStore
+from appliance.core.errors import DatabaseUnavailableError
+from appliance.db.pool import Database
+
+logger = logging.getLogger(__name__)
+
+
+class Audit:
+    """Writes to `core.audit`, and to the log when the database cannot be reached."""
+
+    def __init__(self, database: Database, outage: Outage) -> None:
+        self._database = database
+        self._outage = outage
+
+    async def record(self, actor: Account, action: str, what: str = "") -> None:
+        """Record a named operation. Never fails: the operation itself has been done."""
+
+        async def write() -> None:
+            async with self._database.connection() as connection:
+                await AccountStore(connection).add_audit(actor.name, action, what)
+
+        try:
+            await self._outage.ask(write)
+        except DatabaseUnavailableError:
+            logger.warning("not in the audit: %s did %s %s", actor.name, action, what)

@@ -1,0 +1,43 @@
+"""What can be wrong with somebody who wants to open the console."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from appliance.core.errors import ApplianceError
+
+
+class NotOperatorError(ApplianceError):
+    """Name and password are right, but of a member."""
+
+    code = "not_operator"
+    status = HTTPStatus.FORBIDDEN
+    sentence = "The console is for operators, and yours is a member account."
+    hint = "Ask questions and add documents at {address}."
+
+
+class RescueCodeError(ApplianceError):
+    """A rescue code that is unknown, used, replaced or too old."""
+
+    code = "rescue_code_not_valid"
+    status = HTTPStatus.FORBIDDEN
+    sentence = "This rescue code does not work: it was used, replaced, or it is too old."
+    hint = "Run “cloister rescue” on the machine to get a new one."
+
+
+class RescueNotNeededError(ApplianceError):
+    """The database answers, so that passwords can be checked."""
+
+    code = "rescue_not_needed"
+    status = HTTPStatus.CONFLICT
+    sentence = "The database answers, so a rescue code is not needed."
+    hint = "Sign in with your name and password. The code was not used up."
+
+
+class RescueOnlyError(ApplianceError):
+    """Somebody who came in with a rescue code wants more than to bring the units back."""
+
+    code = "rescue_only"
+    status = HTTPStatus.FORBIDDEN
+    sentence = "A rescue session may only look after the units."
+    hint = "Sign in with your name and password once the database is back."

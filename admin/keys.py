@@ -1,0 +1,40 @@
+"""What the handlers of the console find in the application."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from admin.audit import Audit
+from admin.auth import ConsoleIdentity
+from admin.machine import Machine
+from admin.outage import Outage
+from admin.rescue import Rescue
+from admin.units import Units
+from appliance.accounts.guard import Guard
+from appliance.accounts.people import People
+from appliance.accounts.service import Accounts
+from appliance.core.clock import Clock
+from appliance.core.settings import Settings
+from appliance.ingest.service import QueueService
+from appliance.jobs.service import JobService
+from appliance.llm.service import ModelChoice
+from appliance.web.render import Renderer
+
+SETTINGS = web.AppKey("settings", Settings)
+CLOCK = web.AppKey("clock", Clock)
+UNITS = web.AppKey("units", Units)
+MACHINE = web.AppKey("machine", Machine)
+OUTAGE = web.AppKey("outage", Outage)
+RENDERER = web.AppKey("renderer", Renderer)
+GUARD = web.AppKey("guard", Guard)
+IDENTITY = web.AppKey("identity", ConsoleIdentity)
+RESCUE = web.AppKey("rescue", Rescue)
+AUDIT = web.AppKey("audit", Audit)
+ACCOUNTS = web.AppKey("accounts", Accounts)
+PEOPLE = web.AppKey("people", People)
+QUEUE = web.AppKey("queue", QueueService)
+JOBS = web.AppKey("jobs", JobService)
+CHOICE = web.AppKey("choice", ModelChoice)
+STOPPING = web.AppKey("stopping", asyncio.Event)

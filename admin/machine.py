@@ -1,0 +1,93 @@
+"""What the overview shows besides the units, gathered at once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from admin.outage import Outage, Region, region
+from appliance.ingest.model import QueueCounts
+from appliance.ingest.service import QueueService
+from appliance.llm.choice import Chosen
+from appliance.llm.client import ModelRunner
+from appliance.llm.errors import ModelRunnerUnavailableError
+from appliance.llm.model import InstalledModel, LoadedModel
+from appliance.llm.service import ModelChoice
+from appliance.probes.disk import DiskProbe
+from appliance.probes.memory import MemoryProbe
+from appliance.probes.model import Reading
+from appliance.units.model import Absent
+
+_RUNNER_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How the machine is at one moment; what could not be asked says why."""
+
+    disk: Reading
+    memory: Reading
+    counts: Region[QueueCounts]
+    chosen: Region[Chosen]
+    models: Region[list[InstalledModel]]
+    loaded: Region[list[LoadedModel]]
+
+
+class Machine:
+    """Asks everything that an overview needs, each question for itself."""
+
+    def __init__(
+        self,
+        home: Path,
+        absent: tuple[Absent, ...],
+        outage: Outage,
+        queue: QueueService,
+        runner: ModelRunner,
+        choice: ModelChoice,
+    ) -> None:
+        self.absent = absent
+        self._disk = DiskProbe(home)
+        self._memory = MemoryProbe()
+        self._outage = outage
+        self._queue = queue
+        self._runner = runner
+        self._choice = choice
+
+    async def facts(self) -> Facts:
+        """Ask all at once."""
+        disk, memory, counts, chosen, models, loaded = await asyncio.gather(
+            self._disk.read(),
+            self._memory.read(),
+            region(lambda: self._outage.ask(self._queue.counts)),
+            self.chosen(),
+            self.models(),
+            region(self._loaded),
+        )
+        return Facts(disk, memory, counts, chosen, models, loaded)
+
+    async def chosen(self) -> Region[Chosen]:
+        """Return which models are used, or that the database does not answer."""
+        return await region(lambda: self._outage.ask(self._choice.chosen))
+
+    async def models(self) -> Region[list[InstalledModel]]:
+        """Return which models are installed, or that the runner does not answer."""
+        return await region(self._models)
+
+    async def _models(self) -> list[InstalledModel]:
+        try:
+            async with asyncio.timeout(_RUNNER_SECONDS):
+                return await self._runner.models()
+        except TimeoutError:
+            raise _silent() from None
+
+    async def _loaded(self) -> list[LoadedModel]:
+        try:
+            async with asyncio.timeout(_RUNNER_SECONDS):
+                return await self._runner.loaded()
+        except TimeoutError:
+            raise _silent() from None
+
+
+def _silent() -> ModelRunnerUnavailableError:
+    return ModelRunnerUnavailableError(reason=f"no answer within {_RUNNER_SECONDS:g} s")

@@ -1,0 +1,69 @@
+"""Ask the database, but never wait for it long: the console must answer when nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import psycopg
+
+from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError, DatabaseUnavailableError
+
+logger = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+_PATIENCE_SECONDS = 2.0
+_REST_SECONDS = 2.0
+
+
+class Outage:
+    """Knows whether the database answers.
+
+    After a question without an answer the next ones are refused at once for a moment, so that a
+    page with five questions takes as long as a page with one.
+    """
+
+    def __init__(
+        self, clock: Clock, *, patience: float = _PATIENCE_SECONDS, rest: float = _REST_SECONDS
+    ) -> None:
+        self._clock = clock
+        self._patience = patience
+        self._rest = rest
+        self._until = float("-inf")
+
+    async def ask(self, question: Callable[[], Awaitable[Value]]) -> Value:
+        """Return the answer to something that only reads. Raises DatabaseUnavailableError.
+
+        A database without our tables, or with those of another version, counts as no answer: the
+        migration failed then, and the console must show why.
+        """
+        if self._clock.monotonic() < self._until:
+            raise DatabaseUnavailableError
+        try:
+            async with asyncio.timeout(self._patience):
+                return await question()
+        except (DatabaseUnavailableError, TimeoutError, psycopg.ProgrammingError) as error:
+            self._until = self._clock.monotonic() + self._rest
+            if isinstance(error, psycopg.ProgrammingError):
+                logger.warning("the database is not as it should be: %s", error)
+            raise DatabaseUnavailableError from error
+
+
+@dataclass(frozen=True, slots=True)
+class Region(Generic[Value]):
+    """A part of a page that may fail alone: either a value or what is wrong."""
+
+    value: Value | None = None
+    problem: ApplianceError | None = None
+
+
+async def region(question: Callable[[], Awaitable[Value]]) -> Region[Value]:
+    """Ask for a part of a page; what can be said in words does not take the page with it."""
+    try:
+        return Region(await question())
+    except ApplianceError as problem:
+        return Region(problem=problem)

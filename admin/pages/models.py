@@ -1,0 +1,130 @@
+"""The models on this machine, and which of them answers and searches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from aiohttp import web
+
+from admin import keys
+from admin.auth import operator
+from admin.frame import frame
+from admin.outage import Region
+from appliance.core.errors import ApplianceError
+from appliance.llm.choice import Chosen, Purpose
+from appliance.llm.model import InstalledModel
+from appliance.web import flash
+from appliance.web.forms import read_form
+from appliance.web.render import Frame
+
+MODELS = "/admin/models"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One model as the page shows it: what it is used for, and what it could be used for."""
+
+    model: InstalledModel
+    used_for: tuple[Purpose, ...]
+    good_for: tuple[Purpose, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsPage:
+    """`folder` is where our own runner keeps models; None when another machine's is used.
+
+    `missing` are models that were chosen and are not installed.
+    """
+
+    template: ClassVar[str] = "models.html"
+
+    frame: Frame
+    cards: list[Card]
+    missing: list[tuple[Purpose, str]]
+    models: Region[list[InstalledModel]]
+    chosen: Region[Chosen]
+    folder: Path | None
+    runner_address: str
+    error: ApplianceError | None = None
+
+
+async def show_models(request: web.Request) -> web.Response:
+    """GET /admin/models, and for htmx the list alone."""
+    return await _answer(request)
+
+
+async def choose(request: web.Request) -> web.Response:
+    """POST /admin/models/choose."""
+    actor, form = operator(request), await read_form(request)
+    purpose = form.choice("purpose", tuple(Purpose))
+    name = form.text("model")
+    if not form.valid:
+        return await _answer(request, status=422)
+    try:
+        model = await request.app[keys.CHOICE].choose(actor, Purpose(purpose), name)
+    except ApplianceError as error:
+        return await _answer(request, error=error, status=error.status)
+    return flash.redirect(MODELS, _said(Purpose(purpose), model.name))
+
+
+def _said(purpose: Purpose, name: str) -> str:
+    match purpose:
+        case Purpose.CHAT:
+            return f"{name} answers from now on."
+        case Purpose.SEARCH:
+            return f"{name} will search as soon as it has read every passage."
+
+
+async def _answer(
+    request: web.Request, *, error: ApplianceError | None = None, status: int = 200
+) -> web.Response:
+    settings, machine = request.app[keys.SETTINGS], request.app[keys.MACHINE]
+    models, chosen = await machine.models(), await machine.chosen()
+    page = ModelsPage(
+        frame(request, "Models", "models"),
+        _cards(models.value or [], chosen.value or Chosen()),
+        _missing(models.value, chosen.value or Chosen()),
+        models,
+        chosen,
+        None if settings.ollama_url else settings.models / "models",
+        settings.runner_address,
+        error,
+    )
+    return request.app[keys.RENDERER].page(request, page, block="models", status=status)
+
+
+def _cards(models: list[InstalledModel], chosen: Chosen) -> list[Card]:
+    return [
+        Card(
+            model,
+            tuple(p for p in Purpose if model.name == _chosen_for(p, chosen)),
+            tuple(p for p in Purpose if _suits(model, p)),
+        )
+        for model in models
+    ]
+
+
+def _missing(models: list[InstalledModel] | None, chosen: Chosen) -> list[tuple[Purpose, str]]:
+    if models is None:
+        return []
+    installed = {model.name for model in models}
+    wanted = [(purpose, _chosen_for(purpose, chosen)) for purpose in Purpose]
+    return [(purpose, name) for purpose, name in wanted if name and name not in installed]
+
+
+def _chosen_for(purpose: Purpose, chosen: Chosen) -> str | None:
+    match purpose:
+        case Purpose.CHAT:
+            return chosen.chat
+        case Purpose.SEARCH:
+            return chosen.search
+
+
+def _suits(model: InstalledModel, purpose: Purpose) -> bool:
+    match purpose:
+        case Purpose.CHAT:
+            return model.can_chat
+        case Purpose.SEARCH:
+            return model.can_embed

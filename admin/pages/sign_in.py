@@ -1,0 +1,95 @@
+"""Sign in to the console, and out again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import ClassVar
+
+from aiohttp import web
+
+from admin import keys
+from admin.errors import NotOperatorError
+from admin.frame import frame
+from admin.signed_out import CLAIM, SIGN_IN, START, is_claimed, local
+from appliance.accounts.guard import SESSION_COOKIE, client_address, visitor
+from appliance.accounts.secrets import Secret
+from appliance.core.errors import ApplianceError, DatabaseUnavailableError
+from appliance.web import flash
+from appliance.web.forms import Form, read_form
+from appliance.web.render import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPage:
+    """`target` is where the person wanted to go; `outage`: no password can be checked now."""
+
+    template: ClassVar[str] = "sign_in.html"
+
+    frame: Frame
+    form: Form
+    target: str
+    error: ApplianceError | None = None
+    outage: bool = False
+
+
+async def show_sign_in(request: web.Request) -> web.Response:
+    """GET /admin/sign-in."""
+    target = local(request.query.get("next", START))
+    account = visitor(request).account
+    if account is not None and account.is_operator:
+        return flash.redirect(target)
+    if not await is_claimed(request):
+        return flash.redirect(CLAIM)
+    return await _answer(request, Form(), target)
+
+
+async def sign_in(request: web.Request) -> web.Response:
+    """POST /admin/sign-in."""
+    form = await read_form(request)
+    target = local(form.value("next"))
+    name, password = form.text("name"), form.secret("password")
+    if not form.valid:
+        return await _answer(request, form, target, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    try:
+        token = await _operator_session(request, name, password)
+    except ApplianceError as error:
+        return await _answer(request, form, target, error, status=error.status)
+    response = flash.redirect(target)
+    request.app[keys.GUARD].open(response, token)
+    return response
+
+
+async def sign_out(request: web.Request) -> web.Response:
+    """POST /admin/sign-out."""
+    await request.app[keys.IDENTITY].sign_out(request.cookies.get(SESSION_COOKIE, ""))
+    response = flash.redirect(SIGN_IN, "You are signed out.")
+    request.app[keys.GUARD].close(response)
+    return response
+
+
+async def _operator_session(request: web.Request, name: str, password: str) -> Secret:
+    """Open a session. Raises NotOperatorError for members, and what `Accounts.sign_in` raises."""
+    accounts = request.app[keys.ACCOUNTS]
+    token = await accounts.sign_in(name, password, client_address(request))
+    account = await accounts.person(token.text)
+    if account is None or not account.is_operator:
+        await accounts.sign_out(token.text)
+        raise NotOperatorError(address=request.app[keys.SETTINGS].address)
+    return token
+
+
+async def _answer(
+    request: web.Request,
+    form: Form,
+    target: str,
+    error: ApplianceError | None = None,
+    status: int = HTTPStatus.OK,
+) -> web.Response:
+    try:
+        await request.app[keys.OUTAGE].ask(request.app[keys.ACCOUNTS].is_claimed)
+        outage = False
+    except DatabaseUnavailableError:
+        outage = True
+    page = SignInPage(frame(request, "Sign in"), form, target, error, outage)
+    return request.app[keys.RENDERER].page(request, page, status=status)

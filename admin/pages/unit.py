@@ -1,0 +1,111 @@
+"""One unit: how it stands, what it wrote, and the three things one can do to it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+from urllib.parse import quote
+
+from aiohttp import web
+
+from admin import keys
+from admin.frame import frame
+from admin.signed_out import START
+from admin.units import Units
+from appliance.accounts.guard import person
+from appliance.supervisor.model import UnitView
+from appliance.web import flash
+from appliance.web.forms import read_form
+from appliance.web.render import Frame
+
+SHOWN_LINES = 200
+KEPT_LINES = 1000
+_LONGEST_FILTER = 100
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """What of a log is shown: `following` is off while the operator reads in peace."""
+
+    lines: tuple[str, ...]
+    contains: str
+    following: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPage:
+    """A unit with its log."""
+
+    template: ClassVar[str] = "unit.html"
+
+    frame: Frame
+    unit: UnitView
+    log: LogView
+
+
+class Verb(StrEnum):
+    """What an operator can do to a unit."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+
+
+async def show_unit(request: web.Request) -> web.Response:
+    """GET /admin/units/{name}, and for htmx its state alone."""
+    page = unit_page(request)
+    return request.app[keys.RENDERER].page(request, page, block="state")
+
+
+def unit_page(request: web.Request) -> UnitPage:
+    """Return the page of the unit that the path names. Raises UnitUnknownError."""
+    unit = request.app[keys.UNITS].view(request.match_info["name"])
+    following = request.query.get("follow") != "no"
+    log = LogView(log_lines(request, SHOWN_LINES), wanted(request), following)
+    return UnitPage(frame(request, unit.name, "overview"), unit, log)
+
+
+def wanted(request: web.Request) -> str:
+    """Return the text that shown lines must contain, or nothing."""
+    return request.query.get("contains", "").strip()[:_LONGEST_FILTER]
+
+
+def log_lines(request: web.Request, count: int) -> tuple[str, ...]:
+    """Return the last lines that contain the wanted text. Raises UnitUnknownError."""
+    lines = request.app[keys.UNITS].lines(request.match_info["name"], KEPT_LINES)
+    return tuple(line for line in lines if matches(line, wanted(request)))[-count:]
+
+
+def matches(line: str, contains: str) -> bool:
+    """Say whether a line has a text in it; capitals do not matter."""
+    return contains.casefold() in line.casefold()
+
+
+async def change(request: web.Request) -> web.Response:
+    """POST /admin/units/{name}/{verb}: says what is wanted; the supervisor does it."""
+    units, actor = request.app[keys.UNITS], person(request)
+    form = await read_form(request)
+    name, verb = units.view(request.match_info["name"]).name, Verb(request.match_info["verb"])
+    message = await _want(units, verb, name)
+    logger.info("%s: %s %s", actor.name, verb, name)
+    await request.app[keys.AUDIT].record(actor, f"unit.{verb}", name)
+    back = START if form.value("from") == "overview" else f"/admin/units/{quote(name, safe='')}"
+    return flash.redirect(back, message)
+
+
+async def _want(units: Units, verb: Verb, name: str) -> str:
+    """Tell the supervisor, and return what to tell the operator."""
+    match verb:
+        case Verb.START:
+            await units.start(name)
+            return f"{name} is being started."
+        case Verb.STOP:
+            await units.stop(name)
+            return f"{name} is being stopped. It stays down until you start it."
+        case Verb.RESTART:
+            await units.restart(name)
+            return f"{name} is being restarted."

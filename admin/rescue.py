@@ -1,0 +1,82 @@
+"""A way into the console while the database is down: a code that the command line mints."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from admin.errors import RescueCodeError
+from appliance.accounts.errors import TooManyAttemptsError
+from appliance.accounts.model import Account, Role
+from appliance.accounts.secrets import Secret, code_digest, digest, new_code, new_token
+from appliance.accounts.throttle import Throttle
+from appliance.core.clock import Clock
+
+CODE_LASTS = timedelta(minutes=15)
+SESSION_LASTS = timedelta(hours=1)
+# No account has this id: PostgreSQL makes random ones.
+RESCUER = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A digest, and the monotonic time at which it is worth nothing any more."""
+
+    digest: bytes
+    until: float
+
+
+class Rescue:
+    """One code and one session at a time, in memory: a restart of the supervisor ends both."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._throttle = Throttle()
+        self._code: _Kept | None = None
+        self._session: _Kept | None = None
+
+    def new_code(self) -> Secret:
+        """Make the code that works once within a quarter of an hour; an earlier one is void.
+
+        Only what has access to the machine itself may call this: the control socket.
+        """
+        code = new_code()
+        self._code = _Kept(code.digest, self._clock.monotonic() + CODE_LASTS.total_seconds())
+        return code
+
+    def use(self, typed: str, address: str) -> Secret:
+        """Open a session for the holder of the code; `address` is the client's.
+
+        Raises RescueCodeError, TooManyAttemptsError.
+        """
+        now, attempt = self._clock.monotonic(), ("rescue", address)
+        wait = self._throttle.wait(attempt, now)
+        if wait > 0:
+            raise TooManyAttemptsError(seconds=int(wait) + 1)
+        if not self._is(self._code, code_digest(typed)):
+            self._throttle.failed(attempt, now)
+            raise RescueCodeError
+        self._code = None
+        self._throttle.succeeded(attempt)
+        token = new_token()
+        self._session = _Kept(token.digest, now + SESSION_LASTS.total_seconds())
+        return token
+
+    def person(self, token: str) -> Account | None:
+        """Return the rescuer, if the token opens the rescue session."""
+        if not self._is(self._session, digest(token)):
+            return None
+        now = self._clock.now()
+        return Account(RESCUER, "rescue", "Rescue", Role.OPERATOR, now, None)
+
+    def end(self, token: str) -> None:
+        """Close the rescue session."""
+        if self._is(self._session, digest(token)):
+            self._session = None
+
+    def _is(self, kept: _Kept | None, found: bytes) -> bool:
+        if kept is None or self._clock.monotonic() >= kept.until:
+            return False
+        return hmac.compare_digest(kept.digest, found)

@@ -1,0 +1,45 @@
+"""Every address of the console, and who may open it."""
+
+from __future__ import annotations
+
+from admin.pages import claim, ingest, jobs, models, overview, people, rescue, sign_in, unit
+from admin.pages import unit_log as log
+from appliance.accounts.guard import Access, Route
+
+ROUTES: tuple[Route, ...] = (
+    # The doors
+    Route("GET", "/admin/claim", claim.show_claim, Access.PUBLIC),
+    Route("POST", "/admin/claim", claim.claim, Access.PUBLIC),
+    Route("GET", "/admin/sign-in", sign_in.show_sign_in, Access.PUBLIC),
+    Route("POST", "/admin/sign-in", sign_in.sign_in, Access.PUBLIC),
+    Route("GET", "/admin/rescue", rescue.show_rescue, Access.PUBLIC),
+    Route("POST", "/admin/rescue", rescue.rescue, Access.PUBLIC),
+    Route("POST", "/admin/sign-out", sign_in.sign_out, Access.OPERATOR),
+    # The units: these work with the database down
+    Route("GET", "/admin", overview.to_overview, Access.OPERATOR),
+    Route("GET", "/admin/", overview.show_overview, Access.OPERATOR),
+    Route("GET", "/admin/events", overview.follow_overview, Access.OPERATOR),
+    Route("GET", "/admin/units/{name}", unit.show_unit, Access.OPERATOR),
+    Route("POST", "/admin/units/{name}/{verb:start|stop|restart}", unit.change, Access.OPERATOR),
+    Route("GET", "/admin/units/{name}/log", log.follow_log, Access.OPERATOR),
+    Route("GET", "/admin/units/{name}/log.txt", log.download_log, Access.OPERATOR),
+    # Documents on their way, and other long work
+    Route("GET", "/admin/ingest", ingest.show_queue, Access.OPERATOR),
+    Route("GET", "/admin/ingest/events", ingest.follow_queue, Access.OPERATOR),
+    Route("POST", "/admin/ingest/retry", ingest.retry_all, Access.OPERATOR),
+    Route("POST", "/admin/ingest/{id}/retry", ingest.retry, Access.OPERATOR),
+    Route("GET", "/admin/jobs", jobs.show_jobs, Access.OPERATOR),
+    Route("GET", "/admin/jobs/events", jobs.follow_jobs, Access.OPERATOR),
+    Route("GET", "/admin/jobs/{id}", jobs.show_job, Access.OPERATOR),
+    Route("GET", "/admin/jobs/{id}/events", jobs.follow_job, Access.OPERATOR),
+    # People and models
+    Route("GET", "/admin/people", people.show_people, Access.OPERATOR),
+    Route("POST", "/admin/people", people.add, Access.OPERATOR),
+    Route("POST", "/admin/people/{id}/invite", people.invite, Access.OPERATOR),
+    Route("POST", "/admin/people/{id}/role", people.set_role, Access.OPERATOR),
+    Route("POST", "/admin/people/{id}/lock", people.lock, Access.OPERATOR),
+    Route("POST", "/admin/people/{id}/unlock", people.unlock, Access.OPERATOR),
+    Route("POST", "/admin/people/{id}/remove", people.remove, Access.OPERATOR),
+    Route("GET", "/admin/models", models.show_models, Access.OPERATOR),
+    Route("POST", "/admin/models/choose", models.choose, Access.OPERATOR),
+)

@@ -1,0 +1,48 @@
+"""A page for operators that is opened by nobody leads to the door: claim, or sign in."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from aiohttp import hdrs, web
+
+from admin import keys
+from appliance.accounts.guard import Handler
+from appliance.core.errors import DatabaseUnavailableError
+from appliance.web.errors import SignInNeededError
+from appliance.web.flash import redirect
+
+CLAIM = "/admin/claim"
+SIGN_IN = "/admin/sign-in"
+START = "/admin/"
+
+
+@web.middleware
+async def send_to_the_door(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Redirect a browser; programs and streams get the plain error."""
+    try:
+        return await handler(request)
+    except SignInNeededError:
+        accepts_pages = "text/html" in request.headers.get(hdrs.ACCEPT, "")
+        door = SIGN_IN if await is_claimed(request) else CLAIM
+        if request.headers.get("HX-Request"):
+            return web.Response(headers={"HX-Redirect": door})
+        if request.method != hdrs.METH_GET or not accepts_pages:
+            raise
+        if door == CLAIM:
+            return redirect(CLAIM)
+        return redirect(f"{SIGN_IN}?next={quote(request.path_qs, safe='')}")
+
+
+async def is_claimed(request: web.Request) -> bool:
+    """Say whether the machine has an operator; without an answer it is taken to have one."""
+    try:
+        return await request.app[keys.OUTAGE].ask(request.app[keys.ACCOUNTS].is_claimed)
+    except DatabaseUnavailableError:
+        return True
+
+
+def local(target: str) -> str:
+    """Return `target` if it is a path of the console, else the start: no redirect leads away."""
+    is_ours = target == "/admin" or target.startswith(START)
+    return target if is_ours and target.isprintable() and "\\" not in target else START

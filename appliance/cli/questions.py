@@ -1,0 +1,114 @@
+"""Verbs for questions: search and ask."""
+
+from __future__ import annotations
+
+import argparse
+
+from appliance.accounts.model import Account
+from appliance.cli.context import Context
+from appliance.cli.output import ExitCode
+from appliance.cli.verbs import Verbs, add_verb
+from appliance.db.pool import Database
+from appliance.llm.client import ModelRunner
+from webchat.answering.admission import Admission
+from webchat.answering.choice import ModelChoice
+from webchat.answering.composer import Composer
+from webchat.answering.model import Enquiry, Numbered, Outcome, Words
+from webchat.answering.store import AnswerStore
+from webchat.retrieval.service import Retriever
+
+# The command line keeps no answers, so it is no worker that could own one.
+_NO_WORKER = 0
+
+
+def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    """Add search and ask."""
+    search_verb = add_verb(verbs, shared, "search", search, "show the passages for a question")
+    search_verb.add_argument("-k", type=int, default=8, help="how many passages at most")
+    ask_verb = add_verb(verbs, shared, "ask", ask, "answer a question with citations")
+    for verb in (search_verb, ask_verb):
+        verb.add_argument("question", nargs="+")
+        verb.add_argument("--user", help="for whom (default: the first operator)")
+
+
+async def search(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Print the passages that a question finds."""
+    async with (
+        context.database() as database,
+        ModelRunner(context.runner_address) as runner,
+    ):
+        reader = await context.person(database, options.user)
+        retriever = Retriever(database, runner, context.clock)
+        found = await retriever.retrieve(reader, " ".join(options.question), k=options.k)
+        await retriever.aclose()
+    passages = [
+        {"file": p.file_name, "page": p.page, "score": round(p.score, 4), "text": p.text}
+        for p in found.passages
+    ]
+    text = "\n\n".join(f"{p['file']}, page {p['page']}\n{p['text']}" for p in passages)
+    context.output.value(passages, text or "The documents say nothing about this.")
+    return ExitCode.DONE
+
+
+async def ask(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Print an answer; with no model installed, the best passages are quoted."""
+    async with (
+        context.database() as database,
+        ModelRunner(context.runner_address) as runner,
+    ):
+        reader = await context.person(database, options.user)
+        text, outcome = await _answer(context, database, runner, reader, options.question)
+    sources = "\n".join(_source(cited) for cited in outcome.cited)
+    note = f"\n\n{outcome.note.message} {outcome.note.advice}" if outcome.note else ""
+    context.output.value(_as_json(text, outcome), f"{text}\n\n{sources}".rstrip() + note)
+    if outcome.failure is not None:
+        raise outcome.failure
+    return ExitCode.DONE
+
+
+async def _answer(
+    context: Context, database: Database, runner: ModelRunner, reader: Account, words: list[str]
+) -> tuple[str, Outcome]:
+    retriever = Retriever(database, runner, context.clock)
+    store = AnswerStore(database, worker=_NO_WORKER)
+    choice = ModelChoice(
+        store, runner, context.clock, context_tokens=context.settings.context_tokens
+    )
+    composer = Composer(retriever, runner, choice, Admission(1))
+    text = ""
+    outcome: Outcome | None = None
+    async for part in composer.compose(Enquiry(reader, " ".join(words))):
+        match part:
+            case Words():
+                text += part.text
+            case Outcome():
+                outcome = part
+            case _:
+                pass
+    await retriever.aclose()
+    if outcome is None:
+        message = "an answer ended without an outcome"
+        raise RuntimeError(message)
+    return text, outcome
+
+
+def _source(cited: Numbered) -> str:
+    return f"[{cited.number}] {cited.passage.file_name}, page {cited.passage.page}"
+
+
+def _as_json(text: str, outcome: Outcome) -> dict[str, object]:
+    return {
+        "answer": text,
+        "kind": outcome.kind,
+        "citations": [
+            {
+                "number": cited.number,
+                "document": cited.passage.document_id,
+                "file": cited.passage.file_name,
+                "page": cited.passage.page,
+                "quote": cited.passage.text,
+            }
+            for cited in outcome.cited
+        ],
+        "note": outcome.note.as_json() if outcome.note else None,
+    }

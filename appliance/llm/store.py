@@ -1,0 +1,33 @@
+"""Rows of which models the operator chose."""
+
+from __future__ import annotations
+
+from appliance.db.pool import Connection
+from appliance.db.queries import Queries
+
+_QUERIES = Queries("appliance.llm")
+
+
+class ChoiceStore:
+    """Reads and writes the models among `core.setting`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def chosen(self) -> dict[str, str]:
+        """Return the chosen models by the setting's name."""
+        cursor = await self._connection.execute(_QUERIES["chosen"])
+        return {str(name): str(model) for name, model in await cursor.fetchall()}
+
+    async def choose(self, setting: str, model: str) -> None:
+        """Replace a choice."""
+        await self._connection.execute(_QUERIES["choose"], {"name": setting, "model": model})
+
+    async def wake_ingest(self) -> None:
+        """Tell the ingest process at the commit to look for passages without vectors."""
+        await self._connection.execute(_QUERIES["wake_ingest"])
+
+    async def add_audit(self, actor: str, action: str, model: str) -> None:
+        """Record who chose."""
+        values = {"actor": actor, "action": action, "model": model}
+        await self._connection.execute(_QUERIES["audit_choice"], values)

@@ -1,0 +1,16 @@
+"""Keys for what is kept with one request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+
+def request_key(name: str) -> Any:  # noqa: ANN401 - what aiohttp takes differs by version
+    """Return a key for `request[…]`: newer versions of aiohttp want more than a name.
+
+    Debian 13 has 3.11, which knows names only; from 3.14 on a plain name raises a warning.
+    """
+    typed = getattr(web, "RequestKey", None)
+    return name if typed is None else typed(name, object)

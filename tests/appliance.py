@@ -1,0 +1,196 @@
+"""A whole appliance for a test: `make run`'s own start script, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+STARTED_WITHIN = 90.0
+
+
+def free_port() -> int:
+    """Return two neighbouring ports' first that nobody listens on at the moment."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
+@contextmanager
+def fake_ollama(**behaviour: object) -> Iterator[str]:
+    """Run the fake Ollama as a process of its own, and return its address."""
+    address = f"127.0.0.1:{free_port()}"
+    environment = {**os.environ, "OLLAMA_HOST": address}
+    environment["FAKE_OLLAMA_BEHAVIOUR"] = json.dumps(behaviour)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.fakes.ollama", "serve"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: _answers(f"http://{address}/"), "the fake Ollama to answer")
+        yield f"http://{address}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, trust_env=False).status_code < 500
+    except httpx.TransportError:
+        return False
+
+
+def wait_until(condition: Any, what: str, within: float = 30.0) -> Any:
+    """Ask again and again until `condition()` is true; return what it returned."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    message = f"waited {within:.0f} s in vain for {what}"
+    raise AssertionError(message)
+
+
+@dataclass
+class Appliance:
+    """A running appliance; `lines` is what it has printed so far."""
+
+    home: Path
+    port: int
+    environment: Mapping[str, str]
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """Where the chat is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> str:
+        """Everything that it has printed."""
+        return "\n".join(self.lines)
+
+    @property
+    def claim_link(self) -> str:
+        """The link that makes its holder an operator."""
+        found = re.search(r"http\S+/admin/claim#\S+", self.output)
+        assert found, self.output
+        return found[0]
+
+    def cli(self, *arguments: str, check: bool = True) -> Any:
+        """Run `cloister … --json` for this appliance and return what it printed."""
+        finished = subprocess.run(
+            [sys.executable, "-m", "appliance", *arguments, "--json"],
+            cwd=ROOT,
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert not check or finished.returncode == 0, finished.stderr + finished.stdout
+        return json.loads(finished.stdout or finished.stderr)
+
+    def unit(self, name: str) -> Any:
+        """Return one unit as `cloister status` knows it."""
+        path = str(self.home / "run" / "control.sock")
+        with httpx.Client(transport=httpx.HTTPTransport(uds=path), timeout=10) as client:
+            return client.get(f"http://control/units/{name}").json()
+
+    def kill(self, name: str) -> int:
+        """End a unit's process by force; return its process id."""
+        pid: int = self.unit(name)["pid"]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def stop(self) -> int:
+        """Press Ctrl-C and wait for the end; return the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+
+@contextmanager
+def running_appliance(
+    home: Path, *, port: int | None = None, ollama: str | None = None, **variables: str
+) -> Iterator[Appliance]:
+    """Start with `make run`'s script, wait until it says that it is ready, stop at the end."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "CLOISTER_HOME": str(home),
+        "CLOISTER_PORT": str(port or free_port()),
+        **variables,
+    }
+    if ollama:
+        environment["OLLAMA_HOST"] = ollama
+    process = subprocess.Popen(
+        [str(ROOT / "packaging/clone/run")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    appliance = Appliance(home, int(environment["CLOISTER_PORT"]), environment, process)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            appliance.lines.append(line.rstrip("\n"))
+            if line.startswith("Ctrl-C"):
+                break
+        assert process.poll() is None, appliance.output
+        yield appliance
+    finally:
+        if process.poll() is None:
+            appliance.stop()
+
+
+@contextmanager
+def home_folder() -> Iterator[Path]:
+    """A folder for an appliance's data that the unprivileged account can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="cloister-home-"))
+    folder.chmod(0o755)
+    try:
+        yield folder / "var"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def processes_of(home: Path) -> list[int]:
+    """Return every process whose environment or command line names this appliance's folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(home).encode() in text:
+            found.append(int(entry.name))
+    return found
+

@@ -1,0 +1,52 @@
+"""Passages and questions for tests of answering."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+from appliance.accounts.model import Account
+from webchat.retrieval.model import Passage, Retrieved
+
+DOCUMENT = UUID(int=7)
+
+
+def passage(text: str = "The pump was repaired on 3 May.", **changes: object) -> Passage:
+    """Return a passage of a document that need not exist."""
+    made = Passage(
+        document_id=DOCUMENT,
+        file_name="report.pdf",
+        page=2,
+        start=100,
+        end=100 + len(text),
+        heading_path=("Pumps",),
+        text=text,
+        score=1.0,
+        coverage=1.0,
+        similarity=None,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+class FixedRetriever:
+    """Finds the same passages for every question, and remembers what it was asked."""
+
+    def __init__(self, *passages: Passage) -> None:
+        self.passages = passages
+        self.asked: list[tuple[Account, str, str | None]] = []
+        self.error: Exception | None = None
+
+    async def retrieve(
+        self,
+        reader: Account,
+        question: str,
+        *,
+        k: int = 12,
+        collection: UUID | None = None,
+        previous: str | None = None,
+    ) -> Retrieved:
+        """Return the passages, or raise what was set."""
+        self.asked.append((reader, question, previous))
+        if self.error is not None:
+            raise self.error
+        return Retrieved(self.passages[:k], used_vectors=False)

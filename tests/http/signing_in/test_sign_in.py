@@ -1,0 +1,162 @@
+"""Signing in and out, setting a password, and one's own account, as a browser does it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from appliance.accounts.model import Account, Role
+from appliance.accounts.people import People
+from appliance.core.clock import SystemClock
+from appliance.db.pool import Database
+from tests.builders.people import PASSWORD
+from tests.http.conftest import Browser, Visit
+
+
+async def test_a_stranger_is_led_to_the_sign_in_page_and_back(
+    nobody: Browser, alice: Account
+) -> None:
+    answer = await nobody.get("/account?x=1")
+    assert answer.status == 303
+    assert answer.headers["Location"] == "/sign-in?next=%2Faccount%3Fx%3D1"
+    fields = {"name": alice.name, "password": PASSWORD, "next": "/account?x=1"}
+    answer = await nobody.post("/sign-in", fields)
+    assert (answer.status, answer.headers["Location"]) == (303, "/account?x=1")
+    assert (await nobody.get("/account")).status == 200
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil", "x"])
+async def test_signing_in_never_leads_to_another_site(
+    nobody: Browser, alice: Account, target: str
+) -> None:
+    fields = {"name": alice.name, "password": PASSWORD, "next": target}
+    assert (await nobody.post("/sign-in", fields)).headers["Location"] == "/"
+
+
+async def test_a_wrong_password_is_told_without_saying_which_part(
+    nobody: Browser, alice: Account
+) -> None:
+    texts = []
+    for name in (alice.name, "nobody-here"):
+        answer = await nobody.post("/sign-in", {"name": name, "password": "not this one"})
+        assert answer.status == 401
+        texts.append(re.sub(r"nobody-here|alice|[0-9a-f]{64}", "", await answer.text()))
+    assert "name or the password is wrong" in texts[0]
+    assert texts[0] == texts[1]
+
+
+async def test_guessing_is_slowed_down(nobody: Browser, alice: Account) -> None:
+    statuses = [
+        (await nobody.post("/sign-in", {"name": alice.name, "password": "wrong"})).status
+        for _ in range(6)
+    ]
+    assert statuses == [401] * 5 + [429]
+
+
+async def test_signing_out_ends_the_session_everywhere(as_alice: Browser, visit: Visit) -> None:
+    cookie = as_alice.client.session.cookie_jar.filter_cookies(as_alice.client.make_url("/"))
+    stolen = {"Cookie": f"cloister_session={cookie['cloister_session'].value}"}
+    thief = await visit()
+    assert (await thief.get("/account", headers=stolen)).status == 200
+    assert (await as_alice.post("/sign-out")).status == 303
+    assert (await thief.get("/account", headers=stolen)).status == 303
+
+
+async def test_the_cookie_is_kept_from_scripts_and_other_sites(
+    nobody: Browser, alice: Account
+) -> None:
+    answer = await nobody.post("/sign-in", {"name": alice.name, "password": PASSWORD})
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64])
+async def test_a_form_without_its_token_is_refused(as_alice: Browser, token: str) -> None:
+    answer = await as_alice.client.post(
+        "/account/password", data={"csrf": token, "old": PASSWORD, "new": "a new password 1"}
+    )
+    assert answer.status == 403
+    assert "no longer valid" in await answer.text()
+
+
+async def test_a_form_from_another_site_is_refused(as_alice: Browser) -> None:
+    answer = await as_alice.client.post(
+        "/sign-out",
+        data={"csrf": await as_alice.token()},
+        headers={"Origin": "https://evil.example"},
+    )
+    assert answer.status == 403
+
+
+async def test_an_invited_person_sets_a_password_and_is_in(
+    nobody: Browser, olga: Account, database: Database
+) -> None:
+    people = People(database, SystemClock())
+    _, code = await people.add(olga, "carol", "Carol", Role.MEMBER)
+    weak = await nobody.post("/password", {"code": code.text, "password": "short"})
+    assert weak.status == 422
+    answer = await nobody.post("/password", {"code": code.text, "password": PASSWORD})
+    assert answer.status == 303
+    assert "Carol" in await (await nobody.get("/account")).text()
+    again = await nobody.post("/password", {"code": code.text, "password": PASSWORD})
+    assert again.status == 403
+
+
+async def test_a_key_is_made_shown_once_and_revoked(as_alice: Browser) -> None:
+    fields = {"name": "report script", "days": "30", "scope": "search"}
+    made = await (await as_alice.post("/account/keys", fields)).text()
+    found = re.search(r"cl_[A-Za-z0-9_-]{43}", made)
+    assert found, made
+    listed = await (await as_alice.get("/account")).text()
+    assert found[0] not in listed
+    assert "report script" in listed
+    key_id = re.search(r"/account/keys/([0-9a-f-]{36})/revoke", listed)
+    assert key_id
+    assert (await as_alice.post(f"/account/keys/{key_id[1]}/revoke")).status == 303
+    assert "report script" not in await (await as_alice.get("/account")).text()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "", "days": "30", "scope": "chat"},
+        {"name": "x", "days": "0", "scope": "chat"},
+        {"name": "x", "days": "soon", "scope": "chat"},
+        {"name": "x", "days": "30"},
+    ],
+)
+async def test_a_key_that_makes_no_sense_is_refused(
+    as_alice: Browser, fields: dict[str, str]
+) -> None:
+    assert (await as_alice.post("/account/keys", fields)).status == 422
+
+
+async def test_changing_the_password_signs_out(as_alice: Browser) -> None:
+    wrong = await as_alice.post("/account/password", {"old": "no", "new": "a new password 1"})
+    assert wrong.status == 401
+    fields = {"old": PASSWORD, "new": "a new password 1"}
+    assert (await as_alice.post("/account/password", fields)).status == 303
+    assert (await as_alice.get("/account")).status == 303
+    await as_alice.sign_in("alice", "a new password 1")
+
+
+async def test_health_and_ready_tell_how_it_stands(nobody: Browser) -> None:
+    health = await (await nobody.get("/health")).json()
+    assert health["status"] == "healthy"
+    assert datetime.fromisoformat(health["time"]) > datetime.now(UTC) - timedelta(minutes=1)
+    answer = await nobody.get("/ready")
+    body = await answer.json()
+    assert set(body["checks"]) == {"database", "ollama", "disk_space", "memory"}
+    assert body["checks"]["database"] is True
+    assert body["checks"]["ollama"] is True
+    assert answer.status == (200 if all(body["checks"].values()) else 503)
+
+
+async def test_an_unknown_address_is_a_page_in_our_words(nobody: Browser) -> None:
+    answer = await nobody.get("/no/such/page")
+    assert answer.status == 404
+    assert "There is no such page." in await answer.text()
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")

@@ -1,0 +1,236 @@
+"""Vectors follow the text: made in batches, changed in the background, never in the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from appliance.accounts.model import Account
+from appliance.core.errors import ApplianceError
+from appliance.db.pool import Database
+from appliance.ingest.embed import Embedder
+from appliance.jobs.model import JobState
+from appliance.jobs.service import JobService
+from appliance.llm.client import ModelRunner
+from appliance.llm.errors import ModelRunnerUnavailableError
+from tests.builders.documents import LOREM
+from tests.builders.library import Shelf, running, until, worker
+from tests.fakes.clock import FakeClock
+from tests.fakes.ollama import FakeOllama, running_fake
+from tests.fakes.ollama_behaviour import Behaviour, FakeModel, Fault
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeOllama]:
+    async with running_fake() as fake:
+        yield fake
+
+
+@pytest.fixture
+async def embedder(fake: FakeOllama, ingest_database: Database) -> AsyncIterator[Embedder]:
+    async with ModelRunner(fake.address) as runner:
+        jobs = JobService(ingest_database, FakeClock())
+        yield Embedder(ingest_database, runner, jobs, FakeClock())
+
+
+async def _read(library: Shelf, ingest_database: Database, actor: Account, count: int) -> None:
+    """Bring a document of about `count` chunks into the library."""
+    text = "\n\n".join(f"Section {number}. {LOREM * 5}" for number in range(count))
+    uploaded = await library.upload(actor, "long.txt", text)
+    async with running(worker(ingest_database, library.blobs)):
+        await library.finished(actor, uploaded.document.id)
+
+
+async def _vectors(database: Database) -> dict[str, tuple[str, int]]:
+    """Return for each model its state and how many vectors it has."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT m.name, m.state, count(e.chunk_id) FROM library.embedding_model m"
+            " LEFT JOIN library.embedding e ON e.model_id = m.id GROUP BY m.id"
+        )
+        return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
+
+
+async def _chunks(database: Database) -> int:
+    async with database.connection() as connection:
+        cursor = await connection.execute("SELECT count(*) FROM library.chunk")
+        row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def _choose(database: Database, name: str) -> None:
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO core.setting VALUES ('embedding_model', to_jsonb(%s::text))"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name,),
+        )
+
+
+async def _indexes(database: Database) -> int:
+    async with database.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embedding_vectors_%'"
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_every_chunk_gets_a_vector_in_batches(  # noqa: PLR0913 - its parts
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    database: Database,
+    embedder: Embedder,
+    fake: FakeOllama,
+) -> None:
+    await _read(library, ingest_database, alice, 40)
+    await embedder.catch_up()
+    chunks = await _chunks(database)
+    assert chunks > 32
+    assert await _vectors(database) == {"fake-embed:latest": ("serving", chunks)}
+    sizes = [len(request.body["input"]) for request in fake.requests_to("/api/embed")]
+    assert max(sizes) == 32
+    [job] = await JobService(database, FakeClock()).jobs()
+    assert (job.kind, job.state) == ("embed", JobState.DONE)
+    assert f"Making {chunks} vectors" in job.log
+
+
+async def test_new_chunks_get_their_vectors_without_a_job(
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    database: Database,
+    embedder: Embedder,
+) -> None:
+    await embedder.catch_up()
+    await _read(library, ingest_database, alice, 2)
+    await embedder.catch_up()
+    assert await _vectors(database) == {"fake-embed:latest": ("serving", await _chunks(database))}
+    assert len(await JobService(database, FakeClock()).jobs()) == 1
+
+
+async def test_without_an_embedding_model_nothing_happens(
+    embedder: Embedder, fake: FakeOllama, database: Database
+) -> None:
+    del fake.models["fake-embed:latest"]
+    await embedder.catch_up()
+    assert await _vectors(database) == {}
+
+
+async def test_another_choice_builds_a_new_set_and_drops_the_old_one(  # noqa: PLR0913
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    database: Database,
+    embedder: Embedder,
+    fake: FakeOllama,
+) -> None:
+    await _read(library, ingest_database, alice, 4)
+    await embedder.catch_up()
+    fake.models["better:latest"] = FakeModel("better:latest", ("embedding",), dimensions=64)
+    await embedder.catch_up()
+    assert list(await _vectors(database)) == ["fake-embed:latest"]
+    await _choose(database, "better")
+    await embedder.catch_up()
+    assert await _vectors(database) == {"better:latest": ("serving", await _chunks(database))}
+    assert await _indexes(database) == 1
+
+
+async def test_the_old_set_serves_until_the_new_one_is_complete(  # noqa: PLR0913
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    database: Database,
+    embedder: Embedder,
+    fake: FakeOllama,
+) -> None:
+    await _read(library, ingest_database, alice, 40)
+    await embedder.catch_up()
+    chunks = await _chunks(database)
+    fake.models["better:latest"] = FakeModel("better:latest", ("embedding",), dimensions=64)
+    await _choose(database, "better:latest")
+    fake.behaviour.embed_delay = 0.3
+    change = asyncio.ensure_future(embedder.catch_up())
+
+    async def half() -> bool:
+        return (await _vectors(database)).get("better:latest", ("", 0))[1] > 0
+
+    await until(half)
+    now = await _vectors(database)
+    assert now["fake-embed:latest"] == ("serving", chunks)
+    assert now["better:latest"][0] == "building"
+    change.cancel()
+    await asyncio.gather(change, return_exceptions=True)
+    made = len(fake.requests_to("/api/embed"))
+    async with database.connection() as connection:
+        await connection.execute("UPDATE core.job SET heartbeat_at = '-infinity'")
+    fake.behaviour.embed_delay = 0
+    await embedder.catch_up()
+    assert await _vectors(database) == {"better:latest": ("serving", chunks)}
+    again = [request.body["input"] for request in fake.requests_to("/api/embed")[made:]]
+    assert sum(map(len, again)) < chunks
+
+
+async def test_a_chosen_model_that_is_not_installed_changes_nothing(
+    database: Database, embedder: Embedder
+) -> None:
+    await embedder.catch_up()
+    await _choose(database, "elsewhere")
+    await embedder.catch_up()
+    assert list(await _vectors(database)) == ["fake-embed:latest"]
+
+
+async def test_a_failing_model_ends_the_job_with_the_reason(
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    database: Database,
+    embedder: Embedder,
+    fake: FakeOllama,
+) -> None:
+    await _read(library, ingest_database, alice, 2)
+    fake.behaviour.fault = Fault.LOAD_FAILS
+    with pytest.raises(ApplianceError):
+        await embedder.catch_up()
+    [job] = await JobService(database, FakeClock()).jobs()
+    assert job.state is JobState.FAILED
+    assert "fake-embed" in (job.result or "")
+    fake.behaviour.fault = None
+    await embedder.catch_up()
+    assert (await _vectors(database))["fake-embed:latest"][0] == "serving"
+
+
+async def test_a_runner_that_is_down_is_named_once_and_tried_again(
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running_fake(Behaviour()) as gone:
+        address = gone.address
+    await _read(library, ingest_database, alice, 1)
+    clock = FakeClock()
+    async with ModelRunner(address) as runner:
+        embedder = Embedder(ingest_database, runner, JobService(ingest_database, clock), clock)
+        with pytest.raises(ModelRunnerUnavailableError):
+            await embedder.catch_up()
+        task = asyncio.ensure_future(embedder.run())
+        await until(lambda: _later(clock, 60))
+        async with running_fake(host=address):
+            async def embedded() -> bool:
+                return ("serving", 1) in (await _vectors(database)).values()
+
+            await until(embedded)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert caplog.text.count("vectors wait") == 1
+
+
+async def _later(clock: FakeClock, seconds: float) -> bool:
+    return clock.monotonic() > 1000 + seconds

@@ -1,0 +1,72 @@
+"""Nobody finds what is somebody else's, and nobody misses their own for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.accounts.model import Account, Role
+from appliance.db.pool import Database
+from tests.builders.retrieval import Library, TestDocument
+from webchat.retrieval.service import Retriever
+from webchat.retrieval.store import Ranking
+
+SECRET = "The merger with Northwind Traders closes on the ninth of October."
+QUESTION = "When does the merger with Northwind Traders close?"
+
+
+@pytest.fixture(params=["words", "hybrid"])
+def retriever(request: pytest.FixtureRequest, embedded: Library) -> Retriever:
+    """Both kinds of retrieval."""
+    del embedded
+    found: Retriever = request.getfixturevalue(request.param)
+    return found
+
+
+async def test_the_owner_finds_it_and_nobody_else(
+    retriever: Retriever, embedded: Library, alice: Account, bob: Account
+) -> None:
+    private = await embedded.collection("Mine", alice)
+    await embedded.add(TestDocument("merger.txt", [SECRET], collection=private))
+    operator = await embedded.account("olga", Role.OPERATOR)
+    assert (await retriever.retrieve(alice, QUESTION)).passages[0].file_name == "merger.txt"
+    assert (await retriever.retrieve(bob, QUESTION)).passages == ()
+    assert (await retriever.retrieve(operator, QUESTION)).passages == ()
+
+
+async def test_naming_somebody_elses_collection_opens_nothing(
+    retriever: Retriever, embedded: Library, alice: Account, bob: Account
+) -> None:
+    private = await embedded.collection("Mine", alice)
+    await embedded.add(TestDocument("merger.txt", [SECRET], collection=private))
+    assert (await retriever.retrieve(bob, QUESTION, collection=private)).passages == ()
+    assert (await retriever.retrieve(alice, QUESTION, collection=private)).passages
+
+
+async def test_a_collection_narrows_the_search(
+    retriever: Retriever, embedded: Library, alice: Account
+) -> None:
+    first, second = await embedded.collection("First"), await embedded.collection("Second")
+    await embedded.add(
+        TestDocument("first.txt", [SECRET], collection=first),
+        TestDocument("second.txt", [f"{SECRET} It was announced."], collection=second),
+    )
+    found = await retriever.retrieve(alice, QUESTION, collection=second)
+    assert {passage.file_name for passage in found.passages} == {"second.txt"}
+
+
+async def test_a_neighbourhood_full_of_foreign_chunks_does_not_hide_ones_own(
+    request: pytest.FixtureRequest, chat_database: Database, embedded: Library, alice: Account
+) -> None:
+    bob: Account = request.getfixturevalue("bob")
+    foreign = await embedded.collection("Bob's", bob)
+    own = await embedded.collection("Alice's", alice)
+    texts = [f"{SECRET} Version {number}." for number in range(150)]
+    await embedded.add(*(TestDocument(f"{n}.txt", [t], foreign) for n, t in enumerate(texts)))
+    await embedded.add(TestDocument("mine.txt", [f"{SECRET} My own note."], collection=own))
+    for name in ("words", "hybrid"):
+        retriever = request.getfixturevalue(name)
+        found = await retriever.retrieve(alice, QUESTION)
+        assert [passage.file_name for passage in found.passages] == ["mine.txt"]
+    capped = Retriever(chat_database, ranking=Ranking(cap=20))
+    found = await capped.retrieve(alice, QUESTION)
+    assert [passage.file_name for passage in found.passages] == ["mine.txt"]

@@ -1,0 +1,166 @@
+"""Questions find passages by their words, in every language and however they are written."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from appliance.accounts.model import Account
+from tests.builders.retrieval import Library, TestDocument
+from webchat.retrieval.service import Retriever
+
+PUMPS = "The pump in hall three was replaced in March because a bearing was worn. " * 3
+VALVES = "Valve AB-1234/7 is rated for 3,500 litres and was inspected by O'Brien. " * 3
+GERMAN = (
+    "Die Prüfung der Förderbänder ergab, dass die Verschleißgrenze erreicht war. Die "
+    "Instandhaltung tauschte deshalb alle Bänder in der Lagerhalle aus. " * 2
+)
+CHINESE = "北京分公司的水泵于三月更换，因为轴承已经磨损。检查由王工程师完成，费用由总部承担。" * 2
+
+
+@pytest.fixture(autouse=True)
+async def filled(library: Library) -> Library:
+    """Four documents on different things."""
+    await library.add(
+        TestDocument("pumps.txt", [PUMPS], title="Pumps"),
+        TestDocument("valves.txt", ["Nothing to see on this page of the file.", VALVES]),
+        TestDocument("bänder.txt", [GERMAN]),
+        TestDocument("水泵.txt", [CHINESE]),
+    )
+    return library
+
+
+@pytest.mark.parametrize(
+    ("question", "file"),
+    [
+        ("When were the pumps replaced?", "pumps.txt"),
+        ("why was the BEARING wearing?", "pumps.txt"),
+        ("Who inspected AB-1234/7?", "valves.txt"),
+        ("ab 1234 7", "valves.txt"),
+        ("What is rated for 3500 litres?", "valves.txt"),
+        ("Was ergaben die Prüfungen des Förderbandes?", "bänder.txt"),
+        ("Wann ist die VERSCHLEISSGRENZE erreicht?", "bänder.txt"),
+        ("Wer tauscht Bänder in den Lagerhallen?", "bänder.txt"),
+        ("水泵为什么更换？", "水泵.txt"),
+        ("轴承磨损", "水泵.txt"),
+        ("O'Brien", "valves.txt"),
+    ],
+)
+async def test_it_finds_the_document(
+    words: Retriever, alice: Account, question: str, file: str
+) -> None:
+    found = await words.retrieve(alice, question)
+    assert not found.used_vectors
+    assert found.passages[0].file_name == file
+
+
+async def test_a_passage_is_what_stands_on_its_page(
+    words: Retriever, alice: Account, library: Library
+) -> None:
+    page = "\n\n".join(f"Report {n}. " + f"Turbine {n} ran for {n} hours. " * 30 for n in range(5))
+    document = TestDocument("turbine.txt", ["intro", page])
+    await library.add(document)
+    found = await words.retrieve(alice, "How many hours did turbine 3 run?")
+    [*passages] = [item for item in found.passages if item.document_id == document.id]
+    assert passages
+    for passage in passages:
+        assert passage.page == 2
+        assert page[passage.start : passage.end] == passage.text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "",
+        "   \n",
+        "?!…",
+        "the of and",
+        "Who won the championship in Melbourne?",
+        "\x00\x00",
+        "\ud800",
+        "zzzzqqqq",
+    ],
+)
+async def test_without_evidence_it_returns_nothing(
+    words: Retriever, alice: Account, question: str
+) -> None:
+    assert (await words.retrieve(alice, question)).passages == ()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "pump'; DROP TABLE library.chunk; --",
+        "pump' | 'valve & !('bearing':*)",
+        "pump \\' \\\\ \" ''' <-> %s %(reader)s {model} $1",
+        "pump\x00bearing",
+        "pump \ud83d bearing",
+        "pump 😀 bearing",
+    ],
+)
+async def test_signs_that_mean_something_to_sql_are_only_signs(
+    words: Retriever, alice: Account, question: str
+) -> None:
+    assert "pumps.txt" in [p.file_name for p in (await words.retrieve(alice, question)).passages]
+    assert (await words.retrieve(alice, "pump bearing")).passages
+
+
+async def test_a_lexeme_with_quotes_and_backslashes_is_found(
+    words: Retriever, alice: Account, library: Library
+) -> None:
+    # Ingest writes none of these today; the statement must stand them all the same.
+    async with library.database.connection() as connection:
+        await connection.execute(
+            "UPDATE library.chunk SET words = words || array_to_tsvector(ARRAY[%s, %s])",
+            ("it's", "back\\slash"),
+        )
+        await connection.execute(
+            "INSERT INTO library.term VALUES ('simple', %s, 5), ('simple', %s, 5)",
+            ("it's", "back\\slash"),
+        )
+    assert (await words.retrieve(alice, "pump replaced")).passages
+
+
+async def test_a_question_of_ten_kilobytes_is_answered(words: Retriever, alice: Account) -> None:
+    question = "Why was the pump in hall three replaced? " + "Please tell me more. " * 500
+    assert (await words.retrieve(alice, question)).passages[0].file_name == "pumps.txt"
+
+
+async def test_the_best_come_first_and_no_more_than_asked_for(
+    words: Retriever, alice: Account, library: Library
+) -> None:
+    await library.add(
+        *(
+            TestDocument(f"{n}.txt", [f"Boiler {n} has a chimney of its own number {n * 7}."])
+            for n in range(30)
+        )
+    )
+    found = await words.retrieve(alice, "Which boiler has a chimney?", k=5)
+    assert len(found.passages) == 5
+    assert all(first.score >= second.score for first, second in pairwise(found.passages))
+
+
+async def test_the_same_text_in_two_documents_comes_once(
+    words: Retriever, alice: Account, library: Library
+) -> None:
+    await library.add(*(TestDocument(f"copy {n}.txt", [PUMPS]) for n in range(40)))
+    found = await words.retrieve(alice, "When was the pump in hall three replaced?")
+    assert len([p for p in found.passages if "hall three" in p.text]) == 1
+
+
+async def test_a_follow_up_is_understood_by_the_question_before(
+    words: Retriever, alice: Account
+) -> None:
+    alone = await words.retrieve(alice, "And when?")
+    after = await words.retrieve(alice, "And when?", previous="Why was the pump replaced?")
+    assert alone.passages == ()
+    assert after.passages[0].file_name == "pumps.txt"
+
+
+async def test_a_document_that_is_deleted_is_not_found(
+    words: Retriever, alice: Account, library: Library
+) -> None:
+    async with library.database.connection() as connection:
+        await connection.execute("DELETE FROM library.document WHERE file_name = 'pumps.txt'")
+    assert (await words.retrieve(alice, "When were the pumps replaced?")).passages == ()

@@ -1,0 +1,99 @@
+"""The control socket, as the command line uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from appliance.core.settings import Settings
+from appliance.supervisor.control import control_server
+from appliance.supervisor.loop import Supervisor
+from appliance.supervisor.model import Phase
+from tests.integration.supervisor.parts import phase, script, supervised, until
+
+TALKER = (
+    "import time\nprint('first', flush=True)\n"
+    "while True:\n    print('again', flush=True)\n    time.sleep(0.05)"
+)
+
+
+@pytest.fixture
+async def supervisor(settings: Settings) -> AsyncIterator[Supervisor]:
+    async with (
+        supervised(settings, script("one", TALKER, settings.home)) as supervisor,
+        control_server(supervisor, settings.control_socket),
+    ):
+        await until(supervisor.ready.is_set)
+        await until(lambda: supervisor.lines("one", 1))
+        yield supervisor
+
+
+@pytest.fixture
+async def client(
+    settings: Settings, supervisor: Supervisor
+) -> AsyncIterator[aiohttp.ClientSession]:
+    connector = aiohttp.UnixConnector(str(settings.control_socket))
+    async with aiohttp.ClientSession("http://supervisor", connector=connector) as client:
+        yield client
+
+
+async def test_it_lists_the_units(client: aiohttp.ClientSession) -> None:
+    async with client.get("/units") as answer:
+        (unit,) = (await answer.json())["units"]
+    assert unit["name"] == "one"
+    assert unit["state"] == "ready"
+    assert unit["reading"]["state"] == "ok"
+    assert unit["restarts"] == 0
+    assert "first" in unit["lines"]
+
+
+async def test_it_stops_and_starts_a_unit(
+    client: aiohttp.ClientSession, supervisor: Supervisor
+) -> None:
+    async with client.post("/units/one/stop") as answer:
+        assert answer.status == 202
+    await until(lambda: phase(supervisor, "one") is Phase.STOPPED)
+    async with client.get("/units/one") as answer:
+        assert (await answer.json())["reason"] == "the operator stopped it"
+    async with client.post("/units/one/start") as answer:
+        assert answer.status == 202
+    await until(lambda: phase(supervisor, "one") is Phase.READY)
+    before = supervisor.view("one").pid
+    async with client.post("/units/one/restart") as answer:
+        assert answer.status == 202
+    await until(lambda: supervisor.view("one").pid not in {None, before})
+
+
+async def test_it_shows_and_follows_a_log(client: aiohttp.ClientSession) -> None:
+    async with client.get("/units/one/logs", params={"lines": "1000"}) as answer:
+        assert (await answer.json())["lines"][0] == "first"
+    async with client.get("/units/one/logs", params={"lines": "0", "follow": "1"}) as answer:
+        async with asyncio.timeout(5):
+            assert await answer.content.readline() == b"again\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/units/two", 404, "unit_unknown"),
+        ("/units/two/logs", 404, "unit_unknown"),
+        ("/units/one/logs?lines=x", 422, "invalid_input"),
+        ("/nowhere", 404, "not_found"),
+    ],
+)
+async def test_errors_are_json_with_a_code(
+    client: aiohttp.ClientSession, path: str, status: int, code: str
+) -> None:
+    async with client.get(path) as answer:
+        assert answer.status == status
+        assert (await answer.json())["code"] == code
+
+
+async def test_only_the_owner_may_open_the_socket(
+    settings: Settings, client: aiohttp.ClientSession
+) -> None:
+    assert stat.S_IMODE(settings.control_socket.stat().st_mode) == 0o600

@@ -1,0 +1,95 @@
+"""The model is lent to few at a time, fairly."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from uuid import UUID
+
+import pytest
+
+from webchat.answering.admission import Admission, Ticket
+from webchat.answering.errors import TooManyWaitingError
+
+ALICE, BOB, CAROL = UUID(int=1), UUID(int=2), UUID(int=3)
+
+
+async def test_no_more_than_the_slots_run_at_once() -> None:
+    admission = Admission(2)
+    with admission.ticket(ALICE) as first, admission.ticket(BOB) as second:
+        with admission.ticket(CAROL) as third:
+            assert (first.admitted, second.admitted, third.admitted) == (True, True, False)
+            assert (admission.running, admission.waiting) == (2, 1)
+        assert admission.waiting == 0
+
+
+def order(admission: Admission, tickets: dict[str, Ticket]) -> list[str]:
+    waiting = [name for name, ticket in tickets.items() if not ticket.admitted]
+    return sorted(waiting, key=lambda name: tickets[name].ahead)
+
+
+async def test_one_person_with_ten_questions_does_not_starve_another() -> None:
+    admission = Admission(1)
+    async with AsyncExitStack() as stack:
+        tickets = {
+            f"alice {number}": stack.enter_context(admission.ticket(ALICE)) for number in range(10)
+        }
+        tickets["bob 0"] = stack.enter_context(admission.ticket(BOB))
+        tickets["bob 1"] = stack.enter_context(admission.ticket(BOB))
+        assert order(admission, tickets)[:4] == ["bob 0", "alice 1", "bob 1", "alice 2"]
+
+
+async def test_equals_come_in_the_order_of_arrival() -> None:
+    admission = Admission(1)
+    with (
+        admission.ticket(CAROL),
+        admission.ticket(ALICE) as first,
+        admission.ticket(BOB) as second,
+    ):
+        assert (first.ahead, second.ahead) == (0, 1)
+
+
+async def test_who_waits_hears_of_each_new_place_until_the_turn_comes() -> None:
+    admission = Admission(1)
+    places: list[int] = []
+
+    async def wait() -> None:
+        with admission.ticket(CAROL) as ticket:
+            async for ahead in ticket.places():
+                places.append(ahead)
+
+    async with asyncio.TaskGroup() as group:
+        with admission.ticket(ALICE):
+            with admission.ticket(BOB):
+                group.create_task(wait())
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+    assert places == [1, 0]
+
+
+async def test_who_leaves_while_waiting_gives_the_place_back() -> None:
+    admission = Admission(1)
+
+    async def wait() -> None:
+        with admission.ticket(BOB) as ticket:
+            async for _ in ticket.places():
+                pass
+
+    with admission.ticket(ALICE):
+        task = asyncio.ensure_future(wait())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert admission.waiting == 0
+    assert admission.running == 0
+
+
+async def test_a_full_queue_says_so() -> None:
+    admission = Admission(1, most_waiting=1)
+    with (
+        admission.ticket(ALICE),
+        admission.ticket(ALICE),
+        pytest.raises(TooManyWaitingError),
+        admission.ticket(BOB),
+    ):
+        pass

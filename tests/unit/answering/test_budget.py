@@ -1,0 +1,74 @@
+"""What is read is decided by an explicit budget, and nothing is cut silently."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.builders.answers import passage
+from webchat.answering.budget import answer_reserve, fit, passage_tokens, tokens_in
+from webchat.answering.errors import QuestionDoesNotFitError
+from webchat.answering.model import Turn
+
+SENTENCE = "The pump was repaired on the third of May by two people. "
+
+
+def test_it_estimates_latin_text_by_threes_and_dense_scripts_by_the_character() -> None:
+    assert tokens_in("abcdef") == 2
+    assert tokens_in("abcdefg") == 3
+    assert tokens_in("汉字漢字") == 4
+    assert tokens_in("한국어 abc") == 5
+    assert tokens_in("") == 0
+
+
+def test_it_keeps_room_for_the_answer() -> None:
+    assert answer_reserve(8192) == 2048
+    assert answer_reserve(2048) == 512
+    assert answer_reserve(8192, 100) == 100
+    assert answer_reserve(8192, 9999) == 2048
+
+
+def test_it_drops_passages_from_the_end_and_says_how_many() -> None:
+    passages = tuple(passage(SENTENCE * 20, page=page) for page in range(1, 13))
+    fitted = fit("Who?", passages, (), rules_tokens=300, context_tokens=5800)
+    assert (fitted.used, fitted.found) == (9, 12)
+    assert [each.passage.page for each in fitted.passages] == list(range(1, 10))
+    assert [each.number for each in fitted.passages] == list(range(1, 10))
+    assert fitted.shortened == 0
+    assert fitted.prompt_tokens + fitted.answer_tokens <= 5800
+
+
+def test_a_passage_that_fits_exactly_is_in_and_one_token_less_leaves_it_out() -> None:
+    passages = (passage(SENTENCE), passage(SENTENCE * 4))
+    needed = sum(map(passage_tokens, passages)) + tokens_in("Who?") + 300 + 2 * 8
+    context = next(size for size in range(400, 4000) if size - answer_reserve(size) >= needed)
+    assert fit("Who?", passages, (), rules_tokens=300, context_tokens=context).used == 2
+    assert fit("Who?", passages, (), rules_tokens=302, context_tokens=context).used == 1
+
+
+def test_it_drops_old_turns_before_passages() -> None:
+    passages = tuple(passage(SENTENCE * 20) for _ in range(4))
+    turns = tuple(Turn(f"Question {number}?", SENTENCE * 8) for number in range(5))
+    fitted = fit("Who?", passages, turns, rules_tokens=300, context_tokens=3200)
+    assert fitted.used == 4
+    assert 0 < len(fitted.turns) < 5
+    assert fitted.turns[-1].question == "Question 4?"
+
+
+def test_a_single_passage_that_is_too_long_ends_with_a_sentence() -> None:
+    fitted = fit("Who?", (passage(SENTENCE * 500),), (), rules_tokens=300, context_tokens=2048)
+    (numbered,) = fitted.passages
+    assert (fitted.used, fitted.found, fitted.shortened) == (1, 1, 1)
+    assert numbered.passage.text.endswith("people.")
+    assert numbered.passage.end == 100 + len(numbered.passage.text)
+    assert fitted.prompt_tokens + fitted.answer_tokens <= 2048
+
+
+def test_a_long_dense_passage_fits_too() -> None:
+    fitted = fit("誰?", (passage("泵已修好。" * 2000),), (), rules_tokens=300, context_tokens=2048)
+    assert fitted.prompt_tokens + fitted.answer_tokens <= 2048
+    assert fitted.passages[0].passage.text.endswith("。")
+
+
+def test_a_question_that_fills_the_context_is_refused() -> None:
+    with pytest.raises(QuestionDoesNotFitError, match="room for"):
+        fit("long " * 2000, (passage(),), (), rules_tokens=300, context_tokens=2048)

@@ -1,0 +1,121 @@
+"""Probes answer, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from appliance.db.queries import Queries
+from appliance.probes.disk import DiskProbe
+from appliance.probes.http import HttpProbe
+from appliance.probes.memory import MemoryProbe
+from appliance.probes.model import ReadingState, measured
+from appliance.probes.process import ProcessProbe, alive, facts, members, standing_in
+from appliance.probes.sql import SqlProbe
+from appliance.probes.tcp import TcpProbe
+
+
+async def test_silence_is_a_failed_reading() -> None:
+    async def ask() -> tuple[ReadingState, str]:
+        await asyncio.sleep(60)
+        return ReadingState.OK, "never"
+
+    reading = await measured(ask, limit=0.05)
+    assert reading.state is ReadingState.FAILED
+    assert reading.sentence == "no answer within 0.05 s"
+    assert reading.took_seconds >= 0.05
+
+
+async def test_an_error_is_a_failed_reading() -> None:
+    async def ask() -> tuple[ReadingState, str]:
+        raise ValueError("odd")
+
+    assert (await measured(ask, limit=1)).sentence == "ValueError: odd"
+
+
+async def test_a_port_that_accepts_connections() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    assert (await TcpProbe("127.0.0.1", port).read()).state is ReadingState.OK
+    server.close()
+    await server.wait_closed()
+    assert (await TcpProbe("127.0.0.1", port).read()).state is ReadingState.NOT_READY
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (200, ReadingState.OK),
+        (503, ReadingState.NOT_READY),
+        (500, ReadingState.FAILED),
+        (302, ReadingState.FAILED),
+    ],
+)
+async def test_a_web_server_on_a_socket(tmp_path: Path, status: int, state: ReadingState) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, headers={"Location": "/elsewhere"})
+
+    application = web.Application()
+    application.router.add_get("/health", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    socket = tmp_path / "s"
+    await web.UnixSite(runner, str(socket)).start()
+    assert (await HttpProbe("http://x/health", socket=socket).read()).state is state
+    await runner.cleanup()
+
+
+async def test_a_web_server_that_is_not_there_yet(tmp_path: Path) -> None:
+    reading = await HttpProbe("http://x/health", socket=tmp_path / "s").read()
+    assert reading.state is ReadingState.NOT_READY
+    assert "does not accept connections" in reading.sentence
+
+
+async def test_a_web_server_that_hangs_up() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    reading = await HttpProbe(f"http://127.0.0.1:{port}/").read()
+    assert reading.state is ReadingState.FAILED
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
+    reading = await SqlProbe(tmp_path, "cloister", Queries("appliance.probes")).read()
+    assert reading.state is ReadingState.NOT_READY
+    assert "\n" not in reading.sentence
+
+
+async def test_room_on_the_disk(tmp_path: Path) -> None:
+    assert (await DiskProbe(tmp_path, least_bytes=1).read()).state is ReadingState.OK
+    full = DiskProbe(tmp_path, least_share=2.0, least_bytes=2**62)
+    assert (await full.read()).state is ReadingState.FAILED
+    assert (await DiskProbe(tmp_path / "none").read()).state is ReadingState.FAILED
+
+
+async def test_memory(tmp_path: Path) -> None:
+    file = tmp_path / "meminfo"
+    file.write_text("MemTotal:  1000 kB\nMemAvailable:  307200 kB\n")
+    reading = await MemoryProbe(least_mebibytes=256, source=file).read()
+    assert (reading.state, reading.sentence) == (
+        ReadingState.OK,
+        "300 MiB of memory available",
+    )
+    assert (await MemoryProbe(400, file).read()).state is ReadingState.FAILED
+    assert (await MemoryProbe().read()).sentence.endswith("available")
+
+
+async def test_a_process_is_known_by_number_and_start_time() -> None:
+    own = facts(os.getpid())
+    assert own is not None
+    assert alive(own.pid, own.start_time)
+    assert not alive(own.pid, own.start_time + 1)
+    assert (await ProcessProbe(own.pid, own.start_time).read()).state is ReadingState.OK
+    assert (await ProcessProbe(own.pid, 1).read()).state is ReadingState.FAILED
+    assert own.pid in {member.pid for member in members(own.group)}
+    assert own.pid in standing_in(Path.cwd(), own.name)
+    assert facts(2**22 + 1) is None

@@ -1,0 +1,133 @@
+"""Watch an answer being written: a WebSocket that sends HTML to be swapped in.
+
+It begins with all that is there, so a page that comes back simply connects again; then it sends
+what changed. A watcher gets the newest state when it has taken the last one, so a slow one skips
+and holds nobody up. At the end it sends the whole message as a reload would show it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from aiohttp import WSCloseCode, hdrs, web
+from markupsafe import Markup
+
+from appliance.accounts.errors import RequestForgedError
+from appliance.accounts.guard import person
+from appliance.accounts.model import Account
+from appliance.web import csrf
+from appliance.web.paths import identifier
+from webchat import keys
+from webchat.answering.live import Live
+from webchat.answering.watchers import Dismissal
+from webchat.pages.answer_view import LiveAnswer, message_view
+
+HEARTBEAT_SECONDS = 20.0
+POLL_SECONDS = 1.0
+# Watchers have nothing to say; a large message is no watcher's.
+LARGEST_MESSAGE = 4096
+
+
+async def answer_socket(request: web.Request) -> web.WebSocketResponse:
+    """GET /ws/{worker}/answers/{id}: Nginx sends it to the process that writes the answer."""
+    reader = person(request)
+    # Browsers send cookies with every WebSocket, whichever site opens it.
+    if not csrf.same_origin(request.headers.get(hdrs.ORIGIN), request.host):
+        raise RequestForgedError
+    message = await request.app[keys.CONVERSATIONS].message(reader, identifier(request))
+    socket = web.WebSocketResponse(
+        heartbeat=HEARTBEAT_SECONDS, max_msg_size=LARGEST_MESSAGE, compress=False
+    )
+    await socket.prepare(request)
+    with request.app[keys.ANSWERING].watchers.watching(reader.id) as dismissal:
+        await Watch(request, socket, reader, message.id).run(dismissal)
+    return socket
+
+
+class Watch:
+    """One open socket."""
+
+    def __init__(
+        self, request: web.Request, socket: web.WebSocketResponse, reader: Account, answer_id: UUID
+    ) -> None:
+        self._app = request.app
+        self._csrf: str = request["csrf"]
+        self._socket = socket
+        self._reader = reader
+        self._id = answer_id
+
+    async def run(self, dismissal: Dismissal) -> None:
+        """Send until the answer ends, the browser goes away, or the watcher is dismissed."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = (
+                    group.create_task(self._send(), name="watch: send"),
+                    group.create_task(self._listen(), name="watch: listen"),
+                    group.create_task(dismissal.wait(), name="watch: dismissal"),
+                )
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    task.cancel()
+        except* ConnectionError:
+            # The browser has gone. The answer is written on without it.
+            pass
+        # Where the browser has gone this does nothing.
+        await self._socket.close(code=_close_code(dismissal))
+
+    async def _listen(self) -> None:
+        """Read what comes, which is how pongs and the end are noticed."""
+        async for _ in self._socket:
+            pass
+
+    async def _send(self) -> None:
+        live = self._app[keys.ANSWERING].live(self._id)
+        if live is not None:
+            await self._follow(live)
+        await self._send_final()
+
+    async def _follow(self, live: Live) -> None:
+        clock = self._app[keys.CLOCK]
+        answer = live.shared(lambda live: LiveAnswer(live, clock))
+        await answer.up_to_date()
+        sent, version = len(answer.blocks), answer.version
+        await self._socket.send_str(self._snapshot(answer))
+        while True:
+            await live.changed_since(version)
+            if live.ended:
+                return
+            await answer.up_to_date()
+            fresh, version = answer.blocks[sent:], answer.version
+            sent += len(fresh)
+            await self._socket.send_str(self._change(fresh, answer))
+
+    async def _send_final(self) -> None:
+        """Send the message as the database has it; wait if another process still writes it."""
+        conversations = self._app[keys.CONVERSATIONS]
+        while not (message := await conversations.message(self._reader, self._id)).is_finished:
+            await self._app[keys.CLOCK].sleep(POLL_SECONDS)
+        citations = await conversations.citations(self._reader, self._id)
+        view = message_view(message, citations)
+        await self._socket.send_str(self._app[keys.RENDERER].row("message", view, self._csrf))
+
+    def _snapshot(self, answer: LiveAnswer) -> str:
+        blocks = Markup('<div id="blocks-{}" class="prose blocks" hx-swap-oob="true">{}</div>')
+        return blocks.format(self._id, Markup().join(answer.blocks)) + self._rest(answer)
+
+    def _change(self, fresh: list[Markup], answer: LiveAnswer) -> str:
+        blocks = Markup('<div hx-swap-oob="beforeend:#blocks-{}">{}</div>')
+        added = blocks.format(self._id, Markup().join(fresh)) if fresh else Markup()
+        return added + self._rest(answer)
+
+    def _rest(self, answer: LiveAnswer) -> Markup:
+        tail = Markup('<div id="tail-{}" class="prose tail" hx-swap-oob="true">{}</div>')
+        replaces = True
+        status = self._app[keys.RENDERER].row("answer_status", self._id, answer.status, replaces)
+        return tail.format(self._id, answer.tail) + Markup(status)  # noqa: S704 - our own macro
+
+
+def _close_code(dismissal: Dismissal) -> WSCloseCode:
+    """Return the code that makes the page come back, or not."""
+    if not dismissal.is_told:
+        return WSCloseCode.OK
+    return WSCloseCode.SERVICE_RESTART if dismissal.may_return else WSCloseCode.POLICY_VIOLATION

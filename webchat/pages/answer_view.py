@@ -1,0 +1,164 @@
+"""Messages as the templates show them: finished ones, and one that is being written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from markupsafe import Markup, escape
+
+from appliance.core.clock import Clock
+from appliance.web import markdown
+from appliance.web.render import url
+from webchat.answering.live import Live
+from webchat.conversations.model import AnswerKind, Author, Citation, Message, MessageState
+
+RENDER_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class CitationView:
+    """A source; without `url` its document was deleted."""
+
+    number: int
+    file_name: str
+    page: int
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """What the macro `message` of `_rows.html` needs."""
+
+    id: UUID
+    author: Author
+    state: MessageState
+    kind: AnswerKind | None
+    html: Markup
+    error_message: str | None
+    error_hint: str | None
+    passages_used: int | None
+    passages_found: int | None
+    model: str | None
+    socket_url: str
+    can_be_tried_again: bool
+    citations: tuple[CitationView, ...] = ()
+
+
+def message_view(message: Message, citations: Iterable[Citation] = ()) -> MessageView:
+    """Return a question or an answer as a reload shows it."""
+    sources = tuple(citation_view(citation) for citation in citations)
+    if message.is_question:
+        html = escape(message.text)
+    else:
+        links = {source.number: source.url for source in sources if source.url}
+        html = markdown.render(message.text, links)
+    return MessageView(
+        id=message.id,
+        author=message.author,
+        state=message.state,
+        kind=message.kind,
+        html=html,
+        error_message=message.error_message,
+        error_hint=message.error_hint,
+        passages_used=message.passages_used,
+        passages_found=message.passages_found,
+        model=message.model,
+        socket_url=url("/ws/{worker}/answers/{id}", worker=message.worker or 0, id=message.id),
+        can_be_tried_again=message.can_be_tried_again,
+        citations=sources,
+    )
+
+
+def citation_view(citation: Citation) -> CitationView:
+    """Return a source with the address of its page."""
+    href = None
+    if citation.document_id is not None:
+        place = (citation.document_id, citation.page, citation.start_at, citation.end_at)
+        href = source_url(*place, citation.number)
+    return CitationView(citation.number, citation.file_name, citation.page, href)
+
+
+def source_url(document_id: UUID, page: int, start: int, end: int, number: int) -> str:
+    """Return where a page of a document is shown with a passage marked."""
+    return url(
+        "/documents/{id}/pages/{number}",
+        id=document_id,
+        number=page,
+        start=start,
+        end=end,
+        citation=number,
+    )
+
+
+def status_words(live: Live) -> str:
+    """Say what happens to an answer now."""
+    if live.text:
+        return "Writing…"
+    if live.ahead == 0:
+        return "Waiting: yours is next…"
+    if live.ahead is not None:
+        answers = "1 answer" if live.ahead == 1 else f"{live.ahead:,} answers"
+        return f"Waiting: {answers} before yours…"
+    if live.evidence is not None:
+        found = live.evidence.found
+        return "Reading 1 passage…" if found == 1 else f"Reading {found:,} passages…"
+    return "Looking through your documents…"
+
+
+class LiveAnswer:
+    """The HTML of an answer that is being written, made once for all who watch it.
+
+    Blocks that no further text can change are rendered once; only the rest is rendered again,
+    the first word at once and then at most every RENDER_SECONDS.
+    """
+
+    def __init__(self, live: Live, clock: Clock) -> None:
+        self._live = live
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._rendered_at = float("-inf")
+        self._consumed = 0
+        self._links: Mapping[int, str] = {}
+        self.version = -1
+        self.blocks: list[Markup] = []
+        self.tail = Markup()
+        self.status = ""
+
+    async def up_to_date(self) -> None:
+        """Return when the HTML shows the newest state, or one that was the newest just now."""
+        async with self._lock:
+            if self.version == self._live.version:
+                return
+            early = self._rendered_at + RENDER_SECONDS - self._clock.monotonic()
+            if early > 0 and self._live.text:
+                await self._clock.sleep(early)
+            self._render()
+
+    def _render(self) -> None:
+        self.version = self._live.version
+        self.status = status_words(self._live)
+        if not self._live.text:
+            return
+        self._rendered_at = self._clock.monotonic()
+        self._links = self._links or self._known_links()
+        rest = self._live.text[self._consumed :]
+        closed, tail = markdown.split_blocks(rest)
+        self._consumed += len(rest) - len(tail)
+        self.blocks += [markdown.render(block, self._links) for block in closed]
+        self.tail = markdown.render(tail, self._links)
+
+    def _known_links(self) -> dict[int, str]:
+        evidence = self._live.evidence
+        return {
+            each.number: source_url(
+                each.passage.document_id,
+                each.passage.page,
+                each.passage.start,
+                each.passage.end,
+                each.number,
+            )
+            for each in (evidence.passages if evidence else ())
+        }

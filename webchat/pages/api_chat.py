@@ -1,0 +1,187 @@
+"""The OpenAI-shaped interface: POST /v1/chat/completions, /v1/embeddings and GET /v1/models.
+
+Retrieval happens always; what was cited comes in `citations` of the answer or of the last chunk.
+Nothing is kept: these are no conversations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from appliance.accounts.guard import holder
+from appliance.core.errors import ApplianceError
+from webchat import keys
+from webchat.answering.errors import InternalFaultError
+from webchat.answering.model import Numbered, Outcome, Part, Words
+from webchat.conversations.model import AnswerKind
+from webchat.pages.api_chat_body import (
+    OUR_NAME,
+    ChatRequest,
+    read_chat_request,
+    read_embedding_request,
+)
+
+JsonObject = dict[str, Any]
+COMMENT_SECONDS = 15.0
+
+_STREAM_HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store",
+    # Nginx would otherwise collect words until its buffer is full.
+    "X-Accel-Buffering": "no",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What all objects of one answer have in common."""
+
+    request: ChatRequest
+    created: int
+    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
+
+    def whole(self, text: str, outcome: Outcome) -> JsonObject:
+        """Return the answer as one object."""
+        message = {"role": "assistant", "content": text, "refusal": None}
+        return {
+            **self._frame("chat.completion"),
+            "choices": [
+                {
+                    "index": 0,
+                    "message": message,
+                    "logprobs": None,
+                    "finish_reason": _finish_reason(outcome),
+                }
+            ],
+            "usage": _usage(outcome),
+            **_cloisters_own(outcome),
+        }
+
+    def chunk(self, delta: JsonObject, finish_reason: str | None = None) -> JsonObject:
+        """Return a piece of a streamed answer."""
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        return {**self._frame("chat.completion.chunk"), "choices": [choice]}
+
+    def last_chunk(self, outcome: Outcome) -> JsonObject:
+        """Return the piece that ends the answer and carries its citations."""
+        return self.chunk({}, _finish_reason(outcome)) | _cloisters_own(outcome)
+
+    def usage_chunk(self, outcome: Outcome) -> JsonObject:
+        """Return what clients get last who ask for `stream_options.include_usage`."""
+        return {**self._frame("chat.completion.chunk"), "choices": [], "usage": _usage(outcome)}
+
+    def _frame(self, kind: str) -> JsonObject:
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.request.model,
+        }
+
+
+async def complete(request: web.Request) -> web.StreamResponse:
+    """POST /v1/chat/completions. A client that leaves stops the model."""
+    wanted = read_chat_request(await request.read())
+    completion = Completion(wanted, int(request.app[keys.CLOCK].now().timestamp()))
+    parts = request.app[keys.ANSWERING].compose(wanted.enquiry(holder(request).account))
+    async with aclosing(parts):
+        if wanted.stream:
+            return await _stream(request, completion, parts)
+        return await _while_connected(request, _whole(completion, parts))
+
+
+async def models(request: web.Request) -> web.Response:
+    """GET /v1/models: “cloister” is whichever chat model the operator chose."""
+    installed = await request.app[keys.RUNNER].models()
+    names = [OUR_NAME, *(model.name for model in installed)]
+    data = [{"id": name, "object": "model", "created": 0, "owned_by": OUR_NAME} for name in names]
+    return web.json_response({"object": "list", "data": data})
+
+
+async def embeddings(request: web.Request) -> web.Response:
+    """POST /v1/embeddings."""
+    wanted = read_embedding_request(await request.read())
+    made = await request.app[keys.RUNNER].embed(wanted.model, wanted.texts)
+    data = [
+        {"object": "embedding", "index": index, "embedding": vector}
+        for index, vector in enumerate(made.vectors)
+    ]
+    tokens = made.prompt_tokens or 0
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return web.json_response(
+        {"object": "list", "data": data, "model": wanted.model, "usage": usage}
+    )
+
+
+async def _whole(completion: Completion, parts: AsyncGenerator[Part, None]) -> web.Response:
+    text = ""
+    async for part in parts:
+        if isinstance(part, Words):
+            text += part.text
+        elif isinstance(part, Outcome):
+            if part.failure is not None:
+                raise part.failure
+            return web.json_response(completion.whole(text, part))
+    raise InternalFaultError
+
+
+async def _while_connected(
+    request: web.Request, answering: AsyncGenerator[web.Response, None]
+) -> web.Response:
+    raise NotImplementedError
+
+
+async def _stream(
+    request: web.Request, completion: Completion, parts: AsyncGenerator[Part, None]
+) -> web.StreamResponse:
+    """Send the pieces. The first part is awaited before the headers: its error has a status."""
+    first = await anext(parts)
+    response = web.StreamResponse(headers=_STREAM_HEADERS)
+    await response.prepare(request)
+    return response
+
+
+def _finish_reason(outcome: Outcome) -> str:
+    too_long = outcome.note is not None and outcome.note.code == "answer_too_long"
+    return "length" if too_long else "stop"
+
+
+def _usage(outcome: Outcome) -> JsonObject:
+    usage = outcome.usage
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.answer_tokens,
+        "total_tokens": usage.prompt_tokens + usage.answer_tokens,
+    }
+
+
+def _cloisters_own(outcome: Outcome) -> JsonObject:
+    """Return what OpenAI's API does not have: the sources, and where the words come from."""
+    own: JsonObject = {
+        "citations": [_citation(each) for each in outcome.cited],
+        "kind": outcome.kind,
+    }
+    if outcome.note is not None:
+        own["note"] = outcome.note.as_json()
+    return own
+
+
+def _citation(numbered: Numbered) -> JsonObject:
+    passage = numbered.passage
+    return {
+        "number": numbered.number,
+        "document": str(passage.document_id),
+        "file": passage.file_name,
+        "page": passage.page,
+        "start": passage.start,
+        "end": passage.end,
+        "quote": passage.text,
+    }

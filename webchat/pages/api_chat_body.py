@@ -1,0 +1,143 @@
+"""The bodies that clients of OpenAI's API send: checked, and read as Cloister's own values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from appliance.accounts.model import Account
+from webchat.answering.errors import BrokenRequestError
+from webchat.answering.model import Enquiry, Turn
+from webchat.conversations.service import checked_question
+
+OUR_NAME = "cloister"
+MOST_MESSAGES = 1000
+MOST_TEXTS = 256
+LONGEST_TEXT = 100_000
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A body of POST /v1/chat/completions."""
+
+    model: str
+    question: str
+    turns: tuple[Turn, ...]
+    stream: bool
+    include_usage: bool
+    limit_tokens: int | None
+
+    def enquiry(self, reader: Account) -> Enquiry:
+        """Return it as a question of the reader's. “cloister” means whichever model is chosen."""
+        model = None if self.model == OUR_NAME else self.model
+        return Enquiry(reader, self.question, self.turns, model, self.limit_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """A body of POST /v1/embeddings."""
+
+    model: str
+    texts: tuple[str, ...]
+
+
+def read_chat_request(content: bytes) -> ChatRequest:
+    """Read a body. The last message is the question; those before it are turns."""
+    body = _object(content)
+    messages = _messages(body)
+    if not messages or messages[-1][0] != "user":
+        raise BrokenRequestError(problem="The last of “messages” must be the user's question.")
+    stream = body.get("stream", False)
+    if not isinstance(stream, bool):
+        raise BrokenRequestError(problem="“stream” is neither true nor false.")
+    options = body.get("stream_options")
+    usage = isinstance(options, dict) and options.get("include_usage") is True
+    return ChatRequest(
+        model=_name(body),
+        question=checked_question(messages[-1][1]),
+        turns=tuple(_turns(messages[:-1])),
+        stream=stream,
+        include_usage=usage,
+        limit_tokens=_limit(body),
+    )
+
+
+def read_embedding_request(content: bytes) -> EmbeddingRequest:
+    """Read a body: `input` is a text or a list of texts."""
+    body = _object(content)
+    given = body.get("input")
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list) or not 1 <= len(texts) <= MOST_TEXTS:
+        raise BrokenRequestError(problem=f"“input” is not a text or 1 to {MOST_TEXTS} texts.")
+    for text in texts:
+        if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_TEXT:
+            raise BrokenRequestError(problem="“input” holds something empty, too long or no text.")
+    if body.get("encoding_format", "float") != "float":
+        raise BrokenRequestError(problem="“encoding_format” can only be “float”.")
+    return EmbeddingRequest(_name(body), tuple(texts))
+
+
+def _object(content: bytes) -> JsonObject:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise BrokenRequestError(problem="The body is not a JSON object.")
+    return body
+
+
+def _name(body: JsonObject) -> str:
+    name = body.get("model", OUR_NAME)
+    if not isinstance(name, str) or not name.strip():
+        raise BrokenRequestError(problem="“model” is not a name.")
+    return name.strip()
+
+
+def _limit(body: JsonObject) -> int | None:
+    limit = body.get("max_completion_tokens", body.get("max_tokens"))
+    if limit is None:
+        return None
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise BrokenRequestError(problem="“max_tokens” is not a number of tokens.")
+    return limit
+
+
+def _messages(body: JsonObject) -> list[tuple[str, str]]:
+    messages = body.get("messages")
+    if not isinstance(messages, list) or len(messages) > MOST_MESSAGES:
+        raise BrokenRequestError(problem=f"“messages” is not a list of 1 to {MOST_MESSAGES}.")
+    return [_message(message) for message in messages]
+
+
+def _message(message: object) -> tuple[str, str]:
+    if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+        raise BrokenRequestError(problem="A message has no “role”.")
+    content = message.get("content")
+    if isinstance(content, list):
+        # Parts: only those that are text mean anything here.
+        content = "\n".join(_part(part) for part in content)
+    if not isinstance(content, str):
+        raise BrokenRequestError(problem="A message has no “content” that is text.")
+    return message["role"], content
+
+
+def _part(part: object) -> str:
+    if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
+        return str(part["text"])
+    raise BrokenRequestError(problem="A message has a part that is no text.")
+
+
+def _turns(messages: Iterable[tuple[str, str]]) -> Iterable[Turn]:
+    """Pair questions with their answers. Cloister's own rules stand above a client's `system`."""
+    question: str | None = None
+    for role, content in messages:
+        if role == "user":
+            question = content
+        elif role == "assistant" and question is not None:
+            yield Turn(question, content)
+            question = None

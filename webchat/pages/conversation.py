@@ -1,0 +1,196 @@
+"""Ask, read, stop, rename, delete: the pages of conversations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import ClassVar
+from uuid import UUID
+
+from aiohttp import web
+
+from appliance.accounts.guard import person
+from appliance.core.errors import ApplianceError
+from appliance.ingest.model import DocumentState
+from appliance.web import flash
+from appliance.web.forms import Form, read_form
+from appliance.web.paths import identifier
+from appliance.web.render import Frame, url, wants_fragment
+from webchat import keys
+from webchat.conversations.model import Conversation, Exchange
+from webchat.conversations.service import PAGE
+from webchat.frame import frame
+from webchat.pages.answer_view import MessageView, message_view
+
+# Four bytes a character, each written as %XX: the question's own limit is checked behind this.
+FORM_LIMIT = 256 * 1024
+EXAMPLES = 3
+_CURRENT = "chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Sidebar:
+    """One page of the reader's conversations, and where the next one is."""
+
+    conversations: list[Conversation]
+    older: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationPage:
+    """A conversation, or the beginning of one."""
+
+    template: ClassVar[str] = "conversation.html"
+
+    frame: Frame
+    sidebar: Sidebar
+    conversation: Conversation | None
+    messages: list[MessageView]
+    examples: list[str]
+    has_documents: bool
+    form: Form
+
+    @property
+    def conversations(self) -> list[Conversation]:
+        """What the sidebar lists."""
+        return self.sidebar.conversations
+
+    @property
+    def older(self) -> str | None:
+        """Where the list goes on."""
+        return self.sidebar.older
+
+
+async def show_new(request: web.Request) -> web.Response:
+    """GET /: a new conversation."""
+    return await _new_page(request, Form())
+
+
+async def start(request: web.Request) -> web.Response:
+    """POST /conversations: the first question."""
+    form = await read_form(request, limit=FORM_LIMIT)
+    question = form.value("question").strip() or form.value("example")
+    try:
+        exchange = await request.app[keys.ANSWERING].start(person(request), question)
+    except ApplianceError as error:
+        if wants_fragment(request):
+            raise
+        form.fail("question", f"{error.message} {error.advice}")
+        return await _new_page(request, form, error.status)
+    target = url("/conversations/{id}", id=exchange.question.conversation_id)
+    if wants_fragment(request):
+        return web.Response(headers={"HX-Redirect": target})
+    return flash.redirect(target)
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /conversations/{id}."""
+    return await _page(request, identifier(request), Form())
+
+
+async def ask(request: web.Request) -> web.Response:
+    """POST /conversations/{id}/messages: htmx gets the question and the answer as two rows."""
+    conversation_id = identifier(request)
+    form = await read_form(request, limit=FORM_LIMIT)
+    try:
+        exchange = await request.app[keys.ANSWERING].ask(
+            person(request), conversation_id, form.value("question")
+        )
+    except ApplianceError as error:
+        if wants_fragment(request) or error.status == HTTPStatus.NOT_FOUND:
+            raise
+        form.fail("question", f"{error.message} {error.advice}")
+        return await _page(request, conversation_id, form, error.status)
+    if wants_fragment(request):
+        rows = _row(request, exchange, question=True) + _row(request, exchange)
+        return web.Response(text=rows, content_type="text/html")
+    return _to_answer(exchange)
+
+
+async def ask_again(request: web.Request) -> web.Response:
+    """POST /messages/{id}/again: write a broken answer anew."""
+    exchange = await request.app[keys.ANSWERING].ask_again(person(request), identifier(request))
+    if wants_fragment(request):
+        return web.Response(text=_row(request, exchange), content_type="text/html")
+    return _to_answer(exchange)
+
+
+async def stop(request: web.Request) -> web.Response:
+    """POST /messages/{id}/stop: the socket shows what became of it."""
+    message = await request.app[keys.ANSWERING].stop(person(request), identifier(request))
+    if wants_fragment(request):
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+    return flash.redirect(url("/conversations/{id}", id=message.conversation_id))
+
+
+async def rename(request: web.Request) -> web.Response:
+    """POST /conversations/{id}/rename."""
+    form = await read_form(request)
+    conversations = request.app[keys.CONVERSATIONS]
+    renamed = await conversations.rename(person(request), identifier(request), form.value("title"))
+    return flash.redirect(url("/conversations/{id}", id=renamed.id), "Renamed.")
+
+
+async def delete(request: web.Request) -> web.Response:
+    """POST /conversations/{id}/delete."""
+    await request.app[keys.ANSWERING].delete(person(request), identifier(request))
+    return flash.redirect("/", "The conversation is deleted.")
+
+
+async def _new_page(request: web.Request, form: Form, status: int = HTTPStatus.OK) -> web.Response:
+    reader = person(request)
+    documents = await request.app[keys.LIBRARY].documents(reader)
+    ready = [document for document in documents if document.state == DocumentState.READY]
+    page = ConversationPage(
+        frame=frame(request, "New question", _CURRENT),
+        sidebar=await _sidebar(request),
+        conversation=None,
+        messages=[],
+        examples=[f"What does “{each.title or each.file_name}” say?" for each in ready[:EXAMPLES]],
+        has_documents=bool(ready),
+        form=form,
+    )
+    return request.app[keys.RENDERER].page(request, page, block="messages", status=status)
+
+
+async def _page(
+    request: web.Request, conversation_id: UUID, form: Form, status: int = HTTPStatus.OK
+) -> web.Response:
+    thread = await request.app[keys.CONVERSATIONS].thread(person(request), conversation_id)
+    page = ConversationPage(
+        frame=frame(request, thread.conversation.title, _CURRENT),
+        sidebar=await _sidebar(request),
+        conversation=thread.conversation,
+        messages=[message_view(each, thread.citations_of(each)) for each in thread.messages],
+        examples=[],
+        has_documents=True,
+        form=form,
+    )
+    return request.app[keys.RENDERER].page(request, page, block="messages", status=status)
+
+
+async def _sidebar(request: web.Request) -> Sidebar:
+    before = _before(request.query.get("before"))
+    found = await request.app[keys.CONVERSATIONS].newest(
+        person(request), before=before, limit=PAGE + 1
+    )
+    shown = found[:PAGE]
+    older = url(request.path, before=shown[-1].id) if len(found) > PAGE else None
+    return Sidebar(shown, older)
+
+
+def _before(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def _row(request: web.Request, exchange: Exchange, *, question: bool = False) -> str:
+    view = message_view(exchange.question if question else exchange.answer)
+    return request.app[keys.RENDERER].row("message", view, request["csrf"])
+
+
+def _to_answer(exchange: Exchange) -> web.Response:
+    target = url("/conversations/{id}", id=exchange.answer.conversation_id)
+    return flash.redirect(f"{target}#message-{exchange.answer.id}")
