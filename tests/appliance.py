@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -84,6 +85,7 @@ class Appliance:
     environment: Mapping[str, str]
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
+    reader: threading.Thread | None = None
 
     @property
     def address(self) -> str:
@@ -102,16 +104,28 @@ class Appliance:
         assert found, self.output
         return found[0]
 
-    def cli(self, *arguments: str, check: bool = True) -> Any:
-        """Run `cloister … --json` for this appliance and return what it printed."""
-        finished = subprocess.run(
-            [sys.executable, "-m", "appliance", *arguments, "--json"],
+    def read_lines(self) -> None:
+        """Keep what it prints, in a thread, so that it never waits for its reader."""
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(line.rstrip("\n"))
+
+    def run_cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `cloister …` for this appliance."""
+        return subprocess.run(
+            [sys.executable, "-m", "appliance", *arguments],
             cwd=ROOT,
             env=dict(self.environment),
             capture_output=True,
             text=True,
             timeout=60,
+            check=False,
         )
+
+    def cli(self, *arguments: str, check: bool = True) -> Any:
+        """Run `cloister … --json` for this appliance and return what it printed."""
+        finished = self.run_cli(*arguments, "--json")
         assert not check or finished.returncode == 0, finished.stderr + finished.stdout
         return json.loads(finished.stdout or finished.stderr)
 
@@ -127,10 +141,17 @@ class Appliance:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def stop(self) -> int:
-        """Press Ctrl-C and wait for the end; return the exit code."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(60)
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Press Ctrl-C, or send another signal, and wait for the end; return the exit code."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end, with all that was printed read; return the exit code."""
+        code = self.process.wait(60)
+        if self.reader is not None:
+            self.reader.join(10)
+        return code
 
 
 @contextmanager
@@ -156,17 +177,21 @@ def running_appliance(
         start_new_session=True,
     )
     appliance = Appliance(home, int(environment["CLOISTER_PORT"]), environment, process)
+    # Units inherit the pipe of a killed supervisor only by mistake: then this thread would hang.
+    appliance.reader = threading.Thread(target=appliance.read_lines, daemon=True)
+    appliance.reader.start()
     try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            appliance.lines.append(line.rstrip("\n"))
-            if line.startswith("Ctrl-C"):
-                break
+        wait_until(
+            lambda: "Ctrl-C stops everything." in appliance.lines or process.poll() is not None,
+            "the appliance to be ready",
+            STARTED_WITHIN,
+        )
         assert process.poll() is None, appliance.output
         yield appliance
     finally:
         if process.poll() is None:
             appliance.stop()
+        appliance.wait()
 
 
 @contextmanager
@@ -181,13 +206,15 @@ def home_folder() -> Iterator[Path]:
 
 
 def processes_of(home: Path) -> list[int]:
-    """Return every process whose environment or command line names this appliance's folder."""
+    """Return every process that stands in this appliance's folder, or was told of it."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
             text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+            # PostgreSQL writes over its environment, but its processes stand in its directory.
+            text += os.fsencode(os.readlink(entry / "cwd"))
         except OSError:
             continue
         if str(home).encode() in text:

@@ -72,7 +72,7 @@ async def _operator_session(request: web.Request, name: str, password: str) -> S
     """Open a session. Raises NotOperatorError for members, and what `Accounts.sign_in` raises."""
     accounts = request.app[keys.ACCOUNTS]
     token = await accounts.sign_in(name, password, client_address(request))
-    account = await accounts.person(token.text)
+    account = await request.app[keys.IDENTITY].person(token.text)
     if account is None or not account.is_operator:
         await accounts.sign_out(token.text)
         raise NotOperatorError(address=request.app[keys.SETTINGS].address)

@@ -23,6 +23,7 @@ _BLOCKS = ("state", "actions")
 
 async def follow_log(request: web.Request) -> web.StreamResponse:
     """GET /admin/units/{name}/log."""
+    request.app[keys.UNITS].view(request.match_info["name"])
     return await send_events(request, _events(request), stopping=request.app[keys.STOPPING])
 
 

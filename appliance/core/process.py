@@ -140,6 +140,9 @@ async def _feed(process: Process, data: bytes) -> None:
         process.stdin.write(data)
         await process.stdin.drain()
     process.stdin.close()
+    # Older asyncio complains about an error of the pipe that nobody asked for.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        await process.stdin.wait_closed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +268,11 @@ async def stream(  # noqa: PLR0913 - what a program needs to start
         finally:
             if process.stdout and not process.stdout.at_eof():
                 kill_group(process.pid)
+            # A pipe that nobody reads is never seen to end, and waiting would not end either.
+            await _read_capped(process.stdout, 0)
             await process.wait()
             timer.cancel()
+            await asyncio.wait({feed}, timeout=1.0)
             feed.cancel()
             timed_out = loop.time() >= deadline
             lent.finished = _finished(process, b"", await stderr, timed_out=timed_out)

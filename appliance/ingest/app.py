@@ -91,10 +91,15 @@ async def _health(socket: Path, worker: Worker) -> AsyncIterator[None]:
     application.router.add_get("/health", health)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    socket.parent.mkdir(parents=True, exist_ok=True)
-    socket.unlink(missing_ok=True)
+    await asyncio.to_thread(_make_way, socket)
     try:
         await web.UnixSite(runner, str(socket)).start()
         yield
     finally:
         await runner.cleanup()
+
+
+def _make_way(socket: Path) -> None:
+    """Remove the socket of a process that was killed."""
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    socket.unlink(missing_ok=True)

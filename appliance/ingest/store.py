@@ -107,9 +107,7 @@ class IngestStore:
             page_count=reading.page_count,
         )
 
-    async def fail(
-        self, document: UUID, instance: str, state: DocumentState, fault: Fault
-    ) -> None:
+    async def fail(self, document: UUID, instance: str, state: DocumentState, fault: Fault) -> None:
         """Put the reason on the row."""
         await self._changed(
             "fail",
@@ -163,7 +161,7 @@ class IngestStore:
     async def counts(self) -> QueueCounts:
         """Return how many documents are in each state."""
         cursor = await self._connection.execute(_QUERIES["counts"])
-        return QueueCounts(**{state: count for state, count in await cursor.fetchall()})
+        return QueueCounts(**dict(await cursor.fetchall()))
 
     async def retry(self, document: UUID) -> int:
         """Queue a broken document again; return how many that were."""

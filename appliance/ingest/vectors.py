@@ -49,9 +49,7 @@ class VectorStore:
         """Let retrieval use a set. The caller has dropped the one that served before."""
         await self._connection.execute(_QUERIES["serve"], {"model_id": model.id})
 
-    async def unembedded(
-        self, model: EmbeddingModel, after: int, limit: int
-    ) -> list[Unembedded]:
+    async def unembedded(self, model: EmbeddingModel, after: int, limit: int) -> list[Unembedded]:
         """Return the next chunks that have no vector of a model."""
         values = {"model_id": model.id, "after": after, "limit": limit}
         async with self._connection.cursor(row_factory=class_row(Unembedded)) as cursor:
@@ -73,8 +71,7 @@ class VectorStore:
             "model_id": model.id,
             "chunk_ids": [chunk for chunk, _ in vectors],
             "vectors": [
-                f"[{','.join(format(number, '.6g') for number in vector)}]"
-                for _, vector in vectors
+                f"[{','.join(format(number, '.6g') for number in vector)}]" for _, vector in vectors
             ],
         }
         await self._connection.execute(_QUERIES["add_embeddings"], values)

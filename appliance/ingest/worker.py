@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from uuid import UUID
 
 from appliance.core.clock import Clock
@@ -126,16 +127,16 @@ class Worker:
         except ClaimLostError:
             _LOG.info("document %s was deleted while it was read", claim.id)
         except DatabaseUnavailableError:
-            await self._until_saved(lambda: self._give_back(claim))
+            await self._until_saved(partial(self._give_back, claim))
         except asyncio.CancelledError:
             with contextlib.suppress(DatabaseUnavailableError):
                 await asyncio.shield(self._release(claim))
             raise
         except DocumentError as error:
-            await self._until_saved(lambda: self._fail(claim, error))
-        except Exception:
+            await self._until_saved(partial(self._fail, claim, error))
+        except Exception:  # noqa: BLE001 - one document must not end the reading of all others
             _LOG.exception("document %s could not be read", claim.id)
-            await self._until_saved(lambda: self._fail(claim, ReadingFailedError()))
+            await self._until_saved(partial(self._fail, claim, ReadingFailedError()))
 
     async def _until_saved(self, save: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -69,6 +69,4 @@ class JobService:
 
     async def _end(self, job: UUID, state: JobState, result: str) -> None:
         async with self._database.connection() as connection:
-            await JobStore(connection).end(
-                job, now=self._clock.now(), state=state, result=result
-            )
+            await JobStore(connection).end(job, now=self._clock.now(), state=state, result=result)

@@ -62,7 +62,10 @@ async def control_server(
     The socket is bound in a folder that only its owner may enter, and closed to others besides.
     """
     application = control_application(supervisor, surroundings)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+    # Whoever follows a log and hangs up is noticed, also while the unit is silent.
+    runner = web.AppRunner(
+        application, access_log=None, shutdown_timeout=0.5, handler_cancellation=True
+    )
     await runner.setup()
     try:
         await asyncio.to_thread(path.unlink, missing_ok=True)

@@ -93,14 +93,12 @@ class Supervisor:
         self._notifier.stopping()
         self._stopping = True
         self._wake.set()
+        stopped = asyncio.create_task(self._stopped.wait(), name="all units stopped")
         try:
-            stopped = self._tasks.create_task(self._stopped.wait(), name="all units stopped")
             # If the loop itself has failed nobody will say so; then the driver kills the units.
             await asyncio.wait({stopped, self._watchers[0]}, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-        except RuntimeError:
-            logger.exception("the supervisor's loop has failed")
         finally:
+            stopped.cancel()
             for watcher in self._watchers:
                 watcher.cancel()
             await self._tasks.__aexit__(None, None, None)

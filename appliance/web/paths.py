@@ -1,4 +1,4 @@
-"""Read what stands in a path."""
+"""Read what stands in a path or a query."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from aiohttp import web
 
 from appliance.core.errors import NotFoundError
 
+_MOST_DIGITS = 9
+
 
 def identifier(request: web.Request, name: str = "id") -> UUID:
     """Return an object's id from the path. Raises NotFoundError for what is no id."""
@@ -15,3 +17,8 @@ def identifier(request: web.Request, name: str = "id") -> UUID:
         return UUID(request.match_info[name])
     except ValueError:
         raise NotFoundError(what="page") from None
+
+
+def whole_number(text: str) -> int | None:
+    """Return what the text says in plain digits, nine at most; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None

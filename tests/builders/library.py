@@ -92,7 +92,7 @@ def shelf(
     return Shelf(LibraryService(database, blobs), blobs, folder)
 
 
-def worker(  # noqa: PLR0913 - what tests vary
+def worker(
     database: Database,
     blobs: Blobs,
     name: str = "first",

@@ -6,14 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from uuid import UUID
 
 from appliance.accounts.model import Account
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 from webchat.answering.composer import Composer
-from webchat.answering.errors import InternalFaultError, InterruptedAnswerError, TookTooLongError
+from webchat.answering.deadline import Limits, within
+from webchat.answering.errors import InternalFaultError, InterruptedAnswerError
 from webchat.answering.live import Live
 from webchat.answering.model import Enquiry
 from webchat.answering.store import AnswerStore, Ending
@@ -23,13 +23,6 @@ _LOG = logging.getLogger(__name__)
 # PostgreSQL is back within ten seconds of a crash; an answer that was written is worth the wait.
 KEEP_ATTEMPTS = 60
 INSIST_SECONDS = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long an answer may take in all, its time in the queue included."""
-
-    deadline: float = 900.0
 
 
 class Generation:
@@ -101,12 +94,9 @@ class Generation:
 
     async def _write(self, reader: Account) -> Ending:
         try:
-            async with asyncio.timeout(self._limits.deadline):
-                await self._compose(reader)
+            await self._compose(reader)
         except asyncio.CancelledError:
             return self._broken_off()
-        except TimeoutError:
-            return self._failed(TookTooLongError(minutes=round(self._limits.deadline / 60)))
         except ApplianceError as error:
             return self._failed(error)
         except Exception:  # noqa: BLE001 - a defect becomes an answer that says so
@@ -122,7 +112,7 @@ class Generation:
             else ()
         )
         enquiry = Enquiry(reader, question.text, turns)
-        async with aclosing(self._composer.compose(enquiry)) as parts:
+        async with aclosing(within(self._composer.compose(enquiry), self._limits)) as parts:
             async for part in parts:
                 self.live.take(part)
 

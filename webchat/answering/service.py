@@ -18,7 +18,8 @@ from appliance.llm.client import ModelRunner
 from webchat.answering.admission import Admission
 from webchat.answering.choice import ModelChoice
 from webchat.answering.composer import Composer
-from webchat.answering.generation import Generation, Limits
+from webchat.answering.deadline import Limits, within
+from webchat.answering.generation import Generation
 from webchat.answering.live import Live
 from webchat.answering.model import Enquiry, Part, Retriever
 from webchat.answering.notices import Notice, Notices, Subject
@@ -141,8 +142,11 @@ class Answering:
         return generation.live if generation else None
 
     async def compose(self, enquiry: Enquiry) -> AsyncGenerator[Part, None]:
-        """Answer without keeping anything; closing the generator stops the model."""
-        async with aclosing(self._composer.compose(enquiry)) as parts:
+        """Answer without keeping anything; closing the generator stops the model.
+
+        Raises TookTooLongError at the deadline, as kept answers do.
+        """
+        async with aclosing(within(self._composer.compose(enquiry), self._limits)) as parts:
             async for part in parts:
                 yield part
 

@@ -14,7 +14,7 @@ from aiohttp import WSCloseCode, hdrs, web
 from markupsafe import Markup
 
 from appliance.accounts.errors import RequestForgedError
-from appliance.accounts.guard import person
+from appliance.accounts.guard import person, visitor
 from appliance.accounts.model import Account
 from appliance.web import csrf
 from appliance.web.paths import identifier
@@ -52,7 +52,7 @@ class Watch:
         self, request: web.Request, socket: web.WebSocketResponse, reader: Account, answer_id: UUID
     ) -> None:
         self._app = request.app
-        self._csrf: str = request["csrf"]
+        self._csrf = visitor(request).csrf
         self._socket = socket
         self._reader = reader
         self._id = answer_id
@@ -108,22 +108,28 @@ class Watch:
             await self._app[keys.CLOCK].sleep(POLL_SECONDS)
         citations = await conversations.citations(self._reader, self._id)
         view = message_view(message, citations)
-        await self._socket.send_str(self._app[keys.RENDERER].row("message", view, self._csrf))
+        replaces = True
+        row = self._app[keys.RENDERER].row("message", view, self._csrf, replaces)
+        await self._socket.send_str(row)
 
     def _snapshot(self, answer: LiveAnswer) -> str:
+        """Return all that there is; it takes the place of whatever the page has."""
         blocks = Markup('<div id="blocks-{}" class="prose blocks" hx-swap-oob="true">{}</div>')
-        return blocks.format(self._id, Markup().join(answer.blocks)) + self._rest(answer)
+        # As plain text: Markup would escape what is added to it.
+        return str(blocks.format(self._id, Markup().join(answer.blocks))) + self._rest(answer)
 
     def _change(self, fresh: list[Markup], answer: LiveAnswer) -> str:
-        blocks = Markup('<div hx-swap-oob="beforeend:#blocks-{}">{}</div>')
-        added = blocks.format(self._id, Markup().join(fresh)) if fresh else Markup()
-        return added + self._rest(answer)
+        """Return what came since the last message."""
+        blocks = self._row("answer_blocks", Markup().join(fresh)) if fresh else ""
+        return blocks + self._rest(answer)
 
-    def _rest(self, answer: LiveAnswer) -> Markup:
-        tail = Markup('<div id="tail-{}" class="prose tail" hx-swap-oob="true">{}</div>')
+    def _rest(self, answer: LiveAnswer) -> str:
         replaces = True
-        status = self._app[keys.RENDERER].row("answer_status", self._id, answer.status, replaces)
-        return tail.format(self._id, answer.tail) + Markup(status)  # noqa: S704 - our own macro
+        status = self._row("answer_status", answer.status, replaces)
+        return self._row("answer_tail", answer.tail) + status
+
+    def _row(self, name: str, *arguments: object) -> str:
+        return self._app[keys.RENDERER].row(name, self._id, *arguments)
 
 
 def _close_code(dismissal: Dismissal) -> WSCloseCode:

@@ -83,14 +83,8 @@ def citation_view(citation: Citation) -> CitationView:
 
 def source_url(document_id: UUID, page: int, start: int, end: int, number: int) -> str:
     """Return where a page of a document is shown with a passage marked."""
-    return url(
-        "/documents/{id}/pages/{number}",
-        id=document_id,
-        number=page,
-        start=start,
-        end=end,
-        citation=number,
-    )
+    marked = {"from": start, "to": end, "citation": number}
+    return url("/library/{id}/pages/{number}", id=document_id, number=page, **marked)
 
 
 def status_words(live: Live) -> str:

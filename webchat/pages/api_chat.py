@@ -6,7 +6,6 @@ Nothing is kept: these are no conversations.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 from collections.abc import AsyncGenerator
@@ -18,19 +17,23 @@ from aiohttp import web
 
 from appliance.accounts.guard import holder
 from appliance.core.errors import ApplianceError
+from appliance.llm.errors import (
+    ModelCannotChatError,
+    ModelMissingError,
+    ModelRunnerUnavailableError,
+)
 from webchat import keys
 from webchat.answering.errors import InternalFaultError
-from webchat.answering.model import Numbered, Outcome, Part, Words
-from webchat.conversations.model import AnswerKind
+from webchat.answering.model import Numbered, Outcome, Part, Queued, Words
 from webchat.pages.api_chat_body import (
     OUR_NAME,
     ChatRequest,
     read_chat_request,
     read_embedding_request,
 )
+from webchat.pages.api_client import unless_gone
 
 JsonObject = dict[str, Any]
-COMMENT_SECONDS = 15.0
 
 _STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -90,12 +93,12 @@ class Completion:
 async def complete(request: web.Request) -> web.StreamResponse:
     """POST /v1/chat/completions. A client that leaves stops the model."""
     wanted = read_chat_request(await request.read())
+    await _check_model(request, wanted.model)
     completion = Completion(wanted, int(request.app[keys.CLOCK].now().timestamp()))
     parts = request.app[keys.ANSWERING].compose(wanted.enquiry(holder(request).account))
-    async with aclosing(parts):
-        if wanted.stream:
-            return await _stream(request, completion, parts)
-        return await _while_connected(request, _whole(completion, parts))
+    if wanted.stream:
+        return await unless_gone(request, _stream(request, completion, parts))
+    return await unless_gone(request, _whole(completion, parts))
 
 
 async def models(request: web.Request) -> web.Response:
@@ -121,32 +124,81 @@ async def embeddings(request: web.Request) -> web.Response:
     )
 
 
-async def _whole(completion: Completion, parts: AsyncGenerator[Part, None]) -> web.Response:
+async def _check_model(request: web.Request, name: str) -> None:
+    """Refuse a model that is not there: who names one does not want quotations instead."""
+    if name == OUR_NAME:
+        return
+    try:
+        installed = await request.app[keys.RUNNER].models()
+    except ModelRunnerUnavailableError:
+        # Then the passages answer, and the answer says why.
+        return
+    named = [model for model in installed if model.name in {name, f"{name}:latest"}]
+    if not named:
+        raise ModelMissingError(model=name)
+    if not named[0].can_chat:
+        raise ModelCannotChatError(model=name)
+
+
+async def _whole(completion: Completion, parts: AsyncGenerator[Part, None]) -> web.StreamResponse:
     text = ""
-    async for part in parts:
-        if isinstance(part, Words):
-            text += part.text
-        elif isinstance(part, Outcome):
-            if part.failure is not None:
-                raise part.failure
-            return web.json_response(completion.whole(text, part))
+    async with aclosing(parts):
+        async for part in parts:
+            if isinstance(part, Words):
+                text += part.text
+            elif isinstance(part, Outcome):
+                if part.failure is not None:
+                    raise part.failure
+                return web.json_response(completion.whole(text, part))
     raise InternalFaultError
-
-
-async def _while_connected(
-    request: web.Request, answering: AsyncGenerator[web.Response, None]
-) -> web.Response:
-    raise NotImplementedError
 
 
 async def _stream(
     request: web.Request, completion: Completion, parts: AsyncGenerator[Part, None]
 ) -> web.StreamResponse:
-    """Send the pieces. The first part is awaited before the headers: its error has a status."""
-    first = await anext(parts)
     response = web.StreamResponse(headers=_STREAM_HEADERS)
-    await response.prepare(request)
+    async with aclosing(parts):
+        # An error before the first part still gets its own status.
+        await anext(parts)
+        await response.prepare(request)
+        await _send(response, completion.chunk({"role": "assistant", "content": ""}))
+        try:
+            async for part in parts:
+                await _send_part(response, completion, part)
+        except ApplianceError as error:
+            await _send(response, _error(error))
+    await response.write(b"data: [DONE]\n\n")
     return response
+
+
+async def _send_part(response: web.StreamResponse, completion: Completion, part: Part) -> None:
+    match part:
+        case Words(text=text):
+            await _send(response, completion.chunk({"content": text}))
+        case Queued():
+            # A comment keeps proxies from closing a quiet stream.
+            await response.write(f": {part.ahead} answers before this one\n\n".encode())
+        case Outcome(failure=None):
+            await _send(response, completion.last_chunk(part))
+            if completion.request.include_usage:
+                await _send(response, completion.usage_chunk(part))
+        case Outcome(failure=ApplianceError() as failure):
+            raise failure
+        case _:
+            # The evidence is told with the citations, at the end.
+            pass
+
+
+async def _send(response: web.StreamResponse, content: JsonObject) -> None:
+    await response.write(f"data: {json.dumps(content, ensure_ascii=False)}\n\n".encode())
+
+
+def _error(error: ApplianceError) -> JsonObject:
+    """Return an error that comes after the headers, in the shape that OpenAI's clients know."""
+    message = f"{error.message} {error.advice}"
+    return {
+        "error": {"message": message, "type": "server_error", "code": error.code, "param": None}
+    }
 
 
 def _finish_reason(outcome: Outcome) -> str:

@@ -10,12 +10,12 @@ from appliance.accounts.guard import holder
 from appliance.accounts.model import Account
 from appliance.core.errors import InvalidInputError
 from appliance.ingest.extract.page import PageState
-from appliance.web.paths import identifier
+from appliance.web.paths import identifier, whole_number
 from webchat import keys
 from webchat.library.errors import NoFileError
 from webchat.library.model import PRIVATE_NAME, Document, LedgerRow, Uploaded
 from webchat.library.service import LibraryService
-from webchat.pages.uploads import field, parts, pieces
+from webchat.pages.uploads import field, file_name, parts, pieces
 
 _MOST = 1000
 
@@ -53,7 +53,10 @@ async def documents(request: web.Request) -> web.Response:
     wanted = request.query.get("collection")
     collection = (await library.collection(actor, wanted)).id if wanted else None
     found = await library.documents(
-        actor, collection, limit=_number(request, "limit", 100), offset=_number(request, "offset", 0)
+        actor,
+        collection,
+        limit=_number(request, "limit", 100),
+        offset=_number(request, "offset", 0),
     )
     total = await library.count(actor, collection)
     return web.json_response({"documents": [_short(one) for one in found], "total": total})
@@ -91,7 +94,7 @@ async def _receive(
             if later.name == "collection":
                 collection = await field(later)
         target = await library.collection(actor, collection or PRIVATE_NAME)
-        return await library.add(actor, target.id, part.filename or "", incoming)
+        return await library.add(actor, target.id, file_name(part), incoming)
 
 
 def _short(found: Document) -> dict[str, object]:
@@ -123,9 +126,9 @@ def _pages(found: Document, ledger: list[LedgerRow]) -> dict[str, object]:
 
 
 def _number(request: web.Request, name: str, usual: int) -> int:
-    value = request.query.get(name, str(usual))
-    if not (value.isascii() and value.isdecimal() and int(value) <= _MOST * _MOST):
+    value = whole_number(request.query.get(name, str(usual)))
+    if value is None:
         raise InvalidInputError(
             problem=f"“{name}” is not a number of documents.", remedy="Send a whole number."
         )
-    return min(int(value), _MOST) if name == "limit" else int(value)
+    return min(value, _MOST) if name == "limit" else value

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from appliance.accounts.guard import person
+from appliance.accounts.guard import person, visitor
 from appliance.core.errors import ApplianceError
 from appliance.ingest.model import DocumentState
 from appliance.web import flash
@@ -188,7 +188,7 @@ def _before(text: str | None) -> UUID | None:
 
 def _row(request: web.Request, exchange: Exchange, *, question: bool = False) -> str:
     view = message_view(exchange.question if question else exchange.answer)
-    return request.app[keys.RENDERER].row("message", view, request["csrf"])
+    return request.app[keys.RENDERER].row("message", view, visitor(request).csrf)
 
 
 def _to_answer(exchange: Exchange) -> web.Response:

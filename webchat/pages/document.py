@@ -10,7 +10,7 @@ from aiohttp import web
 
 from appliance.accounts.guard import person
 from appliance.core.errors import NotFoundError
-from appliance.web.paths import identifier
+from appliance.web.paths import identifier, whole_number
 from appliance.web.render import Frame
 from webchat import keys
 from webchat.frame import frame
@@ -23,7 +23,6 @@ _FILE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,14 @@ class TextPage:
     text_marked: str
     text_after: str
     citation: int | None
+    address: str
+
+    @property
+    def place(self) -> str:
+        """Say which page this is; parts of documents without pages have a name of their own."""
+        if self.page.label:
+            return self.page.label[:1].upper() + self.page.label[1:]
+        return f"Page {self.page.number} of {self.document.page_count or self.document.pages_done}"
 
 
 async def show(request: web.Request) -> web.Response:
@@ -66,12 +73,12 @@ async def show_page(request: web.Request) -> web.Response:
     """GET /library/{id}/pages/{number}?from=&to=&citation=: with `from` and `to` marked."""
     library = request.app[keys.LIBRARY]
     actor = person(request)
-    number = _number(request.match_info["number"])
+    number = whole_number(request.match_info["number"])
     if number is None:
         raise NotFoundError(what="page")
     found = await library.document(actor, identifier(request))
     text = await library.page(actor, found.id, number)
-    start, end = _number(request.query.get("from", "")), _number(request.query.get("to", ""))
+    start, end = (whole_number(request.query.get(name, "")) for name in ("from", "to"))
     before, marked, after = split(text.text, start, end)
     page = TextPage(
         frame=frame(request, found.file_name, "library"),
@@ -80,7 +87,8 @@ async def show_page(request: web.Request) -> web.Response:
         text_before=before,
         text_marked=marked,
         text_after=after,
-        citation=_number(request.query.get("citation", "")),
+        citation=whole_number(request.query.get("citation", "")),
+        address=str(request.rel_url),
     )
     return request.app[keys.RENDERER].page(request, page, block="source")
 
@@ -108,7 +116,3 @@ def attachment(file_name: str) -> str:
     for special in '"\\%':
         plain = plain.replace(special, "_")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file_name, safe='')}"
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None

@@ -14,14 +14,14 @@ from appliance.core.errors import ApplianceError, NotFoundError
 from appliance.ingest.errors import UploadBrokenOffError
 from appliance.web import csrf, flash
 from appliance.web.formats import count_of
-from appliance.web.paths import identifier
+from appliance.web.paths import identifier, whole_number
 from appliance.web.render import Frame, wants_fragment
 from webchat import keys
 from webchat.frame import frame
 from webchat.library.errors import NoFileError
 from webchat.library.model import Collection, Document, Uploaded
 from webchat.library.names import clean
-from webchat.pages.uploads import field, parts, pieces
+from webchat.pages.uploads import field, file_name, parts, pieces
 
 LIBRARY = "/library"
 _PAGE_SIZE = 50
@@ -116,62 +116,74 @@ async def retry(request: web.Request) -> web.Response:
 
 
 async def _outcome(request: web.Request) -> Outcome:
-    """Take file after file; one that is refused does not stop the others.
-
-    Fields come in the order of the form: the token before any file, or in its header.
-    """
-    actor = person(request)
-    collection: UUID | None = None
-    uploads: list[Uploaded] = []
-    problems: list[Problem] = []
-    statuses: list[int] = []
-    token = request.headers.get(csrf.HEADER)
-    checked = False
+    intake = Intake(request, person(request))
     async for part in parts(request):
-        if part.name == csrf.FIELD:
-            token = await field(part)
-        elif part.name == "collection":
-            collection = await _collection(request, actor, await field(part))
-        elif part.name == "file" and part.filename:
-            if not checked:
-                check_form(request, token)
-                checked = True
-            try:
-                uploads.append(await _upload(request, actor, collection, part))
-            except UploadBrokenOffError:
-                raise
-            except ApplianceError as error:
-                problems.append(Problem(clean(part.filename), error.message, error.advice))
-                statuses.append(error.status)
-    check_form(request, token)
-    if not uploads and not problems:
-        missing = NoFileError()
-        problems.append(Problem("", missing.message, missing.advice))
-        statuses.append(missing.status)
-    return Outcome(tuple(uploads), tuple(problems), next(iter(statuses), 200))
+        await intake.take(part)
+    return intake.outcome()
 
 
-async def _collection(request: web.Request, actor: Account, chosen: str) -> UUID:
-    return (await request.app[keys.LIBRARY].collection(actor, chosen)).id
+class Intake:
+    """Takes an upload part by part, in the form's order: the token comes before any file.
 
+    A file that is refused does not stop the others.
+    """
 
-async def _upload(
-    request: web.Request, actor: Account, collection: UUID | None, part: BodyPartReader
-) -> Uploaded:
-    library = request.app[keys.LIBRARY]
-    if collection is None:
-        collection = (await library.collections(actor))[0].id
-    return await library.upload(actor, collection, part.filename or "", pieces(part))
+    def __init__(self, request: web.Request, actor: Account) -> None:
+        self._request = request
+        self._library = request.app[keys.LIBRARY]
+        self._actor = actor
+        self._token = request.headers.get(csrf.HEADER)
+        self._collection: UUID | None = None
+        self._uploads: list[Uploaded] = []
+        self._problems: list[Problem] = []
+        self._status = 200
+
+    async def take(self, part: BodyPartReader) -> None:
+        """Take a field or a file. Raises RequestForgedError, UploadBrokenOffError."""
+        match part.name:
+            case csrf.FIELD:
+                self._token = await field(part)
+            case "collection":
+                chosen = await self._library.collection(self._actor, await field(part))
+                self._collection = chosen.id
+            case "file" if part.filename:
+                check_form(self._request, self._token)
+                await self._take_file(part)
+            case _:
+                pass
+
+    def outcome(self) -> Outcome:
+        """Return how it went; no file at all is a problem, too."""
+        check_form(self._request, self._token)
+        if not self._uploads and not self._problems:
+            self._refuse("", NoFileError())
+        return Outcome(tuple(self._uploads), tuple(self._problems), self._status)
+
+    async def _take_file(self, part: BodyPartReader) -> None:
+        if self._collection is None:
+            self._collection = (await self._library.collections(self._actor))[0].id
+        name = file_name(part)
+        try:
+            uploaded = await self._library.upload(self._actor, self._collection, name, pieces(part))
+        except UploadBrokenOffError:
+            raise
+        except ApplianceError as error:
+            self._refuse(clean(name), error)
+        else:
+            self._uploads.append(uploaded)
+
+    def _refuse(self, name: str, error: ApplianceError) -> None:
+        if not self._problems:
+            self._status = error.status
+        self._problems.append(Problem(name, error.message, error.advice))
 
 
 async def _answer(request: web.Request, outcome: Outcome | None = None) -> web.Response:
     actor = person(request)
     library = request.app[keys.LIBRARY]
-    query = request.query.get("query", "").strip()[:200]
+    query = request.query.get("query", "").replace("\0", "").strip()[:200]
     last = max(1, -(-await library.count(actor, words=query) // _PAGE_SIZE))
-    asked = request.query.get("page", "1")
-    number = min(int(asked), last) if asked.isascii() and asked.isdecimal() else 1
-    number = max(1, number)
+    number = max(1, min(whole_number(request.query.get("page", "")) or 1, last))
     page = LibraryPage(
         frame=frame(request, "Library", "library"),
         documents=await library.documents(

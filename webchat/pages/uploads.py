@@ -45,6 +45,11 @@ async def pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
         raise UploadBrokenOffError from error
 
 
+def file_name(part: BodyPartReader) -> str:
+    """Return the name of the file as the person sees it: browsers write its quotes as %22."""
+    return (part.filename or "").replace("%22", '"')
+
+
 async def field(part: BodyPartReader) -> str:
     """Return the value of a short field. Raises InvalidInputError for a long one."""
     value = b""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from webchat.retrieval.model import Passage
 
 # Measured, see docs/decisions/0001-lexical-ranking.md.
-_LEAST_COVERAGE = 0.5
-_FEWER_FOR_LONGER = 0.4
+_LEAST_COVERAGE = 0.44
+_FEWER_FOR_LONGER = 0.25
 _LEAST_SIMILARITY = 0.6
 
 

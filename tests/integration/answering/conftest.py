@@ -19,7 +19,7 @@ from appliance.llm.client import ModelRunner
 from tests.builders.answers import FixedRetriever, passage
 from tests.builders.retrieval import Library, TestDocument
 from tests.fakes.ollama import FakeOllama, running_fake
-from webchat.answering.generation import Limits
+from webchat.answering.deadline import Limits
 from webchat.answering.service import Answering
 from webchat.conversations.model import Citation, Message, MessageState
 from webchat.conversations.service import Conversations
@@ -110,9 +110,7 @@ async def chat(
     retriever = FixedRetriever(passage(document_id=document.id, start=0, end=31))
     async with AsyncExitStack() as stack:
         runner = await stack.enter_async_context(ModelRunner(fake.address))
-        answering = Answering(
-            chat_database, retriever, runner, SystemClock(), SETTINGS, 1
-        )
+        answering = Answering(chat_database, retriever, runner, SystemClock(), SETTINGS, 1)
         await stack.enter_async_context(answering)
         yield Chat(
             chat_database,

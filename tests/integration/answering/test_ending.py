@@ -147,9 +147,7 @@ async def test_what_a_killed_process_left_is_marked_by_its_successor(
 async def test_the_first_process_also_marks_what_no_process_will(chat: Chat) -> None:
     orphan = await chat.conversations.start(chat.alice, "Orphan?", worker=5)
     settings = replace(SETTINGS, chat_processes=2)
-    service = Answering(
-        chat.database, chat.retriever, chat.runner, SystemClock(), settings, 1
-    )
+    service = Answering(chat.database, chat.retriever, chat.runner, SystemClock(), settings, 1)
     async with service:
         await chat.until(orphan.answer.id, MessageState.INTERRUPTED)
 

@@ -10,7 +10,7 @@ from tests.builders.answers import passage
 from tests.fakes.ollama import Fault
 from tests.integration.answering.conftest import Chat, until
 from webchat.answering.composer import NO_EVIDENCE
-from webchat.answering.generation import Limits
+from webchat.answering.deadline import Limits
 from webchat.conversations.model import AnswerKind, MessageState
 
 

@@ -80,7 +80,7 @@ async def _indexes(database: Database) -> int:
     return int(row[0])
 
 
-async def test_every_chunk_gets_a_vector_in_batches(  # noqa: PLR0913 - its parts
+async def test_every_chunk_gets_a_vector_in_batches(
     library: Shelf,
     alice: Account,
     ingest_database: Database,
@@ -122,7 +122,7 @@ async def test_without_an_embedding_model_nothing_happens(
     assert await _vectors(database) == {}
 
 
-async def test_another_choice_builds_a_new_set_and_drops_the_old_one(  # noqa: PLR0913
+async def test_another_choice_builds_a_new_set_and_drops_the_old_one(
     library: Shelf,
     alice: Account,
     ingest_database: Database,
@@ -141,7 +141,7 @@ async def test_another_choice_builds_a_new_set_and_drops_the_old_one(  # noqa: P
     assert await _indexes(database) == 1
 
 
-async def test_the_old_set_serves_until_the_new_one_is_complete(  # noqa: PLR0913
+async def test_the_old_set_serves_until_the_new_one_is_complete(
     library: Shelf,
     alice: Account,
     ingest_database: Database,
@@ -223,6 +223,7 @@ async def test_a_runner_that_is_down_is_named_once_and_tried_again(
         task = asyncio.ensure_future(embedder.run())
         await until(lambda: _later(clock, 60))
         async with running_fake(host=address):
+
             async def embedded() -> bool:
                 return ("serving", 1) in (await _vectors(database)).values()
 

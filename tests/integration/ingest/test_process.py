@@ -134,9 +134,7 @@ async def test_it_starts_before_its_database_and_tells_its_health(
         assert await _health(home) == {"status": "healthy", "database": True, "queue": 0}
 
 
-async def test_sigterm_ends_it_in_order(
-    database_name: str, server: Server, home: Path
-) -> None:
+async def test_sigterm_ends_it_in_order(database_name: str, server: Server, home: Path) -> None:
     _connect(home, server)
 
     async def serves() -> bool:

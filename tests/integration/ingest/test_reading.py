@@ -39,7 +39,7 @@ async def _read(
 async def test_every_kind_of_document_becomes_searchable(
     library: Shelf, alice: Account, ingest_database: Database, tmp_path: Path
 ) -> None:
-    files = {
+    files: dict[str, str | Path] = {
         "a.pdf": make.pdf(tmp_path / "a.pdf", ["The zebra\nlives in Kenya.", "A second page."]),
         "b.docx": make.word(tmp_path / "b.docx", [("Animals", ["The zebra has stripes."])]),
         "c.html": "<html><title>Zoo</title><body><h1>Zebra</h1><p>It eats grass.</body></html>",
@@ -99,7 +99,7 @@ async def test_chunks_are_exactly_the_text_of_their_page(
         ("blank.txt", " \n\n ", "no_text"),
     ],
 )
-async def test_a_file_that_is_not_what_it_says_fails_with_the_reason(  # noqa: PLR0913
+async def test_a_file_that_is_not_what_it_says_fails_with_the_reason(
     library: Shelf,
     alice: Account,
     ingest_database: Database,

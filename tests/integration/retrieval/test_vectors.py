@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from appliance.accounts.model import Account
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
+from appliance.llm.model import Embeddings
 from tests.builders.retrieval import Library, TestDocument, with_vectors
 from tests.fakes.clock import FakeClock
 from tests.fakes.ollama_words import embed
@@ -20,12 +22,13 @@ PUMPS = "The pump in hall three was replaced in March because a bearing was worn
 QUESTION = "When was the pump replaced?"
 
 
-class Hanging(Runner):
+class Hanging:
     """Never answers."""
 
-    async def embed(self, model: str, texts: object) -> object:  # type: ignore[override]
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Wait for ever."""
         await asyncio.Event().wait()
+        raise AssertionError(model, texts)
 
 
 async def test_vectors_are_used_and_measured(
@@ -75,7 +78,7 @@ async def test_a_runner_that_hangs_is_waited_for_once(
     chat_database: Database, embedded: Library, alice: Account, clock: FakeClock
 ) -> None:
     await embedded.add(TestDocument("pumps.txt", [PUMPS]))
-    embedder = QuestionEmbedder(Hanging(), clock, deadline=0.05)  # type: ignore[arg-type]
+    embedder = QuestionEmbedder(Hanging(), clock, deadline=0.05)
     retriever = Retriever(chat_database, None, clock, embedder=embedder)
     for _ in range(20):
         found = await retriever.retrieve(alice, QUESTION)

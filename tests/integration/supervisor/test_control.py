@@ -10,9 +10,10 @@ import aiohttp
 import pytest
 
 from appliance.core.settings import Settings
-from appliance.supervisor.control import control_server
+from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
+from appliance.units.model import Absent
 from tests.integration.supervisor.parts import phase, script, supervised, until
 
 TALKER = (
@@ -20,12 +21,14 @@ TALKER = (
     "while True:\n    print('again', flush=True)\n    time.sleep(0.05)"
 )
 
+SURROUNDINGS = Surroundings((Absent("nginx", "not installed"),), lambda: "a-rescue-code")
+
 
 @pytest.fixture
 async def supervisor(settings: Settings) -> AsyncIterator[Supervisor]:
     async with (
         supervised(settings, script("one", TALKER, settings.home)) as supervisor,
-        control_server(supervisor, settings.control_socket),
+        control_server(supervisor, SURROUNDINGS, settings.control_socket),
     ):
         await until(supervisor.ready.is_set)
         await until(lambda: supervisor.lines("one", 1))
@@ -43,7 +46,10 @@ async def client(
 
 async def test_it_lists_the_units(client: aiohttp.ClientSession) -> None:
     async with client.get("/units") as answer:
-        (unit,) = (await answer.json())["units"]
+        facts = await answer.json()
+    assert facts["ready"] is True
+    assert facts["absent"] == [{"name": "nginx", "reason": "not installed"}]
+    (unit,) = facts["units"]
     assert unit["name"] == "one"
     assert unit["state"] == "ready"
     assert unit["reading"]["state"] == "ok"
@@ -66,6 +72,11 @@ async def test_it_stops_and_starts_a_unit(
     async with client.post("/units/one/restart") as answer:
         assert answer.status == 202
     await until(lambda: supervisor.view("one").pid not in {None, before})
+
+
+async def test_it_makes_a_code_for_the_console(client: aiohttp.ClientSession) -> None:
+    async with client.post("/rescue") as answer:
+        assert await answer.json() == {"code": "a-rescue-code"}
 
 
 async def test_it_shows_and_follows_a_log(client: aiohttp.ClientSession) -> None:

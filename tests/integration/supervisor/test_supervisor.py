@@ -10,7 +10,7 @@ import pytest
 
 from appliance.core.settings import Settings
 from appliance.probes.model import ReadingState
-from appliance.supervisor import decide
+from appliance.supervisor import decide, loop
 from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.errors import SupervisorRunningError
 from appliance.supervisor.loop import Policy
@@ -209,4 +209,25 @@ async def test_an_error_in_the_block_still_stops_the_units(settings: Settings) -
 
     with pytest.raises(ZeroDivisionError):
         await fail_in_the_middle()
+    assert gone(pids[0])
+
+
+async def test_a_defect_in_the_loop_ends_the_supervisor_and_leaves_no_process(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pids = []
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def run_until_the_defect() -> None:
+        async with supervised(settings, script("one", SLEEPER, settings.home)) as supervisor:
+            await until(supervisor.ready.is_set)
+            pids.append(pid_of(supervisor, "one"))
+            monkeypatch.setattr(loop, "decide", broken)
+            await asyncio.sleep(60)
+
+    with pytest.raises(BaseExceptionGroup) as raised:
+        await run_until_the_defect()
+    assert raised.group_contains(ZeroDivisionError)
     assert gone(pids[0])

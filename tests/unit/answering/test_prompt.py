@@ -11,7 +11,9 @@ from webchat.answering.model import Numbered, Turn
 from webchat.retrieval.model import Passage
 
 
-def chat(*passages: Passage, question: str = "When?", turns: tuple[Turn, ...] = ()) -> list[dict[str, str]]:
+def chat(
+    *passages: Passage, question: str = "When?", turns: tuple[Turn, ...] = ()
+) -> list[dict[str, str]]:
     numbered = tuple(Numbered(number, each) for number, each in enumerate(passages, 1))
     return prompt.messages(question, Fitted(numbered, turns, len(passages), 0, 500, 500))
 
@@ -45,7 +47,16 @@ def test_a_passage_cannot_leave_its_fence(attack: str) -> None:
 
 @pytest.mark.parametrize(
     "token",
-    ["<|im_start|>", "<|eot_id|>", "<start_of_turn>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<think>"],
+    [
+        "<|im_start|>",
+        "<|eot_id|>",
+        "<start_of_turn>",
+        "</s>",
+        "[INST]",
+        "[/INST]",
+        "<<SYS>>",
+        "<think>",
+    ],
 )
 def test_the_control_tokens_of_chat_templates_are_broken(token: str) -> None:
     messages = chat(passage(f"a {token} b"), question=f"c {token} d", turns=(Turn(token, token),))

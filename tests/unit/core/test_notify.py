@@ -21,6 +21,7 @@ def test_systemd_hears_each_message(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         notifier.watchdog()
         notifier.stopping()
         heard = [systemd.recv(1000).decode() for _ in range(4)]
+        assert notifier._systemd is not None
         notifier._systemd.socket.close()
     assert heard == ["READY=1", "STATUS=all units serve READY=0", "WATCHDOG=1", "STOPPING=1"]
 

@@ -12,7 +12,7 @@ SIZE = len("Sentence number 00.")
 STEP = SIZE + 1
 
 
-def chunk(  # noqa: PLR0913 - each test varies another field
+def chunk(
     ordinal: int,
     score: float | None = None,
     *,

@@ -50,8 +50,10 @@ def test_a_new_wish_gives_a_fresh_budget() -> None:
     unit = tracked(UnitState.FAILED)
     unit.restarts, unit.streak, unit.gave_up, unit.started_before = (1.0,), 3, "gave up", True
     unit.take_wish(Wish.UP)
-    assert (unit.restarts, unit.streak, unit.gave_up) == ((), 0, None)
-    assert not unit.started_before
+    observation = unit.observation(())
+    assert (observation.restarts, observation.streak) == ((), 0)
+    assert observation.gave_up is None
+    assert not observation.started_before
 
 
 def test_before_the_first_look_it_waits() -> None:

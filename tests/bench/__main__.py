@@ -1,0 +1,130 @@
+"""Measure everything in one run: `make bench`, or `python -m tests.bench [--quick]`.
+
+The whole appliance runs as `make run` starts it, with a fake model runner as another process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from tests.appliance import Appliance, fake_ollama, home_folder
+from tests.bench import first_token
+from tests.bench.corpus import Corpus, from_folder, generated
+from tests.bench.ingest import Places, ingest
+from tests.bench.machine import load_average, machine
+from tests.bench.memory import memory
+from tests.bench.processes import runner_process
+from tests.bench.search import search
+from tests.bench.start import start_rows, started
+from tests.bench.table import Row, rendered
+
+IDLE_SECONDS = 8.0
+PAUSE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How long a run measures. `quick` finds mistakes in this program, not speeds."""
+
+    documents: int
+    users: list[int]
+    seconds: float
+    search_seconds: float
+
+
+FULL = Extent(300, [1, 10, 50, 100], 30.0, 10.0)
+QUICK = Extent(20, [1, 10], 4.0, 2.0)
+
+
+def main() -> None:
+    """Measure, saying what is measured, and print the table."""
+    options = _options()
+    extent = QUICK if options.quick else FULL
+    begin = time.perf_counter()
+    described = machine()
+    corpus = from_folder(options.corpus) if options.corpus else generated(extent.documents)
+    rows, notes = measure(corpus, extent, lambda what: print(f"… {what}", flush=True))
+    print(f"\n{described}\n")
+    print(rendered(rows))
+    print("\n" + "\n".join(f"- {note}" for note in notes))
+    print(
+        f"\nFake runner: first token after {first_token.FIRST_TOKEN_SECONDS * 1000:.0f} ms, then "
+        f"{first_token.TOKENS_A_SECOND} tokens a second, {first_token.TOKENS} tokens an answer, "
+        f"any number at once; {first_token.SLOTS} generation slots. Users think for "
+        f"{first_token.THINK_SECONDS:.0f} s between questions. Load, runner and appliance share "
+        f"the cores. Load average {load_average()} at the end, {time.perf_counter() - begin:.0f} s."
+    )
+
+
+def measure(
+    corpus: Corpus, extent: Extent, say: Callable[[str], None]
+) -> tuple[list[Row], list[str]]:
+    """Return the table's lines and what explains them."""
+    with home_folder() as home, fake_ollama() as runner:
+        say("first start")
+        with started(home, runner, first_token.SLOTS) as first:
+            pass
+        say("second start")
+        with started(home, runner, first_token.SLOTS) as second:
+            rows = start_rows(first.seconds, second.seconds)
+            say("memory")
+            time.sleep(IDLE_SECONDS)
+            fresh, fresh_note = memory(home, "idle")
+            measured = _under_load(second.appliance, runner, corpus, extent, say)
+            loaded, loaded_notes = asyncio.run(measured)
+            time.sleep(IDLE_SECONDS)
+            used, used_note = memory(home, "idle after all this")
+    return [*rows, fresh, used, *loaded], [fresh_note, used_note, *loaded_notes]
+
+
+async def _under_load(
+    appliance: Appliance,
+    runner: str,
+    corpus: Corpus,
+    extent: Extent,
+    say: Callable[[str], None],
+) -> tuple[list[Row], list[str]]:
+    process = runner_process(runner)
+    await asyncio.to_thread(appliance.cli, "user", "add", "bench", "--role", "operator")
+    key = (await asyncio.to_thread(appliance.cli, "api-key", "create", "bench"))["key"]
+    connector = aiohttp.TCPConnector(limit=0)
+    headers = {"Authorization": f"Bearer {key}"}
+    timeout = aiohttp.ClientTimeout(total=120)
+    async with aiohttp.ClientSession(
+        connector=connector, headers=headers, timeout=timeout
+    ) as session:
+        with tempfile.TemporaryDirectory() as folder:
+            say(f"ingest of {len(corpus.files)} documents")
+            places = Places(appliance.home, Path(folder), process)
+            ingested = await ingest(session, appliance.address, runner, corpus, places)
+        say("search")
+        questions = corpus.questions(500)
+        searched = await search(session, appliance.address, questions, extent.search_seconds)
+        say(f"first token for {', '.join(map(str, extent.users))} users")
+        targets = await first_token.targets_for(session, appliance.address, runner, questions)
+        await asyncio.sleep(PAUSE_SECONDS)
+        tokens = await first_token.first_token(
+            targets, appliance.home, process, extent.users, extent.seconds
+        )
+        tokens.append(await first_token.burst(targets, appliance.home, process, extent.users[-1]))
+    rows = [*(each.row() for each in tokens), *ingested.rows(), *searched]
+    return rows, [ingested.note(), *(each.note() for each in tokens)]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a minute, for trying it out")
+    parser.add_argument("--corpus", type=Path, help="measure with the files of this folder")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

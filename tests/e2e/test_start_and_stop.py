@@ -1,0 +1,136 @@
+"""The appliance as a whole: it starts, goes on with its data, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.appliance import (
+    Appliance,
+    free_port,
+    processes_of,
+    running_appliance,
+    wait_until,
+)
+from tests.builders import documents
+from tests.e2e.visitor import PASSWORD, Visitor, claimed, program
+
+READY_AGAIN_SECONDS = 10.0
+STATUTE = "The reading room opens at seven and closes when the last lamp is out."
+
+
+def test_the_first_start_prints_the_address_and_a_claim_link(home: Path) -> None:
+    with running_appliance(home) as appliance:
+        assert f"Chat      {appliance.address}/" in appliance.lines
+        assert f"Console   {appliance.address}/admin/" in appliance.lines
+        assert appliance.claim_link.startswith(f"{appliance.address}/admin/claim#")
+        assert httpx.get(f"{appliance.address}/health", trust_env=False).status_code == 200
+
+
+def test_the_second_start_goes_on_with_the_same_data(home: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with running_appliance(home, port=port) as appliance, claimed(appliance):
+        path = documents.written(tmp_path / "statute.txt", STATUTE)
+        rows = appliance.cli("ingest", str(path))
+        assert [row["state"] for row in rows] == ["ready"], rows
+    began = time.monotonic()
+    with running_appliance(home, port=port) as appliance, Visitor(appliance.address) as visitor:
+        assert time.monotonic() - began < READY_AGAIN_SECONDS
+        assert "Nobody runs this machine yet" not in appliance.output
+        assert visitor.sign_in().status_code == 303
+        found = appliance.cli("search", "When does the reading room open?")
+        assert found[0]["file"] == "statute.txt"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_in_reverse_order_and_leaves_no_process(
+    home: Path, number: signal.Signals
+) -> None:
+    with running_appliance(home) as appliance:
+        assert appliance.stop(number) == 0
+        assert processes_of(home) == []
+    assert appliance.lines[-2:] == ["Stopping …", "Stopped."]
+    stopped = re.findall(r"stop (\S+): Cloister stops", (home / "log/supervisor.log").read_text())
+    assert set(stopped) == {"nginx", "webchat@1", "ingest", "postgres"}
+    assert stopped.index("nginx") < stopped.index("webchat@1") < stopped.index("postgres")
+    assert stopped[-1] == "postgres"
+
+
+def test_no_process_runs_as_root(home: Path) -> None:
+    with running_appliance(home) as appliance:
+        found = processes_of(home)
+        assert appliance.process.pid in found
+        owners = {pid: Path(f"/proc/{pid}").stat().st_uid for pid in found}
+        assert len(owners) > 5
+        assert 0 not in owners.values(), owners
+
+
+def test_a_second_appliance_on_the_same_folder_is_refused(home: Path) -> None:
+    with running_appliance(home) as appliance:
+        before = sorted(processes_of(home))
+        with pytest.raises(AssertionError, match="already runs in"), running_appliance(home):
+            pass
+        wait_until(lambda: sorted(processes_of(home)) == before, "the second one to be gone")
+        assert httpx.get(f"{appliance.address}/health", trust_env=False).status_code == 200
+
+
+def test_without_nginx_the_chat_and_the_console_have_a_port_each(home: Path) -> None:
+    with running_appliance(home, CLOISTER_NGINX="off") as appliance:
+        console = f"http://127.0.0.1:{appliance.port + 1}"
+        assert f"Console   {console}/admin/" in appliance.lines
+        assert any("nginx" in line and "off:" in line for line in appliance.lines)
+        assert appliance.claim_link.startswith(f"{console}/admin/claim#")
+        with Visitor(appliance.address) as visitor:
+            visitor.claim(appliance.claim_link)
+            assert visitor.http.get(f"{console}/admin/").status_code == 200
+            # The host is the same, and so the session: the chat knows the operator already.
+            assert visitor.http.get("/").status_code == 200
+
+
+def test_without_a_model_runner_passages_answer(home: Path, tmp_path: Path) -> None:
+    with running_appliance(home) as appliance, claimed(appliance):
+        path = documents.written(tmp_path / "statute.txt", STATUTE)
+        appliance.cli("ingest", str(path))
+        answer = appliance.cli("ask", "When does the reading room open?")
+    assert answer["kind"] == "quoted"
+    assert "opens at seven" in answer["answer"]
+    assert [citation["file"] for citation in answer["citations"]] == ["statute.txt"]
+
+
+def test_after_a_killed_supervisor_the_next_start_cleans_up(home: Path) -> None:
+    port = free_port()
+    with running_appliance(home, port=port) as first, claimed(first) as operator:
+        token = operator.token("/")
+        question = operator.ask("What was asked before the fall?", token)
+        with program(first) as client:
+            acknowledged = [
+                client.upload(f"note {number}.txt", f"{STATUTE} Note {number}.".encode())
+                for number in range(5)
+            ]
+        assert [answer.status_code for answer in acknowledged] == [202] * 5
+        left = _kill(first)
+        with running_appliance(home, port=port) as second, Visitor(second.address) as visitor:
+            running = set(processes_of(home))
+            assert running.isdisjoint(left), "a process of the first start is still there"
+            visitor.sign_in("ada", PASSWORD)
+            assert visitor.questions_in(question) == 1
+            with program(second) as client:
+                for answer in acknowledged:
+                    assert client.finished(answer.json()["id"])["status"] == "ready"
+                assert client.http.get("/api/documents").json()["total"] == 5
+    assert processes_of(home) == []
+
+
+def _kill(appliance: Appliance) -> set[int]:
+    """Kill the supervisor alone; return what it leaves running."""
+    os.kill(appliance.process.pid, signal.SIGKILL)
+    appliance.process.wait(10)
+    left = set(processes_of(appliance.home))
+    assert len(left) > 3, "the units outlive a killed supervisor until the next start"
+    return left

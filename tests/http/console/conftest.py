@@ -1,0 +1,182 @@
+"""The console as operators reach it: real database, fake supervisor and fake model runner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from aiohttp import ClientResponse, CookieJar, web
+from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
+
+from admin.app import Console, build
+from admin.rescue import Rescue
+from appliance.accounts.guard import SESSION_COOKIE
+from appliance.accounts.model import Account
+from appliance.accounts.service import Accounts
+from appliance.core.clock import SystemClock
+from appliance.core.settings import Settings
+from appliance.db.pool import Database, conninfo
+from appliance.llm.client import ModelRunner
+from appliance.units.model import Absent
+from tests.builders.people import FAST_PASSWORDS, PASSWORD
+from tests.fakes.ollama import FakeOllama
+from tests.fakes.units import FakeUnits
+from tests.http.conftest import _TOKEN, Browser
+
+Site: TypeAlias = "TestServer[web.Request, web.Application]"
+ABSENT = (Absent("nginx", "not installed: install the package nginx"),)
+
+
+class ConsoleBrowser(Browser):
+    """A browser at the console's doors."""
+
+    async def token(self) -> str:
+        """Return the form token of this browser."""
+        found = _TOKEN.search(await (await self.get("/admin/rescue")).text())
+        assert found
+        return found[1]
+
+    async def sign_in(self, name: str, password: str = PASSWORD) -> None:
+        """Sign in, or fail the test."""
+        answer = await self.post("/admin/sign-in", {"name": name, "password": password})
+        assert answer.status == 303, await answer.text()
+
+    def bring(self, session: str) -> None:
+        """Come with a session from elsewhere."""
+        self.client.session.cookie_jar.update_cookies(
+            {SESSION_COOKIE: session}, self.client.make_url("/")
+        )
+
+    async def text(self, path: str, status: int = 200) -> str:
+        """Return a page, and check its status."""
+        answer = await self.get(path)
+        assert answer.status == status, f"{path}: {answer.status}"
+        return await answer.text()
+
+
+class EventReader:
+    """Reads a stream of server-sent events one by one."""
+
+    def __init__(self, answer: ClientResponse) -> None:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        self.answer = answer
+
+    async def event(self) -> tuple[str, str]:
+        """Return the next event's name and data."""
+        name, data = "", []
+        async with asyncio.timeout(15):
+            while line := (await self.answer.content.readline()).decode():
+                field, _, value = line.rstrip("\n").partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    data.append(value)
+                elif not line.strip() and name:
+                    return name, "\n".join(data)
+        return "", ""
+
+    async def until(self, name: str, contains: str) -> str:
+        """Return the data of the next event of that name that contains a text."""
+        while True:
+            found, data = await self.event()
+            assert found, f"the stream ended before {name} with {contains}"
+            if found == name and contains in data:
+                return data
+
+
+@pytest.fixture
+def units() -> FakeUnits:
+    """The supervisor that the console shows."""
+    return FakeUnits()
+
+
+@pytest.fixture
+def rescue() -> Rescue:
+    """What the control socket mints codes with."""
+    return Rescue(SystemClock())
+
+
+Serve = Callable[[Database], Awaitable[Site]]
+
+
+@pytest.fixture
+async def serve(
+    settings: Settings, units: FakeUnits, rescue: Rescue, runner: FakeOllama
+) -> AsyncIterator[Serve]:
+    """Start consoles, each with the database that it is given."""
+    servers: list[Site] = []
+    async with ModelRunner(runner.address) as client:
+
+        async def start(database: Database) -> Site:
+            console = Console(
+                settings, SystemClock(), units, ABSENT, database, client, rescue, FAST_PASSWORDS
+            )
+            server: Site = TestServer(build(console))
+            await server.start_server()
+            servers.append(server)
+            return server
+
+        yield start
+        for server in servers:
+            await server.close()
+
+
+@pytest.fixture
+async def site(serve: Serve, database: Database) -> Site:
+    """The console, with the owner's rights."""
+    return await serve(database)
+
+
+@pytest.fixture
+async def dark_database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A database whose server is not there."""
+    async with Database(conninfo(tmp_path / "nothing", "cloister"), wait=0.5) as database:
+        yield database
+
+
+Open = Callable[[Site], ConsoleBrowser]
+
+
+@pytest.fixture
+async def open_browser() -> AsyncIterator[Open]:
+    """Open browsers, each with cookies of its own."""
+    clients: list[TestClient[web.Request, web.Application]] = []
+
+    def new(site: Site) -> ConsoleBrowser:
+        client = TestClient(site, cookie_jar=CookieJar(unsafe=True))
+        clients.append(client)
+        return ConsoleBrowser(client)
+
+    yield new
+    for client in clients:
+        await client.session.close()
+
+
+@pytest.fixture
+def visit(open_browser: Open, site: Site) -> Callable[[], Awaitable[ConsoleBrowser]]:
+    """Open further browsers at the console."""
+
+    async def new() -> ConsoleBrowser:
+        return open_browser(site)
+
+    return new
+
+
+@pytest.fixture
+async def as_alice(
+    alice: Account, database: Database, visit: Callable[[], Awaitable[ConsoleBrowser]]
+) -> ConsoleBrowser:
+    """A member's browser: the session is from the chat site, which shares its cookies."""
+    browser = await visit()
+    token = await Accounts(database, SystemClock(), FAST_PASSWORDS).open_session(alice.id)
+    browser.bring(token.text)
+    return browser
+
+
+def location(answer: ClientResponse) -> URL:
+    """Return where an answer leads."""
+    return URL(answer.headers["Location"])

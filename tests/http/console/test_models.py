@@ -1,0 +1,86 @@
+"""Which models are there, and which are used."""
+
+from __future__ import annotations
+
+from appliance.db.pool import Database
+from tests.fakes.ollama import FakeOllama
+from tests.http.console.conftest import ConsoleBrowser
+
+
+async def chosen(database: Database) -> dict[str, str]:
+    async with database.connection() as connection:
+        rows = await connection.execute("SELECT name, model FROM core.chosen_model")
+        return {str(name): str(model) for name, model in await rows.fetchall()}
+
+
+async def test_models_are_listed_with_what_they_can_do(as_olga: ConsoleBrowser) -> None:
+    page = await as_olga.text("/admin/models")
+    for words in ("fake-chat:latest", "Use for chat", "fake-embed:latest", "Use for search"):
+        assert words in page
+
+
+async def test_models_are_chosen_for_chat_and_for_search(
+    as_olga: ConsoleBrowser, database: Database
+) -> None:
+    for purpose, model in (("chat", "fake-chat"), ("search", "fake-embed:latest")):
+        fields = {"purpose": purpose, "model": model}
+        assert (await as_olga.post("/admin/models/choose", fields)).status == 303
+    assert await chosen(database) == {
+        "chat_model": "fake-chat:latest",
+        "embedding_model": "fake-embed:latest",
+    }
+    page = await as_olga.text("/admin/models")
+    assert "used for chat" in page
+    assert "used for search" in page
+    async with database.connection() as connection:
+        rows = await connection.execute("SELECT action, object FROM core.audit ORDER BY id")
+        assert await rows.fetchall() == [
+            ("model.use_for_chat", "fake-chat:latest"),
+            ("model.use_for_search", "fake-embed:latest"),
+        ]
+
+
+async def test_a_model_must_fit_its_purpose(as_olga: ConsoleBrowser, database: Database) -> None:
+    for purpose, model, status in (
+        ("chat", "fake-embed:latest", 422),
+        ("search", "fake-chat:latest", 422),
+        ("chat", "not-there", 404),
+        ("sleep", "fake-chat:latest", 422),
+        ("chat", "", 422),
+    ):
+        answer = await as_olga.post("/admin/models/choose", {"purpose": purpose, "model": model})
+        assert answer.status == status
+    assert await chosen(database) == {}
+
+
+async def test_a_model_that_was_chosen_and_is_gone_is_named(
+    as_olga: ConsoleBrowser, runner: FakeOllama
+) -> None:
+    await as_olga.post("/admin/models/choose", {"purpose": "chat", "model": "fake-chat"})
+    del runner.models["fake-chat:latest"]
+    assert "is not installed any more" in await as_olga.text("/admin/models")
+
+
+async def test_without_models_the_page_says_how_to_get_them(
+    as_olga: ConsoleBrowser, runner: FakeOllama
+) -> None:
+    runner.models.clear()
+    page = await as_olga.text("/admin/models")
+    assert "No model yet" in page
+    assert "How to bring models here" in page
+
+
+async def test_a_runner_that_is_silent_is_said_to_be(
+    as_olga: ConsoleBrowser, runner: FakeOllama
+) -> None:
+    runner.behaviour.lookup_delay = 30
+    page = await as_olga.text("/admin/models")
+    assert "The model runner does not answer" in page
+    assert runner.address in page
+
+
+async def test_htmx_gets_the_models_alone(as_olga: ConsoleBrowser) -> None:
+    answer = await as_olga.get("/admin/models", headers={"HX-Request": "true"})
+    text = await answer.text()
+    assert "fake-chat" in text
+    assert "<html" not in text

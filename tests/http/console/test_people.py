@@ -1,0 +1,108 @@
+"""Adding people, and what an operator does to them."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from bs4 import BeautifulSoup
+
+from appliance.accounts.model import Account
+from appliance.accounts.people import People
+from appliance.accounts.service import Accounts
+from appliance.core.clock import SystemClock
+from appliance.core.settings import Settings
+from appliance.db.pool import Database
+from tests.builders.people import FAST_PASSWORDS
+from tests.http.console.conftest import ConsoleBrowser
+
+NEW = {"name": "Carla", "display_name": "Carla C.", "role": "member"}
+
+
+async def account(database: Database, name: str) -> Account:
+    return await People(database, SystemClock()).by_name(name)
+
+
+async def test_a_new_person_gets_a_link_that_is_shown_once(
+    as_olga: ConsoleBrowser, database: Database, settings: Settings
+) -> None:
+    answer = await as_olga.post("/admin/people", NEW)
+    assert answer.status == 200
+    page = BeautifulSoup(await answer.text(), "html.parser")
+    shown = page.select_one("#invitation")
+    assert shown is not None
+    address, _, code = shown.text.partition("#")
+    assert address == f"{settings.address}/password"
+    assert code not in await as_olga.text("/admin/people")
+    accounts = Accounts(database, SystemClock(), FAST_PASSWORDS)
+    carla = await accounts.set_password(code, "some unrelated words")
+    assert carla.display_name == "Carla C."
+
+
+async def test_what_was_typed_stays_when_it_is_wrong(
+    as_olga: ConsoleBrowser, alice: Account
+) -> None:
+    for changes, status, words in (
+        ({"name": ""}, 422, "Please fill this in."),
+        ({"role": "king"}, 422, "Please choose one of these."),
+        ({"name": "alice"}, 409, "There is already somebody"),
+        ({"name": "two words"}, 422, "cannot be a sign-in name"),
+    ):
+        answer = await as_olga.post("/admin/people", NEW | changes)
+        assert answer.status == status
+        page = await answer.text()
+        assert words in page
+        assert "Carla C." in page
+
+
+async def test_a_new_link_is_made_for_somebody_who_is_there(
+    as_olga: ConsoleBrowser, alice: Account
+) -> None:
+    answer = await as_olga.post(f"/admin/people/{alice.id}/invite")
+    assert answer.status == 200
+    assert "Send this link to Alice." in await answer.text()
+
+
+async def test_roles_locks_and_removal(
+    as_olga: ConsoleBrowser, alice: Account, database: Database
+) -> None:
+    here = f"/admin/people/{alice.id}"
+    assert (await as_olga.post(f"{here}/role", {"role": "operator"})).status == 303
+    assert (await account(database, "alice")).is_operator
+    assert (await as_olga.post(f"{here}/role", {"role": "member"})).status == 303
+    assert (await as_olga.post(f"{here}/lock")).status == 303
+    assert (await account(database, "alice")).locked_at is not None
+    assert "locked" in await as_olga.text("/admin/people")
+    assert (await as_olga.post(f"{here}/unlock")).status == 303
+    assert (await account(database, "alice")).locked_at is None
+    assert (await as_olga.post(f"{here}/role", {"role": "king"})).status == 422
+    assert (await as_olga.post(f"{here}/remove")).status == 303
+    assert (await as_olga.post(f"{here}/remove")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields"), [("lock", {}), ("remove", {}), ("role", {"role": "member"})]
+)
+async def test_the_last_operator_stays(
+    as_olga: ConsoleBrowser, olga: Account, verb: str, fields: dict[str, str]
+) -> None:
+    answer = await as_olga.post(f"/admin/people/{olga.id}/{verb}", fields)
+    assert answer.status == 409
+    assert "only operator" in await answer.text()
+
+
+async def test_somebody_who_is_gone_is_not_found(as_olga: ConsoleBrowser) -> None:
+    for verb in ("invite", "lock", "unlock", "remove"):
+        assert (await as_olga.post(f"/admin/people/{uuid4()}/{verb}")).status == 404
+    assert (await as_olga.post("/admin/people/x/lock")).status == 404
+
+
+async def test_removal_says_what_goes_with_a_person(
+    as_olga: ConsoleBrowser, alice: Account
+) -> None:
+    page = BeautifulSoup(await as_olga.text("/admin/people"), "html.parser")
+    form = page.select_one(f"form[action='/admin/people/{alice.id}/remove']")
+    assert form
+    assert "conversations" in form.text
+    # Nobody can lock or remove themselves by accident: there is no such button.
+    assert len(page.select("form[action$='/remove']")) == 1

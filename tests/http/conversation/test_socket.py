@@ -1,0 +1,173 @@
+"""Watch an answer being written: at once, again, together, and only one's own."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiohttp import WSMsgType, WSServerHandshakeError
+from bs4 import BeautifulSoup
+
+from appliance.accounts.model import Account
+from appliance.db.pool import Database
+from tests.builders.retrieval import TestDocument
+from tests.fakes.ollama import FakeOllama
+from tests.http.conftest import Browser
+from tests.http.conversation.conftest import (
+    answer_in,
+    asked,
+    finished,
+    opened,
+    socket_in,
+    until_closed,
+    watching,
+)
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+async def test_the_end_shows_exactly_what_a_reload_shows(
+    as_alice: Browser, document: TestDocument, runner: FakeOllama
+) -> None:
+    runner.behaviour.first_token_delay = 0.3
+    address = await asked(as_alice)
+    async with watching(as_alice, socket_in(await opened(as_alice, address))) as socket:
+        messages = await until_closed(socket)
+        assert socket.close_code == 1000
+    (article,) = BeautifulSoup(messages[-1], "html.parser").select("article")
+    assert article["hx-swap-oob"] == "true"
+    del article["hx-swap-oob"]
+    reloaded = answer_in(await finished(as_alice, address))
+    assert squeezed(str(article)) == squeezed(str(reloaded))
+
+
+async def test_it_begins_with_all_that_is_there_and_goes_on_with_what_is_new(
+    as_alice: Browser, document: TestDocument, slow: FakeOllama
+) -> None:
+    address = await asked(as_alice)
+    socket_address = socket_in(await opened(as_alice, address))
+    async with watching(as_alice, socket_address) as socket:
+        seen = ""
+        async with asyncio.timeout(10):
+            while "First paragraph" not in seen or "word word" not in seen:
+                seen += await socket.receive_str()
+    # The first block is closed: it came once and is not sent again.
+    assert seen.count("beforeend:#blocks-") == 1
+    async with watching(as_alice, socket_address) as socket:
+        snapshot = BeautifulSoup(await socket.receive_str(), "html.parser")
+        blocks = snapshot.select_one(".blocks")
+        assert blocks is not None
+        assert blocks["hx-swap-oob"] == "true"
+        assert "First paragraph" in blocks.text
+        assert len(blocks.select("a.citation")) == 1
+        tail = snapshot.select_one(".tail")
+        assert tail is not None
+        assert "word word" in tail.text
+        assert "Writing…" in snapshot.text
+
+
+async def test_closing_the_page_does_not_stop_the_answer(
+    as_alice: Browser, document: TestDocument, runner: FakeOllama
+) -> None:
+    runner.behaviour.first_token_delay = 0.2
+    address = await asked(as_alice)
+    async with watching(as_alice, socket_in(await opened(as_alice, address))) as socket:
+        await socket.receive_str()
+    page = await finished(as_alice, address)
+    assert "repaired on 3 May" in answer_in(page).text
+    assert runner.aborted == 0
+
+
+async def test_two_watchers_see_the_same(
+    as_alice: Browser, document: TestDocument, runner: FakeOllama
+) -> None:
+    runner.behaviour.first_token_delay = 0.3
+    runner.behaviour.token_delay = 0.02
+    address = socket_in(await opened(as_alice, await asked(as_alice)))
+    async with watching(as_alice, address) as first, watching(as_alice, address) as second:
+        ends = await asyncio.gather(until_closed(first), until_closed(second))
+    assert ends[0][-1] == ends[1][-1]
+
+
+async def test_the_tail_is_sent_at_most_ten_times_a_second(
+    as_alice: Browser, document: TestDocument, runner: FakeOllama
+) -> None:
+    runner.behaviour.answer = "word " * 100
+    runner.behaviour.token_delay = 0.005
+    address = socket_in(await opened(as_alice, await asked(as_alice)))
+    started = asyncio.get_running_loop().time()
+    async with watching(as_alice, address) as socket:
+        messages = await until_closed(socket)
+    elapsed = asyncio.get_running_loop().time() - started
+    assert len(messages) <= elapsed * 10 + 4
+
+
+async def test_stop_ends_the_socket_with_the_stopped_answer(
+    as_alice: Browser, document: TestDocument, slow: FakeOllama
+) -> None:
+    page = await opened(as_alice, await asked(as_alice))
+    form = answer_in(page).select_one("form")
+    assert form is not None
+    async with watching(as_alice, socket_in(page)) as socket:
+        await socket.receive_str()
+        answer = await as_alice.post(str(form["action"]), fragment=True)
+        assert answer.status == 204
+        messages = await until_closed(socket)
+    assert "You stopped this answer." in messages[-1]
+    await slow.until(lambda: slow.aborted == 1)
+
+
+async def test_a_finished_answer_is_sent_whole_at_once(
+    as_alice: Browser, document: TestDocument
+) -> None:
+    page = await finished(as_alice, await asked(as_alice))
+    message = str(answer_in(page)["id"]).removeprefix("message-")
+    async with watching(as_alice, f"/ws/1/answers/{message}") as socket:
+        messages = await until_closed(socket)
+    assert len(messages) == 1
+
+
+async def test_only_the_owner_may_watch(
+    as_alice: Browser, as_bob: Browser, nobody: Browser, document: TestDocument, slow: FakeOllama
+) -> None:
+    address = socket_in(await opened(as_alice, await asked(as_alice)))
+    for browser in (as_bob, nobody):
+        with pytest.raises(WSServerHandshakeError):
+            await browser.client.ws_connect(address)
+
+
+async def test_another_sites_page_may_not_watch(
+    as_alice: Browser, document: TestDocument, slow: FakeOllama
+) -> None:
+    address = socket_in(await opened(as_alice, await asked(as_alice)))
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await as_alice.client.ws_connect(address, origin="https://elsewhere.example")
+    assert refused.value.status == 403
+
+
+async def test_a_revoked_session_closes_its_sockets(
+    as_alice: Browser, alice: Account, database: Database, document: TestDocument, slow: FakeOllama
+) -> None:
+    address = socket_in(await opened(as_alice, await asked(as_alice)))
+    async with watching(as_alice, address) as socket, asyncio.timeout(10):
+        await socket.receive_str()
+        async with database.connection() as connection:
+            await connection.execute(
+                "SELECT pg_notify('cloister_chat', %s)", (f"revoked:{alice.id}",)
+            )
+        while (message := await socket.receive()).type == WSMsgType.TEXT:
+            pass
+        assert socket.close_code == 1008
+
+
+async def test_who_waits_for_a_place_is_told_how_many_come_before(
+    as_alice: Browser, document: TestDocument, runner: FakeOllama
+) -> None:
+    runner.behaviour.first_token_delay = 60
+    addresses = [await asked(as_alice) for _ in range(6)]
+    await runner.until(lambda: runner.active == 4)
+    async with watching(as_alice, socket_in(await opened(as_alice, addresses[-1]))) as socket:
+        seen = await socket.receive_str()
+    assert "Waiting: 1 answer before yours…" in seen
