@@ -131,9 +131,28 @@ class Appliance:
 
     def unit(self, name: str) -> Any:
         """Return one unit as `cloister status` knows it."""
-        path = str(self.home / "run" / "control.sock")
-        with httpx.Client(transport=httpx.HTTPTransport(uds=path), timeout=10) as client:
-            return client.get(f"http://control/units/{name}").json()
+        with self._control() as client:
+            return client.get(f"/units/{name}").json()
+
+    def wait_for(
+        self, name: str, state: str, *, unlike: int | None = None, within: float = 30.0
+    ) -> Any:
+        """Wait until a unit has a state, with another process than `unlike`; return the unit."""
+
+        def look() -> Any:
+            unit = self.unit(name)
+            return unit if unit["state"] == state and unit["pid"] != (unlike or -1) else None
+
+        return wait_until(look, f"{name} to be {state}", within)
+
+    def status(self) -> dict[str, str]:
+        """Return every unit's state, as `cloister status` shows it."""
+        with self._control() as client:
+            return {unit["name"]: unit["state"] for unit in client.get("/units").json()["units"]}
+
+    def _control(self) -> httpx.Client:
+        transport = httpx.HTTPTransport(uds=str(self.home / "run" / "control.sock"))
+        return httpx.Client(transport=transport, base_url="http://control", timeout=10)
 
     def kill(self, name: str) -> int:
         """End a unit's process by force; return its process id."""
@@ -186,7 +205,9 @@ def running_appliance(
             "the appliance to be ready",
             STARTED_WITHIN,
         )
-        assert process.poll() is None, appliance.output
+        if process.poll() is not None:
+            appliance.wait()
+            raise AssertionError(appliance.output)
         yield appliance
     finally:
         if process.poll() is None:
@@ -196,7 +217,10 @@ def running_appliance(
 
 @contextmanager
 def home_folder() -> Iterator[Path]:
-    """A folder for an appliance's data that the unprivileged account can reach."""
+    """A folder for an appliance's data that the unprivileged account can reach.
+
+    Its parent is the test's own: files for the command line, which acts as that account, go there.
+    """
     folder = Path(tempfile.mkdtemp(prefix="cloister-home-"))
     folder.chmod(0o755)
     try:
@@ -214,10 +238,9 @@ def processes_of(home: Path) -> list[int]:
         try:
             text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
             # PostgreSQL writes over its environment, but its processes stand in its directory.
-            text += os.fsencode(os.readlink(entry / "cwd"))
+            text += bytes((entry / "cwd").readlink())
         except OSError:
             continue
         if str(home).encode() in text:
             found.append(int(entry.name))
     return found
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -27,9 +26,8 @@ from appliance.ingest.worker import Worker
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
 
-_LOG = logging.getLogger(__name__)
-
 ROLE = "cloister_ingest"
+_HEALTH_PATIENCE = 0.5
 
 
 async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
@@ -78,12 +76,16 @@ async def _watchdog(notifier: Notifier, clock: Clock) -> None:
 
 @asynccontextmanager
 async def _health(socket: Path, worker: Worker) -> AsyncIterator[None]:
-    """Answer `GET /health` on a unix socket: 200 as soon as and as long as the process serves."""
+    """Answer `GET /health` on a unix socket: 200 as soon as and as long as the process serves.
+
+    A database that does not answer is no fault of this process: it says so at once.
+    """
 
     async def health(_: web.Request) -> web.Response:
         try:
-            length = await worker.queue_length()
-        except DatabaseUnavailableError:
+            async with asyncio.timeout(_HEALTH_PATIENCE):
+                length = await worker.queue_length()
+        except (DatabaseUnavailableError, TimeoutError):
             return web.json_response({"status": "healthy", "database": False, "queue": None})
         return web.json_response({"status": "healthy", "database": True, "queue": length})
 

@@ -101,8 +101,10 @@ class Supervisor:
             stopped.cancel()
             for watcher in self._watchers:
                 watcher.cancel()
-            await self._tasks.__aexit__(None, None, None)
-            self._lock.release()
+            try:
+                await self._tasks.__aexit__(None, None, None)
+            finally:
+                self._lock.release()
 
     def units(self) -> list[UnitView]:
         """Return every unit, in the catalogue's order."""

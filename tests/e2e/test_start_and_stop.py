@@ -16,7 +16,6 @@ from tests.appliance import (
     free_port,
     processes_of,
     running_appliance,
-    wait_until,
 )
 from tests.builders import documents
 from tests.e2e.visitor import PASSWORD, Visitor, claimed, program
@@ -33,10 +32,10 @@ def test_the_first_start_prints_the_address_and_a_claim_link(home: Path) -> None
         assert httpx.get(f"{appliance.address}/health", trust_env=False).status_code == 200
 
 
-def test_the_second_start_goes_on_with_the_same_data(home: Path, tmp_path: Path) -> None:
+def test_the_second_start_goes_on_with_the_same_data(home: Path) -> None:
     port = free_port()
     with running_appliance(home, port=port) as appliance, claimed(appliance):
-        path = documents.written(tmp_path / "statute.txt", STATUTE)
+        path = documents.written(home.parent / "statute.txt", STATUTE)
         rows = appliance.cli("ingest", str(path))
         assert [row["state"] for row in rows] == ["ready"], rows
     began = time.monotonic()
@@ -73,10 +72,10 @@ def test_no_process_runs_as_root(home: Path) -> None:
 
 def test_a_second_appliance_on_the_same_folder_is_refused(home: Path) -> None:
     with running_appliance(home) as appliance:
-        before = sorted(processes_of(home))
+        before = appliance.status()
         with pytest.raises(AssertionError, match="already runs in"), running_appliance(home):
             pass
-        wait_until(lambda: sorted(processes_of(home)) == before, "the second one to be gone")
+        assert appliance.status() == before
         assert httpx.get(f"{appliance.address}/health", trust_env=False).status_code == 200
 
 
@@ -93,9 +92,9 @@ def test_without_nginx_the_chat_and_the_console_have_a_port_each(home: Path) -> 
             assert visitor.http.get("/").status_code == 200
 
 
-def test_without_a_model_runner_passages_answer(home: Path, tmp_path: Path) -> None:
+def test_without_a_model_runner_passages_answer(home: Path) -> None:
     with running_appliance(home) as appliance, claimed(appliance):
-        path = documents.written(tmp_path / "statute.txt", STATUTE)
+        path = documents.written(home.parent / "statute.txt", STATUTE)
         appliance.cli("ingest", str(path))
         answer = appliance.cli("ask", "When does the reading room open?")
     assert answer["kind"] == "quoted"

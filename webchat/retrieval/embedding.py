@@ -15,6 +15,8 @@ DEADLINE = 2.0
 PAUSE = 30.0
 # A runner that loads a model from a slow disk may take this long; then the attempt is given up.
 _LONGEST_ATTEMPT = 120.0
+# The largest number of half a float's size; what is not a number is not below it either.
+_LARGEST = 65_504.0
 _log = logging.getLogger(__name__)
 
 
@@ -95,7 +97,7 @@ class QuestionEmbedder:
             self._closed_until = self._clock.monotonic() + self._pause
             _log.warning("no query embedding: %s; searching by words alone for a while", error)
             return None
-        if len(values) != model.dimensions:
-            _log.warning("the model %s gives vectors of another length", model.name)
+        if len(values) != model.dimensions or not all(abs(value) < _LARGEST for value in values):
+            _log.warning("the model %s gives vectors that cannot be compared", model.name)
             return None
         return QuestionVector(model, tuple(values))

@@ -35,8 +35,10 @@ size (chunks) AS MATERIALIZED (
     FROM (SELECT FROM library.chunk LIMIT 10000) AS beginning
 ),
 asked AS MATERIALIZED (
-    -- The words as each language stems them. One lexeme may belong to several languages.
-    SELECT word.number, word.share, lexeme, array_agg(language.name) AS languages
+    -- The words as each language stems them. One lexeme may belong to several languages, and every
+    -- stem to `simple`: a text too short to tell its language is kept under that, unstemmed.
+    SELECT word.number, word.share, lexeme, count(*) AS stemmers,
+           array_agg(language.name) || 'simple'::text AS languages
     FROM unnest(%(words)s::text[], %(shares)s::float8[])
          WITH ORDINALITY AS word (text, share, number)
     CROSS JOIN language
@@ -46,7 +48,7 @@ asked AS MATERIALIZED (
     GROUP BY word.number, word.share, lexeme
 ),
 counted AS MATERIALIZED (
-    SELECT asked.number, asked.share, asked.lexeme, asked.languages,
+    SELECT asked.number, asked.share, asked.lexeme, asked.stemmers, asked.languages,
            (SELECT coalesce(sum(term.chunks), 0) FROM library.term
             WHERE term.language = ANY (asked.languages) AND term.lexeme = asked.lexeme) AS chunks
     FROM asked
@@ -55,8 +57,7 @@ word AS MATERIALIZED (
     -- What a word weighs: the rarer, the more. A word that nobody wrote weighs most, unless a
     -- language in use knows it as one of its stop words.
     SELECT number, CASE
-        WHEN sum(chunks) = 0 AND sum(cardinality(languages))
-             < (SELECT count(name) FROM language) THEN 0
+        WHEN sum(chunks) = 0 AND sum(stemmers) < (SELECT count(name) FROM language) THEN 0
         ELSE min(share) * ln(1 + (greatest((SELECT chunks FROM size) - sum(chunks), 0) + 0.5)
                                  / (sum(chunks) + 0.5)) END AS weight
     FROM counted GROUP BY number

@@ -33,7 +33,7 @@ async def document(database: Database) -> TestDocument:
 
 @pytest.fixture
 async def client(
-    site: TestServer[web.Request, web.Application], alice: Account, chat_database: Database
+    site: TestServer, alice: Account, chat_database: Database
 ) -> TestClient[web.Request, web.Application]:
     keys = ApiKeys(chat_database, SystemClock())
     _, secret = await keys.create(alice, "tests", [Scope.CHAT], 1)
@@ -247,7 +247,7 @@ async def test_texts_become_vectors(client: TestClient[web.Request, web.Applicat
     ],
 )
 async def test_a_key_with_the_scope_is_needed(
-    site: TestServer[web.Request, web.Application],
+    site: TestServer,
     alice: Account,
     chat_database: Database,
     method: str,

@@ -157,7 +157,7 @@ async def test_a_revoked_session_closes_its_sockets(
             await connection.execute(
                 "SELECT pg_notify('cloister_chat', %s)", (f"revoked:{alice.id}",)
             )
-        while (message := await socket.receive()).type == WSMsgType.TEXT:
+        while (await socket.receive()).type == WSMsgType.TEXT:
             pass
         assert socket.close_code == 1008
 

@@ -11,6 +11,7 @@ from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
 from appliance.ingest.errors import FileMissingError
 from appliance.ingest.model import DocumentState
+from appliance.ingest.sweep import sweep
 from tests.builders.library import Shelf, counted_terms, running, true_terms, worker
 from webchat.library.errors import NothingToRetryError, NotYourDocumentError
 
@@ -147,3 +148,17 @@ async def test_nothing_is_found_under_a_number_that_was_never_given(
 ) -> None:
     with pytest.raises(NotFoundError):
         await library.service.document(alice, uuid4())
+
+
+async def test_a_person_who_is_removed_takes_their_own_documents_along(
+    library: Shelf, alice: Account, ingest_database: Database, database: Database
+) -> None:
+    shared = (await library.upload(alice, "pump.txt", TEXT)).document
+    private = (await library.upload(alice, "own.txt", "Mine.", await library.own(alice))).document
+    async with running(worker(ingest_database, library.blobs)):
+        await library.finished(alice, shared.id, private.id)
+    async with database.connection() as connection:
+        await connection.execute("DELETE FROM core.account WHERE id = %s", (alice.id,))
+    assert await counted_terms(database) == await true_terms(database) != {}
+    await sweep(ingest_database, library.blobs)
+    assert library.files() == [shared.digest]

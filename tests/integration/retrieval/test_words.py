@@ -55,6 +55,14 @@ async def test_it_finds_the_document(
     assert found.passages[0].file_name == file
 
 
+async def test_a_text_too_short_to_tell_its_language_is_found_by_stems(
+    words: Retriever, alice: Account, library: Library
+) -> None:
+    await library.add(TestDocument("list.csv", ["compressor, 2019, broken"], language="simple"))
+    found = await words.retrieve(alice, "Which of the compressors are broken?")
+    assert found.passages[0].file_name == "list.csv"
+
+
 async def test_a_passage_is_what_stands_on_its_page(
     words: Retriever, alice: Account, library: Library
 ) -> None:

@@ -55,8 +55,7 @@ async def test_who_waits_hears_of_each_new_place_until_the_turn_comes() -> None:
 
     async def wait() -> None:
         with admission.ticket(CAROL) as ticket:
-            async for ahead in ticket.places():
-                places.append(ahead)
+            places.extend([ahead async for ahead in ticket.places()])
 
     async with asyncio.TaskGroup() as group:
         with admission.ticket(ALICE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -114,10 +115,11 @@ async def test_a_person_who_leaves_takes_the_request_along(
     assert await embedder.embed(MODEL, "question") is not None
 
 
-async def test_a_vector_of_another_length_is_not_used(
-    embedder: QuestionEmbedder, runner: Runner
+@pytest.mark.parametrize("vector", [[1.0, 0.0, 0.0], [1.0, math.nan], [math.inf, 1.0], [1e9, 1.0]])
+async def test_a_vector_that_cannot_be_compared_is_not_used(
+    embedder: QuestionEmbedder, runner: Runner, vector: list[float]
 ) -> None:
-    runner.vector = [1.0, 0.0, 0.0]
+    runner.vector = vector
     assert await embedder.embed(MODEL, "question") is None
 
 

@@ -1,0 +1,50 @@
+"""PostgreSQL goes away while an answer is written: the answer is kept when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+from psycopg import sql
+
+from appliance.db.pool import conninfo
+from tests.integration.answering.conftest import Chat, until
+from tests.postgres import Server
+from webchat.conversations.model import MessageState
+
+
+@asynccontextmanager
+async def unreachable(server: Server, name: str) -> AsyncIterator[None]:
+    """Let nobody connect to a database, and end who is connected."""
+    address = conninfo(server.socket, "cloister", database="postgres")
+    allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+        await connection.execute(allow.format(sql.Identifier(name), sql.SQL("false")))
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+        )
+        try:
+            yield
+        finally:
+            await connection.execute(allow.format(sql.Identifier(name), sql.SQL("true")))
+
+
+async def test_an_answer_outlives_the_loss_of_the_database(
+    chat: Chat, server: Server, database_name: str
+) -> None:
+    chat.fake.behaviour.answer = "word " * 200
+    chat.fake.behaviour.token_delay = 0.005
+    exchange = await chat.answering.start(chat.alice, "When?")
+    live = chat.answering.live(exchange.answer.id)
+    assert live is not None
+    await until(lambda: bool(live.text))
+    async with unreachable(server, database_name):
+        await until(lambda: live.outcome is not None, 15)
+        await asyncio.sleep(0)
+        assert not live.ended
+    await until(lambda: live.ended, 30)
+    answer = await chat.message(exchange.answer.id)
+    assert answer.state == MessageState.COMPLETE
+    assert answer.text.count("word") == 200
