@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +14,7 @@ from admin.rescue import Rescue
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
 from appliance.core.clock import Clock
-from appliance.core.errors import ApplianceError
+from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 from appliance.core.files import private_directory
 from appliance.core.log import log_to_file
 from appliance.core.notify import Notifier
@@ -31,6 +32,7 @@ from appliance.units.programs import find_programs
 from appliance.web.server import listening
 
 Say = Callable[[str], None]
+_CLAIM_ATTEMPTS = 10
 # What is worth a line at the start; the reason tells more where there is no word.
 _TOLD = {Phase.READY: "ready", Phase.DONE: "done", Phase.GAVE_UP: ""}
 
@@ -81,7 +83,11 @@ async def _console(
 ) -> AsyncIterator[None]:
     """Serve the console, and the control socket of the command line."""
     rescue = Rescue(clock)
-    surroundings = Surroundings(parts.absent, lambda: rescue.new_code().text)
+    surroundings = Surroundings(
+        parts.absent,
+        lambda: rescue.new_code().text,
+        {"chat": settings.address, "console": settings.console_address},
+    )
     async with ModelRunner(settings.runner_address) as runner:
         console = build(
             Console(settings, clock, supervisor, parts.absent, database, runner, rescue)
@@ -130,12 +136,22 @@ async def _announce(
     say(f"Ready after {clock.monotonic() - started:.1f} s.")
     say(f"Chat      {settings.address}/")
     say(f"Console   {settings.console_address}/admin/")
-    accounts = Accounts(database, clock, Passwords())
     try:
-        if not await accounts.is_claimed():
-            code = await accounts.new_claim_code()
+        if code := await _claim_code(clock, database):
             say("Nobody runs this machine yet. Open this link within an hour, once:")
-            say(f"          {settings.console_address}/admin/claim#{code.text}")
+            say(f"          {settings.console_address}/admin/claim#{code}")
     except ApplianceError as error:
         say(f"{error.message} {error.advice}")
     say("Ctrl-C stops everything.")
+
+
+async def _claim_code(clock: Clock, database: Database) -> str | None:
+    """Return the code for the first operator, or None when there is one already.
+
+    The pool has tried in vain while PostgreSQL started, and its next try may be seconds away.
+    """
+    accounts = Accounts(database, clock, Passwords())
+    for _ in range(_CLAIM_ATTEMPTS):
+        with contextlib.suppress(DatabaseUnavailableError):
+            return None if await accounts.is_claimed() else (await accounts.new_claim_code()).text
+    raise DatabaseUnavailableError

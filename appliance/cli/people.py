@@ -49,7 +49,7 @@ async def claim(context: Context, _: argparse.Namespace) -> ExitCode:
     """Print a claim link; the earlier one stops working."""
     async with context.database() as database:
         code = await Accounts(database, context.clock, Passwords()).new_claim_code()
-    link = f"{context.settings.console_address}/admin/claim#{code.text}"
+    link = f"{await _address(context, 'console')}/admin/claim#{code.text}"
     context.output.value({"link": link, "code": code.text}, f"Open within an hour, once:\n{link}")
     return ExitCode.DONE
 
@@ -57,7 +57,7 @@ async def claim(context: Context, _: argparse.Namespace) -> ExitCode:
 async def rescue(context: Context, _: argparse.Namespace) -> ExitCode:
     """Print a code that opens the console without the database."""
     answer = await context.control.ask("POST", "/rescue")
-    address = f"{context.settings.console_address}/admin/sign-in"
+    address = f"{await _address(context, 'console')}/admin/rescue"
     text = f"Within 15 minutes, once, at {address}:\n{answer['code']}"
     context.output.value(answer | {"address": address}, text)
     return ExitCode.DONE
@@ -86,7 +86,7 @@ async def add_user(context: Context, options: argparse.Namespace) -> ExitCode:
     async with context.database() as database:
         people = People(database, context.clock)
         account, code = await people.add(None, options.name, options.display_name, options.role)
-    return _print_invitation(context, account, code.text)
+    return await _print_invitation(context, account, code.text)
 
 
 async def change_user(context: Context, options: argparse.Namespace) -> ExitCode:
@@ -97,7 +97,7 @@ async def change_user(context: Context, options: argparse.Namespace) -> ExitCode
         match options.deed:
             case "invite":
                 _, code = await people.invite(None, account.id)
-                return _print_invitation(context, account, code.text)
+                return await _print_invitation(context, account, code.text)
             case "lock" | "unlock":
                 await people.set_locked(None, account.id, locked=options.deed == "lock")
             case "make-operator":
@@ -110,8 +110,14 @@ async def change_user(context: Context, options: argparse.Namespace) -> ExitCode
     return ExitCode.DONE
 
 
-def _print_invitation(context: Context, account: Account, code: str) -> ExitCode:
-    link = f"{context.settings.address}/password#{code}"
+async def _address(context: Context, site: str) -> str:
+    """Return a site's address: only the running appliance knows its port and its web server."""
+    addresses: dict[str, str] = await context.control.ask("GET", "/addresses")
+    return addresses[site]
+
+
+async def _print_invitation(context: Context, account: Account, code: str) -> ExitCode:
+    link = f"{await _address(context, 'chat')}/password#{code}"
     text = f"Give this link to {account.name}; it works once, within seven days:\n{link}"
     context.output.value({"name": account.name, "link": link}, text)
     return ExitCode.DONE

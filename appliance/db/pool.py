@@ -41,7 +41,9 @@ class Database:
             timeout=wait,
             open=False,
             check=AsyncConnectionPool.check_connection,
-            reconnect_timeout=10.0,
+            # Attempts double their distance until they are given up, and whoever asks next begins
+            # anew: a small limit means that nobody waits long once the server is back.
+            reconnect_timeout=4.0,
             kwargs={"autocommit": True},
         )
 

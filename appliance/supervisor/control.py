@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
@@ -29,11 +29,12 @@ class Surroundings:
     """What the command line may ask beside the units.
 
     `absent` is what this machine lacks; `new_rescue_code` mints the code for the console that
-    works without the database.
+    works without the database; `addresses` are those of the sites, as people open them.
     """
 
     absent: tuple[Absent, ...]
     new_rescue_code: Callable[[], str]
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 def control_application(supervisor: Supervisor, surroundings: Surroundings) -> web.Application:
@@ -47,6 +48,7 @@ def control_application(supervisor: Supervisor, surroundings: Surroundings) -> w
             web.get("/units/{name}", _unit),
             web.post("/units/{name}/{verb:start|stop|restart}", _change),
             web.get("/units/{name}/logs", _logs),
+            web.get("/addresses", _addresses),
             web.post("/rescue", _rescue),
         ]
     )
@@ -96,6 +98,10 @@ async def _units(request: web.Request) -> web.Response:
     ]
     units = [unit.as_json() for unit in supervisor.units()]
     return web.json_response({"ready": supervisor.all_ready, "units": units, "absent": absent})
+
+
+async def _addresses(request: web.Request) -> web.Response:
+    return web.json_response(dict(request.app[SURROUNDINGS].addresses))
 
 
 async def _rescue(request: web.Request) -> web.Response:

@@ -56,7 +56,7 @@ def test_search_returns_the_passage_with_its_place(client: Program, bell: str) -
 def test_an_answer_comes_whole_with_its_citations(client: Program, bell: str) -> None:
     client.finished(bell)
     answer = client.ask(QUESTION)
-    assert answer.kind == "answered"
+    assert answer.kind == "generated"
     assert "1742" in answer.text
     assert "[1]" in answer.text
     assert answer.citations[0] | {"document": bell, "page": 2, "number": 1} == answer.citations[0]
@@ -129,7 +129,7 @@ def test_an_upload_without_a_file_and_a_broken_body_are_refused(client: Program)
     _refused(client.http.post("/api/search", content=b"{"), 422, "invalid_input")
     answer = client.http.post("/v1/chat/completions", content=b"{")
     assert 400 <= answer.status_code < 500
-    assert answer.json()["code"]
+    assert answer.json()["error"]["code"]
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_stored() -> None:
@@ -152,7 +152,6 @@ def _stored(home: Path) -> int:
 
 def _refused(answer: httpx.Response, status: int, code: str) -> None:
     assert answer.status_code == status, answer.text
-    body = answer.json()
-    assert body["code"] == code, body
-    assert body["message"]
-    assert body["hint"]
+    error = answer.json()["error"]
+    assert error["code"] == code, error
+    assert error["message"]

@@ -72,7 +72,7 @@ def test_search_prints_the_page_that_says_so(appliance: Appliance, files: Path) 
 
 def test_ask_answers_with_numbered_citations(appliance: Appliance, files: Path) -> None:
     answer = appliance.cli("ask", *QUESTION.split())
-    assert answer["kind"] == "answered"
+    assert answer["kind"] == "generated"
     assert "[1]" in answer["answer"]
     assert answer["citations"][0]["file"] == "gates.pdf"
 

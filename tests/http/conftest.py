@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,10 +28,12 @@ class Browser:
     def __init__(self, client: TestClient[web.Request, web.Application]) -> None:
         self.client = client
 
-    async def get(self, path: StrOrURL, **options: object) -> ClientResponse:
+    async def get(
+        self, path: StrOrURL, *, headers: Mapping[str, str] | None = None
+    ) -> ClientResponse:
         """Open a page; redirects are shown, not followed."""
-        headers = {"Accept": "text/html"} | dict(options.pop("headers", {}))  # type: ignore[call-overload]
-        return await self.client.get(path, headers=headers, allow_redirects=False, **options)
+        sent = {"Accept": "text/html", **(headers or {})}
+        return await self.client.get(path, headers=sent, allow_redirects=False)
 
     async def token(self) -> str:
         """Return the form token of this browser."""
@@ -70,11 +72,12 @@ def settings(tmp_path: Path, runner: FakeOllama) -> Settings:
 @pytest.fixture
 async def site(
     settings: Settings, chat_database: Database
-) -> AsyncIterator[TestServer[web.Request, web.Application]]:
+) -> AsyncIterator[TestServer]:
     """The chat site, with the chat role's rights only."""
     database = Database(chat_database.address)
     app = build(settings, SystemClock(), 1, database, FAST_PASSWORDS)
-    async with TestServer(app) as server:
+    server = TestServer(app)
+    async with server:
         yield server
 
 
@@ -82,7 +85,7 @@ Visit = Callable[[], Awaitable[Browser]]
 
 
 @pytest.fixture
-async def visit(site: TestServer[web.Request, web.Application]) -> AsyncIterator[Visit]:
+async def visit(site: TestServer) -> AsyncIterator[Visit]:
     """Open further browsers, each with cookies of its own."""
     clients: list[TestClient[web.Request, web.Application]] = []
 

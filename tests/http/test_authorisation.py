@@ -1,4 +1,4 @@
-"""Every route × every kind of person × somebody else's object.
+"""Every route, every kind of person, somebody else's object.
 
 The route table itself is walked, so that a new route is tested before anybody thinks of it. What
 a test cannot know, which object an `{id}` means, stands in `OBJECTS`; a new kind must be added.

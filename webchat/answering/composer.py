@@ -25,6 +25,7 @@ from webchat.answering.citations import CitationFilter
 from webchat.answering.errors import (
     AnswerTooLongError,
     EmptyAnswerError,
+    UncitedAnswerError,
 )
 from webchat.answering.model import (
     Enquiry,
@@ -133,9 +134,9 @@ class Composer:
             for part in _quoted(enquiry.question, passages, why):
                 yield part
             return
-        yield Outcome(
-            AnswerKind.GENERATED, _cited(fitted, writing), writing.note, failure, writing.usage
-        )
+        cited = _cited(fitted, writing)
+        note = writing.note or (None if cited or failure else UncitedAnswerError())
+        yield Outcome(AnswerKind.GENERATED, cited, note, failure, writing.usage)
 
     async def _write(
         self, enquiry: Enquiry, model: ChatModel, fitted: Fitted, writing: _Writing

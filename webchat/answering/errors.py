@@ -25,6 +25,14 @@ class EmptyAnswerError(ApplianceError):
     hint = "Try again. If it goes on, ask the operator to choose another model."
 
 
+class UncitedAnswerError(ApplianceError):
+    """The model wrote an answer and named no passage for it."""
+
+    code = "uncited_answer"
+    sentence = "This answer cites no passage, so it cannot be checked."
+    hint = "Look into the documents before you rely on it, or ask more precisely."
+
+
 class AnswerTooLongError(ApplianceError):
     """The limit ended the answer, not the model."""
 

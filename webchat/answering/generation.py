@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
+from functools import partial
 from uuid import UUID
 
 from appliance.accounts.model import Account
@@ -66,20 +67,23 @@ class Generation:
         else:
             self._is_unwanted = True
 
-    def _insist(self, task: asyncio.Task[None]) -> None:
+    def give_up(self) -> None:
+        """End the task even while it keeps its answer: the next start marks the row."""
+        if self._task is not None:
+            self.is_ending = True
+            self._insist(self._task, while_ending=True)
+
+    def _insist(self, task: asyncio.Task[None], *, while_ending: bool = False) -> None:
         """Cancel until it helps.
 
         psycopg's pool swallows a cancellation when a connection becomes free at that moment;
         without the second one the model would write on for nobody.
         """
-        if not self.is_ending and not task.done():
-            task.cancel()
-            task.get_loop().call_later(INSIST_SECONDS, self._insist, task)
-
-    def give_up(self) -> None:
-        """End the task even while it keeps its answer: the next start marks the row."""
-        if self._task is not None:
-            self._task.cancel()
+        if task.done() or (self.is_ending and not while_ending):
+            return
+        task.cancel()
+        again = partial(self._insist, task, while_ending=while_ending)
+        task.get_loop().call_later(INSIST_SECONDS, again)
 
     async def _run(self, reader: Account) -> None:
         self._has_begun = True

@@ -78,7 +78,7 @@ async def test_empty_fields_are_named(nobody: ConsoleBrowser) -> None:
 
 async def test_a_claimed_machine_explains_itself(nobody: ConsoleBrowser, olga: Account) -> None:
     page = await nobody.text("/admin/claim")
-    assert "It has an operator already." in page
+    assert "This machine has an operator." in page
     answer = await nobody.get("/admin/people?x=1")
     assert location(answer).path == "/admin/sign-in"
     assert location(answer).query["next"] == "/admin/people?x=1"

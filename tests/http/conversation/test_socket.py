@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
+from aiohttp.test_utils import TestServer
 from bs4 import BeautifulSoup
 
 from appliance.accounts.model import Account
@@ -22,6 +24,8 @@ from tests.http.conversation.conftest import (
     until_closed,
     watching,
 )
+from webchat.conversations.model import MessageState
+from webchat.conversations.service import Conversations
 
 
 def squeezed(text: str) -> str:
@@ -171,3 +175,36 @@ async def test_who_waits_for_a_place_is_told_how_many_come_before(
     async with watching(as_alice, socket_in(await opened(as_alice, addresses[-1]))) as socket:
         seen = await socket.receive_str()
     assert "Waiting: 1 answer before yours…" in seen
+
+
+async def test_a_watcher_that_reads_nothing_holds_nobody_up(
+    as_alice: Browser, document: TestDocument, runner: FakeOllama
+) -> None:
+    runner.behaviour.answer = "A long line of words [1]. " * 400
+    runner.behaviour.token_delay = 0.001
+    address = await asked(as_alice)
+    async with watching(as_alice, socket_in(await opened(as_alice, address))) as socket:
+        page = await finished(as_alice, address)
+        assert answer_in(page).text.count("A long line") == 400
+        messages = await until_closed(socket)
+    assert "Used 1 of 1 passage" in messages[-1]
+
+
+async def test_the_end_of_the_server_keeps_the_answer_and_closes_its_sockets(
+    site: TestServer,
+    as_alice: Browser,
+    alice: Account,
+    chat_database: Database,
+    document: TestDocument,
+    slow: FakeOllama,
+) -> None:
+    address = await asked(as_alice)
+    async with watching(as_alice, socket_in(await opened(as_alice, address))) as socket:
+        while "First paragraph" not in await socket.receive_str():
+            pass
+        async with asyncio.timeout(5):
+            await asyncio.gather(site.close(), until_closed(socket))
+    thread = await Conversations(chat_database).thread(alice, UUID(address.rpartition("/")[2]))
+    assert thread.messages[1].state == MessageState.INTERRUPTED
+    assert "First paragraph" in thread.messages[1].text
+    assert len(thread.citations_of(thread.messages[1])) == 1

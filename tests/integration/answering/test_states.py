@@ -159,6 +159,14 @@ async def test_an_answer_that_the_limit_ended_says_so(chat: Chat) -> None:
     assert (answer.state, answer.error_code) == (MessageState.COMPLETE, "answer_too_long")
 
 
+async def test_an_answer_without_a_real_citation_says_so(chat: Chat) -> None:
+    chat.fake.behaviour.answer = "It was repaired, believe me [7]."
+    exchange = await chat.answering.start(chat.alice, "When?")
+    answer = await chat.finished(exchange.answer.id)
+    assert (answer.state, answer.error_code) == (MessageState.COMPLETE, "uncited_answer")
+    assert answer.text == "It was repaired, believe me."
+
+
 async def test_a_model_that_writes_nothing_is_replaced_by_quotations(chat: Chat) -> None:
     chat.fake.behaviour.answer = " "
     exchange = await chat.answering.start(chat.alice, "When?")
