@@ -34,7 +34,7 @@ from appliance.web.server import listening
 Say = Callable[[str], None]
 _CLAIM_ATTEMPTS = 10
 # What is worth a line at the start; the reason tells more where there is no word.
-_TOLD = {Phase.READY: "ready", Phase.DONE: "done", Phase.GAVE_UP: ""}
+_TOLD = {Phase.READY: "ready", Phase.DONE: "done", Phase.FAILED: "", Phase.GAVE_UP: ""}
 
 
 async def supervise(settings: Settings, clock: Clock, say: Say) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from appliance.accounts.model import Account
 from appliance.cli.context import Context
@@ -23,6 +27,12 @@ _LOOK_EVERY = 0.2
 _UNFINISHED = frozenset({DocumentState.QUEUED, DocumentState.READING})
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    path: Path
+    file: BinaryIO
+
+
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add ingest."""
     ingest_verb = add_verb(verbs, shared, "ingest", ingest, "add files and folders to the library")
@@ -30,11 +40,38 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     ingest_verb.add_argument("--collection", default=SHARED_NAME, help="its name or id")
     ingest_verb.add_argument("--no-wait", action="store_true", help="do not wait until all is read")
     ingest_verb.add_argument("--user", help="for whom (default: the first operator)")
+    ingest_verb.set_defaults(prepare=_open_sources)
+
+
+def _open_sources(options: argparse.Namespace) -> None:
+    """Open every file while root is still root: the appliance's account may not read them."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    options.sources = [_opened(path) for path in _files(options.paths)]
+
+
+def _opened(path: Path) -> _Source:
+    try:
+        return _Source(path, path.open("rb", buffering=0))
+    except OSError as error:
+        raise NoSuchFileError(path=path, reason=error.strerror) from error
 
 
 async def ingest(context: Context, options: argparse.Namespace) -> ExitCode:
     """Upload every file, then wait until each is ready or has failed."""
-    files = await asyncio.to_thread(_files, options.paths)
+    sources: list[_Source] = options.sources
+    with ExitStack() as files:
+        for source in sources:
+            files.enter_context(source.file)
+        rows = await _ingest(context, options, sources)
+    context.output.table(rows, "There are no files.")
+    good = {DocumentState.READY, DocumentState.QUEUED, DocumentState.READING}
+    return ExitCode.DONE if all(row["state"] in good for row in rows) else ExitCode.FAILED
+
+
+async def _ingest(
+    context: Context, options: argparse.Namespace, sources: list[_Source]
+) -> list[dict[str, object]]:
     async with context.database() as database:
         actor = await context.person(database, options.user)
         room = Room(limit=context.settings.upload_limit)
@@ -42,9 +79,10 @@ async def ingest(context: Context, options: argparse.Namespace) -> ExitCode:
         library = LibraryService(database, blobs)
         collection = await library.collection(actor, options.collection)
         rows: list[dict[str, object]] = []
-        for path in files:
+        for source in sources:
+            path = source.path
             try:
-                uploaded = await library.upload(actor, collection.id, path.name, _pieces(path))
+                uploaded = await library.upload(actor, collection.id, path.name, _pieces(source))
             except ApplianceError as error:
                 rows.append(_row(path, "refused", error.message))
                 continue
@@ -53,9 +91,7 @@ async def ingest(context: Context, options: argparse.Namespace) -> ExitCode:
                 document = await _finished(context, library, actor, document)
             problem = document.fault.message if document.fault else None
             rows.append(_row(path, document.state, problem))
-    context.output.table(rows, "There are no files.")
-    good = {DocumentState.READY, DocumentState.QUEUED, DocumentState.READING}
-    return ExitCode.DONE if all(row["state"] in good for row in rows) else ExitCode.FAILED
+    return rows
 
 
 def _row(path: Path, state: str, problem: str | None) -> dict[str, object]:
@@ -65,22 +101,24 @@ def _row(path: Path, state: str, problem: str | None) -> dict[str, object]:
 def _files(paths: list[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            found += sorted(entry for entry in path.rglob("*") if entry.is_file())
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise NoSuchFileError(path=path, reason="there is nothing at this path")
+        try:
+            if path.is_dir():
+                found += sorted(entry for entry in path.rglob("*") if entry.is_file())
+            elif path.is_file():
+                found.append(path)
+            else:
+                raise NoSuchFileError(path=path, reason="there is nothing at this path")
+        except PermissionError as error:
+            raise NoSuchFileError(path=path, reason=error.strerror) from error
     return found
 
 
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
+async def _pieces(source: _Source) -> AsyncIterator[bytes]:
     try:
-        with await asyncio.to_thread(path.open, "rb") as file:
-            while piece := await asyncio.to_thread(file.read, MEBIBYTE):
-                yield piece
+        while piece := await asyncio.to_thread(source.file.read, MEBIBYTE):
+            yield piece
     except OSError as error:
-        raise NoSuchFileError(path=path, reason=error.strerror) from error
+        raise NoSuchFileError(path=source.path, reason=error.strerror) from error
 
 
 async def _finished(

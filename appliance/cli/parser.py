@@ -33,10 +33,12 @@ def run(arguments: Sequence[str]) -> int:
     options = build(arguments[0] if arguments else None).parse_args(arguments)
     settings = from_environment()
     output = Output(as_json=options.json)
-    _become_owner_of(settings.home)
     context = Context(settings, SystemClock(), output)
     verb: Verb = options.verb
     try:
+        # What a verb needs of the caller's own rights, before root's are given up.
+        options.prepare(options)
+        _become_owner_of(settings.home)
         return asyncio.run(_finish(verb(context, options)))
     except (NotRunningError, DatabaseUnavailableError) as error:
         output.error(error)

@@ -24,8 +24,12 @@ def add_verb(
 ) -> argparse.ArgumentParser:
     """Add a verb that runs `work`, and return its parser for further options."""
     parser = verbs.add_parser(name, help=purpose, description=purpose, parents=[shared])
-    parser.set_defaults(verb=work)
+    parser.set_defaults(verb=work, prepare=_nothing)
     return parser
+
+
+def _nothing(_: argparse.Namespace) -> None:
+    """Most verbs need nothing of the caller's own."""
 
 
 def add_group(verbs: Verbs, name: str, purpose: str) -> Verbs:

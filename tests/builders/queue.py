@@ -25,6 +25,7 @@ async def add_document(
 ) -> UUID:
     """Put a document into the shared library, or into that of `owner` alone."""
     code, message, hint = _ERRORS.get(state, (None, None, None))
+    added_by = owner or uploaded_by
     async with database.transaction() as connection:
         collection = await connection.execute(
             "INSERT INTO library.collection (name, owner_id) VALUES ('Test', %(owner)s)"
@@ -38,7 +39,7 @@ async def add_document(
             " VALUES (%s, %s, %s, %s, 120000, %s, %s, %s, %s, %s) RETURNING id",
             (
                 collection_id,
-                (owner or uploaded_by).id if owner or uploaded_by else None,
+                added_by.id if added_by else None,
                 file_name,
                 hashlib.sha256(file_name.encode()).hexdigest(),
                 state,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -147,21 +146,3 @@ def program(appliance: Appliance, *options: str) -> Program:
     """Return a program with a key that the command line makes; use as a context manager."""
     key = appliance.cli("api-key", "create", "end to end", *options)["key"]
     return Program(appliance.address, key)
-
-
-def seconds_until_served(ask: Any, since: float, within: float, what: str) -> float:
-    """Ask again and again until `ask` succeeds; return the seconds since `since`.
-
-    A refusal and a connection that breaks are no answer; one that comes too late fails the test.
-    """
-    reason = "it was not asked"
-    while time.monotonic() - since < within:
-        try:
-            if ask():
-                return time.monotonic() - since
-            reason = "it said no"
-        except (httpx.TransportError, AssertionError) as error:
-            reason = str(error) or type(error).__name__
-        time.sleep(0.03)
-    message = f"{what} did not serve within {within:.0f} s: {reason}"
-    raise AssertionError(message)

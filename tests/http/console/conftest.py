@@ -10,6 +10,7 @@ from typing import TypeAlias
 import pytest
 from aiohttp import ClientResponse, CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
+from typing_extensions import override
 from yarl import URL
 
 from admin.app import Console, build
@@ -27,19 +28,21 @@ from tests.fakes.ollama import FakeOllama
 from tests.fakes.units import FakeUnits
 from tests.http.conftest import _TOKEN, Browser
 
-Site: TypeAlias = "TestServer[web.Request, web.Application]"
+Site: TypeAlias = TestServer
 ABSENT = (Absent("nginx", "not installed: install the package nginx"),)
 
 
 class ConsoleBrowser(Browser):
     """A browser at the console's doors."""
 
+    @override
     async def token(self) -> str:
         """Return the form token of this browser."""
         found = _TOKEN.search(await (await self.get("/admin/rescue")).text())
         assert found
         return found[1]
 
+    @override
     async def sign_in(self, name: str, password: str = PASSWORD) -> None:
         """Sign in, or fail the test."""
         answer = await self.post("/admin/sign-in", {"name": name, "password": password})

@@ -60,7 +60,7 @@ async def test_a_new_link_is_made_for_somebody_who_is_there(
 ) -> None:
     answer = await as_olga.post(f"/admin/people/{alice.id}/invite")
     assert answer.status == 200
-    assert "Send this link to Alice." in await answer.text()
+    assert "Send this link to Alice" in await answer.text()
 
 
 async def test_roles_locks_and_removal(

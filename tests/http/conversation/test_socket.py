@@ -24,6 +24,7 @@ from tests.http.conversation.conftest import (
     until_closed,
     watching,
 )
+from webchat import keys
 from webchat.conversations.model import MessageState
 from webchat.conversations.service import Conversations
 
@@ -167,12 +168,15 @@ async def test_a_revoked_session_closes_its_sockets(
 
 
 async def test_who_waits_for_a_place_is_told_how_many_come_before(
-    as_alice: Browser, document: TestDocument, runner: FakeOllama
+    site: TestServer, as_alice: Browser, document: TestDocument, runner: FakeOllama
 ) -> None:
     runner.behaviour.first_token_delay = 60
-    addresses = [await asked(as_alice) for _ in range(6)]
-    await runner.until(lambda: runner.active == 4)
-    async with watching(as_alice, socket_in(await opened(as_alice, addresses[-1]))) as socket:
+    admission = site.app[keys.ANSWERING].admission
+    address = ""
+    for number in range(1, 7):
+        address = await asked(as_alice)
+        await runner.until(lambda count=number: admission.running + admission.waiting == count)
+    async with watching(as_alice, socket_in(await opened(as_alice, address))) as socket:
         seen = await socket.receive_str()
     assert "Waiting: 1 answer before yours…" in seen
 
@@ -180,12 +184,12 @@ async def test_who_waits_for_a_place_is_told_how_many_come_before(
 async def test_a_watcher_that_reads_nothing_holds_nobody_up(
     as_alice: Browser, document: TestDocument, runner: FakeOllama
 ) -> None:
-    runner.behaviour.answer = "A long line of words [1]. " * 400
+    runner.behaviour.answer = "A long line of words [1]. " * 300
     runner.behaviour.token_delay = 0.001
     address = await asked(as_alice)
     async with watching(as_alice, socket_in(await opened(as_alice, address))) as socket:
         page = await finished(as_alice, address)
-        assert answer_in(page).text.count("A long line") == 400
+        assert answer_in(page).text.count("A long line") == 300
         messages = await until_closed(socket)
     assert "Used 1 of 1 passage" in messages[-1]
 

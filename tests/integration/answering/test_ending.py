@@ -62,6 +62,7 @@ async def test_stop_works_while_waiting_for_a_place(chat: Chat) -> None:
     chat.fake.behaviour.first_token_delay = 60
     async with chat.another(2, slots=1) as answering:
         await answering.start(chat.bob, "When?")
+        await chat.fake.until(lambda: chat.fake.active == 1)
         exchange = await answering.start(chat.alice, "When?")
         live = answering.live(exchange.answer.id)
         assert live is not None

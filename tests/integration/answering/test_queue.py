@@ -19,17 +19,18 @@ async def test_the_model_never_gets_more_than_the_slots(chat: Chat) -> None:
 async def test_ten_questions_of_one_person_do_not_starve_another(chat: Chat) -> None:
     chat.fake.behaviour.first_token_delay = 60
     async with chat.another(2, slots=1) as answering:
-        for number in range(10):
+        first = await answering.start(chat.alice, "First?")
+        await chat.fake.until(lambda: chat.fake.active == 1)
+        for number in range(9):
             await answering.start(chat.alice, f"{number}?")
+        await until(lambda: answering.admission.waiting == 9)
         mine = await answering.start(chat.bob, "And me?")
         live = answering.live(mine.answer.id)
         assert live is not None
         await until(lambda: live.ahead == 0)
         assert answering.admission.waiting == 10
         chat.fake.behaviour.first_token_delay = 0
-        first = (await chat.conversations.newest(chat.alice))[-1]
-        (answer,) = (await chat.conversations.thread(chat.alice, first.id)).messages[1:]
-        await answering.stop(chat.alice, answer.id)
+        await answering.stop(chat.alice, first.answer.id)
         await until(lambda: live.ended)
         message = await chat.message(mine.answer.id, chat.bob)
         assert message.state == MessageState.COMPLETE
