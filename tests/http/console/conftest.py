@@ -69,26 +69,26 @@ class EventReader:
         self.answer = answer
 
     async def event(self) -> tuple[str, str]:
-        """Return the next event's name and data."""
+        """Return the next event's name and data; empty ones at the end."""
         name, data = "", []
-        async with asyncio.timeout(15):
-            while line := (await self.answer.content.readline()).decode():
-                field, _, value = line.rstrip("\n").partition(": ")
-                if field == "event":
-                    name = value
-                elif field == "data":
-                    data.append(value)
-                elif not line.strip() and name:
-                    return name, "\n".join(data)
+        while line := (await self.answer.content.readline()).decode():
+            field, _, value = line.rstrip("\n").partition(": ")
+            if field == "event":
+                name = value
+            elif field == "data":
+                data.append(value)
+            elif not line.strip() and name:
+                return name, "\n".join(data)
         return "", ""
 
     async def until(self, name: str, contains: str) -> str:
         """Return the data of the next event of that name that contains a text."""
-        while True:
-            found, data = await self.event()
-            assert found, f"the stream ended before {name} with {contains}"
-            if found == name and contains in data:
-                return data
+        async with asyncio.timeout(15):
+            while True:
+                found, data = await self.event()
+                assert found, f"the stream ended before {name} with {contains}"
+                if found == name and contains in data:
+                    return data
 
 
 @pytest.fixture

@@ -1,0 +1,77 @@
+"""What the headline of the overview says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from admin.machine import Facts
+from admin.outage import Region
+from admin.verdict import Tone, judge
+from appliance.core.errors import DatabaseUnavailableError
+from appliance.ingest.model import QueueCounts
+from appliance.llm.choice import Chosen
+from appliance.llm.model import InstalledModel
+from appliance.probes.model import Reading, ReadingState
+from appliance.supervisor.model import Phase
+from tests.fakes.units import READY
+
+FINE = Reading(ReadingState.OK, "plenty")
+CHAT = InstalledModel("m", "d", 1, "f", "1B", "Q4", frozenset({"completion"}), 4096)
+FACTS = Facts(
+    disk=FINE,
+    memory=FINE,
+    counts=Region(QueueCounts()),
+    chosen=Region(Chosen()),
+    models=Region([CHAT]),
+    loaded=Region([]),
+)
+
+
+def test_everything_runs() -> None:
+    verdict = judge([READY, replace(READY, name="migrate", phase=Phase.DONE)], FACTS)
+    assert (verdict.tone, verdict.headline) == (Tone.GOOD, "Everything runs")
+    assert verdict.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("phase", "tone"),
+    [
+        (Phase.WAITING, Tone.BUSY),
+        (Phase.STARTING, Tone.BUSY),
+        (Phase.STOPPING, Tone.BUSY),
+        (Phase.STOPPED, Tone.WARN),
+        (Phase.FAILING, Tone.BAD),
+        (Phase.FAILED, Tone.BAD),
+        (Phase.GAVE_UP, Tone.BAD),
+    ],
+)
+def test_each_phase_has_its_tone(phase: Phase, tone: Tone) -> None:
+    verdict = judge([replace(READY, phase=phase, reason="because")], FACTS)
+    assert verdict.tone is tone
+    assert "because" in verdict.findings[0].sentence
+
+
+def test_the_worst_comes_first() -> None:
+    units = [replace(READY, phase=Phase.STARTING), replace(READY, phase=Phase.FAILED)]
+    facts = replace(FACTS, disk=Reading(ReadingState.FAILED, "3 MiB free (0%)"))
+    verdict = judge(units, facts)
+    assert verdict.headline == "2 things are wrong"
+    assert [f.tone for f in verdict.findings] == [Tone.BAD, Tone.BAD, Tone.BUSY]
+
+
+def test_short_memory_is_a_warning() -> None:
+    verdict = judge([READY], replace(FACTS, memory=Reading(ReadingState.FAILED, "9 MiB")))
+    assert (verdict.tone, verdict.headline) == (Tone.WARN, "Runs, but look at this")
+
+
+def test_a_silent_database_is_bad_even_if_its_unit_runs() -> None:
+    facts = replace(FACTS, counts=Region(problem=DatabaseUnavailableError()))
+    assert judge([READY], facts).tone is Tone.BAD
+
+
+def test_no_model_is_said_but_nothing_wrong() -> None:
+    verdict = judge([READY], replace(FACTS, models=Region([])))
+    assert verdict.tone is Tone.GOOD
+    assert "quoted" in verdict.findings[0].sentence
