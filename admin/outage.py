@@ -17,22 +17,28 @@ logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 _PATIENCE_SECONDS = 2.0
+_SHORT_SECONDS = 0.25
 _REST_SECONDS = 2.0
 
 
 class Outage:
     """Knows whether the database answers.
 
-    After a question without an answer the next ones are refused at once for a moment, so that a
-    page with five questions takes as long as a page with one.
+    After a question without an answer the next ones are given little time for a moment, so that
+    a page with five questions does not take five times as long. They are asked all the same: a
+    database that is back is noticed at once.
     """
 
     def __init__(
-        self, clock: Clock, *, patience: float = _PATIENCE_SECONDS, rest: float = _REST_SECONDS
+        self, clock: Clock, *, patience: float = _PATIENCE_SECONDS, short: float = _SHORT_SECONDS
     ) -> None:
         self._clock = clock
         self._patience = patience
-        self._rest = rest
+        self._short = short
+        self._until = float("-inf")
+
+    def answered(self) -> None:
+        """Take note that the database has just answered somebody else: the outage is over."""
         self._until = float("-inf")
 
     async def ask(self, question: Callable[[], Awaitable[Value]]) -> Value:
@@ -41,13 +47,14 @@ class Outage:
         A database without our tables, or with those of another version, counts as no answer: the
         migration failed then, and the console must show why.
         """
-        if self._clock.monotonic() < self._until:
-            raise DatabaseUnavailableError
+        resting = self._clock.monotonic() < self._until
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._short if resting else self._patience):
                 return await question()
         except (DatabaseUnavailableError, TimeoutError, psycopg.ProgrammingError) as error:
-            self._until = self._clock.monotonic() + self._rest
+            # Short questions do not prolong the rest, so that a slow database gets its time again.
+            if not resting:
+                self._until = self._clock.monotonic() + _REST_SECONDS
             if isinstance(error, psycopg.ProgrammingError):
                 logger.warning("the database is not as it should be: %s", error)
             raise DatabaseUnavailableError from error

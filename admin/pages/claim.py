@@ -46,6 +46,9 @@ async def claim(request: web.Request) -> web.Response:
     try:
         account = await accounts.claim(code, name, display_name, password)
         token = await accounts.open_session(account.id)
+        request.app[keys.OUTAGE].answered()
+        # Remembered at once: an outage in the next moment must not shut the operator out.
+        await request.app[keys.IDENTITY].person(token.text)
     except ApplianceError as error:
         return await _answer(request, form, error, status=error.status)
     response = flash.redirect(f"{START}?welcome=1")

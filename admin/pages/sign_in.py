@@ -72,6 +72,8 @@ async def _operator_session(request: web.Request, name: str, password: str) -> S
     """Open a session. Raises NotOperatorError for members, and what `Accounts.sign_in` raises."""
     accounts = request.app[keys.ACCOUNTS]
     token = await accounts.sign_in(name, password, client_address(request))
+    # Otherwise an outage that has just ended would make an operator look like nobody.
+    request.app[keys.OUTAGE].answered()
     account = await request.app[keys.IDENTITY].person(token.text)
     if account is None or not account.is_operator:
         await accounts.sign_out(token.text)

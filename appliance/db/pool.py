@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import psycopg
 from psycopg import AsyncConnection
@@ -64,6 +64,8 @@ class Database:
             async with self._pool.connection() as connection:
                 yield connection
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            if not _means_unavailable(error):
+                raise
             raise DatabaseUnavailableError from error
 
     @asynccontextmanager
@@ -72,6 +74,11 @@ class Database:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
-    def statistics(self) -> dict[str, Any]:
-        """Return the pool's own counters, for metrics."""
-        return dict(self._pool.get_stats())
+
+def _means_unavailable(error: psycopg.Error) -> bool:
+    """Tell a server that is away from one that answered, such as with a deadlock.
+
+    Without a code the connection itself failed; of the codes, these classes say that the server
+    is lost, has no resources, or was told to end (PostgreSQL's appendix A).
+    """
+    return error.sqlstate is None or error.sqlstate[:2] in {"08", "53", "57"}

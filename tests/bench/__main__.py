@@ -22,12 +22,13 @@ from tests.bench.ingest import Places, ingest
 from tests.bench.machine import load_average, machine
 from tests.bench.memory import memory
 from tests.bench.processes import runner_process
-from tests.bench.search import search
+from tests.bench.search import answerable, search
 from tests.bench.start import start_rows, started
 from tests.bench.table import Row, rendered
 
 IDLE_SECONDS = 8.0
 PAUSE_SECONDS = 2.0
+QUESTIONS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +107,24 @@ async def _under_load(
             places = Places(appliance.home, Path(folder), process)
             ingested = await ingest(session, appliance.address, runner, corpus, places)
         say("search")
-        questions = corpus.questions(500)
+        drawn = corpus.questions(QUESTIONS)
+        questions = await answerable(session, appliance.address, drawn)
         searched = await search(session, appliance.address, questions, extent.search_seconds)
         say(f"first token for {', '.join(map(str, extent.users))} users")
         targets = await first_token.targets_for(session, appliance.address, runner, questions)
+        vector = await first_token.vector_alone(targets)
         await asyncio.sleep(PAUSE_SECONDS)
         tokens = await first_token.first_token(
             targets, appliance.home, process, extent.users, extent.seconds
         )
         tokens.append(await first_token.burst(targets, appliance.home, process, extent.users[-1]))
     rows = [*(each.row() for each in tokens), *ingested.rows(), *searched]
-    return rows, [ingested.note(), *(each.note() for each in tokens)]
+    prompt = (
+        f"{len(questions)} of {len(drawn)} questions found passages; a prompt has {len(targets.prompt):,} characters; a question's vector, which Cloister "
+        f"asks for first, takes the runner {vector}"
+    )
+    notes = [ingested.note(), prompt, *(each.note() for each in tokens)]
+    return rows, notes
 
 
 def _options() -> argparse.Namespace:

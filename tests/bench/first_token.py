@@ -17,7 +17,7 @@ from tests.bench.load import Ask, Load, Plan, all_at_once, closed_loop
 from tests.bench.processes import Process, Work
 from tests.bench.table import Row
 
-MODEL = "fake-chat:latest"
+MODEL, VECTOR_MODEL, VECTORS = "fake-chat:latest", "fake-embed:latest", 50
 FIRST_TOKEN_SECONDS, TOKENS_A_SECOND, TOKENS = 0.2, 20, 30
 SLOTS = 128
 THINK_SECONDS, THINK_ALONE_SECONDS = 3.0, 0.3
@@ -148,6 +148,20 @@ async def _bursts(ask: Ask[Answered], users: int) -> Load[Answered]:
         whole.elapsed += load.elapsed
         await asyncio.sleep(SETTLE_SECONDS)
     return whole
+
+
+async def vector_alone(targets: Targets) -> Figures:
+    """Return how long the runner itself takes for a question's vector; Cloister waits for one."""
+    samples = []
+    for _ in range(VECTORS):
+        begin = time.perf_counter()
+        body = {"model": VECTOR_MODEL, "input": [next(targets.questions)]}
+        async with targets.session.post(f"{targets.runner}/api/embed", json=body) as response:
+            response.raise_for_status()
+            await response.read()
+        samples.append(time.perf_counter() - begin)
+        await asyncio.sleep(0.05)
+    return figures(samples)
 
 
 async def targets_for(

@@ -72,7 +72,7 @@ def test_a_killed_unit_serves_again_and_nothing_is_lost(
 
 def _replaced(appliance: Appliance, unit: str, pid: int) -> bool:
     found = appliance.unit(unit)
-    return found["state"] == "ready" and found["pid"] != pid
+    return bool(found["state"] == "ready" and found["pid"] != pid)
 
 
 def _question(client: Program) -> Callable[[], bool]:

@@ -39,9 +39,9 @@ def test_the_console_works_for_an_operator_who_is_signed_in(operator: Visitor) -
     assert unit.status_code == 200
     assert "shut down" in unit.text, "its log is not there"
     for path in ("/admin/ingest", "/admin/jobs", "/admin/people", "/admin/models"):
-        page = operator.http.get(path)
-        assert page.status_code in {200, 503}, f"{path}: {page.status_code}"
-        assert "does not answer" in page.text, path
+        answer = operator.http.get(path)
+        assert answer.status_code in {200, 503}, f"{path}: {answer.status_code}"
+        assert "does not answer" in answer.text, path
 
 
 @pytest.mark.usefixtures("outage")

@@ -25,13 +25,20 @@ WHERE message.id = written.id AND message.state IN ('waiting', 'writing')
 RETURNING message.id;
 
 -- name: finish
--- Keep an answer as it ended, with what it cites. Nothing if it was deleted meanwhile.
-WITH ended AS (
+-- Keep an answer as it ended, with what it cites. Nothing if it was deleted meanwhile. The
+-- conversation is locked first, as by whoever deletes it: the other order could deadlock.
+WITH locked AS (
+    SELECT conversation.id FROM chat.conversation AS conversation
+    JOIN chat.message AS message ON message.conversation_id = conversation.id
+    WHERE message.id = %(id)s
+    FOR NO KEY UPDATE OF conversation
+), ended AS (
     UPDATE chat.message
     SET state = %(state)s, kind = %(kind)s, text = %(text)s, model = %(model)s,
         passages_found = %(found)s, passages_used = %(used)s, error_code = %(error_code)s,
         error_message = %(error_message)s, error_hint = %(error_hint)s, finished_at = now()
     WHERE id = %(id)s AND state IN ('waiting', 'writing') AND worker = %(worker)s
+      AND conversation_id IN (SELECT id FROM locked)
     RETURNING id, conversation_id
 ), seen AS (
     UPDATE chat.conversation SET updated_at = now()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -128,24 +130,33 @@ async def test_a_demoted_operator_is_forgotten(
     assert remembered.digests() == []
 
 
-async def test_the_database_is_asked_again_after_a_moment(clock: FakeClock) -> None:
-    outage, asked = Outage(clock), []
+async def hang() -> None:
+    """Answer like a database that was paused."""
+    await asyncio.Event().wait()
 
-    async def fail() -> None:
-        asked.append("in vain")
-        raise DatabaseUnavailableError
 
-    async def answer() -> str:
-        asked.append("well")
-        return "yes"
+async def test_after_a_silence_the_next_questions_are_short(clock: FakeClock) -> None:
+    outage = Outage(clock, patience=0.2, short=0.001)
 
-    with pytest.raises(DatabaseUnavailableError):
-        await outage.ask(fail)
-    with pytest.raises(DatabaseUnavailableError):
-        await outage.ask(answer)
-    assert asked == ["in vain"]
+    async def seconds_of_silence() -> float:
+        begun = time.monotonic()
+        with pytest.raises(DatabaseUnavailableError):
+            await outage.ask(hang)
+        return time.monotonic() - begun
+
+    assert await seconds_of_silence() >= 0.2
+    assert await seconds_of_silence() < 0.2
     clock.advance(3)
-    assert await outage.ask(answer) == "yes"
+    assert await seconds_of_silence() >= 0.2
+
+
+async def test_a_database_that_is_back_is_noticed_at_once(
+    database: Database, accounts: Accounts, clock: FakeClock
+) -> None:
+    outage = Outage(clock, patience=0.01)
+    with pytest.raises(DatabaseUnavailableError):
+        await outage.ask(hang)
+    assert await outage.ask(accounts.is_claimed) is False
 
 
 async def test_a_database_without_our_tables_counts_as_down(
