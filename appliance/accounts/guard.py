@@ -22,6 +22,7 @@ from appliance.accounts.service import SESSION_LASTS
 from appliance.core.errors import ForbiddenError
 from appliance.web import csrf, flash
 from appliance.web.errors import SignInNeededError
+from appliance.web.forms import posted
 from appliance.web.keys import request_key
 
 SESSION_COOKIE = "cloister_session"
@@ -133,8 +134,8 @@ class Guard:
         if route.access == Access.OPERATOR and account is not None and not account.is_operator:
             raise ForbiddenError
         if request.method not in _SAFE and not route.streams_form:
-            sent = request.headers.get(csrf.HEADER) or (await request.post()).get(csrf.FIELD)
-            check_form(request, sent if isinstance(sent, str) else None)
+            sent = request.headers.get(csrf.HEADER) or (await posted(request)).get(csrf.FIELD)
+            check_form(request, sent)
 
     async def recognise(self, request: web.Request) -> None:
         """Find out who is asking, for `visitor(request)`."""

@@ -35,8 +35,11 @@ class Secret:
 
 
 def digest(text: str) -> bytes:
-    """Return what is stored instead of a token. Tokens are random, so no salt is needed."""
-    return hashlib.sha256(text.encode()).digest()
+    """Return what is stored instead of a token. Tokens are random, so no salt is needed.
+
+    What a client sends as one may be no UTF-8; aiohttp then keeps surrogates.
+    """
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 
 def new_token(prefix: str = "") -> Secret:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -60,8 +61,12 @@ class Database:
 
         Raises DatabaseUnavailableError when PostgreSQL cannot be reached or goes away.
         """
+        cancellations = _cancellations()
         try:
             async with self._pool.connection() as connection:
+                # Before Python 3.12, a wait that ends in the moment of a cancellation swallows it.
+                if _cancellations() > cancellations:
+                    raise asyncio.CancelledError
                 yield connection
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
             if not _means_unavailable(error):
@@ -82,3 +87,9 @@ def _means_unavailable(error: psycopg.Error) -> bool:
     is lost, has no resources, or was told to end (PostgreSQL's appendix A).
     """
     return error.sqlstate is None or error.sqlstate[:2] in {"08", "53", "57"}
+
+
+def _cancellations() -> int:
+    """Return how often the running task was asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0

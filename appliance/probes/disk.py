@@ -13,11 +13,10 @@ from appliance.probes.model import Answer, Reading, ReadingState, measured
 
 @dataclass(frozen=True, slots=True)
 class DiskProbe:
-    """Looks at the file system of a path: too little by share and by bytes is a failure."""
+    """Looks at the file system of a path: it must have more than `least_share` free."""
 
     path: Path
-    least_share: float = 0.05
-    least_bytes: int = 1024 * MEBIBYTE
+    least_share: float = 0.10
     limit: float = 3.0
 
     async def read(self) -> Reading:
@@ -29,5 +28,4 @@ class DiskProbe:
         free = facts.f_bavail * facts.f_frsize
         share = facts.f_bavail / max(1, facts.f_blocks)
         sentence = f"{free // MEBIBYTE} MiB free ({share:.0%})"
-        enough = free >= self.least_bytes or share >= self.least_share
-        return (ReadingState.OK if enough else ReadingState.FAILED), sentence
+        return (ReadingState.OK if share > self.least_share else ReadingState.FAILED), sentence

@@ -13,9 +13,9 @@ KIBIBYTES_PER_MEBIBYTE = 1024
 
 @dataclass(frozen=True, slots=True)
 class MemoryProbe:
-    """Reads what the kernel says can be had without swapping."""
+    """Reads what can be had without swapping: more than `least_share` of all memory."""
 
-    least_mebibytes: int = 256
+    least_share: float = 0.10
     source: Path = Path("/proc/meminfo")
     limit: float = 3.0
 
@@ -27,6 +27,6 @@ class MemoryProbe:
         text = await asyncio.to_thread(self.source.read_text)
         facts = dict(line.split(":", 1) for line in text.splitlines())
         available = int(facts["MemAvailable"].split()[0]) // KIBIBYTES_PER_MEBIBYTE
-        enough = available >= self.least_mebibytes
-        state = ReadingState.OK if enough else ReadingState.FAILED
-        return state, f"{available} MiB of memory available"
+        share = available / max(1, int(facts["MemTotal"].split()[0]) // KIBIBYTES_PER_MEBIBYTE)
+        state = ReadingState.OK if share > self.least_share else ReadingState.FAILED
+        return state, f"{available} MiB ({share:.0%}) of memory available"

@@ -18,12 +18,12 @@ _PURPOSE = b"cloister form"
 
 def token(cookie: str) -> str:
     """Return the token for a browser's cookie."""
-    return hmac.new(cookie.encode(), _PURPOSE, hashlib.sha256).hexdigest()
+    return hmac.new(_bytes(cookie), _PURPOSE, hashlib.sha256).hexdigest()
 
 
 def matches(cookie: str, sent: str) -> bool:
     """Say whether a sent token belongs to the cookie, in constant time."""
-    return hmac.compare_digest(token(cookie), sent)
+    return hmac.compare_digest(token(cookie).encode(), _bytes(sent))
 
 
 def same_origin(origin: str | None, host: str) -> bool:
@@ -32,3 +32,8 @@ def same_origin(origin: str | None, host: str) -> bool:
     Programs that are no browsers send none, and have no cookies that could be abused.
     """
     return origin is None or urlsplit(origin).netloc == host
+
+
+def _bytes(text: str) -> bytes:
+    """Return what a client sent, also when it was no UTF-8: aiohttp then keeps surrogates."""
+    return text.encode(errors="surrogatepass")

@@ -161,6 +161,8 @@ class ErrorAnswers:
     def _ours(self, request: web.Request, error: Exception) -> ApplianceError:
         if isinstance(error, ApplianceError):
             return error
+        if isinstance(error, web.RequestPayloadError):
+            return BadRequestError()
         request_id = secrets.token_hex(4)
         _LOG.error(
             "%s %s failed, request %s",

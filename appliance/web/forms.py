@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.core.errors import InvalidInputError
+from appliance.web.errors import BadRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -101,6 +102,19 @@ class Form:
         return name in self._values
 
 
+async def posted(request: web.Request) -> dict[str, str]:
+    """Return the fields of a form, without its files.
+
+    A body without a length is bounded by the application's client_max_size.
+    Raises BadRequestError for a body that is not what its headers say.
+    """
+    try:
+        fields = await request.post()
+    except (ValueError, LookupError, AssertionError, RuntimeError) as error:
+        raise BadRequestError from error
+    return {name: value for name, value in fields.items() if isinstance(value, str)}
+
+
 async def read_form(request: web.Request, *, limit: int = FORM_LIMIT) -> Form:
     """Read the body of a plain form; files have their own way in.
 
@@ -113,9 +127,7 @@ async def read_form(request: web.Request, *, limit: int = FORM_LIMIT) -> Form:
             problem="This form takes no files.",
             remedy="Add documents in the library.",
         )
-    # A body without a length is bounded by the application's client_max_size.
-    posted = await request.post()
-    values = {name: value for name, value in posted.items() if isinstance(value, str)}
+    values = await posted(request)
     if sum(len(value) for value in values.values()) > limit:
         raise _too_long(limit)
     return Form(values)

@@ -25,6 +25,7 @@ from tests.bench.processes import runner_process
 from tests.bench.search import answerable, search
 from tests.bench.start import start_rows, started
 from tests.bench.table import Row, rendered
+from tests.bench.web import signed_in
 
 IDLE_SECONDS = 8.0
 PAUSE_SECONDS = 2.0
@@ -41,7 +42,7 @@ class Extent:
     search_seconds: float
 
 
-FULL = Extent(300, [1, 10, 50, 100], 30.0, 10.0)
+FULL = Extent(300, [1, 10, 50, 100], 25.0, 10.0)
 QUICK = Extent(20, [1, 10], 4.0, 2.0)
 
 
@@ -94,7 +95,7 @@ async def _under_load(
     say: Callable[[str], None],
 ) -> tuple[list[Row], list[str]]:
     process = runner_process(runner)
-    await asyncio.to_thread(appliance.cli, "user", "add", "bench", "--role", "operator")
+    invited = await asyncio.to_thread(appliance.cli, "user", "add", "bench", "--role", "operator")
     key = (await asyncio.to_thread(appliance.cli, "api-key", "create", "bench"))["key"]
     connector = aiohttp.TCPConnector(limit=0)
     headers = {"Authorization": f"Bearer {key}"}
@@ -117,11 +118,19 @@ async def _under_load(
         tokens = await first_token.first_token(
             targets, appliance.home, process, extent.users, extent.seconds
         )
+        async with signed_in(appliance.address, invited["link"], questions) as browser:
+            say("first token on the chat site")
+            ten = tokens[extent.users.index(10)].alone
+            site = await first_token.in_browsers(
+                browser.ask, ten, appliance.home, process, extent.seconds
+            )
+        tokens.append(site)
         tokens.append(await first_token.burst(targets, appliance.home, process, extent.users[-1]))
     rows = [*(each.row() for each in tokens), *ingested.rows(), *searched]
     prompt = (
-        f"{len(questions)} of {len(drawn)} questions found passages; a prompt has {len(targets.prompt):,} characters; a question's vector, which Cloister "
-        f"asks for first, takes the runner {vector}"
+        f"{len(questions)} of {len(drawn)} questions found passages; a prompt has "
+        f"{len(targets.prompt):,} characters; a question's vector, which Cloister asks for first, "
+        f"takes the runner {vector}"
     )
     notes = [ingested.note(), prompt, *(each.note() for each in tokens)]
     return rows, notes

@@ -117,8 +117,7 @@ async def first_token(
     """Measure each number of users, the runner alone directly before Cloister."""
     found = []
     for number in users:
-        think = THINK_ALONE_SECONDS if number == 1 else THINK_SECONDS
-        plan = Plan(number, seconds * (1.5 if number == 1 else 1), think)
+        plan = _plan(number, seconds)
         alone = await closed_loop(plan, targets.ask_runner, seed=number)
         await asyncio.sleep(SETTLE_SECONDS)
         before = Work.of(home, [runner])
@@ -128,6 +127,22 @@ async def first_token(
         found.append(Compared(name, cloister, alone, GOALS.get(number), work))
         await asyncio.sleep(SETTLE_SECONDS)
     return found
+
+
+async def in_browsers(
+    ask: Ask[Answered], alone: Load[Answered], home: Path, runner: Process, seconds: float
+) -> Compared:
+    """Let ten people ask on the chat site; the runner alone was measured with as many."""
+    before = Work.of(home, [runner])
+    cloister = await closed_loop(_plan(10, seconds), ask, seed=10)
+    work = Work.of(home, [runner]).since(before, cloister.elapsed)
+    return Compared("10 users on the chat site", cloister, alone, None, work)
+
+
+def _plan(users: int, seconds: float) -> Plan:
+    if users == 1:
+        return Plan(users, seconds * 1.5, THINK_ALONE_SECONDS)
+    return Plan(users, seconds, THINK_SECONDS)
 
 
 async def burst(targets: Targets, home: Path, runner: Process, users: int) -> Compared:

@@ -72,6 +72,13 @@ def _described(pid: int) -> Process:
     return Process(pid, program, is_python)
 
 
+def _worked_by_all() -> float:
+    """Return the seconds that all cores have been busy with anything."""
+    ticks = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+    busy = [int(count) for place, count in enumerate(ticks) if place not in {3, 4}]  # idle, iowait
+    return sum(busy) / _TICKS
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """How much processor time each kind of process has used so far."""
@@ -85,6 +92,8 @@ class Work:
         for process in [*appliance_processes(home), *others]:
             name = process.name if process.is_python else process.name.split(":")[0]
             seconds[name] = seconds.get(name, 0.0) + process.worked()
+        # What else ran on the machine tells how far the figures can be trusted.
+        seconds["everything else"] = _worked_by_all() - sum(seconds.values())
         return cls(seconds)
 
     def since(self, earlier: Work, elapsed: float) -> str:

@@ -32,8 +32,8 @@ def outage(appliance: Appliance, operator: Visitor, client: Program) -> Iterator
 def test_the_console_works_for_an_operator_who_is_signed_in(operator: Visitor) -> None:
     page = operator.http.get("/admin/")
     assert page.status_code == 200
-    for unit in ("postgres", "ingest", "webchat@1", "nginx"):
-        assert f'id="unit-{unit}"' in page.text
+    for name in ("postgres", "ingest", "webchat@1", "nginx"):
+        assert f'id="unit-{name}"' in page.text
     assert "The database does not answer" in page.text
     unit = operator.http.get("/admin/units/postgres")
     assert unit.status_code == 200

@@ -13,14 +13,16 @@ from collections.abc import Collection, Iterator
 LONGEST_FORM = 48
 WIDEST_RANGE = 20
 
+# Space is looked at from its first character only: from each of a long run, the time would grow
+# with the square of its length.
 _FORM = re.compile(
-    r"(?P<space>[ \t]*)[\[【]\s*\^?(?:(?:passages?|sources?|quellen?)\s*)?"
+    r"(?P<space>(?<![ \t])[ \t]+|)[\[【]\s*\^?(?:(?:passages?|sources?|quellen?)\s*)?"
     r"(?P<numbers>\d{1,3}(?:\s*(?:,|;|、|-|–|and|und|&)\s*\d{1,3})*)"  # noqa: RUF001
     r"\s*(?:†[^\]】\n]{0,24})?[\]】]",
     re.IGNORECASE,
 )
 # The beginning of what may become a citation or the end of a paragraph, with the space before.
-_UNFINISHED = re.compile(rf"[ \t\n]*(?:[\[【][^\[【\]】\n`]{{0,{LONGEST_FORM}}})?\Z")
+_UNFINISHED = re.compile(rf"(?<![ \t\n])[ \t\n]*(?:[\[【][^\[【\]】\n`]{{0,{LONGEST_FORM}}})?\Z")
 _TOKEN = re.compile(rf"(?P<ticks>`+)|(?P<paragraph>\n[ \t]*\n)|{_FORM.pattern}", re.IGNORECASE)
 _RANGE = re.compile(r"(\d+)\s*[-–]\s*(\d+)|(\d+)")  # noqa: RUF001
 _FENCE_TICKS = 3

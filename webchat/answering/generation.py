@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
-from functools import partial
 from uuid import UUID
 
 from appliance.accounts.model import Account
@@ -23,7 +22,6 @@ from webchat.conversations.model import AnswerKind, MessageState
 _LOG = logging.getLogger(__name__)
 # PostgreSQL is back within ten seconds of a crash; an answer that was written is worth the wait.
 KEEP_ATTEMPTS = 60
-INSIST_SECONDS = 0.1
 
 
 class Generation:
@@ -63,7 +61,7 @@ class Generation:
         self._wish = state
         # A task that is cancelled before its first step never runs: then nobody would keep this.
         if self._has_begun:
-            self._insist(self._task)
+            self._task.cancel()
         else:
             self._is_unwanted = True
 
@@ -71,19 +69,7 @@ class Generation:
         """End the task even while it keeps its answer: the next start marks the row."""
         if self._task is not None:
             self.is_ending = True
-            self._insist(self._task, while_ending=True)
-
-    def _insist(self, task: asyncio.Task[None], *, while_ending: bool = False) -> None:
-        """Cancel until it helps.
-
-        psycopg's pool swallows a cancellation when a connection becomes free at that moment;
-        without the second one the model would write on for nobody.
-        """
-        if task.done() or (self.is_ending and not while_ending):
-            return
-        task.cancel()
-        again = partial(self._insist, task, while_ending=while_ending)
-        task.get_loop().call_later(INSIST_SECONDS, again)
+            self._task.cancel()
 
     async def _run(self, reader: Account) -> None:
         self._has_begun = True

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from appliance.accounts.guard import person
 from appliance.accounts.model import Account, ApiKey, Scope
+from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
@@ -35,6 +36,7 @@ class AccountPage:
     new_key: str | None = None
     key_error: ApplianceError | None = None
     password_error: ApplianceError | None = None
+    least_password: int = LEAST_PASSWORD
 
 
 async def show_account(request: web.Request) -> web.Response:

@@ -9,7 +9,6 @@ from typing import Any
 from aiohttp import web
 
 LOOK_SECONDS = 0.2
-INSIST_SECONDS = 0.1
 
 
 async def unless_gone(
@@ -27,10 +26,9 @@ async def unless_gone(
                 raise ConnectionResetError
         return working.result()
     finally:
-        # More than once: psycopg's pool may swallow a cancellation.
-        while not working.done():
+        if not working.done():
             working.cancel()
-            await asyncio.wait([working], timeout=INSIST_SECONDS)
+            await asyncio.wait([working])
 
 
 def _is_gone(request: web.Request) -> bool:

@@ -25,7 +25,7 @@ from webchat.pages.answer_view import MessageView, message_view
 # Four bytes a character, each written as %XX: the question's own limit is checked behind this.
 FORM_LIMIT = 256 * 1024
 EXAMPLES = 3
-_CURRENT = "chat"
+_CURRENT = "ask"
 
 
 @dataclass(frozen=True, slots=True)

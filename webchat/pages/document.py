@@ -37,17 +37,34 @@ class DocumentPage:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkedText:
+    """A text in order: what is before, the lines that hold a passage, and what is after.
+
+    The passage may begin and end inside a line: `lead` and `trail` are the rest of those lines.
+    """
+
+    before: str
+    lead: str = ""
+    marked: str = ""
+    trail: str = ""
+    after: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        """The passage line by line."""
+        return self.marked.split("\n")
+
+
+@dataclass(frozen=True, slots=True)
 class TextPage:
-    """The text of one page in three parts; the one in the middle is marked, and may be empty."""
+    """The text of one page, cut around the passage that is marked, if there is one."""
 
     template: ClassVar[str] = "document_page.html"
 
     frame: Frame
     document: Document
     page: PageText
-    text_before: str
-    text_marked: str
-    text_after: str
+    text: MarkedText
     citation: int | None
     address: str
 
@@ -79,14 +96,11 @@ async def show_page(request: web.Request) -> web.Response:
     found = await library.document(actor, identifier(request))
     text = await library.page(actor, found.id, number)
     start, end = (whole_number(request.query.get(name, "")) for name in ("from", "to"))
-    before, marked, after = split(text.text, start, end)
     page = TextPage(
         frame=frame(request, found.file_name, "library"),
         document=found,
         page=text,
-        text_before=before,
-        text_marked=marked,
-        text_after=after,
+        text=marked_text(text.text, start, end),
         citation=whole_number(request.query.get("citation", "")),
         address=str(request.rel_url),
     )
@@ -100,11 +114,13 @@ async def original(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(found.path, headers=_FILE_HEADERS | disposition)
 
 
-def split(text: str, start: int | None, end: int | None) -> tuple[str, str, str]:
-    """Cut a text before and after a passage; a passage that is not there marks nothing."""
+def marked_text(text: str, start: int | None, end: int | None) -> MarkedText:
+    """Cut a text around a passage; a passage that is not there marks nothing."""
     if start is None or end is None or not 0 <= start < end <= len(text):
-        return text, "", ""
-    return text[:start], text[start:end], text[end:]
+        return MarkedText(text)
+    first = text.rfind("\n", 0, start) + 1
+    last = text.find("\n", end) + 1 or len(text)
+    return MarkedText(text[:first], text[first:start], text[start:end], text[end:last], text[last:])
 
 
 def attachment(file_name: str) -> str:

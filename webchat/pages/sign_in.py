@@ -9,6 +9,7 @@ from aiohttp import web
 
 from appliance.accounts.errors import SignInFailedError, TooManyAttemptsError
 from appliance.accounts.guard import SESSION_COOKIE, client_address, visitor
+from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
@@ -41,12 +42,14 @@ class PasswordPage:
     frame: Frame
     form: Form
     error: ApplianceError | None = None
+    least_password: int = LEAST_PASSWORD
 
 
 def local(target: str) -> str:
     """Return `target` if it is a path on this site, else the start: no redirect leads away."""
-    is_path = target.startswith("/") and not target.startswith(("//", "/\\"))
-    return target if is_path and "\n" not in target and "\r" not in target else START
+    is_path = target.startswith("/") and not target.startswith("//")
+    # Browsers take "\\" for "/", and leave out tabs and ends of lines: "/\t/" would be "//".
+    return target if is_path and target.isprintable() and "\\" not in target else START
 
 
 async def show_sign_in(request: web.Request) -> web.Response:

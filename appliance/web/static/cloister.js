@@ -32,6 +32,36 @@
     grow(field);
   });
 
+  /* Screen readers hear an answer block by block, from one place that is never replaced. */
+  const announcer = find("#announcer");
+  const heard = { answer: "", status: "", blocks: 0 };
+  const say = (words) => {
+    const line = document.createElement("p");
+    line.textContent = words;
+    announcer.append(line);
+    if (announcer.childElementCount > 20) announcer.firstElementChild.remove();
+  };
+  const sayBlocks = (prose) => {
+    while (prose && heard.blocks < prose.childElementCount) say(prose.children[heard.blocks++].textContent);
+  };
+  const announce = () => {
+    const writing = [...findAll('.message[aria-busy="true"]', messages)].at(-1);
+    if (writing && writing.id !== heard.answer) Object.assign(heard, { answer: writing.id, status: "", blocks: 0 });
+    if (!heard.answer) return;
+    if (!writing) {
+      const answer = document.getElementById(heard.answer);
+      if (answer) {
+        sayBlocks(find(".prose", answer));
+        if (!find("[role=alert]", answer)) say("End of the answer.");
+      }
+      heard.answer = "";
+      return;
+    }
+    sayBlocks(find(".blocks", writing));
+    const status = find(".message__status", writing)?.textContent ?? heard.status;
+    if (status !== heard.status) say(heard.status = status);
+  };
+
   /* Following: stay at the end while somebody reads there, never pull them back to it. */
   const nearEnd = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 160;
   let following = true;
@@ -39,7 +69,10 @@
   const toEnd = () => scrollTo({ top: document.documentElement.scrollHeight });
   const messages = find("#messages");
   if (messages) {
-    new MutationObserver(() => following && toEnd()).observe(messages, { childList: true, subtree: true, characterData: true });
+    new MutationObserver(() => {
+      if (following) toEnd();
+      announce();
+    }).observe(messages, { childList: true, subtree: true, characterData: true });
     if (!location.hash) toEnd();
   }
   const watchLogs = (root) => findAll("[data-follow]:not([data-followed])", root).forEach((log) => {
@@ -90,11 +123,31 @@
     progress(event, false);
     const form = event.target;
     if (event.detail.successful && form.matches?.("form[data-reset]")) {
+      // Who may read the next files stays as it was chosen: only the files themselves are done.
+      findAll("input[type=file]", form).forEach((input) => { input.value = ""; });
+      if (!form.matches("[data-composer]")) return;
       form.reset();
       findAll("textarea", form).forEach(grow);
+      find("textarea", form)?.focus();
       following = true;
       toEnd();
     }
+  });
+
+  /* The page beside the answer takes the keyboard, and gives it back to the citation. */
+  let opener = null;
+  const closeSource = () => {
+    const source = find("#source");
+    if (!source?.childElementCount) return;
+    source.replaceChildren();
+    if (opener?.isConnected) opener.focus();
+    opener = null;
+  };
+  on("htmx:afterSwap", (event) => {
+    if (event.target.id !== "source") return;
+    opener = event.detail.requestConfig?.elt ?? opener;
+    find(".passage", event.target)?.scrollIntoView();
+    find("[data-empty]", event.target)?.focus({ preventScroll: true });
   });
 
   /* Copy, close, theme. */
@@ -116,12 +169,12 @@
   on("click", (event) => {
     const button = event.target.closest("[data-close]");
     if (button) button.closest(button.dataset.close)?.remove();
-    const emptier = event.target.closest("[data-empty]");
-    if (emptier) find(emptier.dataset.empty).replaceChildren();
+    if (event.target.closest("[data-empty]")) closeSource();
   });
   on("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    find("#source")?.replaceChildren();
+    // A menu or a question that is open takes the key for itself.
+    if (event.key !== "Escape" || find(":popover-open")) return;
+    closeSource();
     const drawer = find(".drawer-toggle");
     if (drawer) drawer.checked = false;
   });
@@ -170,11 +223,6 @@
   on("htmx:wsClose", (event) => mark(event, event.target.isConnected && event.detail.event?.code !== 1000));
   on("htmx:sseOpen", (event) => mark(event, false));
   on("htmx:sseError", (event) => mark(event, event.target.isConnected));
-
-  /* The passage comes into view when a page opens beside the answer. */
-  on("htmx:afterSwap", (event) => {
-    if (event.target.id === "source") find("mark", event.target)?.scrollIntoView({ block: "center" });
-  });
 
   /* The code of a link stands behind #, where no server's log sees it; it leaves the address too. */
   const coded = find("[data-code-from-hash] [name=code]");

@@ -72,7 +72,7 @@ async def test_with_htmx_the_answer_is_the_list_and_unfinished_rows_ask_again(
     assert answer.status == 200
     assert part.select("html") == []
     [row] = part.select("tr[id^=document-]")
-    assert row["hx-trigger"] == "every 1s"
+    assert row["hx-trigger"] == "every 3s"
     assert str(row["hx-get"]).endswith("/row")
 
 

@@ -27,7 +27,9 @@ async def test_a_stranger_is_led_to_the_sign_in_page_and_back(
     assert (await nobody.get("/account")).status == 200
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil", "x"])
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example", "/\\evil", "/\t/evil.example", "/\x0b", "x"]
+)
 async def test_signing_in_never_leads_to_another_site(
     nobody: Browser, alice: Account, target: str
 ) -> None:

@@ -138,7 +138,7 @@ async def test_what_a_client_claims_about_itself_is_overwritten(
         assert seen["X-Forwarded-For"] == "127.0.0.1"
         assert seen["X-Forwarded-Proto"] == "http"
         assert seen["X-Forwarded-Host"] == f"127.0.0.1:{settings.port}"
-        assert "X-Real-IP" not in seen
+        assert seen["X-Real-IP"] == "127.0.0.1"
         assert "Forwarded" not in seen
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from webchat.answering.citations import CitationFilter
@@ -58,3 +60,12 @@ def test_it_holds_back_a_citation_that_is_half_written() -> None:
 def test_it_does_not_wait_for_ever_for_a_bracket_to_close() -> None:
     citations = CitationFilter({1})
     assert citations.feed("See [" + "long words " * 10).startswith("See [long")
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\n"])
+def test_endless_space_costs_no_more_than_its_length(space: str) -> None:
+    citations = CitationFilter({1})
+    begun = time.process_time()
+    written = citations.feed(space * 20_000 + "x") + citations.finish()
+    assert time.process_time() - begun < 1
+    assert written == space * 20_000 + "x"

@@ -91,21 +91,18 @@ async def test_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
 
 
 async def test_room_on_the_disk(tmp_path: Path) -> None:
-    assert (await DiskProbe(tmp_path, least_bytes=1).read()).state is ReadingState.OK
-    full = DiskProbe(tmp_path, least_share=2.0, least_bytes=2**62)
-    assert (await full.read()).state is ReadingState.FAILED
+    assert (await DiskProbe(tmp_path, least_share=0.0).read()).state is ReadingState.OK
+    assert (await DiskProbe(tmp_path, least_share=1.0).read()).state is ReadingState.FAILED
     assert (await DiskProbe(tmp_path / "none").read()).state is ReadingState.FAILED
 
 
 async def test_memory(tmp_path: Path) -> None:
     file = tmp_path / "meminfo"
-    file.write_text("MemTotal:  1000 kB\nMemAvailable:  307200 kB\n")
-    reading = await MemoryProbe(least_mebibytes=256, source=file).read()
-    assert (reading.state, reading.sentence) == (
-        ReadingState.OK,
-        "300 MiB of memory available",
-    )
-    assert (await MemoryProbe(400, file).read()).state is ReadingState.FAILED
+    file.write_text("MemTotal:  1024000 kB\nMemAvailable:  307200 kB\n")
+    reading = await MemoryProbe(source=file).read()
+    assert reading.state is ReadingState.OK
+    assert reading.sentence == "300 MiB (30%) of memory available"
+    assert (await MemoryProbe(0.30, file).read()).state is ReadingState.FAILED
     assert (await MemoryProbe().read()).sentence.endswith("available")
 
 

@@ -1,0 +1,406 @@
+"""The whole way in a real browser: claim, upload, ask, read the source, keep order, look after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.appliance import Appliance, wait_until
+from tests.builders import documents
+from tests.e2e.browser import PHONE, Window, chromium, window
+from tests.e2e.visitor import PASSWORD
+
+BELL = "The bell of the east tower was cast in 1742 and weighs three tons."
+QUESTION = "When was the bell of the east tower cast?"
+LONG = " ".join(["The bell was cast in 1742, so the chronicle says [1]."] * 12)
+LAST_WORDS = "That is all about the bell [1]."
+FILES = (
+    "towers.pdf",
+    "garden.docx",
+    "rules.html",
+    "minutes.md",
+    "stock.csv",
+    "notes.txt",
+)
+QUICK: dict[str, Any] = {"token_delay": 0.0, "first_token_delay": 0.0, "answer": None}
+SLOW: dict[str, Any] = QUICK | {"token_delay": 0.04, "answer": f"{LONG} {LAST_WORDS}"}
+ANSWER = ".message--cloister"
+LENGTH = f"() => document.querySelector('{ANSWER}:last-of-type')?.innerText.length ?? 0"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The browser."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, appliance: Appliance) -> Any:
+    """What the browser of the operator remembers, who has just opened the claim link."""
+    with window(browser, appliance.address) as opened:
+        page = opened.open(appliance.claim_link)
+        assert "#" not in page.url, "the code stays in the address"
+        opened.accessible()
+        opened.picture("claim")
+        page.get_by_label("Your name").fill("Ada Lovelace")
+        page.get_by_label("You sign in as").fill("ada")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Claim").click()
+        expect(page.get_by_role("heading", name="Welcome, Ada Lovelace")).to_be_visible()
+        opened.picture("welcome")
+        return page.context.storage_state()
+
+
+@pytest.fixture
+def desk(browser: Browser, appliance: Appliance, session: Any) -> Iterator[Window]:
+    """The operator's window."""
+    with window(browser, appliance.address, storage_state=session) as opened:
+        yield opened
+
+
+@pytest.fixture
+def phone(browser: Browser, appliance: Appliance, session: Any) -> Iterator[Window]:
+    """The operator's telephone."""
+    options = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
+    with window(browser, appliance.address, storage_state=session, **options) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shelf(
+    browser: Browser,
+    appliance: Appliance,
+    session: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Six documents, added in the browser and ready."""
+    folder = tmp_path_factory.mktemp("shelf")
+    with window(browser, appliance.address, storage_state=session) as opened:
+        page = opened.open("/library")
+        opened.picture("library-empty")
+        page.get_by_label("Documents to add").set_input_files(_files(folder))
+        for name in FILES:
+            row = page.get_by_role("row").filter(has_text=name)
+            expect(row.locator(".badge")).to_have_text("ready", timeout=30_000)
+        opened.accessible()
+        opened.picture("library")
+
+
+def _files(folder: Path) -> list[Path]:
+    return [
+        documents.pdf(folder / "towers.pdf", ["A chronicle of the towers and the walls.", BELL]),
+        documents.word(folder / "garden.docx", [("Orchard", ["Forty pear trees stand here."])]),
+        documents.written(
+            folder / "rules.html", "<h1>Rules</h1><p>Silence begins at the second bell.</p>"
+        ),
+        documents.written(folder / "minutes.md", "# Minutes\n\nThe roof is to be mended in May."),
+        documents.written(folder / "stock.csv", "what,count\nbarrels of cider,11\n"),
+        documents.written(folder / "notes.txt", "The heron returned on the second of March."),
+    ]
+
+
+@pytest.fixture
+def model(runner: str) -> Iterator[httpx.Client]:
+    """The fake model runner's own controls; it is quick again after each test."""
+    with httpx.Client(base_url=runner, trust_env=False) as client:
+        yield client
+        client.post("/fake/behaviour", json=QUICK)
+
+
+def _ask(page: Page, question: str = QUESTION) -> None:
+    page.get_by_label("Your question").fill(question)
+    page.keyboard.press("Enter")
+
+
+def _last(page: Page) -> Any:
+    return page.locator(ANSWER).last
+
+
+def _complete(page: Page) -> None:
+    expect(_last(page)).to_be_visible()
+    expect(_last(page)).not_to_have_attribute("aria-busy", "true", timeout=30_000)
+
+
+@pytest.mark.usefixtures("shelf")
+def test_every_format_is_ready_and_its_page_has_the_text(desk: Window) -> None:
+    page = desk.open("/library")
+    page.get_by_role("link", name="towers.pdf").click()
+    expect(page.get_by_role("heading", name="towers.pdf")).to_be_visible()
+    desk.accessible()
+    desk.picture("document")
+    page.get_by_role("table", name="Pages").get_by_role("link", name="2", exact=True).click()
+    expect(page.get_by_role("article")).to_contain_text("cast in 1742")
+    desk.accessible()
+
+
+@pytest.mark.usefixtures("shelf")
+def test_an_answer_grows_and_its_citation_opens_the_marked_passage(
+    desk: Window, model: httpx.Client
+) -> None:
+    model.post("/fake/behaviour", json=SLOW)
+    page = desk.open("/")
+    desk.accessible()
+    desk.picture("welcome-question")
+    _ask(page)
+    page.wait_for_url("**/conversations/*")
+    page.wait_for_function(f"{LENGTH[6:]} > 120")
+    before = page.evaluate(LENGTH)
+    page.wait_for_function(f"{LENGTH[6:]} > {before + 60}")
+    desk.picture("answer-growing")
+    _complete(page)
+    expect(_last(page)).to_contain_text("That is all about the bell")
+    source = _last(page).locator(".sources a").first
+    expect(source).to_contain_text("towers.pdf")
+    source.click()
+    expect(page.locator("#source mark")).to_contain_text("cast in 1742")
+    desk.accessible()
+    desk.picture("answer-with-source")
+    page.get_by_role("link", name="Whole page").click()
+    expect(page.locator("mark#passage")).to_contain_text("cast in 1742")
+    desk.picture("whole-page")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_numbered_citation_in_the_text_opens_the_source(desk: Window) -> None:
+    page = desk.open("/")
+    _ask(page)
+    _complete(page)
+    _last(page).locator(".prose").get_by_role("link", name="1").first.click()
+    expect(page.locator("mark")).to_contain_text("cast in 1742")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_an_answer_goes_on_after_a_reload(desk: Window, model: httpx.Client) -> None:
+    model.post("/fake/behaviour", json=SLOW)
+    page = desk.open("/")
+    _ask(page)
+    page.wait_for_function(f"{LENGTH[6:]} > 120")
+    before = page.evaluate(LENGTH)
+    page.reload()
+    page.wait_for_function(f"{LENGTH[6:]} > {before}")
+    expect(_last(page)).to_have_attribute("aria-busy", "true")
+    _complete(page)
+    expect(_last(page)).to_contain_text("That is all about the bell")
+    text = _last(page).locator(".prose").inner_text()
+    assert text.count("That is all about the bell") == 1
+    assert text.count("so the chronicle says") == 12
+
+
+@pytest.mark.usefixtures("shelf")
+@pytest.mark.parametrize("before_first_token", [False, True])
+def test_stop_stops_the_answer_and_the_model(
+    desk: Window, model: httpx.Client, before_first_token: bool
+) -> None:
+    slow = {"first_token_delay": 60.0} if before_first_token else {"token_delay": 0.3}
+    model.post("/fake/behaviour", json=SLOW | slow)
+    aborted = model.get("/fake/state").json()["aborted"]
+    page = desk.open("/")
+    _ask(page)
+    expect(_last(page)).to_have_attribute("aria-busy", "true")
+    if before_first_token:
+        wait_until(lambda: model.get("/fake/state").json()["active"] == 1, "the model to work")
+    else:
+        expect(_last(page)).to_contain_text("The bell was cast")
+    page.get_by_role("button", name="Stop").click()
+    expect(_last(page)).to_contain_text("You stopped this answer.")
+    wait_until(
+        lambda: model.get("/fake/state").json()["aborted"] == aborted + 1, "the model to stop"
+    )
+    _complete(page)
+    desk.picture(f"stopped-{before_first_token}")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_conversation_goes_on_and_is_listed_renamed_and_deleted(desk: Window) -> None:
+    page = desk.open("/")
+    _ask(page, "Which day did the heron return?")
+    _complete(page)
+    _ask(page, "How many barrels of cider are there?")
+    expect(page.locator(ANSWER)).to_have_count(2)
+    _complete(page)
+    expect(page.get_by_label("Your question")).to_have_value("")
+    listed = page.get_by_role("navigation", name="Conversations")
+    expect(listed.get_by_role("link", name="Which day did the heron return?")).to_be_visible()
+    page.get_by_role("button", name="Rename").first.click()
+    title = page.get_by_label("Title")
+    expect(title).to_be_visible()
+    desk.picture("rename")
+    title.fill("Herons and barrels")
+    title.press("Enter")
+    expect(page.get_by_role("heading", name="Herons and barrels")).to_be_visible()
+    expect(listed.get_by_role("link", name="Herons and barrels")).to_be_visible()
+    page.get_by_role("button", name="Delete").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url(re.compile(r"/$"))
+    expect(listed.get_by_role("link", name="Herons and barrels")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_question_without_evidence_is_told_so(desk: Window) -> None:
+    page = desk.open("/")
+    _ask(page, "Xylophone zeppelin quarks?")
+    _complete(page)
+    expect(_last(page)).to_contain_text("Nothing in the documents supports an answer.")
+    desk.picture("no-evidence")
+
+
+def test_the_console_shows_units_and_stops_and_starts_one(
+    desk: Window, appliance: Appliance
+) -> None:
+    page = desk.open("/admin/")
+    for name in ("postgres", "ingest", "webchat@1", "nginx"):
+        expect(page.locator(f"[id='unit-{name}'] .badge")).to_have_text("ready")
+    desk.accessible()
+    desk.picture("console")
+    page.get_by_role("link", name="ingest", exact=True).click()
+    log = page.get_by_role("log")
+    expect(log).to_be_visible()
+    lines = log.inner_text().count("\n")
+    page.get_by_role("button", name="Stop").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(page.locator(".facts .badge")).to_have_text("stopped")
+    assert appliance.unit("ingest")["state"] == "stopped"
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator(".facts .badge")).to_have_text("ready")
+    appliance.wait_for("ingest", "ready")
+    desk.accessible()
+    desk.picture("unit")
+    # The log goes on by itself: another restart, seen without a reload.
+    page.evaluate("window.notReloaded = true")
+    appliance.cli("restart", "ingest")
+    page.wait_for_function(
+        f"document.querySelector('[role=log]').innerText.split('\\n').length > {lines + 1}"
+    )
+    assert page.evaluate("window.notReloaded") is True
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_member_does_not_see_private_documents(
+    desk: Window, browser: Browser, appliance: Appliance, tmp_path: Path
+) -> None:
+    page = desk.open("/library")
+    page.get_by_label("Who may read them").select_option(index=1)
+    private = documents.written(tmp_path / "diary.txt", "Dear diary, the abbot snores.")
+    page.get_by_label("Documents to add").set_input_files(private)
+    row = page.get_by_role("row").filter(has_text="diary.txt")
+    expect(row).to_contain_text("Only you")
+    expect(row.locator(".badge")).to_have_text("ready")
+    expect(page.get_by_label("Who may read them").locator("option:checked")).to_contain_text("Only")
+    private_page = row.get_by_role("link", name="diary.txt").get_attribute("href")
+    link = _invite(desk)
+    with window(browser, appliance.address) as theirs:
+        page = theirs.open(link)
+        theirs.accessible()
+        page.get_by_label("New password").fill(PASSWORD)
+        page.get_by_role("button", name="Set the password").click()
+        expect(page.get_by_label("Account menu of Brendan")).to_be_visible()
+        theirs.open("/library")
+        expect(page.get_by_text("towers.pdf")).to_be_visible()
+        expect(page.get_by_text("diary.txt")).to_have_count(0)
+        theirs.open("/")
+        _ask(page, "Who snores?")
+        _complete(page)
+        expect(_last(page)).not_to_contain_text("abbot")
+        cookies = {each["name"]: each["value"] for each in page.context.cookies()}
+        answer = httpx.get(f"{appliance.address}{private_page}", cookies=cookies, trust_env=False)
+        assert answer.status_code == 404
+        console = httpx.get(f"{appliance.address}/admin/", cookies=cookies, trust_env=False)
+        assert console.status_code == 403
+
+
+def _invite(desk: Window) -> str:
+    """Add a member in the console; return the link for them."""
+    page = desk.open("/admin/people")
+    page.get_by_label("Their name").fill("Brendan")
+    page.get_by_label("Signs in as").fill("brendan")
+    page.get_by_role("button", name="Add", exact=True).click()
+    link = page.locator("#invitation").inner_text()
+    desk.accessible()
+    desk.picture("people")
+    return link
+
+
+PAGES = (
+    "/",
+    "/library",
+    "/account",
+    "/admin/",
+    "/admin/units/ingest",
+    "/admin/ingest",
+    "/admin/jobs",
+    "/admin/models",
+    "/admin/people",
+)
+
+
+@pytest.mark.usefixtures("shelf")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_a_phone_and_is_accessible(phone: Window, scheme: Any) -> None:
+    phone.page.emulate_media(color_scheme=scheme)
+    for path in PAGES:
+        page = phone.open(path)
+        expect(page.locator("main")).to_be_visible()
+        phone.fits()
+        phone.accessible()
+        phone.picture(f"phone-{scheme}-{path.strip('/').replace('/', '-') or 'ask'}")
+    page = phone.open("/")
+    _ask(page)
+    _complete(page)
+    phone.fits()
+    phone.picture(f"phone-{scheme}-answer")
+    _last(page).locator(".sources a").first.click()
+    expect(page.locator("mark").first).to_be_visible()
+    phone.fits()
+    phone.picture(f"phone-{scheme}-source")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_the_pages_are_dark_for_those_who_like_it(desk: Window) -> None:
+    desk.page.emulate_media(color_scheme="dark")
+    brightness = "getComputedStyle(document.documentElement).backgroundColor"
+    dark = desk.open("/library").evaluate(brightness)
+    for path in PAGES:
+        desk.open(path)
+        desk.picture(f"dark-{path.strip('/').replace('/', '-') or 'ask'}")
+    desk.page.emulate_media(color_scheme="light")
+    assert desk.page.evaluate(brightness) != dark
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_question_is_asked_with_the_keyboard_alone(desk: Window) -> None:
+    page = desk.open("/library")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    expect(page.locator(".skip")).to_be_in_viewport()
+    desk.picture("skip-link")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    _tab_to(desk, "Ask", backwards=True)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/$"))
+    expect(page.get_by_label("Your question")).to_be_focused()
+    page.keyboard.type(QUESTION)
+    page.keyboard.press("Enter")
+    _complete(page)
+    _tab_to(desk, "towers.pdf", backwards=True)
+    page.keyboard.press("Enter")
+    expect(page.locator("#source mark")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#source mark")).to_have_count(0)
+
+
+def _tab_to(desk: Window, text: str, *, backwards: bool = False) -> None:
+    """Press Tab until the focus is on something with this text."""
+    for _ in range(40):
+        desk.page.keyboard.press("Shift+Tab" if backwards else "Tab")
+        focused = desk.page.evaluate("document.activeElement.innerText ?? ''")
+        if text in focused and "\n\n" not in focused:
+            return
+    raise AssertionError(f"Tab does not lead to “{text}”")
