@@ -49,7 +49,7 @@ def new_token(prefix: str = "") -> Secret:
 
 
 def new_code() -> Secret:
-    """Return 100 random bits as a code that a person can type: XXXXX-XXXXX-XXXXX-XXXXX."""
+    """Return 100 random bits as a code that a person can type: four groups of five."""
     letters = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(_CODE_LETTERS))
     text = "-".join(letters[at : at + 5] for at in range(0, _CODE_LETTERS, 5))
     return Secret(text, code_digest(text))

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
 from appliance.accounts.model import Account
 from appliance.cli.context import Context
@@ -24,13 +25,22 @@ from webchat.library.model import SHARED_NAME, Document
 from webchat.library.service import LibraryService
 
 _LOOK_EVERY = 0.2
-_UNFINISHED = frozenset({DocumentState.QUEUED, DocumentState.READING})
+_REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
     path: Path
     file: BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """What became of handing over a file: a document, or the reason why there is none."""
+
+    path: Path
+    document: Document | None
+    problem: str | None = None
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -65,8 +75,8 @@ async def ingest(context: Context, options: argparse.Namespace) -> ExitCode:
             files.enter_context(source.file)
         rows = await _ingest(context, options, sources)
     context.output.table(rows, "There are no files.")
-    good = {DocumentState.READY, DocumentState.QUEUED, DocumentState.READING}
-    return ExitCode.DONE if all(row["state"] in good for row in rows) else ExitCode.FAILED
+    bad = {_REFUSED, DocumentState.FAILED, DocumentState.QUARANTINED}
+    return ExitCode.FAILED if any(row["state"] in bad for row in rows) else ExitCode.DONE
 
 
 async def _ingest(
@@ -77,25 +87,34 @@ async def _ingest(
         room = Room(limit=context.settings.upload_limit)
         blobs = Blobs(context.settings.documents, room, SystemDisk())
         library = LibraryService(database, blobs)
-        collection = await library.collection(actor, options.collection)
-        rows: list[dict[str, object]] = []
-        for source in sources:
-            path = source.path
-            try:
-                uploaded = await library.upload(actor, collection.id, path.name, _pieces(source))
-            except ApplianceError as error:
-                rows.append(_row(path, "refused", error.message))
-                continue
-            document = uploaded.document
-            if not options.no_wait:
-                document = await _finished(context, library, actor, document)
-            problem = document.fault.message if document.fault else None
-            rows.append(_row(path, document.state, problem))
-    return rows
+        collection = (await library.collection(actor, options.collection)).id
+        # All are handed over before any is waited for, so that ingest works on several at once.
+        uploads = [await _upload(library, actor, collection, source) for source in sources]
+        wait = not options.no_wait
+        return [await _outcome(context, library, actor, upload, wait=wait) for upload in uploads]
 
 
-def _row(path: Path, state: str, problem: str | None) -> dict[str, object]:
-    return {"file": str(path), "state": str(state), "problem": problem}
+async def _upload(
+    library: LibraryService, actor: Account, collection: UUID, source: _Source
+) -> _Upload:
+    try:
+        uploaded = await library.upload(actor, collection, source.path.name, _pieces(source))
+    except ApplianceError as error:
+        return _Upload(source.path, None, error.message)
+    return _Upload(source.path, uploaded.document)
+
+
+async def _outcome(
+    context: Context, library: LibraryService, actor: Account, upload: _Upload, *, wait: bool
+) -> dict[str, object]:
+    document = upload.document
+    if document is None:
+        return {"file": str(upload.path), "state": _REFUSED, "problem": upload.problem}
+    while wait and not document.state.is_finished:
+        await context.clock.sleep(_LOOK_EVERY)
+        document = await library.document(actor, document.id)
+    problem = document.fault.message if document.fault else None
+    return {"file": str(upload.path), "state": str(document.state), "problem": problem}
 
 
 def _files(paths: list[Path]) -> list[Path]:
@@ -119,12 +138,3 @@ async def _pieces(source: _Source) -> AsyncIterator[bytes]:
             yield piece
     except OSError as error:
         raise NoSuchFileError(path=source.path, reason=error.strerror) from error
-
-
-async def _finished(
-    context: Context, library: LibraryService, actor: Account, document: Document
-) -> Document:
-    while document.state in _UNFINISHED:
-        await context.clock.sleep(_LOOK_EVERY)
-        document = await library.document(actor, document.id)
-    return document

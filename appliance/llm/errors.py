@@ -16,7 +16,7 @@ class ModelRunnerUnavailableError(ApplianceError):
     code = "model_runner_unavailable"
     status = HTTPStatus.SERVICE_UNAVAILABLE
     sentence = "The model runner does not answer at the moment."
-    hint = "It is restarted by itself within seconds. Until then answers are quoted from documents."
+    hint = "Until it does, answers are quoted from the documents. The console says what it lacks."
 
 
 class ModelMissingError(ApplianceError):

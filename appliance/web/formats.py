@@ -18,7 +18,8 @@ def relative(moment: datetime, now: datetime) -> str:
     """Say how long ago `moment` was; a date when it was more than a week ago."""
     seconds = int((now - moment).total_seconds())
     if seconds < 0:
-        return f"in {duration(-seconds)}"
+        # What was set to 30 days just now is 30 days away, not 29.
+        return f"in {duration(-seconds + (_MINUTE // 2 if -seconds >= _MINUTE else 0))}"
     if seconds < 10:
         return "just now"
     if seconds < _WEEK:

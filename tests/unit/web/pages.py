@@ -12,25 +12,13 @@ from appliance.web.assets import Assets
 from appliance.web.forms import Form
 from appliance.web.markdown import render
 from appliance.web.render import Flash, FlashKind, Frame, Person, Renderer, Site
+from tests.fakes.clock import FakeClock
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
-class FixedClock:
-    """It is always noon."""
-
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError(seconds)
-
-
 def renderer(*packages: str) -> Renderer:
-    return Renderer(packages=packages, assets=Assets(packages), clock=FixedClock())
+    return Renderer(packages=packages, assets=Assets(packages), clock=FakeClock(NOON))
 
 
 def wrong_form() -> Form:
