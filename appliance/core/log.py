@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from contextvars import ContextVar, Token
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from secrets import token_hex
@@ -17,14 +21,14 @@ _FILE_SIZE = 5 * 1024 * 1024
 _request: ContextVar[str | None] = ContextVar("request", default=None)
 
 
-def begin_request() -> Token[str | None]:
-    """Give the work that follows a new request number; pass the result to `end_request`."""
-    return _request.set(token_hex(4))
-
-
-def end_request(token: Token[str | None]) -> None:
-    """Take the request number off again."""
-    _request.reset(token)
+@contextmanager
+def numbered_request() -> Iterator[None]:
+    """Give the work inside the block a request number of its own."""
+    token = _request.set(token_hex(4))
+    try:
+        yield
+    finally:
+        _request.reset(token)
 
 
 def request_number() -> str | None:
@@ -39,8 +43,11 @@ class OneLine(logging.Formatter):
     """
 
     def __init__(self, *, timestamps: bool) -> None:
-        time = "%(asctime)s " if timestamps else ""
-        super().__init__(f"{time}%(levelname)s %(name)s: %(message)s")
+        moment = "%(asctime)s " if timestamps else ""
+        super().__init__(f"{moment}%(levelname)s %(name)s: %(message)s")
+        # As PostgreSQL beside it writes times: in UTC, with a point.
+        self.converter = time.gmtime
+        self.default_msec_format = "%s.%03d UTC"
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -50,12 +57,15 @@ class OneLine(logging.Formatter):
         return text.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n") + suffix
 
 
-def set_up(*, level: int = logging.INFO, output: TextIO | None = None) -> None:
-    """Send all logging of this process to standard error.
-
-    There are no timestamps, because the unit's log and journald add their own.
-    """
-    _install(logging.StreamHandler(output or sys.stderr), level, timestamps=False)
+def set_up(
+    *,
+    level: int = logging.INFO,
+    output: TextIO | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> None:
+    """Send all logging of this process to standard error, with the time unless journald adds it."""
+    timestamps = "JOURNAL_STREAM" not in environment
+    _install(logging.StreamHandler(output or sys.stderr), level, timestamps=timestamps)
 
 
 def log_to_file(path: Path, *, level: int = logging.INFO) -> None:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.core.settings import MEBIBYTE
+from appliance.core.settings import GIBIBYTE
 from appliance.probes.model import Answer, Reading, ReadingState, measured
 
 
@@ -27,5 +27,5 @@ class DiskProbe:
         facts = await asyncio.to_thread(os.statvfs, self.path)
         free = facts.f_bavail * facts.f_frsize
         share = facts.f_bavail / max(1, facts.f_blocks)
-        sentence = f"{free // MEBIBYTE} MiB free ({share:.0%})"
+        sentence = f"{free / GIBIBYTE:.1f} GiB free ({share:.0%})"
         return (ReadingState.OK if share > self.least_share else ReadingState.FAILED), sentence

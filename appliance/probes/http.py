@@ -37,7 +37,7 @@ class HttpProbe:
 
     def _judge(self, status: int) -> Answer:
         if status == self.expected:
-            return ReadingState.OK, f"answers {status}"
+            return ReadingState.OK, "answers"
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             return ReadingState.NOT_READY, "answers that it is not ready"
         return ReadingState.FAILED, f"answers {status} instead of {self.expected:d}"

@@ -7,7 +7,6 @@ to the log under a number, and the person is told the number and nothing more.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from aiohttp import web
 
 from appliance.core.errors import ApplianceError, ForbiddenError, NotFoundError
+from appliance.core.log import numbered_request, request_number
 from appliance.web.keys import request_key
 from appliance.web.render import wants_fragment
 
@@ -124,7 +124,9 @@ class ErrorAnswers:
 
         @web.middleware
         async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self._handle(request, handler)
+            # Every line that the request logs carries its number, and so does the page of a defect.
+            with numbered_request():
+                return await self._handle(request, handler)
 
         return answer_errors
 
@@ -163,15 +165,8 @@ class ErrorAnswers:
             return error
         if isinstance(error, web.RequestPayloadError):
             return BadRequestError()
-        request_id = secrets.token_hex(4)
-        _LOG.error(
-            "%s %s failed, request %s",
-            request.method,
-            request.path,
-            request_id,
-            exc_info=error,
-        )
-        return InternalError(request_id=request_id)
+        _LOG.error("%s %s failed", request.method, request.path, exc_info=error)
+        return InternalError(request_id=request_number())
 
     def _as_html(self, request: web.Request, error: ApplianceError) -> web.Response:
         if wants_fragment(request):

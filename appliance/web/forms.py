@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiohttp.http import HttpProcessingError
+
 from appliance.core.errors import InvalidInputError
 from appliance.web.errors import BadRequestError
 
@@ -110,7 +112,13 @@ async def posted(request: web.Request) -> dict[str, str]:
     """
     try:
         fields = await request.post()
-    except (ValueError, LookupError, AssertionError, RuntimeError) as error:
+    except (
+        ValueError,
+        LookupError,
+        AssertionError,
+        RuntimeError,
+        HttpProcessingError,
+    ) as error:
         raise BadRequestError from error
     return {name: value for name, value in fields.items() if isinstance(value, str)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 from uuid import UUID
 
@@ -30,6 +31,8 @@ from webchat.conversations.store import ConversationStore
 
 PAGE = 30
 Found = TypeVar("Found")
+# What PostgreSQL does not take for text: the null character and halves of surrogate pairs.
+_UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Conversations:
@@ -106,7 +109,7 @@ def checked_question(text: str) -> str:
         raise EmptyQuestionError
     if len(question) > QUESTION_LIMIT:
         raise QuestionTooLongError(length=len(question), limit=QUESTION_LIMIT)
-    if "\0" in question:
+    if _UNREADABLE.search(question):
         raise UnreadableQuestionError
     return question
 

@@ -42,7 +42,8 @@ FROM library.page p
 JOIN library.document d ON d.id = p.document_id
 JOIN library.collection c ON c.id = d.collection_id
 WHERE p.document_id = %(document)s AND (c.owner_id IS NULL OR c.owner_id = %(reader)s)
-ORDER BY p.number;
+ORDER BY p.number
+LIMIT %(limit)s::bigint OFFSET %(offset)s;
 
 -- name: page
 SELECT p.number, p.label, p.state, p.text, p.note,

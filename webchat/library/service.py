@@ -87,10 +87,12 @@ class LibraryService:
         async with self._database.connection() as connection:
             return await _document(LibraryStore(connection, actor), document)
 
-    async def ledger(self, actor: Account, document: UUID) -> list[LedgerRow]:
+    async def ledger(
+        self, actor: Account, document: UUID, *, limit: int | None = None, offset: int = 0
+    ) -> list[LedgerRow]:
         """Return how the reading of each page went; nothing for what the actor may not see."""
         async with self._database.connection() as connection:
-            return await LibraryStore(connection, actor).ledger(document)
+            return await LibraryStore(connection, actor).ledger(document, limit, offset)
 
     async def page(self, actor: Account, document: UUID, number: int) -> PageText:
         """Return the text of one page. Raises NotFoundError."""

@@ -78,10 +78,11 @@ class LibraryStore:
         row = await cursor.fetchone()
         return int(row[0]) if row else 0
 
-    async def ledger(self, document: UUID) -> list[LedgerRow]:
+    async def ledger(self, document: UUID, limit: int | None, offset: int) -> list[LedgerRow]:
         """Return how the reading of each page went."""
+        values = self._with_reader({"document": document, "limit": limit, "offset": offset})
         async with self._connection.cursor(row_factory=kwargs_row(_ledger_row)) as cursor:
-            await cursor.execute(_QUERIES["ledger"], self._with_reader({"document": document}))
+            await cursor.execute(_QUERIES["ledger"], values)
             return await cursor.fetchall()
 
     async def page(self, document: UUID, number: int) -> PageText | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from appliance.accounts.model import Account
 from webchat.answering.errors import BrokenRequestError
 from webchat.answering.model import Enquiry, Turn
 from webchat.conversations.service import checked_question
+from webchat.pages.api_json import read_object
 
 OUR_NAME = "cloister"
 MOST_MESSAGES = 1000
@@ -82,11 +82,8 @@ def read_embedding_request(content: bytes) -> EmbeddingRequest:
 
 
 def _object(content: bytes) -> JsonObject:
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = read_object(content)
+    if body is None:
         raise BrokenRequestError(problem="The body is not a JSON object.")
     return body
 

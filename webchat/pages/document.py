@@ -16,6 +16,8 @@ from webchat import keys
 from webchat.frame import frame
 from webchat.library.model import Document, LedgerRow, PageText
 
+# Ten thousand rows would keep every other reader waiting while they are rendered.
+_LEDGER_SIZE = 200
 # What is uploaded is never shown inside our own pages, and may do nothing if it is opened.
 _FILE_HEADERS = {
     "Content-Type": "application/octet-stream",
@@ -27,13 +29,15 @@ _FILE_HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class DocumentPage:
-    """A document with how the reading of each page went."""
+    """A document with how the reading of each page went, `number` of `last` parts of the list."""
 
     template: ClassVar[str] = "document.html"
 
     frame: Frame
     document: Document
     ledger: list[LedgerRow]
+    number: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,21 @@ class TextPage:
 
 
 async def show(request: web.Request) -> web.Response:
-    """GET /library/{id}."""
+    """GET /library/{id}?page=."""
     library = request.app[keys.LIBRARY]
     actor = person(request)
     found = await library.document(actor, identifier(request))
-    ledger = await library.ledger(actor, found.id)
-    page = DocumentPage(frame(request, found.file_name, "library"), found, ledger)
+    last = max(1, -(-found.pages_done // _LEDGER_SIZE))
+    number = max(1, min(whole_number(request.query.get("page", "")) or 1, last))
+    page = DocumentPage(
+        frame=frame(request, found.file_name, "library"),
+        document=found,
+        ledger=await library.ledger(
+            actor, found.id, limit=_LEDGER_SIZE, offset=(number - 1) * _LEDGER_SIZE
+        ),
+        number=number,
+        last=last,
+    )
     return request.app[keys.RENDERER].page(request, page, block="ledger")
 
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http import HttpProcessingError
 
 from appliance.core.errors import InvalidInputError
 from appliance.ingest.errors import UploadBrokenOffError
 
 _PIECE = 64 * 1024
 _LONGEST_FIELD = 4096
+# The reader asserts where the body ends before the form does.
+_BROKEN = (
+    AssertionError,
+    ValueError,
+    ConnectionError,
+    web.RequestPayloadError,
+    HttpProcessingError,
+)
 
 
 async def parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
@@ -30,7 +39,7 @@ async def parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
                 await part.release()
             else:
                 yield part
-    except (AssertionError, ValueError, ConnectionError, web.RequestPayloadError) as error:
+    except _BROKEN as error:
         raise UploadBrokenOffError from error
 
 
@@ -40,8 +49,7 @@ async def pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
         while not part.at_eof():
             if piece := await part.read_chunk(_PIECE):
                 yield piece
-    # The reader asserts where the body ends before the form does.
-    except (AssertionError, ValueError, ConnectionError, web.RequestPayloadError) as error:
+    except _BROKEN as error:
         raise UploadBrokenOffError from error
 
 

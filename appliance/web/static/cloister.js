@@ -122,6 +122,8 @@
   on("htmx:afterRequest", (event) => {
     progress(event, false);
     const form = event.target;
+    // The button goes away with the answer: the keyboard stays in use.
+    if (form.matches?.(".message__work form")) find("[data-composer] textarea")?.focus();
     if (event.detail.successful && form.matches?.("form[data-reset]")) {
       // Who may read the next files stays as it was chosen: only the files themselves are done.
       findAll("input[type=file]", form).forEach((input) => { input.value = ""; });

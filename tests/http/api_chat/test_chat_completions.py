@@ -198,6 +198,7 @@ async def test_a_client_that_leaves_stops_the_model(
         b'{"messages": []}',
         b'{"messages": [{"role": "assistant", "content": "x"}]}',
         b'{"messages": [{"role": "user", "content": 5}]}',
+        b'{"messages": [{"role": "user", "content": "half a pair: \\ud800"}]}',
         b'{"messages": [{"role": "user", "content": " "}]}',
         b'{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}',
         b'{"messages": [{"role": "user", "content": "x"}], "stream": 1}',
@@ -230,7 +231,7 @@ async def test_texts_become_vectors(client: TestClient[web.Request, web.Applicat
     assert [entry["index"] for entry in answer["data"]] == [0, 1]
     assert len(answer["data"][0]["embedding"]) == 256
     assert answer["usage"]["total_tokens"] > 0
-    for wrong in ("", [], [""], [5], None):
+    for wrong in ("", [], [""], [5], None, "\ud800"):
         refused = await client.post("/v1/embeddings", json={"model": "fake-embed", "input": wrong})
         assert refused.status == 400
     refused = await client.post("/v1/embeddings", json={"model": "fake-chat", "input": "x"})

@@ -8,6 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from appliance.accounts.model import Account
+from appliance.db.pool import Database
 from tests.builders.library import Shelf
 from tests.http.conftest import Browser
 from webchat.library.model import Document
@@ -32,6 +33,24 @@ async def test_a_document_shows_how_each_page_was_read(as_bob: Browser, manual: 
     assert [cell.text.strip() for cell in row.select("td")] == ["1", "read", str(len(TEXT)), ""]
     assert "hx-trigger" not in str(page.select("#ledger")[0].attrs)
     assert "Delete" not in page.text
+
+
+async def test_a_long_ledger_is_shown_in_parts(
+    as_bob: Browser, manual: Document, database: Database
+) -> None:
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO library.page (document_id, number, state, text)"
+            " SELECT %s, number, 'read', 'x' FROM generate_series(2, 450) number",
+            (manual.id,),
+        )
+    shown = {}
+    for part in ("1", "3", "99"):
+        answer = await as_bob.get(f"/library/{manual.id}?page={part}")
+        page = BeautifulSoup(await answer.text(), "html.parser")
+        rows = page.select("#ledger tbody tr")
+        shown[part] = (rows[0].td.text.strip() if rows[0].td else "", len(rows))
+    assert shown == {"1": ("1", 200), "3": ("401", 50), "99": ("401", 50)}
 
 
 async def test_the_ledger_of_an_unfinished_document_asks_again(

@@ -89,7 +89,7 @@ async def test_without_the_chat_it_says_that_the_rest_is_coming(
             assert page.headers["Retry-After"] == "3"
         async with client.get("/api/documents/1") as answer:
             assert answer.status == 503
-            assert (await answer.json())["code"] == "starting"
+            assert (await answer.json())["error"]["code"] == "starting"
 
 
 async def test_it_brings_each_request_to_the_right_site(

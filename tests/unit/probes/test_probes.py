@@ -101,7 +101,7 @@ async def test_memory(tmp_path: Path) -> None:
     file.write_text("MemTotal:  1024000 kB\nMemAvailable:  307200 kB\n")
     reading = await MemoryProbe(source=file).read()
     assert reading.state is ReadingState.OK
-    assert reading.sentence == "300 MiB (30%) of memory available"
+    assert reading.sentence == "0.3 GiB (30%) of memory available"
     assert (await MemoryProbe(0.30, file).read()).state is ReadingState.FAILED
     assert (await MemoryProbe().read()).sentence.endswith("available")
 
