@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
+from admin import keys
 from admin.app import Console, build
 from admin.rescue import Rescue
-from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
@@ -34,6 +34,7 @@ from appliance.web.server import listening
 Say = Callable[[str], None]
 _CLAIM_ATTEMPTS = 10
 # What is worth a line at the start; the reason tells more where there is no word.
+_SETTLED = {Phase.READY, Phase.DONE, Phase.STOPPED, Phase.GAVE_UP}
 _TOLD = {Phase.READY: "ready", Phase.DONE: "done", Phase.FAILED: "", Phase.GAVE_UP: ""}
 
 
@@ -65,11 +66,13 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
         database = await stack.enter_async_context(
             Database(conninfo(settings.database_socket, "cloister"), size=4, wait=2.0)
         )
-        await stack.enter_async_context(_console(applied, clock, supervisor, parts, database))
-        await stack.enter_async_context(_schedule(clock, database))
+        accounts = await stack.enter_async_context(
+            _console(applied, clock, supervisor, parts, database)
+        )
+        await stack.enter_async_context(_schedule(clock, database, accounts))
         say(f"Cloister, with its data in {settings.home}")
         announcing = asyncio.create_task(
-            _announce(applied, clock, supervisor, parts, database, say), name="announce"
+            _announce(applied, clock, supervisor, parts, accounts, say), name="announce"
         )
         await ended.wait()
         announcing.cancel()
@@ -80,7 +83,7 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
 @asynccontextmanager
 async def _console(
     settings: Settings, clock: Clock, supervisor: Supervisor, parts: Catalog, database: Database
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Accounts]:
     """Serve the console, and the control socket of the command line."""
     rescue = Rescue(clock)
     surroundings = Surroundings(
@@ -97,13 +100,12 @@ async def _console(
             listening(console, settings.console_socket, alone),
             control_server(supervisor, surroundings, settings.control_socket),
         ):
-            yield
+            yield console[keys.ACCOUNTS]
 
 
 @asynccontextmanager
-async def _schedule(clock: Clock, database: Database) -> AsyncIterator[None]:
+async def _schedule(clock: Clock, database: Database, accounts: Accounts) -> AsyncIterator[None]:
     """Run what has its times."""
-    accounts = Accounts(database, clock, Passwords())
 
     async def sweep() -> str:
         return f"Forgot {await accounts.sweep()} expired sessions and codes."
@@ -118,7 +120,7 @@ async def _announce(
     clock: Clock,
     supervisor: Supervisor,
     parts: Catalog,
-    database: Database,
+    accounts: Accounts,
     say: Say,
 ) -> None:
     """Tell the person at the terminal how the start goes, and what to open."""
@@ -131,13 +133,15 @@ async def _announce(
             if view.phase in _TOLD and told.get(view.name) is not view.phase:
                 told[view.name] = view.phase
                 say(f"  {view.name:12} {_TOLD[view.phase] or view.reason}")
-        if supervisor.all_ready:
+        phases = {view.phase for view in supervisor.units()}
+        if supervisor.all_ready or phases <= _SETTLED:
             break
-    say(f"Ready after {clock.monotonic() - started:.1f} s.")
+    took = f"after {clock.monotonic() - started:.1f} s"
+    say(f"Ready {took}." if supervisor.all_ready else f"Not everything serves {took}; see above.")
     say(f"Chat      {settings.address}/")
     say(f"Console   {settings.console_address}/admin/")
     try:
-        if code := await _claim_code(clock, database):
+        if code := await _claim_code(accounts):
             say("Nobody runs this machine yet. Open this link within an hour, once:")
             say(f"          {settings.console_address}/admin/claim#{code}")
     except ApplianceError as error:
@@ -145,12 +149,11 @@ async def _announce(
     say("Ctrl-C stops everything.")
 
 
-async def _claim_code(clock: Clock, database: Database) -> str | None:
+async def _claim_code(accounts: Accounts) -> str | None:
     """Return the code for the first operator, or None when there is one already.
 
     The pool has tried in vain while PostgreSQL started, and its next try may be seconds away.
     """
-    accounts = Accounts(database, clock, Passwords())
     for _ in range(_CLAIM_ATTEMPTS):
         with contextlib.suppress(DatabaseUnavailableError):
             return None if await accounts.is_claimed() else (await accounts.new_claim_code()).text

@@ -77,10 +77,7 @@ class ApiKeys:
         """Return who presents a key. Raises KeyRequiredError for one that does not work."""
         now = self._clock.now()
         async with self._database.connection() as connection:
-            store = AccountStore(connection)
-            key = await store.api_key_by_digest(digest(secret), now)
-            account = await store.account_by_id(key.account_id) if key else None
-            if key is None or account is None or account.locked_at is not None:
-                raise KeyRequiredError
-            await store.touch_api_key(key.id, now, now - _USED_EVERY)
-        return KeyHolder(account, frozenset(Scope(scope) for scope in key.scopes))
+            found = await AccountStore(connection).holder(digest(secret), now, now - _USED_EVERY)
+        if found is None:
+            raise KeyRequiredError
+        return found

@@ -94,13 +94,15 @@ FROM core.api_key WHERE account_id = %(account_id)s ORDER BY created_at DESC;
 -- name: remove_api_key
 DELETE FROM core.api_key WHERE id = %(id)s AND account_id = %(account_id)s;
 
--- name: api_key_by_digest
-SELECT id, account_id, name, prefix, scopes, created_at, expires_at, used_at
-FROM core.api_key WHERE digest = %(digest)s AND expires_at > %(now)s;
+-- name: holder
+-- Whose key it is, and whether its last use was written down lately.
+SELECT a.id, a.name, a.display_name, a.role, a.created_at, a.locked_at,
+       k.id, k.scopes, k.used_at IS NULL OR k.used_at < %(stale)s
+FROM core.api_key k JOIN core.account a ON a.id = k.account_id
+WHERE k.digest = %(digest)s AND k.expires_at > %(now)s AND a.locked_at IS NULL;
 
 -- name: touch_api_key
-UPDATE core.api_key SET used_at = %(now)s
-WHERE id = %(id)s AND (used_at IS NULL OR used_at < %(stale)s);
+UPDATE core.api_key SET used_at = %(now)s WHERE id = %(id)s;
 
 -- name: add_audit
 INSERT INTO core.audit (actor, action, object) VALUES (%(actor)s, %(action)s, %(object)s);

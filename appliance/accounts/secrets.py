@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -91,8 +92,11 @@ class Passwords:
 
     def __init__(self, *, time_cost: int = 2, memory_cost: int = 19 * 1024) -> None:
         self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_cost, parallelism=1)
-        # Compared with when the name is unknown, so that the time tells nothing.
-        self._decoy = self._hasher.hash(secrets.token_urlsafe(16))
+
+    @cached_property
+    def _decoy(self) -> str:
+        """What is compared with when the name is unknown, so that the time tells nothing."""
+        return self._hasher.hash(secrets.token_urlsafe(16))
 
     def hash(self, password: str) -> str:
         """Return the encoded hash. Takes tens of milliseconds: call it in a thread."""
@@ -100,8 +104,10 @@ class Passwords:
 
     def matches(self, encoded: str | None, password: str) -> bool:
         """Say whether the password is right; takes as long when there is no such person."""
+        # Made on the first call, whoever asks for whom, so that it lengthens none in particular.
+        decoy = self._decoy
         try:
-            self._hasher.verify(encoded or self._decoy, password)
+            self._hasher.verify(encoded or decoy, password)
         except (VerificationError, InvalidHashError):
             return False
         return encoded is not None

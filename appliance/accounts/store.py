@@ -10,7 +10,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from appliance.accounts.errors import NameTakenError
-from appliance.accounts.model import Account, ApiKey, Role, Scope
+from appliance.accounts.model import Account, ApiKey, KeyHolder, Role, Scope
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
 
@@ -191,10 +191,15 @@ class AccountStore:
         """Return a person's keys, newest first."""
         return await self._keys(_QUERIES["api_keys_of"], {"account_id": account_id})
 
-    async def api_key_by_digest(self, digest: bytes, now: datetime) -> ApiKey | None:
-        """Return the key, unless it has expired."""
-        keys = await self._keys(_QUERIES["api_key_by_digest"], {"digest": digest, "now": now})
-        return keys[0] if keys else None
+    async def holder(self, digest: bytes, now: datetime, stale: datetime) -> KeyHolder | None:
+        """Return who holds a key that works, and note that it was used unless that is fresh."""
+        rows = await self._rows("holder", digest=digest, now=now, stale=stale)
+        if not rows:
+            return None
+        *account, key_id, scopes, is_stale = rows[0]
+        if is_stale:
+            await self._changed("touch_api_key", id=key_id, now=now)
+        return KeyHolder(_account(*account), frozenset(map(Scope, scopes)))
 
     async def _keys(self, query: LiteralString, values: dict[str, object]) -> list[ApiKey]:
         async with self._connection.cursor(row_factory=class_row(ApiKey)) as cursor:
@@ -204,10 +209,6 @@ class AccountStore:
     async def remove_api_key(self, key_id: UUID, account_id: UUID) -> bool:
         """Delete a person's key; say whether there was one."""
         return await self._changed("remove_api_key", id=key_id, account_id=account_id) > 0
-
-    async def touch_api_key(self, key_id: UUID, now: datetime, stale: datetime) -> None:
-        """Note that a key was used, at most once in a while."""
-        await self._changed("touch_api_key", id=key_id, now=now, stale=stale)
 
     async def add_audit(self, actor: str, action: str, what: str) -> None:
         """Record a named operation."""

@@ -210,9 +210,11 @@ def open_http(address: str) -> httpx.AsyncClient:
         "http://localhost" if path else address,
         trust_env=False,
         follow_redirects=False,
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=8),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
         transport=httpx.AsyncHTTPTransport(uds=path) if path else None,
     )
     http: httpx.AsyncClient = client._client  # noqa: SLF001  see above
     http.headers.pop("authorization", None)
+    # Streams are read as they come from the socket.
+    http.headers["accept-encoding"] = "identity"
     return http

@@ -83,7 +83,7 @@ class Connection:
 
     async def _lines(self, model: str, response: httpx.Response) -> AsyncGenerator[bytes, None]:
         """Yield lines cut at newlines only: httpx would also cut at U+0085 inside the text."""
-        pieces = response.aiter_bytes()
+        pieces = response.aiter_raw()
         rest = b""
         while (piece := await self._next_piece(model, pieces)) is not None:
             *lines, rest = (rest + piece).split(b"\n")

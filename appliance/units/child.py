@@ -154,7 +154,11 @@ class ChildProcessDriver:
             stop_signal=unit.stop_signal,
             stop_grace=unit.stop_grace,
         )
-        self._records.write(record)
+        try:
+            self._records.write(record)
+        except OSError as error:
+            # On a full disk it runs without one: a supervisor that ended would take all along.
+            logger.warning("%s runs without a record: %s", unit.name, error)
 
     async def _attend(self, child: _Child) -> None:
         """See a child through to its end, and report it only when its session is empty."""
@@ -171,7 +175,8 @@ class ChildProcessDriver:
         child.running.pipe.close()
         ending = describe_exit(code)
         await self._logs[name].note(f"{name} {ending}")
-        await asyncio.to_thread(self._records.remove, name)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self._records.remove, name)
         del self._children[name]
         self._set(name, _state_after(child, code), exit_=ending)
         child.ended.set()

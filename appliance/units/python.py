@@ -23,4 +23,6 @@ def python_environment(settings: Settings) -> dict[str, str]:
         "PYTHONPATH": str(Path(str(appliance.__file__)).parent.parent),
         # Lines appear in the log when they are written, not when a buffer is full.
         "PYTHONUNBUFFERED": "1",
+        # The memory for hashing a password goes back to the system: else glibc keeps 19 MB of it.
+        "MALLOC_MMAP_THRESHOLD_": "1048576",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,6 @@ from appliance.accounts.model import Account
 from webchat.answering.errors import BrokenRequestError
 from webchat.answering.model import Enquiry, Turn
 from webchat.conversations.service import checked_question
-from webchat.pages.api_json import read_object
 
 OUR_NAME = "cloister"
 MOST_MESSAGES = 1000
@@ -82,8 +82,13 @@ def read_embedding_request(content: bytes) -> EmbeddingRequest:
 
 
 def _object(content: bytes) -> JsonObject:
-    body = read_object(content)
-    if body is None:
+    try:
+        body = json.loads(content)
+        # Escapes can write half a surrogate pair, which the model runner does not take for text.
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
         raise BrokenRequestError(problem="The body is not a JSON object.")
     return body
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,6 @@ from aiohttp import web
 from appliance.accounts.guard import holder
 from appliance.core.errors import InvalidInputError
 from webchat import keys
-from webchat.pages.api_json import read_object
 from webchat.retrieval.model import Passage
 from webchat.retrieval.service import MOST_PASSAGES
 
@@ -46,8 +46,11 @@ async def search(request: web.Request) -> web.Response:
 
 def _checked(content: bytes) -> SearchRequest:
     """Read the body. Raises InvalidInputError."""
-    body = read_object(content)
-    if body is None:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
         raise InvalidInputError(
             problem="The body is not a JSON object.", remedy='Send {"query": "…"} as JSON.'
         )

@@ -132,7 +132,7 @@ def marked_text(text: str, start: int | None, end: int | None) -> MarkedText:
     if start is None or end is None or not 0 <= start < end <= len(text):
         return MarkedText(text)
     first = text.rfind("\n", 0, start) + 1
-    last = text.find("\n", end) + 1 or len(text)
+    last = text.find("\n", end - 1) + 1 or len(text)
     return MarkedText(text[:first], text[first:start], text[start:end], text[end:last], text[last:])
 
 

@@ -72,6 +72,7 @@ async def test_htmx_gets_the_question_and_the_answer_as_rows(
     assert answer.status == 200
     assert text.count("<article") == 2
     assert "<html" not in text
+    assert "http-equiv" not in text, "htmx would have the whole page reload"
     page = await finished(as_alice, address)
     assert len(page.select("article.message")) == 4
 

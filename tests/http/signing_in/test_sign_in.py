@@ -28,7 +28,8 @@ async def test_a_stranger_is_led_to_the_sign_in_page_and_back(
 
 
 @pytest.mark.parametrize(
-    "target", ["//evil.example", "https://evil.example", "/\\evil", "/\t/evil.example", "/\x0b", "x"]
+    "target",
+    ["//evil.example", "https://evil.example", "/\\evil", "/\t/evil.example", "/\x0b", "x"],
 )
 async def test_signing_in_never_leads_to_another_site(
     nobody: Browser, alice: Account, target: str

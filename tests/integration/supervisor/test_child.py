@@ -40,6 +40,20 @@ async def test_a_unit_runs_until_it_is_stopped(settings: Settings) -> None:
         assert not record.exists()
 
 
+async def test_a_disk_that_takes_no_record_ends_nobody(settings: Settings) -> None:
+    first, second = (script(name, SLEEPER, settings.home) for name in ("one", "two"))
+    async with driver_of((first, second), settings) as driver:
+        await driver.start(first)
+        records = settings.run / "units"
+        records.rename(settings.run / "elsewhere")
+        records.write_text("no folder")
+        await asyncio.wait_for(driver.start(second), 5)
+        states = [driver.status(name).state for name in ("one", "two")]
+        await driver.stop(second)
+        await driver.stop(first)
+        assert states == [UnitState.RUNNING, UnitState.RUNNING]
+
+
 async def test_one_that_ignores_its_signal_is_killed_after_its_grace(settings: Settings) -> None:
     unit = script("one", STUBBORN, settings.home, stop_grace=0.2)
     async with driver_of((unit,), settings) as driver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from aiohttp import web
 from bs4 import BeautifulSoup
 
 from appliance.core.errors import InvalidInputError, NotFoundError
+from appliance.core.log import OneLine
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import CONTENT_SECURITY_POLICY, add_security_headers
 from appliance.web.render import Frame, Site
@@ -113,19 +115,21 @@ async def test_the_openai_path_has_its_own_shape(client: Browser) -> None:
 
 
 @pytest.mark.parametrize("path", ["/fail", "/api/fail", "/v1/fail"])
-async def test_a_defect_shows_its_number_and_nothing_else(
-    client: Browser, caplog: pytest.LogCaptureFixture, path: str
-) -> None:
-    with caplog.at_level(logging.ERROR):
-        answer = await client.get(path)
+async def test_a_defect_shows_its_number_and_nothing_else(client: Browser, path: str) -> None:
+    output = io.StringIO()
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(OneLine(timestamps=False))
+    logging.getLogger("appliance.web.errors").addHandler(handler)
+    answer = await client.get(path)
+    logging.getLogger("appliance.web.errors").removeHandler(handler)
     text = await answer.text()
     assert answer.status == 500
     assert "hunter2" not in text
     assert "RuntimeError" not in text
-    number = re.search(r"request ([0-9a-f]{8})", caplog.text)
+    number = re.search(r"\[request ([0-9a-f]{8})\]", output.getvalue())
     assert number is not None
     assert number[1] in text
-    assert "Traceback" in caplog.text
+    assert "Traceback" in output.getvalue()
 
 
 @pytest.mark.parametrize("client", [broken], indirect=True)
