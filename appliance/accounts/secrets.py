@@ -16,6 +16,8 @@ from appliance.accounts.errors import BadNameError, WeakPasswordError
 
 LEAST_PASSWORD = 10
 _MOST_PASSWORD = 1000
+# A shorter name stands in many good passwords by chance.
+_TELLING_NAME = 4
 _NAME = re.compile(r"[a-z][a-z0-9._-]{0,63}")
 # Crockford's alphabet: no letter that is mistaken for a digit when a code is read aloud.
 _CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -80,7 +82,9 @@ def checked_password(password: str, name: str) -> str:
         problem = "too short"
     elif len(password) > _MOST_PASSWORD:
         problem = "too long"
-    elif len(set(password)) < LEAST_PASSWORD // 2 or name in password.lower():
+    elif len(set(password)) < LEAST_PASSWORD // 2 or (
+        len(name) >= _TELLING_NAME and name in password.lower()
+    ):
         problem = "too easy to guess"
     if problem:
         raise WeakPasswordError(problem=problem, least=LEAST_PASSWORD)
@@ -103,14 +107,15 @@ class Passwords:
         return self._hasher.hash(password)
 
     def matches(self, encoded: str | None, password: str) -> bool:
-        """Say whether the password is right; takes as long when there is no such person."""
+        """Say whether the password is right; takes as long for who has none, or does not exist."""
         # Made on the first call, whoever asks for whom, so that it lengthens none in particular.
         decoy = self._decoy
+        own = None if encoded == self.unusable() else encoded
         try:
-            self._hasher.verify(encoded or decoy, password)
+            self._hasher.verify(own or decoy, password)
         except (VerificationError, InvalidHashError):
             return False
-        return encoded is not None
+        return own is not None
 
     @staticmethod
     def unusable() -> str:

@@ -34,6 +34,8 @@ class Parser(MarkdownIt):
         self.add_render_rule("citation", _citation)
         self.add_render_rule("table_open", _table_open)
         self.add_render_rule("table_close", _table_close)
+        for heading in ("heading_open", "heading_close"):
+            self.add_render_rule(heading, _heading_below_ours)
         for cell in ("th_open", "td_open"):
             self.add_render_rule(cell, _cell)
 
@@ -51,6 +53,19 @@ def _picture_as_text(
     env: EnvType,
 ) -> str:
     return escapeHtml(self.renderInlineAsText(tokens[index].children, options, env))
+
+
+def _heading_below_ours(
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: EnvType,
+) -> str:
+    # The page has the first level and each answer the second: an outline reads in this order.
+    token = tokens[index]
+    token.tag = f"h{min(int(token.tag[1:]) + 2, 6)}"
+    return self.renderToken(tokens, index, options, env)
 
 
 def _link_to_elsewhere(

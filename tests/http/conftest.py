@@ -70,9 +70,7 @@ def settings(tmp_path: Path, runner: FakeOllama) -> Settings:
 
 
 @pytest.fixture
-async def site(
-    settings: Settings, chat_database: Database
-) -> AsyncIterator[TestServer]:
+async def site(settings: Settings, chat_database: Database) -> AsyncIterator[TestServer]:
     """The chat site, with the chat role's rights only."""
     database = Database(chat_database.address)
     app = build(settings, SystemClock(), 1, database, FAST_PASSWORDS)

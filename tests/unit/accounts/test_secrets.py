@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from appliance.accounts.errors import BadNameError, WeakPasswordError
@@ -45,6 +47,22 @@ def test_an_unusable_password_matches_nothing() -> None:
     assert not passwords.matches(Passwords.unusable(), "!")
     assert not passwords.matches(None, "anything")
     assert passwords.matches(passwords.hash("right"), "right")
+
+
+def test_whoever_has_no_password_is_answered_no_sooner() -> None:
+    passwords = Passwords(time_cost=8, memory_cost=8 * 1024)
+    passwords.matches(None, "the decoy is made by the first call")
+
+    def seconds(encoded: str | None) -> float:
+        begun = time.process_time()
+        passwords.matches(encoded, "wrong")
+        return time.process_time() - begun
+
+    assert seconds(Passwords.unusable()) > seconds(None) / 4
+
+
+def test_a_short_name_may_stand_in_a_password_by_chance() -> None:
+    assert checked_password("correct horse battery", "o") == "correct horse battery"
 
 
 def test_waits_double_and_are_forgotten() -> None:

@@ -160,3 +160,10 @@ def test_a_list_stays_open_while_it_may_go_on() -> None:
 def test_an_unfinished_line_closes_nothing() -> None:
     assert split_blocks("text\n#")[0] == []
     assert split_blocks("text\n\nnew") == ([], "text\n\nnew")
+
+
+def test_headings_stand_below_those_of_the_page() -> None:
+    html = render("# One\n\n## Two\n\n##### Five")
+    assert "<h3>One</h3>" in html
+    assert "<h4>Two</h4>" in html
+    assert "<h6>Five</h6>" in html
