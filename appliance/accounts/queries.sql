@@ -76,6 +76,10 @@ DELETE FROM core.invitation WHERE purpose = 'claim';
 -- name: withdraw_invitations_of
 DELETE FROM core.invitation WHERE account_id = %(account_id)s;
 
+-- name: claim_is_open
+SELECT EXISTS (SELECT FROM core.invitation
+               WHERE digest = %(digest)s AND purpose = 'claim' AND expires_at > %(now)s);
+
 -- name: use_invitation
 -- Deleting is using: of two people with one code, one gets a row.
 DELETE FROM core.invitation

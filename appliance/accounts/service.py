@@ -43,7 +43,9 @@ class Accounts:
         self._database = database
         self._clock = clock
         self._passwords = passwords
-        self._throttle = Throttle()
+        self._by_name = Throttle()
+        # Behind one address may be a whole office, but nobody who tries a hundred names.
+        self._by_address = Throttle(free_attempts=50)
         # Each hash takes 19 MiB and a core for a moment; a crowd must not take more.
         self._hashing = asyncio.Semaphore(2)
 
@@ -74,7 +76,15 @@ class Accounts:
         Raises InvitationUsedError, BadNameError, WeakPasswordError, NameTakenError.
         """
         name = checked_name(name)
-        hashed = await self._hash(checked_password(password, name))
+        checked_password(password, name)
+        async with self._database.connection() as connection:
+            # Before anything that costs: strangers may send what they like.
+            good = await AccountStore(connection).claim_is_open(
+                code_digest(code), self._clock.now()
+            )
+        if not good:
+            raise InvitationUsedError(remedy=_ASK_FOR_CLAIM)
+        hashed = await self._hash(password)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             used = await store.use_invitation(code_digest(code), "claim", self._clock.now())
@@ -98,8 +108,8 @@ class Accounts:
         Raises SignInFailedError, TooManyAttemptsError.
         """
         name = name.strip().lower()
-        attempt = (name[:64], address)
-        wait = self._throttle.wait(attempt, self._clock.monotonic())
+        attempt, anybody, now = (name[:64], address), ("", address), self._clock.monotonic()
+        wait = max(self._by_name.wait(attempt, now), self._by_address.wait(anybody, now))
         if wait > 0:
             raise TooManyAttemptsError(seconds=int(wait) + 1)
         async with self._database.connection() as connection:
@@ -109,9 +119,10 @@ class Accounts:
                 self._passwords.matches, known[1] if known else None, password
             )
         if known is None or not right:
-            self._throttle.failed(attempt, self._clock.monotonic())
+            self._by_name.failed(attempt, now)
+            self._by_address.failed(anybody, now)
             raise SignInFailedError
-        self._throttle.succeeded(attempt)
+        self._by_name.succeeded(attempt)
         return await self.open_session(known[0])
 
     async def open_session(self, account_id: UUID) -> Secret:

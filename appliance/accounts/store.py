@@ -159,6 +159,10 @@ class AccountStore:
             expires_at=expires_at,
         )
 
+    async def claim_is_open(self, digest: bytes, now: datetime) -> bool:
+        """Say whether a claim code would work; `use_invitation` decides."""
+        return bool((await self._rows("claim_is_open", digest=digest, now=now))[0][0])
+
     async def use_invitation(
         self, digest: bytes, purpose: str, now: datetime
     ) -> tuple[UUID | None] | None:

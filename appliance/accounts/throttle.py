@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-_FREE_ATTEMPTS = 5
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 300.0
 _FORGET_AFTER = 900.0
@@ -19,13 +18,14 @@ class _Failures:
 
 
 class Throttle:
-    """Count failures by key; after five, each further one doubles the wait, up to five minutes.
+    """Count failures by key; after the free ones each doubles the wait, up to five minutes.
 
     The key holds the client's address as well as the name, so that a stranger cannot lock a
     person out by guessing from elsewhere.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, free_attempts: int = 5) -> None:
+        self._free_attempts = free_attempts
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
 
     def wait(self, key: tuple[str, str], now: float) -> float:
@@ -33,7 +33,7 @@ class Throttle:
         failures = self._failures.get(key)
         if failures is None or now - failures.last > _FORGET_AFTER:
             return 0.0
-        excess = failures.count - _FREE_ATTEMPTS
+        excess = failures.count - self._free_attempts
         if excess < 0:
             return 0.0
         wait = min(_FIRST_WAIT * 2.0 ** min(excess, 20), _LONGEST_WAIT)

@@ -22,6 +22,8 @@ from appliance.units.model import Kind, Unit, UnitState, UnitStatus
 from appliance.units.records import Record, Records, end, reap, send
 
 OUTPUT_PATIENCE = 1.0
+# How often a record that found no room on the disk is tried again.
+RECORD_PAUSE = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -141,9 +143,10 @@ class ChildProcessDriver:
         await self._logs[unit.name].note(f"could not start: {error}")
         self._set(unit.name, UnitState.FAILED, exit_=str(error))
 
-    def _write_record(self, unit: Unit, pid: int) -> None:
+    def _write_record(self, unit: Unit, pid: int) -> bool:
+        """Note a process on disk; False on a full disk, where it runs without a record."""
         if (found := facts(pid)) is None or not found.alive:
-            return
+            return True
         record = Record(
             unit=unit.name,
             pid=pid,
@@ -157,29 +160,49 @@ class ChildProcessDriver:
         try:
             self._records.write(record)
         except OSError as error:
-            # On a full disk it runs without one: a supervisor that ended would take all along.
             logger.warning("%s runs without a record: %s", unit.name, error)
+            return False
+        return True
 
     async def _attend(self, child: _Child) -> None:
-        """See a child through to its end, and report it only when its session is empty."""
+        """See a child through to its end, and report it only when its session is empty.
+
+        Whatever goes wrong here, the other units go on and nobody waits for this one in vain.
+        """
+        name = child.unit.name
+        state, ending = UnitState.FAILED, "the supervisor lost sight of it; see supervisor.log"
+        try:
+            code = await self._follow_to_the_end(child)
+            state, ending = _state_after(child, code), describe_exit(code)
+        except Exception:
+            logger.exception("lost sight of %s", name)
+            kill_group(child.running.pid)
+        finally:
+            child.recorded.set()
+            del self._children[name]
+            self._set(name, state, exit_=ending)
+            child.ended.set()
+
+    async def _follow_to_the_end(self, child: _Child) -> int:
         name, pid = child.unit.name, child.running.pid
         output = asyncio.create_task(self._keep_output(child), name=f"output of {name}")
+        ended = asyncio.ensure_future(child.running.process.wait())
         # The record comes first: from the moment a unit counts as running it will be found again.
-        await asyncio.to_thread(self._write_record, child.unit, pid)
+        recorded = await asyncio.to_thread(self._write_record, child.unit, pid)
         self._set(name, UnitState.RUNNING, pid=pid)
         child.recorded.set()
-        code = await child.running.process.wait()
+        while not recorded and not ended.done():
+            await asyncio.wait({ended}, timeout=RECORD_PAUSE)
+            recorded = await asyncio.to_thread(self._write_record, child.unit, pid)
+        code = await ended
         await reap(pid, self._clock)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(output, OUTPUT_PATIENCE)
         child.running.pipe.close()
-        ending = describe_exit(code)
-        await self._logs[name].note(f"{name} {ending}")
+        await self._logs[name].note(f"{name} {describe_exit(code)}")
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._records.remove, name)
-        del self._children[name]
-        self._set(name, _state_after(child, code), exit_=ending)
-        child.ended.set()
+        return code
 
     async def _keep_output(self, child: _Child) -> None:
         log = self._logs[child.unit.name]

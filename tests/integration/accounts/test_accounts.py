@@ -136,6 +136,29 @@ async def test_guessing_is_slowed_down_also_for_unknown_names(
         assert (await chat_accounts.sign_in("alice", PASSWORD, HERE)).text
 
 
+async def test_trying_many_names_from_one_address_is_slowed_down(
+    database: Database, chat_accounts: Accounts
+) -> None:
+    await add_person(database, "alice")
+    for number in range(50):
+        with pytest.raises(SignInFailedError):
+            await chat_accounts.sign_in(f"person{number}", "wrong password", HERE)
+    with pytest.raises(TooManyAttemptsError):
+        await chat_accounts.sign_in("alice", PASSWORD, HERE)
+    assert (await chat_accounts.sign_in("alice", PASSWORD, "192.0.2.99")).text
+
+
+async def test_a_wrong_claim_code_costs_no_hash(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> str:
+        pytest.fail("a stranger made the machine hash a password")
+
+    monkeypatch.setattr(FAST_PASSWORDS, "hash", fail)
+    with pytest.raises(InvitationUsedError):
+        await accounts.claim("AAAAA-AAAAA-AAAAA-AAAAA", "mallory", "M", PASSWORD)
+
+
 async def test_an_invited_person_sets_a_password_once(
     database: Database, chat_accounts: Accounts, clock: FakeClock
 ) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from appliance.core.settings import Settings
+from appliance.units import child
 from appliance.units.errors import PreparationError, UnitUnknownError
 from appliance.units.model import Kind, UnitState
 from tests.integration.supervisor.parts import (
@@ -40,7 +41,10 @@ async def test_a_unit_runs_until_it_is_stopped(settings: Settings) -> None:
         assert not record.exists()
 
 
-async def test_a_disk_that_takes_no_record_ends_nobody(settings: Settings) -> None:
+async def test_a_disk_that_takes_no_record_ends_nobody(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "RECORD_PAUSE", 0.05)
     first, second = (script(name, SLEEPER, settings.home) for name in ("one", "two"))
     async with driver_of((first, second), settings) as driver:
         await driver.start(first)
@@ -49,9 +53,24 @@ async def test_a_disk_that_takes_no_record_ends_nobody(settings: Settings) -> No
         records.write_text("no folder")
         await asyncio.wait_for(driver.start(second), 5)
         states = [driver.status(name).state for name in ("one", "two")]
+        records.unlink()
+        (settings.run / "elsewhere").rename(records)
+        await until((records / "two.json").exists)
         await driver.stop(second)
         await driver.stop(first)
         assert states == [UnitState.RUNNING, UnitState.RUNNING]
+
+
+async def test_a_defect_in_following_one_unit_leaves_nobody_waiting(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = script("one", SLEEPER, settings.home)
+    async with driver_of((unit,), settings) as driver:
+        monkeypatch.setattr(child, "reap", None)
+        await driver.start(unit)
+        os.kill(driver.status("one").pid or 0, signal.SIGKILL)
+        await until(lambda: driver.status("one").state is UnitState.FAILED)
+        await asyncio.wait_for(driver.stop(unit), 5)
 
 
 async def test_one_that_ignores_its_signal_is_killed_after_its_grace(settings: Settings) -> None:
