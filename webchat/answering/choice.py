@@ -10,7 +10,7 @@ from appliance.llm.model import InstalledModel
 from webchat.answering.errors import NoChatModelError
 from webchat.answering.store import AnswerStore
 
-KEPT_SECONDS = 5.0
+KEPT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)

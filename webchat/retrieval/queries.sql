@@ -4,16 +4,19 @@ SELECT id, name, dimensions FROM library.embedding_model WHERE state = 'serving'
 
 -- name: search_settings
 -- For one transaction: the vector index goes on until enough rows pass the permission filter; no
--- table is ever read from end to end, whatever the planner's estimates say; and the statement is
--- run as it is, because compiling it takes longer than running it.
+-- table is ever read from end to end, whatever the planner's estimates say; the statement is run as
+-- it is, because compiling it takes longer than running it; and it is planned once a connection,
+-- because planning takes as long as a search, and its form leaves the planner no choice by values.
 SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
        set_config('hnsw.ef_search', '100', true),
-       set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true);
+       set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
+       set_config('plan_cache_mode', 'force_generic_plan', true);
 
 -- name: hybrid
 -- What the reader may see that is nearest to a question, by words and by meaning; see
 -- docs/decisions/0001-lexical-ranking.md. Winners have a score, their neighbours on the page none.
--- {model} and {dimensions} are literals: the planner needs them to find the model's own index.
+-- {model} and {dimensions} are literals: the planner needs them to find the model's own index. So
+-- are the numbers of `Ranking`, which bound how many rows it has to expect.
 WITH RECURSIVE language (name) AS (
     -- Each language in use, by a jump in the index of terms per language.
     (SELECT language FROM library.term ORDER BY language LIMIT 1)
@@ -77,8 +80,8 @@ own AS MATERIALIZED (
     FROM (SELECT unnest(collections) AS id FROM readable) AS collection
     CROSS JOIN LATERAL (
         SELECT id FROM library.chunk WHERE chunk.collection_id = collection.id
-        LIMIT %(cap)s + 1) AS chunk
-    LIMIT %(cap)s + 1
+        LIMIT {cap} + 1) AS chunk
+    LIMIT {cap} + 1
 ),
 listed AS MATERIALIZED (
     -- What the rarest terms find: as many of them as stay below the cap, but always one.
@@ -86,10 +89,10 @@ listed AS MATERIALIZED (
     FROM term CROSS JOIN LATERAL (
         SELECT chunk.id, chunk.collection_id FROM library.chunk
         WHERE chunk.words @@ term.query AND chunk.language = ANY (term.languages)
-        LIMIT %(cap)s) AS found
-    WHERE (term.chunks_so_far <= %(cap)s OR term.place = 1)
+        LIMIT {cap}) AS found
+    WHERE (term.chunks_so_far <= {cap} OR term.place = 1)
       AND found.collection_id = ANY ((SELECT collections FROM readable)::uuid[])
-    GROUP BY found.id ORDER BY weight DESC, found.id LIMIT %(ranked)s
+    GROUP BY found.id ORDER BY weight DESC, found.id LIMIT {ranked}
 ),
 hit AS MATERIALIZED (
     SELECT id FROM listed
@@ -101,13 +104,13 @@ hit AS MATERIALIZED (
          SELECT language, words FROM library.chunk WHERE chunk.id = own.id OFFSET 0) AS chunk
      JOIN term ON chunk.words @@ term.query AND chunk.language = ANY (term.languages)
      WHERE (SELECT count(*) FROM listed) = 0
-     GROUP BY own.id ORDER BY sum(term.weight) DESC, own.id LIMIT %(ranked)s)
+     GROUP BY own.id ORDER BY sum(term.weight) DESC, own.id LIMIT {ranked})
 ),
 lexical AS MATERIALIZED (
     -- BM25 over the best candidates only; common words count here as well.
     SELECT long.id, row_number() OVER (ORDER BY sum(
-               word.weight * matched.times * (%(saturation)s + 1)
-               / (matched.times + %(saturation)s * (1 + %(length)s * (long.length / long.usual - 1)))
+               word.weight * matched.times * ({saturation} + 1)
+               / (matched.times + {saturation} * (1 + {length} * (long.length / long.usual - 1)))
            ) DESC, long.id) AS place
     FROM (SELECT chunk.id, chunk.words, chunk.language, length(chunk.words)::float8 AS length,
                  avg(length(chunk.words)) OVER ()::float8 AS usual
@@ -127,7 +130,7 @@ indexed AS MATERIALIZED (
                AS distance
     FROM library.embedding
     WHERE model_id = {model} AND %(vector)s::text IS NOT NULL
-      AND (SELECT count(*) FROM own) > %(cap)s
+      AND (SELECT count(*) FROM own) > {cap}
       AND (SELECT collection_id FROM library.chunk WHERE chunk.id = embedding.chunk_id)
           = ANY ((SELECT collections FROM readable)::uuid[])
     ORDER BY distance LIMIT 100
@@ -157,7 +160,7 @@ fused AS (
               FROM (SELECT * FROM lexical UNION ALL SELECT * FROM semantic) AS found
               GROUP BY id) AS united
         JOIN library.chunk USING (id)) AS texts
-    WHERE copy = 1 ORDER BY score DESC, id LIMIT %(winners)s
+    WHERE copy = 1 ORDER BY score DESC, id LIMIT {winners}
 ),
 shown AS (
     -- The winners, and the chunks before and after each on its page.

@@ -58,7 +58,7 @@ class Retriever:
         vector = await self._vector(asked)
         if not asked.words and vector is None:
             return Retrieved((), used_vectors=False)
-        ranking = replace(self._ranking, winners=max(self._ranking.winners, 3 * k))
+        ranking = replace(self._ranking, winners=max(self._ranking.winners, 2 * k))
         found = await find(self._database, ranking, reader.id, collection, asked, vector)
         passages = distinct(evidence(joined(found), len(asked.words)))[:k]
         return Retrieved(tuple(passages), used_vectors=vector is not None)

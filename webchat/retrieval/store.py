@@ -30,7 +30,7 @@ class Ranking:
     ranked: int = 200
     saturation: float = 0.8
     length: float = 0.75
-    winners: int = 36
+    winners: int = 24
 
 
 async def serving_model(database: Database) -> EmbeddingModel | None:
@@ -51,10 +51,10 @@ async def find(
 ) -> list[FoundChunk]:
     """Return the chunks that answer best among those `reader` may see, with their neighbours."""
     model = vector.model if vector else _NO_MODEL
-    statement = sql.SQL(_QUERIES["hybrid"]).format(
-        model=sql.Literal(model.id), dimensions=sql.Literal(model.dimensions)
-    )
-    parameters = asdict(ranking) | {
+    numbers = asdict(ranking) | {"model": model.id, "dimensions": model.dimensions}
+    literals = {name: sql.Literal(number) for name, number in numbers.items()}
+    statement = sql.SQL(_QUERIES["hybrid"]).format(**literals)
+    parameters = {
         "reader": reader,
         "collection": collection,
         "words": list(question.words),

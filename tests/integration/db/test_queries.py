@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import psycopg
@@ -13,10 +14,14 @@ import appliance
 import webchat
 from appliance.db.pool import Database
 from appliance.db.queries import Queries
+from webchat.retrieval.store import Ranking
 
 _ROOTS = (appliance, webchat)
 # What a feature fills into a statement itself: numbers that an index must see as literals.
-_LITERALS = {"dimensions": sql.Literal(256), "model": sql.Literal(1)}
+_LITERALS = {
+    name: sql.Literal(number)
+    for name, number in asdict(Ranking()).items() | {("dimensions", 256), ("model", 1)}
+}
 
 
 def _all_queries() -> list[tuple[str, str]]:
