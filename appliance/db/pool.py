@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -41,7 +42,7 @@ class Database:
             max_size=size,
             timeout=wait,
             open=False,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             # Attempts double their distance until they are given up, and whoever asks next begins
             # anew: a small limit means that nobody waits long once the server is back.
             reconnect_timeout=4.0,
@@ -78,6 +79,18 @@ class Database:
         """Lend a connection inside a transaction that commits when the block ends well."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+
+async def _check(connection: Connection) -> None:
+    """Find out whether a pooled connection still has its server, mostly without asking it.
+
+    A server that ended has closed its end of the socket, which then has something to read; only
+    then is a statement worth its round trip. Raises what psycopg raises on a dead connection.
+    """
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN)
+    if poller.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 def _means_unavailable(error: psycopg.Error) -> bool:

@@ -17,7 +17,7 @@ from webchat.retrieval.question import read_question
 from webchat.retrieval.store import Ranking, find, serving_model
 
 MOST_PASSAGES = 50
-_MODEL_IS_FRESH = 5.0
+_MODEL_IS_FRESH = 30.0
 
 
 class Retriever:
@@ -60,6 +60,9 @@ class Retriever:
             return Retrieved((), used_vectors=False)
         ranking = replace(self._ranking, winners=max(self._ranking.winners, 2 * k))
         found = await find(self._database, ranking, reader.id, collection, asked, vector)
+        if vector is not None and all(chunk.similarity is None for chunk in found):
+            # Another model may serve by now: look before the next question.
+            self._model_until = float("-inf")
         passages = distinct(evidence(joined(found), len(asked.words)))[:k]
         return Retrieved(tuple(passages), used_vectors=vector is not None)
 

@@ -61,7 +61,12 @@ async def find(
         "shares": list(question.shares),
         "vector": str(list(vector.values)) if vector else None,
     }
-    async with database.transaction() as connection:
+    # Together on their way to the server: each wait for it would cost as much as a small query.
+    async with (
+        database.connection() as connection,
+        connection.pipeline(),
+        connection.transaction(),
+    ):
         await connection.execute(_QUERIES["search_settings"])
         cursor = connection.cursor(row_factory=class_row(FoundChunk))
         # At once, not after five uses: planning takes as long as the search itself.
