@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from appliance.accounts.guard import visitor
-from appliance.web import flash
-from appliance.web.render import Frame, Person, Site
+from appliance.accounts.frame import frame_of
+from appliance.web.render import Frame, Site
 
 
 def frame(request: web.Request, title: str, current: str = "") -> Frame:
     """Return the frame of a page for whoever asks; `current` names the entry of the navigation."""
-    asking = visitor(request)
-    account = asking.account
-    return Frame(
-        title=title,
-        site=Site.CONSOLE,
-        csrf=asking.csrf,
-        person=Person(account.display_name, account.role) if account else None,
-        current=current,
-        flash=flash.pending(request),
-    )
+    return frame_of(Site.CONSOLE, request, title, current)

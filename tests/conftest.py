@@ -12,9 +12,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from appliance.accounts.model import Account, Role
 from appliance.db.migrate import migrate
 from appliance.db.pool import Database, conninfo
 from appliance.db.roles import PROCESS_ROLES, create_database, install_extension
+from tests.builders.people import add_person
 from tests.postgres import Server, running_server
 
 TEMPLATE = "template_cloister"
@@ -83,3 +85,21 @@ async def ingest_database(server: Server, database_name: str) -> AsyncIterator[D
     address = conninfo(server.socket, PROCESS_ROLES[1], database=database_name)
     async with Database(address) as database:
         yield database
+
+
+@pytest.fixture
+async def alice(database: Database) -> Account:
+    """A member."""
+    return await add_person(database, "alice")
+
+
+@pytest.fixture
+async def bob(database: Database) -> Account:
+    """Another member."""
+    return await add_person(database, "bob")
+
+
+@pytest.fixture
+async def olga(database: Database) -> Account:
+    """The operator."""
+    return await add_person(database, "olga", Role.OPERATOR)

@@ -22,3 +22,13 @@ def identifier(request: web.Request, name: str = "id") -> UUID:
 def whole_number(text: str) -> int | None:
     """Return what the text says in plain digits, nine at most; None for anything else."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
+def stays_here(target: str) -> bool:
+    """Say whether a redirect to `target` stays on this site.
+
+    Browsers take a backslash for a slash, and leave out tabs and ends of lines: what looks like a
+    path here could be the address of another site there.
+    """
+    is_path = target.startswith("/") and not target.startswith("//")
+    return is_path and target.isprintable() and "\\" not in target

@@ -20,14 +20,7 @@ BELL = "The bell of the east tower was cast in 1742 and weighs three tons."
 QUESTION = "When was the bell of the east tower cast?"
 LONG = " ".join(["The bell was cast in 1742, so the chronicle says [1]."] * 12)
 LAST_WORDS = "That is all about the bell [1]."
-FILES = (
-    "towers.pdf",
-    "garden.docx",
-    "rules.html",
-    "minutes.md",
-    "stock.csv",
-    "notes.txt",
-)
+FILES = ("towers.pdf", "garden.docx", "rules.html", "minutes.md", "stock.csv", "notes.txt")
 QUICK: dict[str, Any] = {"token_delay": 0.0, "first_token_delay": 0.0, "answer": None}
 SLOW: dict[str, Any] = QUICK | {"token_delay": 0.04, "answer": f"{LONG} {LAST_WORDS}"}
 ANSWER = ".message--cloister"

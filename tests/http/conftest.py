@@ -11,11 +11,11 @@ from aiohttp import ClientResponse, CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.typedefs import StrOrURL
 
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
-from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
+from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.fakes.ollama import FakeOllama, running_fake
 from webchat.app import build
 
@@ -102,24 +102,6 @@ async def visit(site: TestServer) -> AsyncIterator[Visit]:
 async def nobody(visit: Visit) -> Browser:
     """A browser without a session."""
     return await visit()
-
-
-@pytest.fixture
-async def alice(database: Database) -> Account:
-    """A member."""
-    return await add_person(database, "alice")
-
-
-@pytest.fixture
-async def bob(database: Database) -> Account:
-    """Another member."""
-    return await add_person(database, "bob")
-
-
-@pytest.fixture
-async def olga(database: Database) -> Account:
-    """The operator."""
-    return await add_person(database, "olga", Role.OPERATOR)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
+from appliance.web.paths import stays_here
 from appliance.web.render import Frame
 from webchat import keys
 from webchat.frame import frame
@@ -47,9 +48,7 @@ class PasswordPage:
 
 def local(target: str) -> str:
     """Return `target` if it is a path on this site, else the start: no redirect leads away."""
-    is_path = target.startswith("/") and not target.startswith("//")
-    # Browsers take "\\" for "/", and leave out tabs and ends of lines: "/\t/" would be "//".
-    return target if is_path and target.isprintable() and "\\" not in target else START
+    return target if stays_here(target) else START
 
 
 async def show_sign_in(request: web.Request) -> web.Response:
