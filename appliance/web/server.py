@@ -15,6 +15,9 @@ from appliance.core.notify import Notifier
 
 # How long open requests may go on after SIGTERM. Answers have saved themselves by then.
 _GRACE = 3.0
+# How long the rest of a body is read away after a refusal that did not wait for it: closing while
+# data arrives resets the connection, and the client may lose the answer.
+_LINGER = 600.0
 
 
 async def serve(
@@ -41,7 +44,13 @@ async def listening(
     mode: int = 0o660,
 ) -> AsyncIterator[None]:
     """Serve while the block runs. A socket that a killed process left behind is replaced."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_GRACE)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=_GRACE,
+        lingering_time=_LINGER,
+    )
     await runner.setup()
     try:
         if socket is not None:
