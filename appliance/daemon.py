@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from admin import keys
@@ -16,7 +16,7 @@ from appliance.accounts.service import Accounts
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 from appliance.core.files import private_directory
-from appliance.core.log import log_to_file
+from appliance.core.log import log_to_file, set_up
 from appliance.core.notify import Notifier
 from appliance.core.settings import Settings
 from appliance.db.pool import Database, conninfo
@@ -26,9 +26,12 @@ from appliance.schedule.jobs import Schedule, ScheduledJob
 from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
+from appliance.supervisor.motd import LoginMessage
 from appliance.units.catalog import Catalog, catalog
 from appliance.units.child import ChildProcessDriver
+from appliance.units.driver import UnitDriver
 from appliance.units.programs import find_programs
+from appliance.units.systemd import SystemdDriver
 from appliance.web.server import listening
 
 Say = Callable[[str], None]
@@ -39,26 +42,22 @@ _TOLD = {Phase.READY: "ready", Phase.DONE: "done", Phase.FAILED: "", Phase.GAVE_
 
 
 async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
-    """Run the whole appliance with the child process driver until SIGTERM or Ctrl-C."""
+    """Run the whole appliance until SIGTERM or Ctrl-C: the package's units, or our children."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
-    for folder in (settings.home, settings.run, settings.logs):
-        await asyncio.to_thread(private_directory, folder)
-    log_to_file(settings.logs / "supervisor.log")
+    await asyncio.to_thread(_prepare, settings)
     programs = await find_programs(settings)
     applied = programs.applied_to(settings)
     parts = catalog(settings, programs, clock)
     async with AsyncExitStack() as stack:
-        driver = await stack.enter_async_context(
-            ChildProcessDriver(parts.units, run=settings.run, logs=settings.logs, clock=clock)
-        )
+        driver = await stack.enter_async_context(_driver(settings, parts, clock))
         supervisor = await stack.enter_async_context(
             Supervisor(
                 parts.units,
                 driver,
-                lock=settings.run / "supervisor.lock",
+                lock=settings.supervisor_lock,
                 clock=clock,
                 notifier=Notifier(),
             )
@@ -70,6 +69,12 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
             _console(applied, clock, supervisor, parts, database)
         )
         await stack.enter_async_context(_schedule(clock, database, accounts))
+        if settings.packaged:
+            await stack.enter_async_context(
+                LoginMessage(
+                    supervisor, accounts.is_claimed, _addresses(applied), settings.motd, clock
+                )
+            )
         say(f"Cloister, with its data in {settings.home}")
         announcing = asyncio.create_task(
             _announce(applied, clock, supervisor, parts, accounts, say), name="announce"
@@ -78,6 +83,33 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
         announcing.cancel()
         say("Stopping …")
     say("Stopped.")
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    """Return where people open the two sites."""
+    return {"chat": settings.address, "console": settings.console_address}
+
+
+def _prepare(settings: Settings) -> None:
+    """Make our own folders, and decide where our own log goes.
+
+    The terminal belongs to whoever started us in a clone; packaged, the journal listens.
+    """
+    if settings.packaged:
+        set_up()
+        return
+    sockets = (settings.console_socket.parent, settings.control_socket.parent)
+    for folder in (settings.home, settings.run, settings.logs, *sockets):
+        private_directory(folder)
+    log_to_file(settings.logs / "supervisor.log")
+
+
+def _driver(
+    settings: Settings, parts: Catalog, clock: Clock
+) -> AbstractAsyncContextManager[UnitDriver]:
+    if settings.packaged:
+        return SystemdDriver(parts.units, clock=clock)
+    return ChildProcessDriver(parts.units, run=settings.run, logs=settings.logs, clock=clock)
 
 
 @asynccontextmanager
@@ -89,7 +121,7 @@ async def _console(
     surroundings = Surroundings(
         parts.absent,
         lambda: rescue.new_code().text,
-        {"chat": settings.address, "console": settings.console_address},
+        _addresses(settings),
     )
     async with ModelRunner(settings.runner_address) as runner:
         console = build(
@@ -115,7 +147,7 @@ async def _schedule(clock: Clock, database: Database, accounts: Accounts) -> Asy
         yield
 
 
-async def _announce(
+async def _announce(  # noqa: C901 - one line after another, as they are told
     settings: Settings,
     clock: Clock,
     supervisor: Supervisor,
@@ -140,6 +172,9 @@ async def _announce(
     say(f"Ready {took}." if supervisor.all_ready else f"Not everything serves {took}; see above.")
     say(f"Chat      {settings.address}/")
     say(f"Console   {settings.console_address}/admin/")
+    if settings.packaged:
+        # The journal is no place for a code: `cloister claim` prints one to whoever asks.
+        return
     try:
         if code := await _claim_code(accounts):
             say("Nobody runs this machine yet. Open this link within an hour, once:")

@@ -151,7 +151,7 @@ class Appliance:
             return {unit["name"]: unit["state"] for unit in client.get("/units").json()["units"]}
 
     def _control(self) -> httpx.Client:
-        transport = httpx.HTTPTransport(uds=str(self.home / "run" / "control.sock"))
+        transport = httpx.HTTPTransport(uds=str(self.home / "run" / "control" / "control.sock"))
         return httpx.Client(transport=transport, base_url="http://control", timeout=10)
 
     def kill(self, name: str) -> int:

@@ -54,7 +54,7 @@ def build(
     blobs = Blobs(settings.documents, Room(limit=settings.upload_limit), SystemDisk())
 
     app[keys.CLOCK] = clock
-    app[keys.PROBES] = (DiskProbe(settings.home), MemoryProbe())
+    app[keys.PROBES] = (DiskProbe(settings.documents), MemoryProbe())
     app[keys.SETTINGS] = settings
     app[keys.DATABASE] = database
     app[keys.RUNNER] = runner

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import InvalidHash, VerificationError
 from typing_extensions import override
 
 from appliance.accounts.errors import BadNameError, WeakPasswordError
@@ -113,7 +113,7 @@ class Passwords:
         own = None if encoded == self.unusable() else encoded
         try:
             self._hasher.verify(own or decoy, password)
-        except (VerificationError, InvalidHashError):
+        except (VerificationError, InvalidHash):
             return False
         return own is not None
 

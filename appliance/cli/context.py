@@ -27,7 +27,8 @@ class Context:
     @property
     def control(self) -> Control:
         """The running supervisor."""
-        return Control(self.settings.control_socket, self.settings.home)
+        settings = self.settings
+        return Control(settings.control_socket, settings.home, packaged=settings.packaged)
 
     @property
     def runner_address(self) -> str:

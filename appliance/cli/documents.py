@@ -46,7 +46,9 @@ class _Upload:
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add ingest."""
     ingest_verb = add_verb(verbs, shared, "ingest", ingest, "add files and folders to the library")
-    ingest_verb.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    ingest_verb.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="files and folders"
+    )
     ingest_verb.add_argument("--collection", default=SHARED_NAME, help="its name or id")
     ingest_verb.add_argument("--no-wait", action="store_true", help="do not wait until all is read")
     ingest_verb.add_argument("--user", help="for whom (default: the first operator)")

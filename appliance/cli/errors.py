@@ -13,6 +13,21 @@ class NotRunningError(ApplianceError):
     hint = "Start it with “make run”, or set CLOISTER_HOME to the folder of the one you mean."
 
 
+class ServiceNotRunningError(NotRunningError):
+    """Nothing listens on the control socket of the installed appliance."""
+
+    sentence = "Cloister's supervisor is not running."
+    hint = "`systemctl status cloister` says why, `cloister doctor` what else is amiss."
+
+
+class RightsMissingError(ApplianceError):
+    """The control socket is there, and belongs to somebody else."""
+
+    code = "rights_missing"
+    sentence = "Your account may not speak to Cloister."
+    hint = "Use sudo: only root, and the account that runs the appliance, may do this."
+
+
 class NoOperatorError(ApplianceError):
     """The command line works for a person, and there is none yet."""
 

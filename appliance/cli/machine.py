@@ -1,4 +1,4 @@
-"""Verbs that are the machine itself: run and migrate."""
+"""Verbs that are the machine itself: run, supervise, launch and migrate."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from appliance.cli.verbs import Verbs, add_verb
 from appliance.db.migrate import migrate as migrate_database
 from appliance.db.pool import conninfo
 from appliance.db.roles import create_database, install_extension
+from appliance.units.launch import launch
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
-    """Add run and migrate."""
+    """Add run, supervise, launch and migrate."""
     add_verb(verbs, shared, "run", run, "start the whole appliance in the foreground")
+    add_verb(verbs, shared, "supervise", run, "supervise the package's units; systemd calls it")
+    unit = add_verb(verbs, shared, "launch", launch_unit, "become a unit; systemd calls it")
+    unit.add_argument("unit", help="a name that `cloister status` shows")
     add_verb(verbs, shared, "migrate", migrate, "bring the database's schema up to date")
 
 
@@ -25,6 +29,11 @@ async def run(context: Context, _: argparse.Namespace) -> ExitCode:
 
     await supervise(context.settings, context.clock, context.output.say)
     return ExitCode.DONE
+
+
+async def launch_unit(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Become the program of one unit."""
+    await launch(context.settings, context.clock, options.unit)
 
 
 async def migrate(context: Context, _: argparse.Namespace) -> ExitCode:

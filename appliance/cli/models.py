@@ -1,24 +1,42 @@
-"""Verbs for models: which are installed, and which are used for what."""
+"""Verbs for models: which are installed, which are used for what, and how new ones get here."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
+import signal
 
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
+from appliance.fetch.errors import FetchStoppedError, RootNeededError
+from appliance.fetch.incoming import UMASK
+from appliance.fetch.names import REGISTRY, ModelName
+from appliance.fetch.pull import PULL_TIMEOUTS, Pull
+from appliance.fetch.runner import TemporaryRunner
+from appliance.fetch.service import Fetching
+from appliance.fetch.unit import FetchUnit
 from appliance.llm.choice import Purpose
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
-    """Add model list and model use."""
+    """Add model list, model use and model fetch, and what the unit of model fetch runs."""
     group = add_group(verbs, "model", "the language models on this machine")
     add_verb(group, shared, "list", list_models, "show the installed models")
     use = add_verb(group, shared, "use", use_model, "choose the model for a purpose")
-    use.add_argument("purpose", type=Purpose, choices=list(Purpose))
-    use.add_argument("model")
+    use.add_argument(
+        "purpose", type=Purpose, choices=list(Purpose), help="for answers, or for vectors"
+    )
+    use.add_argument("model", help="as the list shows it")
+    fetch = add_verb(group, shared, "fetch", fetch_model, "download a model from the internet")
+    fetch.add_argument("model", help="such as llama3.2:3b")
+    # Only root may start the unit that is allowed to go online.
+    fetch.set_defaults(as_root=True)
+    unit = add_verb(verbs, shared, "fetch", run_fetch, "what cloister-fetch@.service runs")
+    unit.add_argument("model", help="such as llama3.2:3b")
 
 
 async def list_models(context: Context, _: argparse.Namespace) -> ExitCode:
@@ -55,4 +73,43 @@ async def use_model(context: Context, options: argparse.Namespace) -> ExitCode:
         await ModelChoice(database, runner).choose(None, options.purpose, options.model)
     text = f"{options.model} is now used for {options.purpose}."
     context.output.value({"purpose": options.purpose, "model": options.model}, text)
+    return ExitCode.DONE
+
+
+async def fetch_model(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Have the unit that may go online download a model; in a clone, the model runner itself."""
+    name = ModelName.parse(options.model)
+    if context.settings.packaged:
+        if os.geteuid() != 0:
+            raise RootNeededError
+        context.output.say(
+            f"{name} is downloaded from {REGISTRY}. For this alone the machine goes online; "
+            "Ctrl-C ends it."
+        )
+        await FetchUnit(name, context.clock, context.output.say).run()
+    else:
+        context.output.say(f"The model runner downloads {name} from {REGISTRY}.")
+        async with ModelRunner(context.runner_address, timeouts=PULL_TIMEOUTS) as runner:
+            await Pull(runner, name, clock=context.clock, say=context.output.say).run()
+    text = (
+        f"{name} is installed. “cloister model use chat {name}” makes it write the answers, "
+        f"“cloister model use search {name}” the vectors."
+    )
+    context.output.value({"model": str(name)}, text)
+    return ExitCode.DONE
+
+
+async def run_fetch(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Download a model, or go on with it; SIGTERM ends it and leaves no program behind."""
+    name = ModelName.parse(options.model)
+    os.umask(UMASK)
+    settings, clock, say = context.settings, context.clock, context.output.say
+    fetching = Fetching(settings, clock, TemporaryRunner(settings, clock, os.environ), say)
+    task = asyncio.ensure_future(fetching.fetch(name))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise FetchStoppedError(model=name) from None
+    context.output.value({"model": str(name)}, f"{name} has arrived.")
     return ExitCode.DONE

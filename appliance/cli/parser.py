@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import pwd
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
 
@@ -13,32 +14,34 @@ from appliance.cli.errors import NotRunningError
 from appliance.cli.output import ExitCode, Output
 from appliance.core.clock import SystemClock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
-from appliance.core.settings import from_environment
+from appliance.core.settings import PACKAGED_ACCOUNT, Settings, from_environment
 
 Verb = Callable[[Context, argparse.Namespace], Awaitable[ExitCode]]
 # Which module has a verb. A module is loaded when its verb, or no verb, was asked for: `migrate`
 # and `status` need not wait until everything for answering a question is loaded.
 _MODULES = {
-    "machine": ("run", "migrate"),
+    "machine": ("run", "supervise", "launch", "migrate"),
     "units": ("status", "logs", "start", "stop", "restart"),
+    "doctor": ("doctor",),
     "people": ("claim", "rescue", "user", "api-key"),
     "documents": ("ingest",),
     "questions": ("search", "ask"),
-    "models": ("model",),
+    "models": ("model", "fetch"),
 }
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one verb and return its exit code."""
     options = build(arguments[0] if arguments else None).parse_args(arguments)
-    settings = from_environment()
     output = Output(as_json=options.json)
-    context = Context(settings, SystemClock(), output)
     verb: Verb = options.verb
     try:
+        settings = from_environment()
+        context = Context(settings, SystemClock(), output)
         # What a verb needs of the caller's own rights, before root's are given up.
         options.prepare(options)
-        _become_owner_of(settings.home)
+        if not options.as_root:
+            _become_owner_of(settings)
         return asyncio.run(_finish(verb(context, options)))
     except (NotRunningError, DatabaseUnavailableError) as error:
         output.error(error)
@@ -54,15 +57,26 @@ async def _finish(work: Awaitable[ExitCode]) -> ExitCode:
     return await work
 
 
-def _become_owner_of(home: os.PathLike[str]) -> None:
-    """Let root act as the account that runs the appliance: PostgreSQL knows no other."""
-    if os.geteuid() != 0 or not os.path.exists(home):  # noqa: PTH110
+def _become_owner_of(settings: Settings) -> None:
+    """Let root act as the account that runs the supervisor: PostgreSQL knows no other.
+
+    A package made that account; in a clone it is the one that owns the home.
+    """
+    if os.geteuid() != 0 or not settings.home.exists():
         return
-    owner = os.stat(home)  # noqa: PTH116
-    if owner.st_uid != 0:
+    if settings.packaged:
+        account = pwd.getpwnam(PACKAGED_ACCOUNT)
+        user, group = account.pw_uid, account.pw_gid
+        os.initgroups(PACKAGED_ACCOUNT, group)
+        # What it adds to the uploaded files must be writable for the group that shares them.
+        os.umask(0o007)
+    else:
+        owner = settings.home.stat()
+        user, group = owner.st_uid, owner.st_gid
         os.setgroups([])
-        os.setgid(owner.st_gid)
-        os.setuid(owner.st_uid)
+    if user != 0:
+        os.setgid(group)
+        os.setuid(user)
 
 
 def build(wanted: str | None = None) -> argparse.ArgumentParser:

@@ -15,6 +15,8 @@ from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
 
+_WHOSE = "whose key it is (default: the first operator)"
+
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add claim, rescue, user … and api-key …."""
@@ -25,24 +27,32 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     users = add_group(verbs, "user", "the people who may sign in")
     add_verb(users, shared, "list", list_users, "show everybody")
     add = add_verb(users, shared, "add", add_user, "add a person and print their link")
-    add.add_argument("name")
-    add.add_argument("--display-name", default="")
-    add.add_argument("--role", type=Role, choices=list(Role), default=Role.MEMBER)
+    add.add_argument("name", help="what the person signs in with")
+    add.add_argument("--display-name", default="", help="what others see (default: the name)")
+    add.add_argument(
+        "--role", type=Role, choices=list(Role), default=Role.MEMBER, help="default: member"
+    )
     for deed in ("invite", "lock", "unlock", "remove", "make-operator", "make-member"):
         verb = add_verb(users, shared, deed, change_user, f"{deed.replace('-', ' ')} a person")
-        verb.add_argument("name")
+        verb.add_argument("name", help="what the person signs in with")
         verb.set_defaults(deed=deed)
     api_keys = add_group(verbs, "api-key", "keys with which programs act for a person")
     create = add_verb(api_keys, shared, "create", create_key, "make a key and print it once")
-    create.add_argument("name", nargs="?", default="command line")
-    create.add_argument("--user", help="whose key it is (default: the first operator)")
-    create.add_argument("--scope", type=Scope, choices=list(Scope), action="append")
-    create.add_argument("--days", type=int, default=90, help="how long it works")
+    create.add_argument("name", nargs="?", default="command line", help="what the list shows")
+    create.add_argument("--user", help=_WHOSE)
+    create.add_argument(
+        "--scope",
+        type=Scope,
+        choices=list(Scope),
+        action="append",
+        help="what it is good for; may be given several times (default: everything)",
+    )
+    create.add_argument("--days", type=int, default=90, help="how long it works (default: 90)")
     listing = add_verb(api_keys, shared, "list", list_keys, "show a person's keys")
-    listing.add_argument("--user")
+    listing.add_argument("--user", help=_WHOSE)
     revoke = add_verb(api_keys, shared, "revoke", revoke_key, "make a key stop working")
-    revoke.add_argument("id", type=UUID)
-    revoke.add_argument("--user")
+    revoke.add_argument("id", type=UUID, help="as the list shows it")
+    revoke.add_argument("--user", help=_WHOSE)
 
 
 async def claim(context: Context, _: argparse.Namespace) -> ExitCode:

@@ -27,7 +27,7 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     search_verb.add_argument("-k", type=int, default=8, help="how many passages at most")
     ask_verb = add_verb(verbs, shared, "ask", ask, "answer a question with citations")
     for verb in (search_verb, ask_verb):
-        verb.add_argument("question", nargs="+")
+        verb.add_argument("question", nargs="+", help="one or more words")
         verb.add_argument("--user", help="for whom (default: the first operator)")
 
 

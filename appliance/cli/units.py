@@ -10,17 +10,21 @@ from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_verb
 
+_WHICH = "a name that `cloister status` shows"
+
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add status, logs, start, stop and restart."""
     add_verb(verbs, shared, "status", status, "show every unit and whether all is well")
     logs_verb = add_verb(verbs, shared, "logs", logs, "print the last lines of a unit")
-    logs_verb.add_argument("unit")
-    logs_verb.add_argument("-n", "--lines", type=int, default=100)
+    logs_verb.add_argument("unit", help=_WHICH)
+    logs_verb.add_argument(
+        "-n", "--lines", type=int, default=100, help="how many, 1000 at most (default: 100)"
+    )
     logs_verb.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
     for name in ("start", "stop", "restart"):
         verb = add_verb(verbs, shared, name, steer, f"{name} a unit")
-        verb.add_argument("unit")
+        verb.add_argument("unit", help=_WHICH)
         verb.set_defaults(deed=name)
 
 
@@ -54,12 +58,14 @@ async def status(context: Context, _: argparse.Namespace) -> ExitCode:
 async def logs(context: Context, options: argparse.Namespace) -> ExitCode:
     """Print a unit's last lines, and go on if asked to."""
     path = f"/units/{quote(options.unit, safe='')}/logs"
+    if options.follow:
+        # The last lines come first in the same answer, so that none is lost or printed twice.
+        async for line in context.control.follow(f"{path}?follow=1&lines={options.lines}"):
+            context.output.value(line, line)
+        return ExitCode.DONE
     answer = await context.control.ask("GET", path, lines=str(options.lines))
     for line in answer["lines"]:
         context.output.value(line, line)
-    if options.follow:
-        async for line in context.control.follow(f"{path}?follow=1"):
-            context.output.value(line, line)
     return ExitCode.DONE
 
 

@@ -22,9 +22,12 @@ def add_verb(
     work: Callable[[Context, argparse.Namespace], Awaitable[ExitCode]],
     purpose: str,
 ) -> argparse.ArgumentParser:
-    """Add a verb that runs `work`, and return its parser for further options."""
+    """Add a verb that runs `work`, and return its parser for further options.
+
+    The default `as_root` says whether root stays root in this verb.
+    """
     parser = verbs.add_parser(name, help=purpose, description=purpose, parents=[shared])
-    parser.set_defaults(verb=work, prepare=_nothing)
+    parser.set_defaults(verb=work, prepare=_nothing, as_root=False)
     return parser
 
 

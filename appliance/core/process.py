@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import NoReturn
 
 from appliance.core.errors import ApplianceError
 
@@ -23,6 +24,16 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_LIMIT = 1024 * 1024
 LINE_LIMIT = 16 * 1024 * 1024
 BLOCK = 65536
+# What a service is told by systemd (sd_notify(3), sd_listen_fds(3), systemd.exec(5)).
+TOLD_BY_SYSTEMD = (
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "JOURNAL_STREAM",
+    "RUNTIME_DIRECTORY",
+)
 
 
 class ProgramMissingError(ApplianceError):
@@ -276,6 +287,19 @@ async def stream(  # noqa: PLR0913 - what a program needs to start
             feed.cancel()
             timed_out = loop.time() >= deadline
             lent.finished = _finished(process, b"", await stderr, timed_out=timed_out)
+
+
+def become(argv: Command, env: Mapping[str, str]) -> NoReturn:
+    """Turn this process into another program, which keeps its number and its open sockets.
+
+    The program finds what systemd told this process about it, beside its own environment.
+    """
+    told = {name: os.environ[name] for name in TOLD_BY_SYSTEMD if name in os.environ}
+    variables = environment({**told, **env})
+    # Python ignores these two, and what is ignored would stay ignored in the next program.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    os.execvpe(argv[0], argv, variables)  # noqa: S606 - no shell is wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.core.errors import ApplianceError
+
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
+# The user that the package made for the supervisor, and that root's commands act as.
+PACKAGED_ACCOUNT = "cloister"
+
+
+class SettingError(ApplianceError):
+    """A variable holds something that it cannot."""
+
+    code = "setting"
+    sentence = "{name}={value} makes no sense: it must be a whole number above zero."
+    hint = "Correct it in /etc/cloister/cloister.env, or in the environment, and start again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +29,14 @@ class Settings:
     """Every setting a process may need; all paths are absolute.
 
     What an operator changes while Cloister runs (models, people) is in the database instead.
+    `packaged` says that the Debian package made the accounts and the directories: each process
+    then is a user of its own, and none of them creates or opens up a directory of another.
     """
 
     home: Path
+    packaged: bool = False
+    runtime: Path | None = None
+    host: str = "localhost"
     port: int = 8080
     bind: str = "127.0.0.1"
     chat_processes: int = 1
@@ -33,12 +51,22 @@ class Settings:
     @property
     def runner_address(self) -> str:
         """The model runner; where none is known, a socket that nobody serves yet."""
-        return self.ollama_url or f"unix://{self.run / 'ollama.sock'}"
+        return self.ollama_url or f"unix://{self.run / 'ollama' / 'ollama.sock'}"
 
     @property
     def run(self) -> Path:
-        """Sockets and process records: gone after a reboot, never backed up."""
-        return self.home / "run"
+        """Sockets and process records, a folder a process: gone after a reboot, never backed up."""
+        return self.runtime or self.home / "run"
+
+    @property
+    def state(self) -> Path:
+        """What the supervisor itself remembers."""
+        return self.home / "state"
+
+    @property
+    def tls(self) -> Path:
+        """The certificate of the web server, and its key."""
+        return self.home / "tls"
 
     @property
     def logs(self) -> Path:
@@ -52,8 +80,9 @@ class Settings:
 
     @property
     def database(self) -> Path:
-        """PostgreSQL's data directory."""
-        return self.home / "postgres"
+        """PostgreSQL's data directory: its own account needs room for a new one beside it."""
+        folder = self.home / "postgres"
+        return folder / "data" if self.packaged else folder
 
     @property
     def models(self) -> Path:
@@ -68,26 +97,46 @@ class Settings:
     @property
     def console_socket(self) -> Path:
         """The console, as Nginx reaches it."""
-        return self.run / "console.sock"
+        return self.run / "console" / "console.sock"
 
     @property
     def control_socket(self) -> Path:
         """The supervisor, as the command line reaches it. Only the owner may connect."""
-        return self.run / "control.sock"
+        return self.run / "control" / "control.sock"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        """Held by the one supervisor of this home."""
+        return self.control_socket.with_name("supervisor.lock")
 
     @property
     def ingest_socket(self) -> Path:
         """Ingest, as the supervisor asks it for its health."""
-        return self.run / "ingest.sock"
+        return self.run / "ingest" / "ingest.sock"
 
     def chat_socket(self, worker: int) -> Path:
         """Chat server number `worker`, counted from 1."""
-        return self.run / f"chat-{worker}.sock"
+        return self.run / "chat" / f"{worker}.sock"
+
+    @property
+    def nginx_folder(self) -> Path:
+        """Nginx's configuration and temporary files."""
+        return self.run / "nginx"
+
+    @property
+    def nginx_health_socket(self) -> Path:
+        """Nginx, as the supervisor asks it for its health from inside its own empty network."""
+        return self.nginx_folder / "health.sock"
+
+    @property
+    def motd(self) -> Path:
+        """What people read who log in to the machine itself."""
+        return self.run / "motd" / "motd"
 
     @property
     def address(self) -> str:
         """Where people open the chat."""
-        return f"http://{self.bind}:{self.port}"
+        return f"https://{self.host}" if self.packaged else f"http://{self.bind}:{self.port}"
 
     @property
     def console_address(self) -> str:
@@ -100,9 +149,12 @@ class Settings:
             "OLLAMA_HOST": self.ollama_url,
             "CLOISTER_NGINX": self.nginx,
             "CLOISTER_ACCOUNT": self.account,
+            "CLOISTER_RUN": self.runtime and str(self.runtime),
+            "CLOISTER_PACKAGED": self.packaged and "1",
         }
         return {
             "CLOISTER_HOME": str(self.home),
+            "CLOISTER_HOST": self.host,
             "CLOISTER_PORT": str(self.port),
             "CLOISTER_BIND": self.bind,
             "CLOISTER_CHAT_PROCESSES": str(self.chat_processes),
@@ -115,18 +167,36 @@ class Settings:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings that `make run`, the units and the tests set as CLOISTER_* variables."""
-    home = Path(environment.get("CLOISTER_HOME", "var")).absolute()
+    """Read the settings that `make run`, the units and the tests set as CLOISTER_* variables.
+
+    Raises SettingError for a value that cannot be meant.
+    """
+    packaged = environment.get("CLOISTER_PACKAGED") == "1"
+    runtime = environment.get("CLOISTER_RUN")
     return Settings(
-        home=home,
-        port=int(environment.get("CLOISTER_PORT", "8080")),
+        home=Path(environment.get("CLOISTER_HOME", "var")).absolute(),
+        packaged=packaged,
+        runtime=Path(runtime).absolute() if runtime else None,
+        host=environment.get("CLOISTER_HOST") or socket.gethostname(),
+        port=_number(environment, "CLOISTER_PORT", 8080),
         bind=environment.get("CLOISTER_BIND", "127.0.0.1"),
-        chat_processes=int(environment.get("CLOISTER_CHAT_PROCESSES", "1")),
-        ollama_url=environment.get("OLLAMA_HOST") or None,
+        chat_processes=_number(environment, "CLOISTER_CHAT_PROCESSES", 1),
+        # Packaged, no process has a network on which it could reach another machine's runner.
+        ollama_url=None if packaged else environment.get("OLLAMA_HOST") or None,
         nginx=environment.get("CLOISTER_NGINX") or None,
-        upload_limit=int(environment.get("CLOISTER_UPLOAD_LIMIT", str(100 * MEBIBYTE))),
-        generation_slots=int(environment.get("CLOISTER_GENERATION_SLOTS", "4")),
-        context_tokens=int(environment.get("CLOISTER_CONTEXT_TOKENS", "8192")),
-        secure_cookies=environment.get("CLOISTER_SECURE_COOKIES") == "1",
+        upload_limit=_number(environment, "CLOISTER_UPLOAD_LIMIT", 100 * MEBIBYTE),
+        generation_slots=_number(environment, "CLOISTER_GENERATION_SLOTS", 4),
+        context_tokens=_number(environment, "CLOISTER_CONTEXT_TOKENS", 8192),
+        # The package serves over TLS only.
+        secure_cookies=environment.get("CLOISTER_SECURE_COOKIES", "1" if packaged else "0") == "1",
         account=environment.get("CLOISTER_ACCOUNT") or None,
     )
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    value = environment.get(name, "").strip()
+    if not value:
+        return default
+    if not value.isascii() or not value.isdigit() or int(value) == 0:
+        raise SettingError(name=name, value=value)
+    return int(value)

@@ -79,6 +79,24 @@ async def migrate(address: str) -> list[str]:
         return [migration.name for migration in missing]
 
 
+async def pending(address: str) -> list[str]:
+    """Return the names of what `migrate` would run, in order, and change nothing.
+
+    Raises SchemaTooNewError when a later version has migrated the database.
+    """
+    known = migrations()
+    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+        found = await connection.execute("SELECT to_regclass('public.migration') IS NOT NULL")
+        if await found.fetchone() != (True,):
+            return [migration.name for migration in known]
+        found = await connection.execute("SELECT coalesce(max(number), 0) FROM public.migration")
+        row = await found.fetchone()
+    current = int(row[0]) if row else 0
+    if current > len(known):
+        raise SchemaTooNewError(found=current, known=len(known))
+    return [migration.name for migration in known[current:]]
+
+
 async def _apply(connection: psycopg.AsyncConnection, migration: Migration) -> None:
     try:
         async with connection.transaction():

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
-from appliance.core.files import fsync_directory, private_directory
+from appliance.core.files import fsync_directory
 from appliance.ingest.errors import DiskFullError, EmptyFileError, UploadTooLargeError
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MEBIBYTE = 1024 * 1024
 _PIECE = MEBIBYTE
+# Ingest may be another user than who took the upload: the folder's group is what they share.
+_READABLE_BY_GROUP = 0o640
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
@@ -126,7 +128,8 @@ class Blobs:
     def _check(self, size: int) -> None:
         if size > self._room.limit:
             raise UploadTooLargeError(megabytes=self._room.limit // MEBIBYTE)
-        private_directory(self._incoming)
+        # Who may enter is decided above it: by whoever made the folder of all files.
+        self._incoming.mkdir(parents=True, exist_ok=True)
         if self._disk.free(self._incoming) < self._room.floor + size:
             raise DiskFullError
 
@@ -136,6 +139,7 @@ class Blobs:
                 dir=self._incoming, suffix=".part", delete=False
             )
             fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            os.fchmod(file.fileno(), _READABLE_BY_GROUP)
             # Between its creation and its lock a sweep may have taken it for abandoned.
             if Path(file.name).exists():
                 return cast("BinaryIO", file)
@@ -168,7 +172,7 @@ class Blobs:
     def _keep(self, incoming: Incoming) -> None:
         target = self.path(incoming.digest)
         with _no_room_is_an_error_of_ours():
-            target.parent.mkdir(mode=0o700, exist_ok=True)
+            target.parent.mkdir(mode=0o770, exist_ok=True)
             incoming.path.replace(target)
         fsync_directory(target.parent)
         fsync_directory(self._folder)

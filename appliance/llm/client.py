@@ -24,6 +24,7 @@ from appliance.llm.model import (
     InstalledModel,
     JsonObject,
     LoadedModel,
+    PullReport,
     Timeouts,
     chat_chunk,
     description_alone,
@@ -31,6 +32,7 @@ from appliance.llm.model import (
     installed_model,
     is_cloud_name,
     loaded_model,
+    pull_report,
 )
 
 DEFAULT_TIMEOUTS = Timeouts()
@@ -135,6 +137,22 @@ class ModelRunner:
             reason = f"it returned {len(vectors)} usable vectors for {len(texts)} texts."
             raise ModelFailedError(model=model, reason=reason)
         return Embeddings(vectors, answer.get("prompt_eval_count"))
+
+    async def pull(self, model: str) -> AsyncGenerator[PullReport, None]:
+        """Download a model and yield how far it is; closing the generator stops the download.
+
+        It is there only when the generator ends by itself: a stream that ends without the word
+        "success" raises `AnswerCutOffError`. Another call goes on with what has arrived.
+        """
+        refuse_cloud(model)
+        status = ""
+        async with aclosing(self._connection.stream("/api/pull", {"model": model})) as answers:
+            async for answer in answers:
+                report = pull_report(answer)
+                status = report.status
+                yield report
+        if status != "success":
+            raise AnswerCutOffError(model=model)
 
     async def _embed_twice_if_it_crashed(self, body: JsonObject) -> JsonObject:
         """Ask again once: a crash answers 400 as bad input would, and the next request heals it."""

@@ -81,6 +81,16 @@ class ChatChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class PullReport:
+    """How far the download of one part of a model is; without a total it is only a word."""
+
+    status: str
+    digest: str = ""
+    total: int = 0
+    completed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Embeddings:
     """One vector of length 1 for each text, in the order of the texts."""
 
@@ -153,4 +163,14 @@ def chat_chunk(answer: JsonObject) -> ChatChunk:
         done_reason=answer.get("done_reason"),
         prompt_tokens=answer.get("prompt_eval_count"),
         answer_tokens=answer.get("eval_count"),
+    )
+
+
+def pull_report(answer: JsonObject) -> PullReport:
+    """Read a line about a download; the runner leaves out what is 0."""
+    return PullReport(
+        status=str(answer.get("status") or ""),
+        digest=str(answer.get("digest") or ""),
+        total=int(answer.get("total") or 0),
+        completed=int(answer.get("completed") or 0),
     )

@@ -13,12 +13,16 @@ from appliance.probes.model import Answer, Reading, ReadingState, measured
 
 @dataclass(frozen=True, slots=True)
 class HttpProbe:
-    """Gets one URL, over TCP or over a unix socket."""
+    """Gets one URL, over TCP or over a unix socket.
+
+    `verified` says whether a certificate must be one that an authority vouches for.
+    """
 
     url: str
     socket: Path | None = None
     expected: HTTPStatus = HTTPStatus.OK
     limit: float = 3.0
+    verified: bool = True
 
     async def read(self) -> Reading:
         """Ask once, on a connection of its own: a kept one would hide that nobody accepts."""
@@ -28,7 +32,9 @@ class HttpProbe:
         connector = aiohttp.UnixConnector(str(self.socket)) if self.socket else None
         async with aiohttp.ClientSession(connector=connector, trust_env=False) as session:
             try:
-                async with session.get(self.url, allow_redirects=False) as response:
+                async with session.get(
+                    self.url, allow_redirects=False, ssl=self.verified
+                ) as response:
                     return self._judge(response.status)
             except aiohttp.ClientConnectorError as error:
                 return ReadingState.NOT_READY, f"it does not accept connections: {error.strerror}"

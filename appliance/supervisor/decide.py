@@ -15,9 +15,10 @@ def decide(seen: Observation, backoff: Backoff, now: float) -> Decision:
     """Return what to do with the unit at the time `now`, and why.
 
     1. A unit that is on its way up or down is left alone until it has arrived.
-    2. The operator's wish comes before everything else.
-    3. A unit that runs is left alone as long as it answers. It is not restarted because another
-       one is down: services find each other again by themselves.
+    2. The operator's wish comes before everything else; what somebody stopped outside of
+       Cloister is left down like what the operator stopped.
+    3. A unit that runs is left alone as long as it answers, unless its program was replaced. It
+       is not restarted because another one is down: services find each other again by themselves.
     4. A unit that does not run is started when its needs are met, its back-off is over, and its
        budget is not spent.
     """
@@ -43,6 +44,9 @@ def _decide_running(seen: Observation, now: float) -> Decision:
             return Decision(Action.STOP, Phase.STOPPING, f"stop {name}: the operator asked for it")
         case Wish.AGAIN:
             reason = f"restart {name}: the operator asked for it"
+            return Decision(Action.RESTART, Phase.STOPPING, reason)
+        case Wish.UP if seen.replaced:
+            reason = f"restart {name}: its program was replaced since it started"
             return Decision(Action.RESTART, Phase.STOPPING, reason)
         case Wish.UP if seen.ready_since is None:
             return _decide_unready(seen, now)
@@ -75,8 +79,8 @@ def _decide_ready(seen: Observation, now: float) -> Decision:
 
 def _decide_resting(seen: Observation, backoff: Backoff, now: float) -> Decision:
     name, state = seen.unit.name, seen.status.state
-    if seen.wish is Wish.DOWN:
-        return _wait(Phase.STOPPED, "the operator stopped it")
+    if unwanted := _unwanted(seen):
+        return _wait(Phase.STOPPED, unwanted)
     if seen.gave_up:
         return _wait(Phase.GAVE_UP, seen.gave_up)
     if state is UnitState.DONE and seen.wish is Wish.UP:
@@ -86,6 +90,16 @@ def _decide_resting(seen: Observation, backoff: Backoff, now: float) -> Decision
     if not seen.started_before or seen.wish is Wish.AGAIN:
         return Decision(Action.START, Phase.STARTING, f"start {name}: it is wanted")
     return _decide_again(seen, backoff, now)
+
+
+def _unwanted(seen: Observation) -> str | None:
+    """Return why the unit is to stay down, or None when it is wanted."""
+    if seen.wish is Wish.DOWN:
+        return "the operator stopped it"
+    if seen.left_down:
+        outside = "somebody stopped it outside of Cloister (systemctl stop)"
+        return f"{outside}; `cloister start {seen.unit.name}` starts it again"
+    return None
 
 
 def _decide_again(seen: Observation, backoff: Backoff, now: float) -> Decision:
@@ -104,4 +118,6 @@ def _decide_again(seen: Observation, backoff: Backoff, now: float) -> Decision:
 
 
 def _predicate(ending: str) -> str:
+    if ending.startswith("start refused"):
+        return f"had its {ending}"
     return f"was {ending}" if ending.startswith("killed") else ending

@@ -12,5 +12,5 @@ class SupervisorRunningError(ApplianceError):
 
     code = "supervisor_running"
     status = HTTPStatus.CONFLICT
-    sentence = "Cloister already runs in {home}."
+    sentence = "Cloister already runs: another supervisor holds {lock}."
     hint = "Use the one that runs, or stop it first. `cloister status` shows it."

@@ -25,7 +25,7 @@ class Lock:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
-            raise SupervisorRunningError(home=self._path.parent.parent) from error
+            raise SupervisorRunningError(lock=self._path) from error
         # Only for people who look: the lock is what counts, not the number.
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())

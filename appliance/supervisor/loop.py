@@ -12,6 +12,7 @@ from typing import Self
 
 from appliance.core.clock import Clock
 from appliance.core.notify import Notifier
+from appliance.supervisor.adoption import newest_change, runs_old_program
 from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.changes import Changes
 from appliance.supervisor.decide import decide
@@ -40,9 +41,10 @@ class Policy:
 class Supervisor:
     """Keeps the units as the operator wants them. Use it as a context manager.
 
-    Entering takes the lock, ends what a killed supervisor left, and begins to start the units;
-    leaving stops them, those first that need or front others. systemd hears READY when the loop
-    runs, and not when all units do: the console must be reachable when a unit is broken.
+    Entering takes the lock, ends what a killed supervisor left or takes it over, and begins to
+    start the units; leaving stops them, those first that need or front others, unless the driver
+    keeps them. systemd hears READY when the loop runs, and not when all units do: the console
+    must be reachable when a unit is broken.
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class Supervisor:
         try:
             for name in await self._driver.clean():
                 logger.warning("ended %s, which an earlier supervisor had left running", name)
+            for tracked in self._tracked.values():
+                await self._adopt(tracked)
         except BaseException:
             self._lock.release()
             raise
@@ -91,20 +95,40 @@ class Supervisor:
 
     async def __aexit__(self, *error: object) -> None:
         self._notifier.stopping()
-        self._stopping = True
-        self._wake.set()
-        stopped = asyncio.create_task(self._stopped.wait(), name="all units stopped")
         try:
-            # If the loop itself has failed nobody will say so; then the driver kills the units.
-            await asyncio.wait({stopped, self._watchers[0]}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._driver.keeps_units:
+                await self._stop_all()
         finally:
-            stopped.cancel()
-            for watcher in self._watchers:
-                watcher.cancel()
+            for task in (*self._watchers, *self._actions()):
+                task.cancel()
             try:
                 await self._tasks.__aexit__(None, None, None)
             finally:
                 self._lock.release()
+
+    async def _adopt(self, tracked: Tracked) -> None:
+        """Take a unit over as it is; one that already runs goes on."""
+        status = self._driver.status(tracked.unit.name)
+        changed = await asyncio.to_thread(newest_change, tracked.unit.program_files)
+        tracked.adopt(status, replaced=runs_old_program(status, changed))
+        if status.state is UnitState.RUNNING:
+            logger.info("took over %s, which runs since %s", tracked.unit.name, status.since)
+
+    async def _stop_all(self) -> None:
+        """Let the loop stop the units; if it has failed itself, the driver kills them."""
+        self._stopping = True
+        self._wake.set()
+        stopped = asyncio.create_task(self._stopped.wait(), name="all units stopped")
+        try:
+            await asyncio.wait({stopped, self._watchers[0]}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+
+    def _actions(self) -> list[asyncio.Task[None]]:
+        """Return what is being done to units that the driver keeps: it goes on without us."""
+        if not self._driver.keeps_units:
+            return []
+        return [tracked.action for tracked in self._tracked.values() if tracked.action]
 
     def units(self) -> list[UnitView]:
         """Return every unit, in the catalogue's order."""
@@ -117,8 +141,7 @@ class Supervisor:
     @property
     def all_ready(self) -> bool:
         """Whether every unit that is wanted serves at this moment."""
-        wanted = (tracked for tracked in self._tracked.values() if tracked.wish is not Wish.DOWN)
-        return all(tracked.serves for tracked in wanted)
+        return all(tracked.serves for tracked in self._tracked.values() if tracked.wanted)
 
     async def start(self, name: str) -> None:
         """Want a unit, with a fresh budget of restarts. Raises UnitUnknownError."""
@@ -248,8 +271,10 @@ class Supervisor:
             case Action.GIVE_UP:
                 self._give_up(tracked, decision.reason)
             case Action.STOP | Action.RESTART:
-                # A start that the operator asks for afterwards is a first one, not a retry.
-                tracked.started_before = decision.action is Action.RESTART
+                # A start that the operator asks for afterwards is a first one, not a retry, and
+                # so is that of a new program.
+                own_doing = decision.action is Action.RESTART and not tracked.replaced
+                tracked.started_before = own_doing
                 self._begin(tracked, self._driver.stop(tracked.unit), decision.reason)
             case Action.START | Action.RETRY:
                 self._count(tracked, decision.action, now)

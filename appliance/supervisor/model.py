@@ -50,6 +50,8 @@ class Observation:
     `reading` is the last one of this run, `ready_since` the first good one of this run;
     `failures` counts failed readings in a row, the first at `failing_since`. `restarts` are the
     moments of the restarts that were our own doing, `streak` how many since the last stable run.
+    `replaced` says that the unit has run since before its program was replaced, `left_down` that
+    somebody stopped it outside of Cloister.
     """
 
     unit: Unit
@@ -64,6 +66,8 @@ class Observation:
     streak: int = 0
     started_before: bool = False
     gave_up: str | None = None
+    replaced: bool = False
+    left_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class Tracked:
     streak: int = 0
     started_before: bool = False
     gave_up: str | None = None
+    replaced: bool = False
+    left_down: bool = False
     action: asyncio.Task[None] | None = None
     poke: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -59,8 +61,26 @@ class Tracked:
             return
         if status.state is not UnitState.STOPPING:
             self._forget_readings()
+        if status.state is not UnitState.RUNNING:
+            self.replaced = False
+        self.left_down = status.outside and status.state is UnitState.STOPPED
+        if status.outside and status.state is UnitState.RUNNING:
+            # Whoever starts a unit wants it, as if the operator had said so here.
+            self.wish = Wish.UP if self.wish is Wish.DOWN else self.wish
+            self.gave_up, self.started_before = None, True
         self.status = status
         self.poke.set()
+
+    def adopt(self, status: UnitStatus, *, replaced: bool) -> None:
+        """Take over a unit that an earlier supervisor, or somebody else, has started."""
+        self.take_status(status)
+        self.started_before = status.state.active
+        self.replaced = replaced
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody wants the unit to run."""
+        return self.wish is not Wish.DOWN and not self.left_down
 
     def take_reading(self, reading: Reading, now: float) -> None:
         """Count a reading. NOT_READY is no failure: the unit says itself that it waits."""
@@ -79,6 +99,7 @@ class Tracked:
         """Remember what the operator wants, who thereby starts with a full budget again."""
         self.wish = wish
         self.restarts, self.streak, self.gave_up = (), 0, None
+        self.left_down = False
         self.started_before = self.started_before and self.status.state.active
 
     def _forget_readings(self) -> None:
@@ -100,6 +121,8 @@ class Tracked:
             streak=self.streak,
             started_before=self.started_before,
             gave_up=self.gave_up,
+            replaced=self.replaced,
+            left_down=self.left_down,
         )
 
     def view(self, lines: tuple[str, ...]) -> UnitView:

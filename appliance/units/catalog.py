@@ -42,7 +42,7 @@ def catalog(settings: Settings, programs: Programs, clock: Clock) -> Catalog:
     workers = range(1, applied.chat_processes + 1)
     units += [webchat(applied, programs, worker) for worker in workers]
     if programs.nginx:
-        units.append(nginx(applied, programs.nginx))
+        units.append(nginx(applied, programs.nginx, clock))
     return Catalog(tuple(units), absent)
 
 
@@ -51,7 +51,12 @@ def _absent(settings: Settings, programs: Programs) -> tuple[Absent, ...]:
     if not programs.ollama and settings.ollama_url:
         absent.append(Absent("ollama", f"answered by the server at {settings.ollama_url}"))
     elif not programs.ollama:
-        reason = "not found: questions are answered by quoting passages; install Ollama"
+        remedy = (
+            "put its program at /usr/local/bin/ollama, then `systemctl restart cloister`"
+            if settings.packaged
+            else "install Ollama"
+        )
+        reason = f"not found: questions are answered by quoting passages; {remedy}"
         absent.append(Absent("ollama", reason))
     if not programs.nginx:
         reason = "not installed: one chat server listens by itself; install the package nginx"

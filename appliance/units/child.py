@@ -69,6 +69,11 @@ class ChildProcessDriver:
             kill_group(child.running.pid)
         await self._tasks.__aexit__(None, None, None)
 
+    @property
+    def keeps_units(self) -> bool:
+        """Children end with their parent, so that none is left without anybody to look after it."""
+        return False
+
     async def clean(self) -> tuple[str, ...]:
         """End what a killed supervisor left behind, the last unit of the catalogue first."""
         records = await asyncio.to_thread(self._records.leftovers)

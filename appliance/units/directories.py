@@ -25,6 +25,11 @@ def owned_directory(path: Path, account: str | None) -> Path:
 
 
 async def prepare_directories(settings: Settings, *more: Path) -> None:
-    """Create the home, the folder of sockets, and `more`, as every unit expects them."""
+    """Create the home, the folder of sockets, and `more`, as every unit expects them.
+
+    When packaged, systemd-tmpfiles has made them all, each with the owner it must have.
+    """
+    if settings.packaged:
+        return
     for path in (settings.home, settings.run, *more):
         await asyncio.to_thread(owned_directory, path, settings.account)

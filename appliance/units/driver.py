@@ -11,6 +11,11 @@ from appliance.units.model import Unit, UnitStatus
 class UnitDriver(Protocol):
     """Runs units; a unit may also be started and stopped by somebody else."""
 
+    @property
+    def keeps_units(self) -> bool:
+        """Whether units go on when the supervisor ends, and the next one takes them over."""
+        ...
+
     async def clean(self) -> tuple[str, ...]:
         """End what an earlier supervisor left behind, and return the units it found."""
         ...

@@ -40,3 +40,49 @@ class DatabaseMissingError(ApplianceError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     sentence = "There is no PostgreSQL 15 or later with pgvector 0.8 or later."
     hint = "Run `make run`, which brings one, or install postgresql-17-pgvector."
+
+
+class CertificateError(PreparationError):
+    """The certificate that an administrator put in place does not work, or cannot be read."""
+
+    code = "certificate_unusable"
+    sentence = "The web server's certificate cannot be used: {problem}."
+    hint = (
+        "Put a certificate.pem and its key.pem into {folder}, both readable by the web server's "
+        "account; or remove both, and a new pair is made at the next start."
+    )
+
+
+class SystemBusError(ApplianceError):
+    """The system bus, or systemd on it, does not answer."""
+
+    code = "system_bus"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = "systemd does not answer on the system bus: {problem}"
+    hint = "`systemctl status dbus` shows how the bus is."
+
+
+class SystemdRefusedError(ApplianceError):
+    """Systemd understood, and said no; `name` is the name of the error on the bus."""
+
+    code = "systemd_refused"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = "{problem}"
+    hint = "`systemctl status {unit}` says more."
+
+
+class NotAllowedError(SystemdRefusedError):
+    """No rule of polkit lets our account do this to this unit."""
+
+    code = "systemd_not_allowed"
+    status = HTTPStatus.FORBIDDEN
+    sentence = "{problem}"
+    hint = "The rule that allows it belongs to the package: `apt install --reinstall cloister`."
+
+
+class UnitFileMissingError(SystemdRefusedError):
+    """The unit's file is not there, or systemd cannot use it."""
+
+    code = "unit_file_missing"
+    sentence = "{problem}"
+    hint = "It belongs to the package: `apt install --reinstall cloister` brings it back."

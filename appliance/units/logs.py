@@ -1,28 +1,25 @@
-"""A unit's log: a file that is turned over by size, the last lines in memory, and who follows."""
+"""A unit's log in a file that is turned over by size; its last lines are in memory, too."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 from appliance.core.settings import MEBIBYTE
+from appliance.units.lines import LineMemory
 
-KEPT_LINES = 1000
 LONGEST_LINE = 8192
 
 
-class UnitLog:
+class UnitLog(LineMemory):
     """The log of one unit. Two turned-over files are kept beside it, as NAME.log.1 and .2."""
 
     def __init__(self, path: Path, *, size: int = 5 * MEBIBYTE, kept: int = 2) -> None:
+        super().__init__()
         self._path = path
         self._size = size
         self._kept = kept
-        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._partial = b""
-        self._followers: set[asyncio.Queue[str]] = set()
 
     async def append(self, block: bytes) -> None:
         """Take what the unit wrote. A disk that is full loses lines, but stops nobody."""
@@ -31,7 +28,7 @@ class UnitLog:
             complete.append(self._partial)
             self._partial = b""
         for line in complete:
-            self._publish(line.decode("utf-8", "replace"))
+            self.publish(line.decode("utf-8", "replace"))
         await asyncio.to_thread(self._write, block)
 
     async def note(self, sentence: str) -> None:
@@ -42,27 +39,6 @@ class UnitLog:
         """Publish a last line that had no end."""
         if self._partial:
             await self.append(b"\n")
-
-    def lines(self, count: int) -> tuple[str, ...]:
-        """Return the last `count` lines."""
-        return tuple(self._lines)[-count:] if count > 0 else ()
-
-    async def follow(self) -> AsyncIterator[str]:
-        """Yield lines as they come. Whoever is too slow misses lines, not the others."""
-        queue: asyncio.Queue[str] = asyncio.Queue(KEPT_LINES)
-        self._followers.add(queue)
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            self._followers.discard(queue)
-
-    def _publish(self, line: str) -> None:
-        self._lines.append(line)
-        for queue in self._followers:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(line)
 
     def _write(self, block: bytes) -> None:
         try:

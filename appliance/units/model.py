@@ -47,6 +47,7 @@ class Unit:
     `needs` must be ready before this one starts, and stop after it. `fronts` are units that this
     one passes requests on to: it starts without them, and stops before them. `prepare` runs
     before each start, and may refuse it by raising an ApplianceError. A oneshot has no probe.
+    `program_files` are files whose replacement means that a running unit runs old code.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Unit:
     stop_grace: float = 10.0
     start_deadline: float = 60.0
     probe_interval: float = 5.0
+    program_files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,16 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class UnitStatus:
-    """What a driver knows about a unit: `changed` is the monotonic time of `since`."""
+    """What a driver knows about a unit.
+
+    `since` is when the state began, `changed` the monotonic time at which the driver learnt of
+    it. `outside` says that somebody else brought the state about: a stop or a start that was
+    asked of systemd, but not by us.
+    """
 
     state: UnitState
     since: datetime
     changed: float
     pid: int | None = None
     exit: str | None = None
+    outside: bool = False

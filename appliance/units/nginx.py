@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from importlib import resources
@@ -11,53 +13,78 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from appliance.core.clock import Clock
 from appliance.core.files import write_atomically
 from appliance.core.process import Command, run
+from appliance.core.python import OWN_CODE
 from appliance.core.settings import Settings
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import give_to, prepare_directories
 from appliance.units.errors import PreparationError
+from appliance.units.listeners import Listeners, bracketed, inherited, listeners
 from appliance.units.model import Unit
 from appliance.units.webchat import webchat_name
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 PROBE_PATH = "/health/proxy"
+# Before, it was a word of the `listen` lines, which later versions warn of.
+HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
 
 
-def nginx(settings: Settings, program: Path) -> Unit:
-    """Return the unit of Nginx. It starts without the chat, to show that the rest is coming."""
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """How Nginx listens when packaged: on sockets of systemd, with TLS."""
+
+    listeners: Listeners
+    http2: bool = False
+
+
+def nginx(settings: Settings, program: Path, clock: Clock) -> Unit:
+    """Return the unit of Nginx. It starts without the chat, to show that the rest is coming.
+
+    Packaged, the sockets that this process inherited are its own. The supervisor has none, and
+    needs none: it asks the unit for its health and leaves the start to `cloister launch`.
+    """
     workers = range(1, settings.chat_processes + 1)
-    host = bracketed(ANY_ADDRESS.get(settings.bind, settings.bind))
-    url = f"http://{host}:{settings.port}{PROBE_PATH}"
+    given = listeners(inherited()) if settings.packaged else Listeners()
+    secured = partial(_prepare_secured, settings, program, clock, given)
     return Unit(
         name="nginx",
         description="Web server (Nginx)",
         command=command(settings, program),
-        probe=HttpProbe(url, expected=HTTPStatus.NO_CONTENT),
+        probe=_probe(settings),
         directory=settings.home,
-        environment={"HOME": str(settings.home)},
+        environment={"HOME": str(settings.home), **given.environment},
         account=settings.account,
         fronts=tuple(webchat_name(worker) for worker in workers),
-        prepare=partial(_prepare, settings, program),
+        prepare=secured if settings.packaged else partial(_prepare, settings, program),
         # Graceful: requests end first, as long as worker_shutdown_timeout allows.
         stop_signal=signal.SIGQUIT,
         stop_grace=10.0,
+        # Its configuration is written by us, for the code that it passes requests to.
+        program_files=(OWN_CODE,),
     )
 
 
-def folder(settings: Settings) -> Path:
-    """Return the folder of Nginx's configuration and temporary files."""
-    return settings.run / "nginx"
+def _probe(settings: Settings) -> HttpProbe:
+    if settings.packaged:
+        socket, url = settings.nginx_health_socket, f"http://localhost{PROBE_PATH}"
+    else:
+        host = bracketed(ANY_ADDRESS.get(settings.bind, settings.bind))
+        socket, url = None, f"http://{host}:{settings.port}{PROBE_PATH}"
+    return HttpProbe(url, socket=socket, expected=HTTPStatus.NO_CONTENT)
 
 
 def command(settings: Settings, program: Path, *options: str) -> Command:
     """Return the command line; errors go to standard error from the very beginning."""
-    configuration = str(folder(settings) / "nginx.conf")
-    prefix = str(folder(settings))
-    return (str(program), "-e", "stderr", "-p", prefix, "-c", configuration, *options)
+    folder = settings.nginx_folder
+    configuration = str(folder / "nginx.conf")
+    return (str(program), "-e", "stderr", "-p", str(folder), "-c", configuration, *options)
 
 
-def configuration(settings: Settings, *, user: str | None = None) -> str:
+def configuration(
+    settings: Settings, *, user: str | None = None, secured: Secured | None = None
+) -> str:
     """Return nginx.conf. `user` is whom the workers become when the master stays root."""
     template = resources.files("appliance.units").joinpath("configs/nginx.conf.j2").read_text()
     # The output is no HTML, and nothing in it comes from a request.
@@ -66,23 +93,41 @@ def configuration(settings: Settings, *, user: str | None = None) -> str:
     )
     workers = range(1, settings.chat_processes + 1)
     return environment.from_string(template).render(
-        folder=folder(settings),
+        folder=settings.nginx_folder,
         user=user,
         listen=f"{bracketed(settings.bind)}:{settings.port}",
+        secured=secured,
+        tls=settings.tls,
+        host=_server_name(settings.host),
+        health_socket=settings.nginx_health_socket,
         chat_sockets={worker: settings.chat_socket(worker) for worker in workers},
         console_socket=settings.console_socket,
         probe_path=PROBE_PATH,
     )
 
 
-def bracketed(host: str) -> str:
-    """Return a host as it stands before a port."""
-    return f"[{host}]" if ":" in host else host
+def published_certificate(settings: Settings) -> Path:
+    """Return a copy of the certificate that the supervisor may read, unlike the folder of the key.
+
+    For `appliance.units.certificate.fingerprint`, which people compare with their browser's.
+    """
+    return settings.nginx_folder / "certificate.pem"
+
+
+def has_http2_directive(version: str) -> bool:
+    """Say whether an Nginx that reports this version switches HTTP/2 on by a line of its own."""
+    found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", version)
+    return found is not None and tuple(map(int, found.groups())) >= HTTP2_DIRECTIVE_SINCE
+
+
+def _server_name(host: str) -> str:
+    """Return where a client is redirected to that names no host itself, as only old ones do."""
+    return host if re.fullmatch(r"[A-Za-z0-9.-]+", host) else "localhost"
 
 
 async def _prepare(settings: Settings, program: Path) -> None:
-    """Write the configuration and let Nginx itself judge it before it replaces anything."""
-    await prepare_directories(settings, folder(settings))
+    """Write the configuration and let Nginx itself judge it before it starts."""
+    await prepare_directories(settings, settings.nginx_folder)
     await asyncio.to_thread(_write_configuration, settings)
     finished = await run(
         command(settings, program, "-t", "-q"), timeout=20.0, account=settings.account
@@ -93,9 +138,37 @@ async def _prepare(settings: Settings, program: Path) -> None:
         raise PreparationError(unit="nginx", problem=problem)
 
 
+async def _prepare_secured(
+    settings: Settings, program: Path, clock: Clock, given: Listeners
+) -> None:
+    """Have a certificate and write the configuration.
+
+    Nginx cannot judge it beforehand: to do that it opens every address anew, which in a network
+    of its own, without the inherited sockets, it may not. It says what is wrong when it starts.
+    """
+    if not given.all:
+        problem = "systemd passed it no sockets; start cloister-nginx.socket first"
+        raise PreparationError(unit="nginx", problem=problem)
+    reported = await run((str(program), "-v"), timeout=20.0)
+    http2 = has_http2_directive(reported.stderr.decode("utf-8", "replace"))
+    await asyncio.to_thread(_write_secured, settings, clock, Secured(given, http2))
+
+
+def _write_secured(settings: Settings, clock: Clock, secured: Secured) -> None:
+    # Loaded here, because the supervisor and the command line list this unit and never start it.
+    from appliance.units.certificate import ensure_certificate
+
+    certificate = ensure_certificate(settings.tls, settings.host, clock)
+    write_atomically(published_certificate(settings), certificate, mode=0o640)
+    text = configuration(settings, secured=secured)
+    write_atomically(settings.nginx_folder / "nginx.conf", text.encode())
+    # After a kill its file is still there, and nothing can listen at a path that exists.
+    settings.nginx_health_socket.unlink(missing_ok=True)
+
+
 def _write_configuration(settings: Settings) -> None:
     # As root without an account, Nginx would drop its workers to one that may not enter the home.
     user = None if settings.account else "root"
-    path = folder(settings) / "nginx.conf"
+    path = settings.nginx_folder / "nginx.conf"
     write_atomically(path, configuration(settings, user=user).encode())
     give_to(path, settings.account)

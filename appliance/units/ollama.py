@@ -10,7 +10,7 @@ from pathlib import Path
 from appliance.core.files import write_atomically
 from appliance.core.settings import Settings
 from appliance.probes.http import HttpProbe
-from appliance.units.directories import give_to, owned_directory, prepare_directories
+from appliance.units.directories import give_to, prepare_directories
 from appliance.units.model import Unit
 
 LOADED_MODELS = 2
@@ -25,7 +25,7 @@ def ollama(settings: Settings, program: Path, port: int) -> Unit:
         name="ollama",
         description="Model runner (Ollama)",
         command=(str(program), "serve"),
-        probe=HttpProbe(f"http://{address}/api/version"),
+        probe=_probe(settings, address),
         directory=settings.home,
         environment=environment_of(settings, address),
         account=settings.account,
@@ -34,6 +34,14 @@ def ollama(settings: Settings, program: Path, port: int) -> Unit:
         # It looks for graphics processors first, which may take half a minute.
         start_deadline=120.0,
     )
+
+
+def _probe(settings: Settings, address: str) -> HttpProbe:
+    """Ask on its port, or on the socket that leads into its network when it has one of its own."""
+    if settings.packaged:
+        socket = Path(settings.runner_address.removeprefix("unix://"))
+        return HttpProbe("http://localhost/api/version", socket=socket)
+    return HttpProbe(f"http://{address}/api/version")
 
 
 def environment_of(settings: Settings, address: str) -> dict[str, str]:
@@ -60,13 +68,12 @@ def environment_of(settings: Settings, address: str) -> dict[str, str]:
 
 async def _prepare(settings: Settings) -> None:
     configuration = settings.models / ".ollama"
-    await prepare_directories(settings, settings.models, configuration)
+    await prepare_directories(settings, settings.models, settings.models / "models", configuration)
     await asyncio.to_thread(_switch_cloud_off, configuration, settings.account)
 
 
 def _switch_cloud_off(configuration: Path, account: str | None) -> None:
     """Say a second time, in its own file, that it may not reach its maker's servers."""
-    owned_directory(configuration.parent / "models", account)
     path = configuration / "server.json"
     write_atomically(path, json.dumps({"disable_ollama_cloud": True}).encode())
     give_to(path, account)

@@ -86,6 +86,12 @@ def ident_map(users: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def users_of(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """Return who may become whom when one operating system user runs all units."""
+    """Return who may become whom: packaged, a user a process; else one user runs all units."""
+    if settings.packaged:
+        return {
+            "cloister": (SUPERUSER,),
+            "cloister-chat": ("cloister_chat",),
+            "cloister-ingest": ("cloister_ingest",),
+        }
     users = {getpass.getuser(), settings.account or getpass.getuser()}
     return dict.fromkeys(sorted(users), ROLES)

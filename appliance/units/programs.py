@@ -21,6 +21,8 @@ OLDEST_VECTOR = (0, 8)
 SYSTEM_POSTGRES = Path("/usr/lib/postgresql")
 SYSTEM_SHARE = Path("/usr/share/postgresql")
 OFF = "off"
+# In a network of its own, where nobody else listens, the usual port is free.
+OLLAMA_PORT = 11434
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ class Programs:
 
         Without Nginx a single chat server listens by itself.
         """
-        own_runner = f"http://127.0.0.1:{self.ollama_port}" if self.ollama else None
+        # Packaged, the runner is alone in its network, and known by a socket instead.
+        shares_network = self.ollama and not settings.packaged
+        own_runner = f"http://127.0.0.1:{self.ollama_port}" if shares_network else None
         return replace(
             settings,
             nginx=str(self.nginx) if self.nginx else None,
@@ -66,8 +70,12 @@ async def find_programs(settings: Settings) -> Programs:
         postgres=await asyncio.to_thread(choose_postgres, found, settings.database),
         nginx=Path(nginx) if nginx else None,
         ollama=Path(ollama) if ollama else None,
-        ollama_port=await asyncio.to_thread(kept_port, settings.models) if ollama else 0,
+        ollama_port=await _runner_port(settings) if ollama else 0,
     )
+
+
+async def _runner_port(settings: Settings) -> int:
+    return OLLAMA_PORT if settings.packaged else await asyncio.to_thread(kept_port, settings.models)
 
 
 async def _which(name: str) -> str | None:

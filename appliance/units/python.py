@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import appliance
 from appliance.core.process import Command
+from appliance.core.python import module_command, module_environment
 from appliance.core.settings import Settings
 from appliance.units.programs import Programs
 
 
 def python_command(programs: Programs, module: str, *arguments: str) -> Command:
-    """Return the command line of a module; -P keeps the working directory off the search path."""
-    return (str(programs.python), "-P", "-m", module, *arguments)
+    """Return the command line of one of our modules."""
+    return module_command(module, *arguments, python=programs.python)
 
 
 def python_environment(settings: Settings) -> dict[str, str]:
@@ -20,7 +18,7 @@ def python_environment(settings: Settings) -> dict[str, str]:
     return {
         **settings.as_environment(),
         "HOME": str(settings.home),
-        "PYTHONPATH": str(Path(str(appliance.__file__)).parent.parent),
+        **module_environment(),
         # Lines appear in the log when they are written, not when a buffer is full.
         "PYTHONUNBUFFERED": "1",
         # The memory for hashing a password goes back to the system: else glibc keeps 19 MB of it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from appliance.core.python import OWN_CODE
 from appliance.core.settings import Settings
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import prepare_directories
@@ -23,8 +24,11 @@ def webchat(settings: Settings, programs: Programs, worker: int) -> Unit:
         environment=python_environment(settings),
         account=settings.account,
         needs=("migrate",),
-        prepare=partial(prepare_directories, settings, settings.documents),
+        prepare=partial(
+            prepare_directories, settings, settings.documents, settings.chat_socket(worker).parent
+        ),
         stop_grace=10.0,
+        program_files=(OWN_CODE,),
     )
 
 

@@ -32,8 +32,9 @@ class Answer:
 class Visitor:
     """A browser without a window: it keeps cookies and sends forms with their token."""
 
-    def __init__(self, address: str) -> None:
-        self.http = httpx.Client(base_url=address, trust_env=False, timeout=30)
+    def __init__(self, address: str, way: httpx.BaseTransport | None = None) -> None:
+        """`way` is how requests get there, if not over the network of this process."""
+        self.http = httpx.Client(base_url=address, transport=way, trust_env=False, timeout=30)
 
     def __enter__(self) -> Self:
         return self
@@ -82,9 +83,12 @@ class Visitor:
 class Program:
     """A program with an API key."""
 
-    def __init__(self, address: str, key: str) -> None:
+    def __init__(self, address: str, key: str, way: httpx.BaseTransport | None = None) -> None:
+        """`way` is how requests get there, if not over the network of this process."""
         headers = {"Authorization": f"Bearer {key}"}
-        self.http = httpx.Client(base_url=address, headers=headers, trust_env=False, timeout=30)
+        self.http = httpx.Client(
+            base_url=address, headers=headers, transport=way, trust_env=False, timeout=30
+        )
 
     def __enter__(self) -> Self:
         return self

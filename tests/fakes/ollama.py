@@ -3,7 +3,8 @@
 In tests: `async with running_fake(Behaviour(...)) as fake:` and `fake.address`. As a program, in
 the place of the real one: `OLLAMA_HOST=127.0.0.1:11434 python -m tests.fakes.ollama serve`; other
 processes then set it over `POST /fake/behaviour` and look at `GET /fake/state`. The variable
-FAKE_OLLAMA_BEHAVIOUR may hold the first behaviour as JSON. Needs aiohttp and nothing else.
+FAKE_OLLAMA_BEHAVIOUR may hold the first behaviour as JSON; in the folder OLLAMA_MODELS, if that is
+set, are the models that were pulled. Needs aiohttp and nothing else.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 
 from aiohttp import web
 
@@ -30,6 +32,7 @@ from tests.fakes.ollama_behaviour import (
     full_name,
 )
 from tests.fakes.ollama_generation import Generation, RefusedError, read_body, refuse
+from tests.fakes.ollama_pull import Pulling, manifest_path, models_in
 
 __all__ = [
     "DEFAULT_MODELS",
@@ -117,45 +120,9 @@ class Catalogue:
         """DELETE /api/delete. A loaded model stays loaded, as with the real one."""
         model = self._model((await read_body(request)).get("model") or "", "model '{}' not found")
         del self._fake.models[model.name]
+        if self._fake.folder is not None:
+            manifest_path(self._fake.folder, model.name).unlink(missing_ok=True)
         return web.Response()
-
-    async def pull(self, request: web.Request) -> web.StreamResponse:
-        """POST /api/pull. Names with "missing" in them do not exist, all others do."""
-        body = await read_body(request)
-        name = full_name(body.get("model") or "")
-        lines = self._pull_lines(name)
-        failed = "error" in lines[-1]
-        if not body.get("stream", True):
-            status = HTTPStatus.INTERNAL_SERVER_ERROR if failed else HTTPStatus.OK
-            return web.json_response(lines[-1], status=status)
-        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        await response.prepare(request)
-        for line in lines:
-            await response.write(json.dumps(line).encode() + b"\n")
-            await asyncio.sleep(self._fake.behaviour.token_delay)
-        if not failed:
-            capability = "embedding" if "embed" in name else "completion"
-            self._fake.models[name] = FakeModel(name, (capability,))
-        return response
-
-    def _pull_lines(self, name: str) -> list[JsonObject]:
-        start: JsonObject = {"status": "pulling manifest"}
-        if "missing" in name:
-            return [start, {"error": "pull model manifest: file does not exist"}]
-        digest = FakeModel(name, ()).digest
-        layer: JsonObject = {
-            "status": f"pulling {digest[:12]}",
-            "digest": f"sha256:{digest}",
-            "total": 100_000,
-        }
-        return [
-            start,
-            layer,
-            *(layer | {"completed": share * 25_000} for share in range(1, 5)),
-            {"status": "verifying sha256 digest"},
-            {"status": "writing manifest"},
-            {"status": "success"},
-        ]
 
     def _model(self, name: str, missing: str) -> FakeModel:
         if not name:
@@ -218,6 +185,9 @@ def fake_application(fake: FakeOllama) -> web.Application:
         if request.path.startswith("/fake/"):
             return await handler(request)
         fake.requests.append(await recorded(request))
+        if fake.folder is not None:
+            # As the real one does, it looks each time: files may be put there while it runs.
+            fake.models.update(await asyncio.to_thread(models_in, fake.folder))
         if request.path.startswith("/api/") and fake.behaviour.strikes(Fault.NOT_JSON):
             return web.Response(text="<html>Welcome!</html>", content_type="text/html")
         try:
@@ -243,7 +213,7 @@ def fake_application(fake: FakeOllama) -> web.Application:
             web.get("/api/tags", catalogue.tags),
             web.get("/api/ps", catalogue.processes),
             web.post("/api/show", catalogue.show),
-            web.post("/api/pull", catalogue.pull),
+            web.post("/api/pull", Pulling(fake).pull),
             web.delete("/api/delete", catalogue.delete),
             web.post("/api/chat", generation.chat),
             web.post("/api/generate", generation.generate),
@@ -268,10 +238,16 @@ async def recorded(request: web.Request) -> Request:
 
 @asynccontextmanager
 async def running_fake(
-    behaviour: Behaviour | None = None, *, host: str = "127.0.0.1:0"
+    behaviour: Behaviour | None = None,
+    *,
+    host: str = "127.0.0.1:0",
+    folder: Path | None = None,
 ) -> AsyncIterator[FakeOllama]:
-    """Run a fake at `host:port` or `unix:///path`; its `address` says where."""
-    fake = FakeOllama(behaviour or Behaviour())
+    """Run a fake at `host:port` or `unix:///path`; its `address` says where.
+
+    With a folder it keeps the models that it pulls there, as the real one does.
+    """
+    fake = FakeOllama(behaviour or Behaviour(), folder=folder)
     # Without handler_cancellation aiohttp would let a handler run on after its client has left.
     runner = web.AppRunner(
         fake_application(fake),
@@ -299,13 +275,13 @@ async def listen(runner: web.AppRunner, host: str) -> str:
     return f"http://{bound[0]}:{bound[1]}"
 
 
-async def serve(host: str, behaviour: Behaviour) -> None:
+async def serve(host: str, behaviour: Behaviour, folder: Path | None) -> None:
     """Run until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running_fake(behaviour, host=host) as fake:
+    async with running_fake(behaviour, host=host, folder=folder) as fake:
         sys.stdout.write(f"Listening on {fake.address} (version {behaviour.version})\n")
         sys.stdout.flush()
         await stop.wait()
@@ -317,7 +293,9 @@ def main(arguments: list[str]) -> int:
     behaviour.change(json.loads(os.environ.get("FAKE_OLLAMA_BEHAVIOUR", "{}")))
     match arguments:
         case ["serve"]:
-            asyncio.run(serve(os.environ.get("OLLAMA_HOST") or DEFAULT_HOST, behaviour))
+            models = os.environ.get("OLLAMA_MODELS")
+            folder = Path(models) if models else None
+            asyncio.run(serve(os.environ.get("OLLAMA_HOST") or DEFAULT_HOST, behaviour, folder))
         case ["--version" | "-v"]:
             sys.stdout.write(f"ollama version is {behaviour.version}\n")
         case _:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from tests.fakes.ollama_words import answer
@@ -26,6 +27,8 @@ class Fault(StrEnum):
     CUT_OFF = "cut_off"  # the stream ends properly, but without done
     DROP = "drop"  # the connection breaks
     NOT_JSON = "not_json"  # 200 with a web page
+    STALL = "stall"  # a download reports the same number of bytes again and again
+    DAMAGED = "damaged"  # a downloaded part is not what it should be
     FEWER_VECTORS = "fewer_vectors"  # one vector too few
 
 
@@ -146,6 +149,8 @@ class FakeOllama:
     active: int = 0  # generations and embeddings that run now
     most_active: int = 0
     finished: int = 0
+    folder: Path | None = None  # where models lie, if anywhere
+    downloaded: int = 0  # bytes of models
     aborted: int = 0  # ended because the client left
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -167,6 +172,7 @@ class FakeOllama:
             "most_active": self.most_active,
             "finished": self.finished,
             "aborted": self.aborted,
+            "downloaded": self.downloaded,
             "loads": self.loads,
             "loaded": sorted(self.loaded),
             "models": sorted(self.models),

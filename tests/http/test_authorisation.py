@@ -104,6 +104,7 @@ def test_no_route_of_the_chat_site_is_the_operator_s_and_keys_have_scopes() -> N
         assert (route.access == Access.KEY) == route.path.startswith(("/api/", "/v1/"))
 
 
+@pytest.mark.usefixtures("olga")
 async def test_a_stranger_gets_nothing(nobody: Browser, belongings: Belongings) -> None:
     for route in ROUTES:
         answer = await visit_route(nobody, route, path_of(route, belongings))

@@ -19,6 +19,8 @@ from webchat import keys
 from webchat.frame import frame
 
 START = "/"
+# On the console, which is where a machine gets its first operator.
+CLAIM = "/admin/claim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,6 @@ class SignInPage:
     form: Form
     target: str
     error: ApplianceError | None = None
-    claimed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,14 @@ def local(target: str) -> str:
 
 
 async def show_sign_in(request: web.Request) -> web.Response:
-    """GET /sign-in."""
+    """GET /sign-in. Where nobody can sign in yet, the machine is claimed first."""
     target = local(request.query.get("next", START))
     if visitor(request).account is not None:
         return flash.redirect(target)
-    claimed = await request.app[keys.ACCOUNTS].is_claimed()
-    page = SignInPage(frame(request, "Sign in"), Form(), target, claimed=claimed)
+    if not await request.app[keys.ACCOUNTS].is_claimed():
+        settings = request.app[keys.SETTINGS]
+        return flash.redirect(("" if settings.nginx else settings.console_address) + CLAIM)
+    page = SignInPage(frame(request, "Sign in"), Form(), target)
     return request.app[keys.RENDERER].page(request, page)
 
 

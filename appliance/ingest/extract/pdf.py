@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 
 from appliance.core.process import run
@@ -44,16 +45,17 @@ async def read_pdf(
     last_page = facts.page_count or 0
     for first in range(1, last_page + 1, _RANGE):
         last = min(first + _RANGE - 1, last_page)
-        async for result in _range(path, first, last, limits):
-            if isinstance(result, ExtractedPage):
-                read += result.state is PageState.READ
-                yield result
-                continue
-            number, error = result
-            failures.append(error)
-            if len(failures) > _MOST_FAILED_PAGES:
-                raise error
-            yield ExtractedPage(number, "", state=PageState.FAILED, note=error.message)
+        async with aclosing(_range(path, first, last, limits)) as results:
+            async for result in results:
+                if isinstance(result, ExtractedPage):
+                    read += result.state is PageState.READ
+                    yield result
+                    continue
+                number, error = result
+                failures.append(error)
+                if len(failures) > _MOST_FAILED_PAGES:
+                    raise error
+                yield ExtractedPage(number, "", state=PageState.FAILED, note=error.message)
     if not read:
         raise failures[0] if failures else OnlyPicturesError(pages=last_page)
 
@@ -88,8 +90,9 @@ async def _range(
         # One of them is to blame: halve until it stands alone.
         middle = (first + last) // 2
         for start, end in ((first, middle), (middle + 1, last)):
-            async for result in _range(path, start, end, limits):
-                yield result
+            async with aclosing(_range(path, start, end, limits)) as results:
+                async for result in results:
+                    yield result
         return
     for number, text in enumerate(texts, start=first):
         state = PageState.READ if text else PageState.EMPTY

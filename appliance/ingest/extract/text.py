@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 from appliance.core.process import Command, stream
+from appliance.core.python import module_command, module_environment
 from appliance.ingest.errors import (
     DamagedFileError,
     DocumentBombError,
@@ -40,11 +40,15 @@ async def read_in_child(
 ) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
     """Yield the facts, then every page; `content` is read instead of the file when it is given."""
     argv: Command = (
-        *(sys.executable, "-m", "appliance.ingest.extract.child"),
+        *module_command("appliance.ingest.extract.child"),
         *(job, "-" if content is not None else str(path), str(limits.unpacked)),
     )
     async with stream(
-        argv, timeout=limits.seconds, limits=limits.process(), stdin=content
+        argv,
+        timeout=limits.seconds,
+        limits=limits.process(),
+        stdin=content,
+        env=module_environment(),
     ) as parser:
         async for line in parser.lines():
             yield _item(json.loads(line))

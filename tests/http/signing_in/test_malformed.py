@@ -17,6 +17,7 @@ ENCODED = (
 
 
 @pytest.mark.parametrize("cookie", ["cloister_session", "cloister_visitor", "cloister_flash"])
+@pytest.mark.usefixtures("olga")
 async def test_a_cookie_that_is_no_text_means_nothing(nobody: Browser, cookie: str) -> None:
     headers = {"Cookie": f"{cookie}=good.\udcff\udcfe"}
     assert (await nobody.get("/sign-in", headers=headers)).status == 200

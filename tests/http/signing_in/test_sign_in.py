@@ -27,6 +27,12 @@ async def test_a_stranger_is_led_to_the_sign_in_page_and_back(
     assert (await nobody.get("/account")).status == 200
 
 
+async def test_a_machine_without_an_operator_is_claimed_first(nobody: Browser) -> None:
+    answer = await nobody.get("/sign-in")
+    assert answer.status == 303
+    assert answer.headers["Location"].endswith("/admin/claim")
+
+
 @pytest.mark.parametrize(
     "target",
     ["//evil.example", "https://evil.example", "/\\evil", "/\t/evil.example", "/\x0b", "x"],

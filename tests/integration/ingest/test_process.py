@@ -52,7 +52,7 @@ async def _process(home: Path, database_name: str) -> AsyncIterator[Running]:
 
 
 async def _health(home: Path) -> dict[str, object] | None:
-    connector = aiohttp.UnixConnector(str(home / "run" / "ingest.sock"))
+    connector = aiohttp.UnixConnector(str(home / "run" / "ingest" / "ingest.sock"))
     try:
         async with (
             aiohttp.ClientSession(connector=connector) as session,

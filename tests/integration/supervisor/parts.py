@@ -23,7 +23,10 @@ from appliance.supervisor.loop import Policy, Supervisor
 from appliance.supervisor.model import Phase
 from appliance.units.child import ChildProcessDriver
 from appliance.units.directories import owned_directory
+from appliance.units.driver import UnitDriver
 from appliance.units.model import Unit
+from appliance.units.systemd import SystemdDriver
+from tests.fakes.systemd import FakeSystemd, message_bus
 
 
 def unprivileged_account() -> str:
@@ -39,6 +42,7 @@ def temporary_home() -> Iterator[Settings]:
     account = unprivileged_account()
     home = owned_directory(folder / "h", account)
     owned_directory(home / "run", account)
+    owned_directory(home / "run" / "control", account)
     try:
         yield Settings(home=home, port=free_port(), account=account)
     finally:
@@ -59,6 +63,21 @@ class Answers:
 
     async def read(self) -> Reading:
         return Reading(self.state, self.sentence)
+
+
+@dataclass
+class Written:
+    """Answers well when a unit has written its word."""
+
+    file: Path
+    word: str
+
+    async def read(self) -> Reading:
+        written = await asyncio.to_thread(self._written)
+        return Reading(ReadingState.OK if written else ReadingState.NOT_READY, "answers")
+
+    def _written(self) -> bool:
+        return self.file.exists() and self.word in self.file.read_text()
 
 
 def script(name: str, code: str, home: Path, **changes: object) -> Unit:
@@ -112,15 +131,62 @@ async def supervised(
     """Run units under a supervisor of their own."""
     async with (
         driver_of(units, settings) as driver,
-        Supervisor(
-            units,
-            driver,
-            lock=settings.run / "supervisor.lock",
-            clock=SystemClock(),
-            notifier=Notifier(),
-            policy=policy,
-        ) as supervisor,
+        supervisor_of(units, driver, settings, policy) as supervisor,
     ):
+        yield supervisor
+
+
+def supervisor_of(
+    units: tuple[Unit, ...], driver: UnitDriver, settings: Settings, policy: Policy | None = None
+) -> Supervisor:
+    return Supervisor(
+        units,
+        driver,
+        lock=settings.run / "supervisor.lock",
+        clock=SystemClock(),
+        notifier=Notifier(),
+        policy=policy,
+    )
+
+
+class Machine:
+    """A machine with systemd, on which supervisors come and go."""
+
+    def __init__(self, units: tuple[Unit, ...], settings: Settings, address: str) -> None:
+        self._settings = settings
+        self.journal = settings.run / "journal"
+        self.units = units
+        self.address = address
+        self.systemd = FakeSystemd(units, address=address, journal=self.journal)
+
+    def driver(self) -> SystemdDriver:
+        follow = ("sh", "-c", f"exec tail -n +1 -F {self.journal}", "journalctl")
+        return SystemdDriver(self.units, clock=SystemClock(), address=self.address, program=follow)
+
+    @asynccontextmanager
+    async def supervised(self, policy: Policy | None = None) -> AsyncIterator[Supervisor]:
+        async with (
+            self.driver() as driver,
+            supervisor_of(self.units, driver, self._settings, policy) as supervisor,
+        ):
+            yield supervisor
+
+
+@asynccontextmanager
+async def machine(settings: Settings, *units: Unit) -> AsyncIterator[Machine]:
+    """Run a bus and a small systemd."""
+    async with message_bus(settings.run) as address:
+        made = Machine(units, settings, address)
+        async with made.systemd:
+            yield made
+
+
+@asynccontextmanager
+async def supervised_by_systemd(
+    settings: Settings, *units: Unit, policy: Policy | None = None
+) -> AsyncIterator[Supervisor]:
+    """Run units as services of a systemd of their own."""
+    async with machine(settings, *units) as made, made.supervised(policy) as supervisor:
         yield supervisor
 
 

@@ -143,7 +143,7 @@ async def test_a_parser_that_needs_too_much_memory_is_stopped(tmp_path: Path) ->
 
 
 async def test_a_converter_that_needs_too_much_memory_is_stopped(tmp_path: Path) -> None:
-    path = word(tmp_path / "a.docx", [("Pumps", [LOREM * 20] * 300)])
+    path = word(tmp_path / "a.docx", [("Pumps", [LOREM * 20] * 900)])
     with pytest.raises(ParserTooBigError):
         await read(path, ParserLimits(memory=64 * MEBIBYTE))
 

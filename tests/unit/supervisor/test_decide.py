@@ -166,3 +166,32 @@ def test_after_giving_up_it_keeps_saying_why() -> None:
     assert decided(observation, NOW + 9000) == Decision(
         Action.WAIT, Phase.GAVE_UP, "gave up: enough"
     )
+
+
+def test_what_somebody_stopped_elsewhere_stays_down_and_says_how_to_start_it() -> None:
+    decision = decided(seen(UnitState.STOPPED, left_down=True, started_before=True))
+    assert decision == Decision(
+        Action.WAIT,
+        Phase.STOPPED,
+        "somebody stopped it outside of Cloister (systemctl stop); "
+        "`cloister start ollama` starts it again",
+    )
+
+
+@pytest.mark.parametrize("ready_since", [None, NOW])
+def test_a_unit_that_runs_a_replaced_program_is_restarted(ready_since: float | None) -> None:
+    decision = decided(seen(UnitState.RUNNING, replaced=True, ready_since=ready_since))
+    assert decision.action is Action.RESTART
+    assert decision.reason == "restart ollama: its program was replaced since it started"
+
+
+def test_giving_up_after_refused_starts_is_a_sentence_too() -> None:
+    observation = seen(
+        UnitState.FAILED,
+        started_before=True,
+        exit_="start refused: not allowed.",
+        restarts=tuple(NOW - n for n in range(10)),
+    )
+    assert decided(observation).reason == (
+        "gave up: 10 restarts in 30 min, the last time it had its start refused: not allowed."
+    )

@@ -56,6 +56,44 @@ def test_a_new_wish_gives_a_fresh_budget() -> None:
     assert not observation.started_before
 
 
+def outside(state: UnitState) -> UnitStatus:
+    return UnitStatus(state, START, NOW, outside=True)
+
+
+def test_a_stop_by_somebody_else_counts_until_it_is_wanted_again() -> None:
+    unit = tracked()
+    unit.take_status(outside(UnitState.STOPPED))
+    assert unit.observation(()).left_down
+    assert not unit.wanted
+    unit.take_wish(Wish.UP)
+    assert not unit.observation(()).left_down
+
+
+def test_a_stop_by_somebody_else_is_forgotten_when_the_unit_starts() -> None:
+    unit = tracked()
+    unit.take_status(outside(UnitState.STOPPED))
+    unit.take_status(UnitStatus(UnitState.STARTING, START, NOW))
+    assert not unit.observation(()).left_down
+
+
+def test_a_start_by_somebody_else_is_a_wish() -> None:
+    unit = tracked(UnitState.STOPPED)
+    unit.wish, unit.gave_up = Wish.DOWN, "gave up"
+    unit.take_status(outside(UnitState.RUNNING))
+    observation = unit.observation(())
+    assert (observation.wish, observation.gave_up) == (Wish.UP, None)
+    assert observation.started_before
+
+
+def test_what_runs_already_is_taken_over_and_counts_as_started() -> None:
+    unit = tracked(UnitState.STOPPED)
+    unit.adopt(UnitStatus(UnitState.RUNNING, START, NOW), replaced=True)
+    assert unit.started_before
+    assert unit.observation(()).replaced
+    unit.take_status(UnitStatus(UnitState.STOPPING, START, NOW))
+    assert not unit.observation(()).replaced
+
+
 def test_before_the_first_look_it_waits() -> None:
     view = tracked().view(("last line",))
     assert view.phase is Phase.WAITING

@@ -6,9 +6,6 @@ import getpass
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from appliance.units.nginx import bracketed, configuration
 from appliance.units.ollama import environment_of, ollama
 from appliance.units.postgres import ident_map, initdb, server, users_of
 from appliance.units.programs import PostgresProgram, choose_postgres, kept_port
@@ -79,30 +76,3 @@ def test_data_is_served_by_the_version_that_made_it(tmp_path: Path) -> None:
     (tmp_path / "PG_VERSION").write_text("14\n")
     assert choose_postgres(found, tmp_path) == POSTGRES
     assert choose_postgres([], tmp_path) is None
-
-
-def test_nginx_has_one_upstream_a_chat_server() -> None:
-    text = configuration(SETTINGS)
-    for worker in (1, 2):
-        socket = f"unix:/srv/cloister/run/chat-{worker}.sock"
-        assert text.count(f'server "{socket}"') == 2
-        assert f"location /ws/{worker}/ {{" in text
-    assert "listen 127.0.0.1:8080;" in text
-    assert "\nuser " not in text
-    assert "\nuser root;" in configuration(SETTINGS, user="root")
-
-
-def test_nginx_keeps_everything_below_the_home() -> None:
-    paths = [
-        word.strip('"')
-        for line in configuration(SETTINGS).splitlines()
-        if line.strip().startswith(("pid ", "client_body_temp_path", "proxy_temp_path"))
-        for word in line.strip(" ;").split()[1:]
-    ]
-    assert len(paths) == 3
-    assert all(path.startswith("/srv/cloister/run/nginx/") for path in paths)
-
-
-@pytest.mark.parametrize(("host", "written"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
-def test_an_ipv6_address_stands_in_brackets(host: str, written: str) -> None:
-    assert bracketed(host) == written

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from appliance.units.logs import KEPT_LINES, LONGEST_LINE, UnitLog
+from appliance.units.lines import KEPT_LINES
+from appliance.units.logs import LONGEST_LINE, UnitLog
 
 
 async def test_blocks_become_lines(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""The web server's certificate: made here, unless an administrator put one in place."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from appliance.core.clock import Clock
+from appliance.core.files import write_atomically
+from appliance.units.errors import CertificateError
+from appliance.units.selfsigned import Pair, is_current, is_ours, self_signed
+
+CERTIFICATE = "certificate.pem"
+KEY = "key.pem"
+
+
+def ensure_certificate(folder: Path, host: str, clock: Clock) -> bytes:
+    """Return the certificate in `folder` as PEM, after making or renewing it if need be.
+
+    What an administrator put there is never changed. Raises CertificateError when that cannot
+    be used, or when the folder cannot.
+    """
+    try:
+        return _ensured(folder, host, clock.now()).certificate
+    except OSError as error:
+        problem = f"{error.filename}: {error.strerror}"
+        raise CertificateError(folder=folder, problem=problem) from error
+
+
+def fingerprint(pem: bytes) -> str:
+    """Return the SHA-256 fingerprint of a certificate as browsers write it. Raises ValueError."""
+    digest = x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256())
+    return digest.hex(":").upper()
+
+
+def expires(pem: bytes) -> datetime:
+    """Return until when a certificate is valid, in UTC. Raises ValueError."""
+    return x509.load_pem_x509_certificate(pem).not_valid_after_utc
+
+
+def _ensured(folder: Path, host: str, now: datetime) -> Pair:
+    pair = Pair(_content(folder / CERTIFICATE), _content(folder / KEY))
+    problem = _problem_of(pair)
+    if is_ours(pair):
+        if problem is None and is_current(_leaf(pair), host, now):
+            return pair
+        pair = self_signed(host, now)
+        # The key first: after a crash in between both halves are ours, and are made again.
+        write_atomically(folder / KEY, pair.key, mode=0o600)
+        write_atomically(folder / CERTIFICATE, pair.certificate, mode=0o644)
+    elif problem:
+        raise CertificateError(folder=folder, problem=problem)
+    return pair
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _leaf(pair: Pair) -> x509.Certificate:
+    """Return the server's own certificate: the first, those of its issuers follow."""
+    return x509.load_pem_x509_certificate(pair.certificate)
+
+
+def _problem_of(pair: Pair) -> str | None:
+    """Say why a web server could not use this pair."""
+    try:
+        certified = _leaf(pair).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return f"{CERTIFICATE} holds no certificate"
+    try:
+        public = load_pem_private_key(pair.key, password=None).public_key()
+    except TypeError:
+        return f"{KEY} is encrypted, and nobody is there to type its passphrase"
+    except (ValueError, UnsupportedAlgorithm):
+        return f"{KEY} holds no private key"
+    form = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    if certified.public_bytes(*form) != public.public_bytes(*form):
+        return f"{KEY} is not the key of {CERTIFICATE}"
+    return None

@@ -1,0 +1,285 @@
+"""Runs units as services of systemd, which goes on with them when we end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Self
+
+from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError
+from appliance.core.process import Command
+from appliance.units.bus import MANAGER, PROPERTIES, ROOT, SYSTEM_BUS, SYSTEMD, Bus, Signal
+from appliance.units.errors import SystemBusError, SystemdRefusedError, UnitUnknownError
+from appliance.units.followed import Followed, Job
+from appliance.units.journal import Journal
+from appliance.units.lines import LineMemory
+from appliance.units.model import Unit, UnitState, UnitStatus
+
+RECONNECT_PAUSE = 1.0
+# How long an action waits for a bus that has just gone away.
+BUS_PATIENCE = 10.0
+# After a stop that was refused nobody needs to try again at once.
+REFUSED_PAUSE = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+def service_of(name: str) -> str:
+    """Return the name of a unit's service."""
+    return f"cloister-{name}.service"
+
+
+class SystemdDriver:
+    """A UnitDriver for machines with systemd, as an account without privileges.
+
+    Use it as a context manager: entering connects to the system bus and reads every unit, so
+    that all states are known from the start; leaving touches no unit. polkit decides what may be
+    started and stopped. `program` is what follows the journal, `address` another bus.
+    """
+
+    def __init__(
+        self,
+        units: Sequence[Unit],
+        *,
+        clock: Clock,
+        address: str = SYSTEM_BUS,
+        program: Command = ("journalctl",),
+    ) -> None:
+        self._clock = clock
+        self._address = address
+        self._followed = {unit.name: Followed(unit) for unit in units}
+        self._services = {service_of(name): name for name in self._followed}
+        self._paths: dict[str, str] = {}
+        self._memories = {name: LineMemory() for name in self._followed}
+        by_service = {service_of(name): memory for name, memory in self._memories.items()}
+        self._journal = Journal(by_service, program=program, clock=clock)
+        self._changes: asyncio.Queue[str] = asyncio.Queue()
+        self._tasks = asyncio.TaskGroup()
+        self._background: list[asyncio.Task[None]] = []
+        self._bus: Bus | None = None
+        self._connected = asyncio.Event()
+        self._reload = asyncio.Event()
+        stopped = UnitStatus(UnitState.STOPPED, clock.now(), clock.monotonic())
+        self._statuses = {unit.name: stopped for unit in units}
+
+    async def __aenter__(self) -> Self:
+        await self._connect(first=True)
+        await self._tasks.__aenter__()
+        for work in (self._stay_connected(), self._read_after_reloads(), self._journal.follow()):
+            self._background.append(self._tasks.create_task(work, name="systemd"))
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        for task in self._background:
+            task.cancel()
+        await self._tasks.__aexit__(None, None, None)
+        if self._bus:
+            self._bus.close()
+            await self._bus.closed()
+
+    @property
+    def keeps_units(self) -> bool:
+        """The units belong to systemd: they go on without us."""
+        return True
+
+    async def clean(self) -> tuple[str, ...]:
+        """End nothing: what an earlier supervisor left running is taken over."""
+        return ()
+
+    async def start(self, unit: Unit) -> None:
+        """Start a unit that does not run; return when it runs or its start has ended.
+
+        `prepare` is not called: the unit's own process does that, with its own rights.
+        """
+        if self.status(unit.name).state.active:
+            return
+        followed = self._followed[unit.name]
+        followed.ask_for_start()
+        self._settle(followed)
+        try:
+            await self._start(followed)
+        except ApplianceError as error:
+            followed.refused = f"start refused: {error.message} {error.advice}"
+            self._note(unit.name, followed.refused)
+        finally:
+            followed.asking = False
+            self._settle(followed)
+
+    async def stop(self, unit: Unit) -> None:
+        """Stop a unit and everything it started; systemd sends SIGKILL at the end."""
+        self.status(unit.name)
+        try:
+            job = await self._ask("StopUnit", unit.name, stops=True)
+            await job.result
+        except ApplianceError as error:
+            self._note(unit.name, f"stop refused: {error.message} {error.advice}")
+            await self._clock.sleep(REFUSED_PAUSE)
+
+    def status(self, name: str) -> UnitStatus:
+        """Return what is known about a unit. Raises UnitUnknownError."""
+        if name not in self._statuses:
+            raise UnitUnknownError(unit=name, what="unit")
+        return self._statuses[name]
+
+    async def changed(self) -> str:
+        """Wait for the next change of any unit's state, and return the unit's name."""
+        return await self._changes.get()
+
+    def lines(self, name: str, count: int) -> tuple[str, ...]:
+        """Return the last lines of a unit's log. Raises UnitUnknownError."""
+        self.status(name)
+        return self._memories[name].lines(count)
+
+    def follow(self, name: str) -> AsyncIterator[str]:
+        """Yield a unit's lines as they come, without end. Raises UnitUnknownError."""
+        self.status(name)
+        return self._memories[name].follow()
+
+    async def _start(self, followed: Followed) -> None:
+        name = followed.unit.name
+        if followed.properties.active == "failed":
+            # The limit of starts in a unit file is not ours; without the right to it we go on.
+            with contextlib.suppress(SystemdRefusedError):
+                bus = await self._bus_now()
+                await bus.call(ROOT, (MANAGER, "ResetFailedUnit"), "s", (service_of(name),))
+        method = "RestartUnit" if followed.needs_restart else "StartUnit"
+        job = await self._ask(method, name, stops=False)
+        # Long work, or a slow program, is watched from outside as soon as it runs.
+        running = asyncio.ensure_future(followed.up.wait())
+        ended: asyncio.Future[Any] = job.result
+        try:
+            await asyncio.wait({ended, running}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            running.cancel()
+
+    async def _ask(self, method: str, name: str, *, stops: bool) -> Job:
+        """Ask for a job; it is known as ours before anything that it does is heard."""
+        followed = self._followed[name]
+        before = frozenset(followed.others)
+        taken: list[Job] = []
+
+        def take(body: list[Any]) -> None:
+            taken.append(followed.job_taken(body[0], stops=stops, before=before))
+
+        bus = await self._bus_now()
+        await bus.call(ROOT, (MANAGER, method), "ss", (service_of(name), "replace"), then=take)
+        return taken[0]
+
+    async def _bus_now(self) -> Bus:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BUS_PATIENCE):
+                await self._connected.wait()
+        if self._bus is None:
+            raise SystemBusError(problem="it has gone away")
+        return self._bus
+
+    async def _connect(self, *, first: bool) -> None:
+        """Connect, subscribe, and only then read, so that nothing is missed between."""
+        bus = await Bus.connect(self._address, self._hear)
+        try:
+            for member in ("JobNew", "JobRemoved", "Reloading"):
+                await bus.listen(path=ROOT, interface=MANAGER, member=member)
+            await bus.call(ROOT, (MANAGER, "Subscribe"))
+            for followed in self._followed.values():
+                await self._attach(bus, followed, first=first)
+        except BaseException:
+            bus.close()
+            raise
+        self._bus = bus
+        self._connected.set()
+
+    async def _attach(self, bus: Bus, followed: Followed, *, first: bool) -> None:
+        service = service_of(followed.unit.name)
+        (path,) = await bus.call(ROOT, (MANAGER, "LoadUnit"), "s", (service,))
+        self._paths[path] = followed.unit.name
+        await bus.listen(path=path, interface=PROPERTIES, member="PropertiesChanged")
+        await self._read(bus, path, followed, first=first)
+
+    async def _read(self, bus: Bus, path: str, followed: Followed, *, first: bool) -> None:
+        """Read all properties of a unit; an empty name of an interface stands for all of them."""
+
+        def take(body: list[Any]) -> None:
+            (values,) = body
+            number, job = values.get("Job", (0, "/"))
+            read = followed.first_read if first else followed.read_again
+            read(values, job if number else None)
+            self._settle(followed)
+
+        await bus.call(path, (PROPERTIES, "GetAll"), "s", ("",), then=take)
+
+    async def _stay_connected(self) -> None:
+        while True:
+            if self._bus:
+                await self._bus.closed()
+                logger.warning("the connection to systemd has ended; connecting again")
+                self._bus = None
+                self._connected.clear()
+                for followed in self._followed.values():
+                    followed.lose()
+            try:
+                await self._connect(first=False)
+                logger.info("connected to systemd again")
+            except ApplianceError as error:
+                logger.debug("no connection to systemd: %s", error)
+                await self._clock.sleep(RECONNECT_PAUSE)
+
+    async def _read_after_reloads(self) -> None:
+        """Read every unit again when systemd has read its unit files again."""
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            with contextlib.suppress(ApplianceError):
+                bus = await self._bus_now()
+                for path, name in self._paths.items():
+                    await self._read(bus, path, self._followed[name], first=False)
+
+    def _hear(self, signal: Signal) -> None:
+        """Take in a signal. The library calls this in the order in which systemd spoke."""
+        match signal.member, signal.body:
+            case "PropertiesChanged", [interface, values, *_] if signal.path in self._paths:
+                followed = self._followed[self._paths[signal.path]]
+                followed.update(values)
+                # systemd tells what concerns the service first, and what concerns the unit last.
+                if interface == f"{SYSTEMD}.Unit":
+                    self._settle(followed)
+            case "JobNew", [_, job, service] if service in self._services:
+                self._take_job(service, partial(Followed.job_begun, job=job))
+            case "JobRemoved", [_, job, service, result] if service in self._services:
+                self._take_job(service, partial(Followed.job_ended, job=job, result=result))
+            case "Reloading", [False]:
+                self._reload.set()
+            case _:
+                pass
+
+    def _take_job(self, service: str, take: partial[None]) -> None:
+        followed = self._followed[self._services[service]]
+        take(followed)
+        self._settle(followed)
+
+    def _settle(self, followed: Followed) -> None:
+        """Publish how a unit stands when that has changed."""
+        name, before = followed.unit.name, self._statuses[followed.unit.name]
+        new = followed.standing()
+        if (new.state, new.pid, new.exit, new.outside) == (
+            before.state,
+            before.pid,
+            before.exit,
+            before.outside,
+        ):
+            return
+        since = self._clock.now()
+        if new.state is UnitState.RUNNING and followed.properties.started:
+            since = datetime.fromtimestamp(followed.properties.started / 1_000_000, UTC)
+        self._statuses[name] = UnitStatus(
+            new.state, since, self._clock.monotonic(), new.pid, new.exit, new.outside
+        )
+        self._changes.put_nowait(name)
+
+    def _note(self, name: str, sentence: str) -> None:
+        logger.warning("%s: %s", name, sentence)
+        self._memories[name].publish(f"cloister: {sentence}")

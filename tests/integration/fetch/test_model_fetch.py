@@ -1,0 +1,137 @@
+"""`cloister model fetch NAME`: by systemd when packaged, by the running Ollama in a clone."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+
+import pytest
+
+from tests.fakes.ollama import running_fake
+from tests.integration.fetch.conftest import ROOT, Machine
+
+UNIT = r"cloister-fetch@tiny:3b\x2dq4.service"
+NAME = "tiny:3b-q4"
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may ask for it")
+
+
+@pytest.fixture
+def packaged(machine: Machine) -> Machine:
+    """Its systemctl runs the unit's command, its journalctl reads what that printed."""
+    journal = shlex.quote(str(machine.folder / "journal"))
+    record = shlex.quote(str(machine.folder / "systemctl"))
+    command = f"{shlex.quote(sys.executable)} -m appliance fetch {NAME}"
+    machine.install(
+        "systemctl",
+        f'echo "$@" >>{record}\n'
+        f'case "$1" in stop) exit 0 ;; esac\n'
+        f"cd {shlex.quote(str(ROOT))}\n"
+        # It is not root in life, and has no rights to give up.
+        f"export CLOISTER_PACKAGED=0; {command} >>{journal} 2>&1",
+    )
+    machine.install(
+        "journalctl",
+        f'case "$*" in\n'
+        f"  *--sync*) exit 0 ;;\n"
+        f"  *--follow*) exec tail -n +1 -F {journal} ;;\n"
+        f"  *) exec cat {journal} ;;\n"
+        f"esac",
+    )
+    (machine.folder / "journal").touch()
+    machine.variables["CLOISTER_PACKAGED"] = "1"
+    return machine
+
+
+def asked(machine: Machine) -> list[str]:
+    return (machine.folder / "systemctl").read_text().splitlines()
+
+
+@root_only
+async def test_it_shows_what_its_unit_says_and_what_to_do_next(packaged: Machine) -> None:
+    code, printed, errors = await packaged.run("model", "fetch", NAME)
+    assert (code, errors) == (0, "")
+    lines = printed.splitlines()
+    assert lines[0].startswith("tiny:3b-q4 is downloaded from registry.ollama.ai.")
+    assert lines.count("2.0 MB of 2.0 MB (100 %)") == 1
+    assert lines[-2] == "tiny:3b-q4 has arrived."
+    assert "cloister model use chat tiny:3b-q4" in lines[-1]
+    assert asked(packaged) == [f"start --wait {UNIT}"]
+
+
+@root_only
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_a_failure_is_told_once_with_its_hint(packaged: Machine, as_json: bool) -> None:
+    packaged.install(
+        "systemctl",
+        f"printf '%s\\n' 'Asking the registry …' 'cloister: No such model.' 'Look it up.'"
+        f" >>{shlex.quote(str(packaged.folder / 'journal'))}\n"
+        "echo 'Job failed. See journalctl.' >&2; exit 1",
+    )
+    options = ("--json",) if as_json else ()
+    code, printed, errors = await packaged.run("model", "fetch", NAME, *options)
+    assert code == 1
+    if as_json:
+        assert printed == ""
+        assert '"message": "No such model."' in errors
+        assert '"hint": "Look it up."' in errors
+    else:
+        assert errors == "cloister: No such model.\nLook it up.\n"
+        assert printed.splitlines()[1:] == ["Asking the registry …"]
+
+
+@root_only
+async def test_a_unit_that_says_nothing_leaves_systemds_own_words(packaged: Machine) -> None:
+    packaged.install("systemctl", "echo 'Unit cloister-fetch@.service not found.' >&2; exit 5")
+    code, _, errors = await packaged.run("model", "fetch", NAME)
+    assert code == 1
+    assert "Unit cloister-fetch@.service not found." in errors
+
+
+@root_only
+async def test_ctrl_c_stops_the_unit(packaged: Machine) -> None:
+    journal = shlex.quote(str(packaged.folder / "journal"))
+    record = shlex.quote(str(packaged.folder / "systemctl"))
+    packaged.install(
+        "systemctl",
+        f'echo "$@" >>{record}\n'
+        f'case "$1" in stop) exit 0 ;; esac\n'
+        f"echo 'Asking the registry …' >>{journal}; exec sleep 60",
+    )
+    process = await packaged.start("model", "fetch", NAME)
+    await packaged.wait_for_line(process, "Asking the registry")
+    process.send_signal(signal.SIGINT)
+    await process.communicate()
+    assert process.returncode == 1
+    assert asked(packaged) == [f"start --wait {UNIT}", f"stop {UNIT}"]
+
+
+@pytest.mark.parametrize("name", ["gpt-oss:cloud", "evil.example/a/b", "two words"])
+async def test_a_bad_name_starts_nothing(packaged: Machine, name: str) -> None:
+    code, _, errors = await packaged.run("model", "fetch", name)
+    assert code == 1
+    assert errors.startswith("cloister: ")
+    assert not (packaged.folder / "systemctl").exists()
+
+
+@root_only
+async def test_only_root_may_take_the_machine_online(packaged: Machine) -> None:
+    anybody = ("setpriv", "--reuid=61001", "--regid=61001", "--clear-groups")
+    code, _, errors = await packaged.run("model", "fetch", NAME, prefix=anybody)
+    assert code == 1
+    assert "Only root at the machine itself" in errors
+    assert not (packaged.folder / "systemctl").exists()
+
+
+async def test_in_a_clone_the_running_ollama_pulls(machine: Machine) -> None:
+    async with running_fake() as fake:
+        machine.variables["OLLAMA_HOST"] = fake.address
+        code, printed, errors = await machine.run("model", "fetch", "tiny")
+        assert (code, errors) == (0, "")
+        assert "tiny:latest" in fake.models
+        assert "2.0 MB of 2.0 MB (100 %)" in printed.splitlines()
+        assert "cloister model use chat tiny:latest" in printed
+        code, _, errors = await machine.run("model", "fetch", "missing")
+    assert code == 1
+    assert "The registry has no model “missing:latest”." in errors

@@ -1,0 +1,320 @@
+"""The systemd driver on a real bus, with a small systemd that runs real programs."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from appliance.core.settings import Settings
+from appliance.supervisor.model import Phase
+from appliance.units import systemd as driver_module
+from appliance.units.errors import SystemBusError, UnitUnknownError
+from appliance.units.model import Kind, Unit, UnitState
+from tests.fakes.systemd import message_bus
+from tests.integration.supervisor.parts import (
+    SLEEPER,
+    Machine,
+    gone,
+    kill,
+    machine,
+    phase,
+    pid_of,
+    script,
+    until,
+)
+
+OUTSIDE = (
+    "somebody stopped it outside of Cloister (systemctl stop); `cloister start one` starts it again"
+)
+
+
+@pytest.fixture
+def unit(settings: Settings) -> Unit:
+    return script("one", SLEEPER, settings.home)
+
+
+@pytest.fixture
+def lost_connections() -> Iterator[None]:
+    """The library leaves a socket whose other end went away to Python's garbage collector."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+async def test_a_unit_runs_until_it_is_stopped(settings: Settings, unit: Unit) -> None:
+    async with machine(settings, unit) as made, made.driver() as driver:
+        await driver.start(unit)
+        status = driver.status("one")
+        assert (status.state, status.outside) == (UnitState.RUNNING, False)
+        assert status.pid is not None
+        await driver.stop(unit)
+        assert driver.status("one").state is UnitState.STOPPED
+        assert driver.status("one").exit == "killed by SIGTERM"
+        assert not driver.status("one").outside
+        assert gone(status.pid)
+        with pytest.raises(UnitUnknownError):
+            driver.status("two")
+
+
+async def test_how_a_unit_ended_is_a_sentence(settings: Settings) -> None:
+    code = script("code", "raise SystemExit(3)", settings.home)
+    clean = script("clean", "pass", settings.home)
+    async with machine(settings, code, clean) as made, made.driver() as driver:
+        await driver.start(code)
+        await driver.start(clean)
+        await until(lambda: driver.status("code").state is UnitState.FAILED)
+        await until(lambda: driver.status("clean").state is UnitState.FAILED)
+        assert driver.status("code").exit == "ended with code 3"
+        assert driver.status("clean").exit == "ended with code 0"
+        await driver.start(code)
+        assert ("ResetFailedUnit", "cloister-code.service") in made.systemd.calls
+
+
+async def test_a_oneshot_is_watched_while_it_works_and_is_done_afterwards(
+    settings: Settings,
+) -> None:
+    file = settings.run / "go"
+    waits = f"import os, time\nwhile not os.path.exists({str(file)!r}): time.sleep(0.01)"
+    unit = script("one", waits, settings.home, kind=Kind.ONESHOT, probe=None)
+    async with machine(settings, unit) as made, made.driver() as driver:
+        await asyncio.wait_for(driver.start(unit), 5)
+        assert driver.status("one").state is UnitState.RUNNING
+        file.touch()
+        await until(lambda: driver.status("one").state is UnitState.DONE)
+        async with made.driver() as later:
+            assert later.status("one").state is UnitState.STOPPED
+
+
+async def test_a_refused_start_is_a_failure_with_a_sentence_and_a_hint(
+    settings: Settings, unit: Unit
+) -> None:
+    async with machine(settings, unit) as made, made.driver() as driver:
+        made.systemd.refused.add(("StartUnit", "cloister-one.service"))
+        await driver.start(unit)
+        status = driver.status("one")
+        assert status.state is UnitState.FAILED
+        assert status.exit == (
+            "start refused: Interactive authentication required. The rule that allows it belongs "
+            "to the package: `apt install --reinstall cloister`."
+        )
+        assert "start refused" in driver.lines("one", 1)[0]
+        made.systemd.refused.clear()
+        await driver.start(unit)
+        assert driver.status("one").state is UnitState.RUNNING
+
+
+async def test_a_unit_without_a_file_is_refused(settings: Settings, unit: Unit) -> None:
+    async with machine(settings, unit) as made, made.driver() as driver:
+        service = made.systemd.services.pop("cloister-one.service")
+        await driver.start(unit)
+        assert "Unit cloister-one.service not found." in (driver.status("one").exit or "")
+        made.systemd.services[service.name] = service
+
+
+async def test_a_refused_stop_leaves_the_unit_and_says_so(
+    settings: Settings, unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver_module, "REFUSED_PAUSE", 0.01)
+    async with machine(settings, unit) as made, made.driver() as driver:
+        await driver.start(unit)
+        made.systemd.refused.add(("StopUnit", "cloister-one.service"))
+        await driver.stop(unit)
+        assert driver.status("one").state is UnitState.RUNNING
+        assert any("stop refused" in line for line in driver.lines("one", 5))
+
+
+async def test_what_an_administrator_stops_stays_down_until_somebody_starts_it(
+    settings: Settings, unit: Unit
+) -> None:
+    async with machine(settings, unit) as made, made.supervised() as supervisor:
+        await until(supervisor.ready.is_set)
+        await made.systemd.ask("stop", "one")
+        await until(lambda: phase(supervisor, "one") is Phase.STOPPED)
+        assert supervisor.view("one").reason == OUTSIDE
+        assert supervisor.all_ready
+        await made.systemd.ask("start", "one")
+        await until(lambda: phase(supervisor, "one") is Phase.READY)
+        kill(killed := pid_of(supervisor, "one"))
+        await until(lambda: supervisor.view("one").pid not in {None, killed})
+        await until(lambda: phase(supervisor, "one") is Phase.READY)
+        await made.systemd.ask("stop", "one")
+        await until(lambda: phase(supervisor, "one") is Phase.STOPPED)
+        await supervisor.start("one")
+        await until(lambda: phase(supervisor, "one") is Phase.READY)
+
+
+async def test_what_an_administrator_starts_or_restarts_is_wanted(
+    settings: Settings, unit: Unit
+) -> None:
+    async with machine(settings, unit) as made, made.supervised() as supervisor:
+        await until(supervisor.ready.is_set)
+        first = pid_of(supervisor, "one")
+        await made.systemd.ask("restart", "one")
+        await until(lambda: supervisor.view("one").pid not in {None, first})
+        await until(lambda: phase(supervisor, "one") is Phase.READY)
+        assert supervisor.view("one").restarts == 0
+        assert ("StopUnit", "cloister-one.service") not in made.systemd.calls
+        await supervisor.stop("one")
+        await until(lambda: phase(supervisor, "one") is Phase.STOPPED)
+        await made.systemd.ask("start", "one")
+        await until(lambda: phase(supervisor, "one") is Phase.READY)
+
+
+async def test_a_unit_that_somebody_ended_without_systemd_is_started_again(
+    settings: Settings, unit: Unit
+) -> None:
+    async with machine(settings, unit) as made, made.supervised() as supervisor:
+        await until(supervisor.ready.is_set)
+        first = pid_of(supervisor, "one")
+        os.kill(first, signal.SIGTERM)
+        await until(lambda: supervisor.view("one").pid not in {None, first})
+        assert supervisor.view("one").restarts == 1
+
+
+async def test_units_outlive_the_supervisor_and_are_taken_over(
+    settings: Settings, unit: Unit
+) -> None:
+    async with machine(settings, unit) as made:
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+            first = pid_of(supervisor, "one")
+        assert not gone(first)
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+            assert pid_of(supervisor, "one") == first
+            assert supervisor.view("one").restarts == 0
+        assert [call for call in made.systemd.calls if call[0] == "StartUnit"] == [
+            ("StartUnit", "cloister-one.service")
+        ]
+
+
+async def test_a_unit_whose_program_was_replaced_is_restarted_by_the_next_supervisor(
+    settings: Settings, unit: Unit, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    program = settings.run / "program"
+    program.write_text("old")
+    unit = replace(unit, program_files=(program, settings.run / "missing"))
+    async with machine(settings, unit) as made:
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+            first = pid_of(supervisor, "one")
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+            assert pid_of(supervisor, "one") == first
+        program.write_text("new")
+        async with made.supervised() as supervisor:
+            await until(lambda: supervisor.view("one").pid not in {None, first})
+            await until(supervisor.ready.is_set)
+            assert supervisor.view("one").restarts == 0
+    assert "restart one: its program was replaced since it started" in caplog.text
+
+
+async def test_a_supervisor_that_ends_in_the_middle_of_a_start_does_not_wait(
+    settings: Settings,
+) -> None:
+    forever = "import time\ntime.sleep(600)"
+    unit = script("one", forever, settings.home, kind=Kind.ONESHOT, probe=None)
+    async with machine(settings, unit) as made:
+        async with made.supervised() as supervisor:
+            await until(lambda: supervisor.view("one").pid)
+            working = pid_of(supervisor, "one")
+        async with made.supervised() as supervisor:
+            assert pid_of(supervisor, "one") == working
+
+
+@pytest.mark.usefixtures("lost_connections")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_when_the_bus_comes_back_everything_is_read_again(
+    settings: Settings, unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver_module, "RECONNECT_PAUSE", 0.02)
+    async with message_bus(settings.run) as address:
+        made = Machine((unit,), settings, address)
+        stack = made.systemd
+        await stack.__aenter__()
+        driver = made.driver()
+        await driver.__aenter__()
+        await driver.start(unit)
+        first = driver.status("one").pid
+    await stack.leave()
+    assert driver.status("one").pid == first
+    kill(first or 0)
+    await until(lambda: gone(first or 0))
+    async with message_bus(settings.run):
+        await stack.join()
+        await until(lambda: driver.status("one").state is UnitState.FAILED)
+        assert driver.status("one").exit == "killed by SIGKILL"
+        await driver.start(unit)
+        assert driver.status("one").state is UnitState.RUNNING
+        kill(driver.status("one").pid or 0)
+        await until(lambda: driver.status("one").state is UnitState.FAILED)
+        await driver.__aexit__()
+        await stack.__aexit__()
+
+
+async def test_when_systemd_comes_back_to_the_bus_it_is_asked_again(
+    settings: Settings, unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver_module, "RECONNECT_PAUSE", 0.02)
+    async with machine(settings, unit) as made, made.driver() as driver:
+        await made.systemd.leave()
+        await made.systemd.join()
+        await until(lambda: made.systemd.calls.count(("Subscribe", "")) == 2)
+        await driver.start(unit)
+        assert driver.status("one").state is UnitState.RUNNING
+
+
+@pytest.mark.usefixtures("lost_connections")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_without_a_bus_there_is_no_driver(settings: Settings, unit: Unit) -> None:
+    made = Machine((unit,), settings, f"unix:path={settings.run / 'nowhere'}")
+    with pytest.raises(SystemBusError):
+        await made.driver().__aenter__()
+
+
+async def test_a_bus_without_systemd_is_not_enough(settings: Settings, unit: Unit) -> None:
+    async with message_bus(settings.run) as address:
+        with pytest.raises(SystemBusError):
+            await Machine((unit,), settings, address).driver().__aenter__()
+
+
+async def test_lines_come_from_the_journal_also_after_journalctl_has_ended(
+    settings: Settings, unit: Unit
+) -> None:
+    async with machine(settings, unit) as made, made.driver() as driver:
+        await driver.start(unit)
+        await until(lambda: "here" in driver.lines("one", 5))
+        lines = driver.follow("one")
+        following = asyncio.ensure_future(anext(lines))
+        await asyncio.sleep(0)
+        made.systemd.write("one", [104, 105])
+        assert await asyncio.wait_for(following, 5) == "hi"
+        await lines.aclose()  # type: ignore[attr-defined]
+        (follower,) = followers_of(made)
+        kill(follower)
+        made.systemd.write("one", "again")
+        await until(lambda: driver.lines("one", 1) == ("again",))
+    assert not followers_of(made)
+
+
+def followers_of(made: Machine) -> list[int]:
+    """Return the processes that follow this machine's journal."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_text().split("\0")
+        except OSError:
+            continue
+        if words[0] == "tail" and str(made.journal) in words:
+            found.append(int(folder.name))
+    return found

@@ -1,0 +1,83 @@
+"""`cloister doctor` tells what it can, at the worst, and keeps to its exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from appliance.cli.context import Context
+from appliance.cli.doctor import doctor
+from appliance.cli.output import ExitCode, Output
+from appliance.cli.parser import build
+from appliance.core.settings import Settings
+from appliance.health.model import Examined, State, failed, fine
+from tests.fakes.clock import FakeClock
+
+# Nobody listens on port 1.
+NOBODY = "http://127.0.0.1:1"
+
+
+def context(home: Path, *, packaged: bool = False, as_json: bool = False) -> Context:
+    settings = Settings(
+        home=home, packaged=packaged, runtime=home / "run", port=1, ollama_url=NOBODY
+    )
+    return Context(settings, FakeClock(), Output(as_json=as_json))
+
+
+def options(*seen: Examined) -> argparse.Namespace:
+    return argparse.Namespace(seen_by_root=list(seen))
+
+
+async def test_with_nothing_there_every_check_is_still_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = await doctor(context(tmp_path / "none", as_json=True), options())
+    said = json.loads(capsys.readouterr().out)
+    states = {found["check"]: found["state"] for found in said["checks"]}
+    assert code == ExitCode.FAILED
+    assert said["healthy"] is False
+    assert states["supervisor"] == states["database"] == states["web server"] == State.FAILED
+    assert states["schema"] == states["models"] == State.UNKNOWN
+    assert all(found["hint"] for found in said["checks"] if found["state"] == State.FAILED)
+
+
+async def test_a_clone_is_not_told_about_the_package(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await doctor(context(tmp_path, as_json=True), options())
+    checks = {found["check"] for found in json.loads(capsys.readouterr().out)["checks"]}
+    assert not checks & {"firewall", "networks", "package", "folders", "certificate", "ports"}
+
+
+async def test_packaged_what_root_saw_is_told_and_the_rest_is_not_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = Examined("networks", fine("All are sealed.")), Examined("ports", failed("No.", "Do."))
+    await doctor(context(tmp_path, packaged=True, as_json=True), options(*seen))
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    found = {check["check"]: check for check in checks}
+    assert found["networks"]["sentence"] == "All are sealed."
+    assert found["ports"]["state"] == State.FAILED
+    assert found["firewall"]["state"] == State.UNKNOWN
+    assert "sudo" in found["firewall"]["hint"]
+
+
+async def test_people_read_a_line_a_check_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await doctor(context(tmp_path), options())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("failed       supervisor    Cloister is not running")
+    hint = next(line for line in lines if "→" in line)
+    assert hint.strip().startswith("→ Start it")
+    assert "failed" in lines[-1]
+    assert "not checked" in lines[-1]
+
+
+def test_it_is_a_verb_that_gives_up_roots_rights_like_the_others() -> None:
+    parsed = build("doctor").parse_args(["doctor"])
+    assert parsed.verb is doctor
+    assert parsed.as_root is False

@@ -1,0 +1,100 @@
+"""The verbs about units speak to the supervisor, and say what to do when it is not there."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from appliance.cli.context import Context
+from appliance.cli.control import Control, RefusedError
+from appliance.cli.errors import NotRunningError, RightsMissingError, ServiceNotRunningError
+from appliance.cli.output import Output
+from appliance.cli.units import logs, status
+from appliance.core.settings import Settings
+from appliance.supervisor.control import Surroundings, control_server
+from appliance.supervisor.loop import Supervisor
+from tests.fakes.clock import FakeClock
+from tests.fakes.units import FakeUnits
+
+
+def context(home: Path, *, packaged: bool = False) -> Context:
+    settings = Settings(home=home, runtime=home / "run", packaged=packaged)
+    return Context(settings, FakeClock(), Output(as_json=False))
+
+
+@asynccontextmanager
+async def served(units: FakeUnits, home: Path) -> AsyncIterator[Context]:
+    """Lend a context whose supervisor answers with these units."""
+    found = context(home)
+    found.settings.control_socket.parent.mkdir(parents=True)
+    surroundings = Surroundings((), lambda: "code")
+    async with control_server(
+        cast("Supervisor", units), surroundings, found.settings.control_socket
+    ):
+        yield found
+
+
+def asked(unit: str, *, lines: int, follow: bool = False) -> argparse.Namespace:
+    return argparse.Namespace(unit=unit, lines=lines, follow=follow)
+
+
+async def test_the_last_lines_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    units = FakeUnits()
+    units.write("postgres", "one", "two", "three")
+    async with served(units, tmp_path) as found:
+        await logs(found, asked("postgres", lines=2))
+    assert capsys.readouterr().out == "two\nthree\n"
+
+
+async def test_following_prints_the_last_lines_once_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    units, printed = FakeUnits(), ""
+    units.write("postgres", "one", "two", "three")
+    async with served(units, tmp_path) as found, asyncio.timeout(5):
+        following = asyncio.create_task(logs(found, asked("postgres", lines=2, follow=True)))
+        while not units.followers("postgres"):
+            await asyncio.sleep(0.005)
+        units.write("postgres", "four")
+        while "four" not in printed:
+            await asyncio.sleep(0.005)
+            printed += capsys.readouterr().out
+        following.cancel()
+        await asyncio.wait({following})
+    assert printed == "two\nthree\nfour\n"
+
+
+async def test_following_a_unit_that_is_unknown_is_refused(tmp_path: Path) -> None:
+    async with served(FakeUnits(), tmp_path) as found:
+        with pytest.raises(RefusedError):
+            await logs(found, asked("nobody", lines=2, follow=True))
+
+
+@pytest.mark.parametrize(
+    ("packaged", "advice"), [(True, "systemctl status cloister"), (False, "make run")]
+)
+async def test_without_a_supervisor_it_says_how_to_go_on(
+    tmp_path: Path, packaged: bool, advice: str
+) -> None:
+    with pytest.raises(NotRunningError) as raised:
+        await status(context(tmp_path, packaged=packaged), argparse.Namespace())
+    assert advice in raised.value.advice
+    assert isinstance(raised.value, ServiceNotRunningError) is packaged
+
+
+def test_a_socket_that_belongs_to_somebody_else_is_no_missing_supervisor(tmp_path: Path) -> None:
+    # Root may connect to every socket, so the kernel's refusal is made here.
+    refusal = Control(tmp_path / "control.sock", tmp_path)._refusal(
+        PermissionError(errno.EACCES, "Permission denied")
+    )
+    assert isinstance(refusal, RightsMissingError)
+    assert "sudo" in refusal.advice
