@@ -1,0 +1,203 @@
+"""What the package's units promise, read from their files: no systemd is needed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from appliance.core.clock import SystemClock
+from appliance.core.settings import Settings
+from appliance.units.catalog import catalog
+from appliance.units.programs import PostgresProgram, Programs
+from tests.packaging.unit_files import (
+    FOLDER,
+    SEALED,
+    configuration_files,
+    javascript_lists,
+    read,
+    services,
+    unexplained,
+    units,
+)
+
+MOST_CHAT_SERVERS = 16
+WITH_THE_MACHINES_NETWORK = {"cloister-fetch@.service", "cloister-firewall.service"}
+# Started because another unit wants them, never by the supervisor.
+BESIDE_THE_CATALOGUE = {
+    "cloister.service",
+    "cloister-ollama-proxy.service",
+    *WITH_THE_MACHINES_NETWORK,
+}
+
+
+def catalogue() -> set[str]:
+    """The services of every unit that the supervisor may ever have to start."""
+    settings = Settings(Path("/home"), packaged=True, chat_processes=MOST_CHAT_SERVERS)
+    postgres = PostgresProgram(Path("/usr/lib/postgresql/17/bin"), 17)
+    programs = Programs(Path("/python"), postgres, Path("/nginx"), Path("/ollama"), 11434)
+    found = catalog(settings, programs, SystemClock()).units
+    return {f"cloister-{unit.name}.service" for unit in found}
+
+
+def file_of(service: str) -> str:
+    return re.sub(r"@.+\.", "@.", service)
+
+
+def test_each_unit_of_the_catalogue_has_a_file_and_no_file_is_left_over() -> None:
+    assert {file_of(name) for name in catalogue()} == set(services()) - BESIDE_THE_CATALOGUE
+
+
+@pytest.mark.parametrize("name", sorted(set(services()) - BESIDE_THE_CATALOGUE))
+def test_a_managed_unit_launches_itself_and_leaves_decisions_to_the_supervisor(name: str) -> None:
+    unit = services()[name]
+    launched = name.removeprefix("cloister-").removesuffix(".service").replace("@", "@%i")
+    assert unit.values("ExecStart") == [f"/usr/bin/cloister launch {launched}"]
+    assert unit.values("Restart") == ["no"]
+    assert "cloister.target" in unit.words("PartOf")
+    assert not unit.keys("Install")
+
+
+def test_only_the_supervisor_starts_by_itself_and_is_restarted() -> None:
+    enabled = {name for name, unit in units().items() if unit.keys("Install")}
+    assert enabled == {"cloister.service"}
+    restarted = {name for name, unit in services().items() if unit.values("Restart") != ["no"]}
+    assert restarted == {"cloister.service"}
+    assert services()["cloister.service"].values("Restart") == ["always"]
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_no_service_has_the_machines_network_but_two(name: str) -> None:
+    private = services()[name].values("PrivateNetwork")
+    assert private == (["no"] if name in WITH_THE_MACHINES_NETWORK else ["yes"])
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_a_service_is_confined_in_every_respect(name: str) -> None:
+    unit = services()[name]
+    assert unit.values("User") or unit.values("DynamicUser") == ["yes"]
+    assert len(unit.values("UMask")) == 1
+    assert unit.values("PrivateDevices") == ["yes"]
+    loader = name == "cloister-firewall.service"
+    assert unit.values("PrivateUsers") == ["no" if loader else "identity"]
+    for key in ("CapabilityBoundingSet", "AmbientCapabilities"):
+        assert unit.values(key) == ["CAP_NET_ADMIN" if loader else ""]
+    families = {"AF_NETLINK"} if loader else {"AF_UNIX"}
+    if name.startswith(("cloister-ollama", "cloister-fetch")):
+        families |= {"AF_INET"}
+    if name.startswith("cloister-fetch"):
+        families |= {"AF_INET6"}
+    assert set(unit.words("RestrictAddressFamilies")) == families
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_no_unit_sets_what_the_shared_file_sets(name: str) -> None:
+    """The shared file is read last: what the unit says there would silently count for nothing."""
+    added = {"BindReadOnlyPaths"}
+    assert not services()[name].keys("Service") & read(SEALED).keys("Service") - added
+
+
+def test_the_supervisor_gets_the_shared_file_too() -> None:
+    link = FOLDER / "cloister.service.d/10-sealed.conf"
+    assert not link.readlink().is_absolute()
+    assert link.resolve() == SEALED.resolve()
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_folders_are_shown_only_by_binding_them(name: str) -> None:
+    """Any other list of paths would show what the empty /run and /var hide."""
+    lists = {key for key in services()[name].keys("Service") if key.endswith("Paths")}
+    assert lists <= {"BindPaths", "BindReadOnlyPaths"}
+    assert read(SEALED).values("TemporaryFileSystem") == ["/run:ro /var:ro"]
+
+
+def test_folders_that_are_written_to_are_made_at_boot() -> None:
+    made = {line.split()[1] for line in lines_of("cloister.tmpfiles")}
+    for unit in services().values():
+        assert set(unit.words("BindPaths")) <= made, unit.name
+
+
+def test_the_downloader_sees_nothing_but_models() -> None:
+    assert services()["cloister-fetch@.service"].words("BindPaths") == ["/var/lib/cloister/ollama"]
+    assert not [
+        path
+        for path in services()["cloister-fetch@.service"].words("BindReadOnlyPaths")
+        if "cloister" in path
+    ]
+    assert services()["cloister-fetch@.service"].values("RuntimeMaxSec")
+
+
+def test_nothing_listens_before_the_packet_filter_is_loaded() -> None:
+    socket = units()["cloister-nginx.socket"]
+    for key in ("Requires", "After"):
+        assert socket.words(key) == ["cloister-firewall.service"]
+    assert socket.values("NFTSet") == ["cgroup:inet:cloister:listeners"]
+    table = (FOLDER / "firewall.nft").read_text()
+    assert "set listeners { type cgroupsv2; }" in table
+    ports = {address.rpartition(":")[2] for address in socket.values("ListenStream")}
+    assert f"tcp sport {{ {', '.join(sorted(ports, key=int))} }} counter" in table
+
+
+def test_the_packet_filter_knows_every_account_but_the_downloaders() -> None:
+    accounts = re.search(
+        r"define sealed = \{(.*?)\}", (FOLDER / "firewall.nft").read_text(), re.DOTALL
+    )
+    assert accounts is not None
+    assert set(re.findall(r'"([^"]+)"', accounts[1])) == system_users() - {"cloister-fetch"}
+
+
+def test_no_unit_waits_for_a_network() -> None:
+    for path in configuration_files():
+        assert "network-online" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", configuration_files(), ids=lambda path: path.name)
+def test_every_line_is_explained(path: Path) -> None:
+    assert unexplained(path.read_text()) == []
+
+
+def test_the_rule_names_exactly_the_units_that_have_files() -> None:
+    """A name without a file would let the supervisor's account run any program as root."""
+    text = (FOLDER / "50-cloister.rules").read_text()
+    lists = javascript_lists(text)
+    assert set(lists["CLOISTER_UNITS"]) == catalogue()
+    assert {file_of(name) for name in lists["CLOISTER_UNITS"]} <= set(services())
+    assert set(lists["CLOISTER_VERBS"]) == {"start", "stop", "restart", "reset-failed"}
+    # No pattern, and no other way to say yes.
+    assert not re.search(r"RegExp|\.test\(|\.match\(|startsWith|\.indexOf\(\"", text)
+    assert text.count("polkit.Result.YES") == 1
+
+
+def lines_of(name: str) -> list[str]:
+    text = (FOLDER / name).read_text().splitlines()
+    return [line for line in text if line and not line.startswith("#")]
+
+
+def system_users() -> set[str]:
+    return {line.split()[1] for line in lines_of("cloister.sysusers") if line.startswith("u! ")}
+
+
+def test_accounts_are_exactly_those_that_units_run_as() -> None:
+    assert {user for unit in services().values() for user in unit.values("User")} == system_users()
+    for unit in services().values():
+        assert unit.values("User") == unit.values("Group")
+
+
+def test_folders_belong_to_accounts_and_groups_that_exist() -> None:
+    users = system_users() | {"root"}
+    made = {line.split()[1] for line in lines_of("cloister.sysusers") if line.startswith("g ")}
+    for line in lines_of("cloister.tmpfiles"):
+        kind, path, mode, user, group = line.split()
+        assert kind == "d", path
+        assert user in users, path
+        assert group in users | made, path
+        # Nobody but the owner and a group changes anything.
+        assert int(mode, 8) & 0o002 == 0, path
+
+
+def test_debians_own_services_stay_off() -> None:
+    assert lines_of("50-cloister.preset") == [
+        "disable nginx.service",
+        "disable postgresql.service",
+    ]
