@@ -5,7 +5,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: run test lint bench setup clean help
+.PHONY: run test e2e lint bench deb setup clean help
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -17,6 +17,13 @@ test: $(READY) ## Check the style, then run every test
 	@packaging/clone/setup test
 	@$(MAKE) --no-print-directory lint
 	$(PYTHON) -m pytest
+
+e2e: $(READY) ## Install the package on real Debian 13 machines, and try everything there
+	@packaging/clone/setup test
+	$(PYTHON) -m pytest tests/machines
+
+deb: ## Build the Debian package, in a Debian 13 machine without a network
+	@packaging/machine/deb
 
 lint: $(READY) ## Formatting, types, imports, templates
 	@packaging/clone/setup test

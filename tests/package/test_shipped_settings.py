@@ -1,0 +1,40 @@
+"""The file of settings that the Debian package brings."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+from appliance.core.environment_file import read_environment_file
+from appliance.core.settings import from_environment
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "packaging/debian/cloister.env"
+OFFER = "#CLOISTER_"
+
+
+def test_it_sets_nothing() -> None:
+    assert SHIPPED.is_file()
+    assert read_environment_file(SHIPPED) == {}
+
+
+def test_each_line_it_offers_is_a_setting_and_shows_the_default(tmp_path: Path) -> None:
+    offered = [line for line in SHIPPED.read_text().splitlines() if line.startswith(OFFER)]
+    file = tmp_path / "cloister.env"
+    file.write_text("\n".join(line.removeprefix("#") for line in offered))
+    chosen = read_environment_file(file)
+    assert len(chosen) == len(offered) > 3
+    host = chosen["CLOISTER_HOST"]
+    assert from_environment(chosen) == from_environment({"CLOISTER_HOST": host})
+    for name, value in chosen.items():
+        other = f"{int(value) + 1}" if value.isdigit() else f"{value}.example"
+        changed, usual = from_environment({name: other}), from_environment({})
+        names = [field.name for field in fields(usual)]
+        differing = [each for each in names if getattr(usual, each) != getattr(changed, each)]
+        assert differing == [name.removeprefix("CLOISTER_").lower()]
+
+
+def test_the_page_on_the_command_line_tells_of_each() -> None:
+    page = (ROOT / "docs/command-line.md").read_text()
+    for offer in SHIPPED.read_text().split(f"\n{OFFER}")[1:]:
+        assert f"`CLOISTER_{offer.partition('=')[0]}`" in page
