@@ -257,7 +257,7 @@ class Supervisor:
         """Remember the decision; log what is done, and tell listeners what they would see."""
         before = tracked.decision
         if before is None or before.phase is not decision.phase:
-            tracked.since = self._clock.now()
+            tracked.since = tracked.since_when(decision.phase, self._clock.now())
         tracked.decision = decision
         if decision != before:
             self._changes.publish(tracked.unit.name)
@@ -273,9 +273,10 @@ class Supervisor:
             case Action.STOP | Action.RESTART:
                 # A start that the operator asks for afterwards is a first one, not a retry, and
                 # so is that of a new program.
-                own_doing = decision.action is Action.RESTART and not tracked.replaced
-                tracked.started_before = own_doing
-                self._begin(tracked, self._driver.stop(tracked.unit), decision.reason)
+                again = decision.action is Action.RESTART
+                tracked.started_before = again and not tracked.replaced
+                stop = self._driver.stop(tracked.unit, again=again)
+                self._begin(tracked, stop, decision.reason)
             case Action.START | Action.RETRY:
                 self._count(tracked, decision.action, now)
                 self._begin(tracked, self._driver.start(tracked.unit), decision.reason)

@@ -34,6 +34,7 @@ class Tracked:
     gave_up: str | None = None
     replaced: bool = False
     left_down: bool = False
+    runs_since: datetime | None = None
     action: asyncio.Task[None] | None = None
     poke: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -62,7 +63,7 @@ class Tracked:
         if status.state is not UnitState.STOPPING:
             self._forget_readings()
         if status.state is not UnitState.RUNNING:
-            self.replaced = False
+            self.replaced, self.runs_since = False, None
         self.left_down = status.outside and status.state is UnitState.STOPPED
         if status.outside and status.state is UnitState.RUNNING:
             # Whoever starts a unit wants it, as if the operator had said so here.
@@ -76,6 +77,17 @@ class Tracked:
         self.take_status(status)
         self.started_before = status.state.active
         self.replaced = replaced
+        self.runs_since = status.since if status.state is UnitState.RUNNING else None
+
+    def since_when(self, phase: Phase, now: datetime) -> datetime:
+        """Return when the phase began that we see begin `now`.
+
+        A unit that was taken over did not begin to serve when its new supervisor first asked it.
+        """
+        if phase is not Phase.READY or self.runs_since is None:
+            return now
+        since, self.runs_since = self.runs_since, None
+        return since
 
     @property
     def wanted(self) -> bool:

@@ -102,7 +102,7 @@ class ChildProcessDriver:
         self._tasks.create_task(self._attend(child), name=f"attend {unit.name}")
         await child.recorded.wait()
 
-    async def stop(self, unit: Unit) -> None:
+    async def stop(self, unit: Unit, *, again: bool = False) -> None:  # noqa: ARG002
         """Stop a unit: its signal, then its grace, then SIGKILL for its whole group."""
         child = self._children.get(unit.name)
         if child is None:

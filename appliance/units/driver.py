@@ -24,8 +24,11 @@ class UnitDriver(Protocol):
         """Prepare and start a unit that does not run; what goes wrong is in its status."""
         ...
 
-    async def stop(self, unit: Unit) -> None:
-        """Stop a unit and everything it started: politely first, and by force at the end."""
+    async def stop(self, unit: Unit, *, again: bool = False) -> None:
+        """Stop a unit and everything it started: politely first, and by force at the end.
+
+        `again` says that it starts right afterwards, so that whoever calls it may wait.
+        """
         ...
 
     def status(self, name: str) -> UnitStatus:

@@ -110,11 +110,15 @@ class SystemdDriver:
             followed.asking = False
             self._settle(followed)
 
-    async def stop(self, unit: Unit) -> None:
-        """Stop a unit and everything it started; systemd sends SIGKILL at the end."""
+    async def stop(self, unit: Unit, *, again: bool = False) -> None:
+        """Stop a unit and everything it started; systemd sends SIGKILL at the end.
+
+        One that starts again keeps the sockets that are part of it: its callers wait in them.
+        """
         self.status(unit.name)
+        mode = "ignore-dependencies" if again else "replace"
         try:
-            job = await self._ask("StopUnit", unit.name, stops=True)
+            job = await self._ask("StopUnit", unit.name, stops=True, mode=mode)
             await job.result
         except ApplianceError as error:
             self._note(unit.name, f"stop refused: {error.message} {error.advice}")
@@ -157,7 +161,7 @@ class SystemdDriver:
         finally:
             running.cancel()
 
-    async def _ask(self, method: str, name: str, *, stops: bool) -> Job:
+    async def _ask(self, method: str, name: str, *, stops: bool, mode: str = "replace") -> Job:
         """Ask for a job; it is known as ours before anything that it does is heard."""
         followed = self._followed[name]
         before = frozenset(followed.others)
@@ -167,7 +171,7 @@ class SystemdDriver:
             taken.append(followed.job_taken(body[0], stops=stops, before=before))
 
         bus = await self._bus_now()
-        await bus.call(ROOT, (MANAGER, method), "ss", (service_of(name), "replace"), then=take)
+        await bus.call(ROOT, (MANAGER, method), "ss", (service_of(name), mode), then=take)
         return taken[0]
 
     async def _bus_now(self) -> Bus:

@@ -32,7 +32,6 @@ ARGUMENTS = (
 )
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-OURS = "127.0.0.1"
 PATIENCE_MILLISECONDS = 15_000
 
 # Returns sentences about what a page lacks for people who do not see it or do not use a mouse.
@@ -92,10 +91,11 @@ class Window:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Run Debian's Chromium."""
+def chromium(*options: str) -> Iterator[Browser]:
+    """Run Debian's Chromium, with options of its command line."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        arguments = [*ARGUMENTS, *options]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         try:
             yield browser
         finally:
@@ -117,15 +117,17 @@ def window(browser: Browser, address: str, **options: Any) -> Iterator[Window]:
 
 
 def _watch(context: BrowserContext, opened: Window) -> None:
+    ours = urlsplit(opened.address).hostname
+
     def check_request(route: Route) -> None:
-        if urlsplit(route.request.url).hostname in {OURS, None}:
+        if urlsplit(route.request.url).hostname in {ours, None}:
             route.continue_()
         else:
             opened.problems.append(f"a request to {route.request.url}")
             route.abort()
 
     def check_socket(socket: WebSocket) -> None:
-        if urlsplit(socket.url).hostname != OURS:
+        if urlsplit(socket.url).hostname != ours:
             opened.problems.append(f"a socket to {socket.url}")
 
     def check_message(message: ConsoleMessage) -> None:

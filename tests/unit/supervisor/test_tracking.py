@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from appliance.probes.model import ReadingState
 from appliance.supervisor.model import Phase, Wish
 from appliance.supervisor.tracking import Tracked
@@ -92,6 +94,21 @@ def test_what_runs_already_is_taken_over_and_counts_as_started() -> None:
     assert unit.observation(()).replaced
     unit.take_status(UnitStatus(UnitState.STOPPING, START, NOW))
     assert not unit.observation(()).replaced
+
+
+def test_what_was_taken_over_has_served_since_its_own_start() -> None:
+    unit, later = tracked(UnitState.STOPPED), START + timedelta(hours=1)
+    unit.adopt(UnitStatus(UnitState.RUNNING, START, NOW), replaced=False)
+    assert unit.since_when(Phase.STARTING, later) == later
+    assert unit.since_when(Phase.READY, later) == START
+    assert unit.since_when(Phase.READY, later) == later, "it has failed in between"
+
+
+def test_what_ended_after_it_was_taken_over_serves_anew() -> None:
+    unit, later = tracked(UnitState.STOPPED), START + timedelta(hours=1)
+    unit.adopt(UnitStatus(UnitState.RUNNING, START, NOW), replaced=False)
+    unit.take_status(UnitStatus(UnitState.FAILED, later, NOW + 1))
+    assert unit.since_when(Phase.READY, later) == later
 
 
 def test_before_the_first_look_it_waits() -> None:
