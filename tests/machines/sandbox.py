@@ -1,0 +1,73 @@
+"""Run a program in the sandbox of a service: all that its unit says holds, but what is run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.machines.machine import Machine
+
+UNITS = Path(__file__).parents[2] / "systemd"
+PROBE = Path(__file__).with_name("sandbox_probe.py")
+PROBE_HOME = "/usr/local/lib/cloister-tests"
+# The name begins like ours, so that what holds for every cloister-*.service holds for it as well.
+NAME = "cloister-probe-{}.service"
+# Comes last in [Service]: only how it starts and ends, and where it prints, is another.
+INSTEAD = """
+Type=oneshot
+Restart=no
+RemainAfterExit=no
+WatchdogSec=0
+RuntimeMaxSec=infinity
+TimeoutStartSec=60s
+ExecStartPre=
+ExecStart=
+ExecStart={command}
+ExecReload=
+ExecStop=
+ExecStopPost=
+StandardOutput=truncate:{output}
+"""
+
+
+def services() -> list[str]:
+    """The names of the services in the package, an instance of each template."""
+    return sorted(path.name.replace("@.", "@1.") for path in UNITS.glob("*.service"))
+
+
+def run_in_sandbox(machine: Machine, service: str, *arguments: str) -> dict[str, Any]:
+    """Run the probe with these arguments as systemd would run the service, and return its finding.
+
+    The text is the machine's own: its unit file, with every drop-in that lies beside it.
+    """
+    name = NAME.format(service.removesuffix(".service").replace("@", "-"))
+    output = f"/run/{name}.json"
+    command = " ".join(("/usr/bin/python3", f"{PROBE_HOME}/{PROBE.name}", *arguments))
+    machine.copy_in(PROBE, PROBE_HOME)
+    text = _sections(machine.run(f"systemctl cat {service}").stdout)
+    machine.write(
+        f"/run/systemd/system/{name}", text + INSTEAD.format(command=command, output=output)
+    )
+    machine.run(f"systemctl daemon-reload && systemctl start {name}")
+    found: dict[str, Any] = json.loads(machine.run(f"cat {output}").stdout)
+    machine.run(f"rm /run/systemd/system/{name} && systemctl daemon-reload")
+    return found
+
+
+def _sections(text: str) -> str:
+    """All lines of [Service], and of the rest only whose name spaces it joins.
+
+    Which units are started and stopped with a service is not for its double: a stop would spread.
+    """
+    section = ""
+    joined: list[str] = []
+    service: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = line
+        elif section == "[Service]":
+            service.append(line)
+        elif line.startswith("JoinsNamespaceOf="):
+            joined.append(line)
+    return "\n".join(("[Unit]", *joined, "[Service]", *service))
