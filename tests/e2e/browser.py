@@ -84,6 +84,15 @@ class Window:
         wide, shown = self.page.evaluate(script)
         assert wide <= shown, f"{self.page.url} is {wide} px wide on a screen of {shown} px"
 
+    def tab_to(self, text: str, *, backwards: bool = False) -> None:
+        """Press Tab until the focus is on something with this text."""
+        for _ in range(40):
+            self.page.keyboard.press("Shift+Tab" if backwards else "Tab")
+            focused = self.page.evaluate("document.activeElement.innerText ?? ''")
+            if text in focused and "\n\n" not in focused:
+                return
+        raise AssertionError(f"Tab does not lead to “{text}”")
+
     def picture(self, name: str) -> None:
         """Save a screenshot if CLOISTER_SCREENSHOTS names a folder."""
         if folder := os.environ.get("CLOISTER_SCREENSHOTS"):

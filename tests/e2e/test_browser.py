@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.appliance import Appliance, wait_until
 from tests.builders import documents
+from tests.e2e.answers import ANSWER, LENGTH, last_answer, wait_until_complete, wait_until_longer
 from tests.e2e.browser import PHONE, Window, chromium, window
 from tests.e2e.visitor import PASSWORD
 
@@ -23,8 +24,6 @@ LAST_WORDS = "That is all about the bell [1]."
 FILES = ("towers.pdf", "garden.docx", "rules.html", "minutes.md", "stock.csv", "notes.txt")
 QUICK: dict[str, Any] = {"token_delay": 0.0, "first_token_delay": 0.0, "answer": None}
 SLOW: dict[str, Any] = QUICK | {"token_delay": 0.04, "answer": f"{LONG} {LAST_WORDS}"}
-ANSWER = ".message--cloister"
-LENGTH = f"() => [...document.querySelectorAll('{ANSWER}')].at(-1)?.innerText.length ?? 0"
 
 
 @pytest.fixture(scope="module")
@@ -112,24 +111,6 @@ def _ask(page: Page, question: str = QUESTION) -> None:
     page.keyboard.press("Enter")
 
 
-def _last(page: Page) -> Any:
-    return page.locator(ANSWER).last
-
-
-def _longer_than(page: Page, length: int) -> None:
-    """Wait until the last answer has more characters.
-
-    With a function: an expression would be evaluated as a string again and again, which the
-    pages' policy forbids unless it is true at once.
-    """
-    page.wait_for_function(f"length => ({LENGTH})() > length", arg=length)
-
-
-def _complete(page: Page) -> None:
-    expect(_last(page)).to_be_visible()
-    expect(_last(page)).not_to_have_attribute("aria-busy", "true", timeout=30_000)
-
-
 @pytest.mark.usefixtures("shelf")
 def test_every_format_is_ready_and_its_page_has_the_text(desk: Window) -> None:
     page = desk.open("/library")
@@ -152,12 +133,12 @@ def test_an_answer_grows_and_its_citation_opens_the_marked_passage(
     desk.picture("welcome-question")
     _ask(page)
     page.wait_for_url("**/conversations/*")
-    _longer_than(page, 120)
-    _longer_than(page, page.evaluate(LENGTH) + 60)
+    wait_until_longer(page, 120)
+    wait_until_longer(page, page.evaluate(LENGTH) + 60)
     desk.picture("answer-growing")
-    _complete(page)
-    expect(_last(page)).to_contain_text("That is all about the bell")
-    source = _last(page).locator(".sources a").first
+    wait_until_complete(page)
+    expect(last_answer(page)).to_contain_text("That is all about the bell")
+    source = last_answer(page).locator(".sources a").first
     expect(source).to_contain_text("towers.pdf")
     source.click()
     expect(page.locator("#source mark")).to_contain_text("cast in 1742")
@@ -172,8 +153,8 @@ def test_an_answer_grows_and_its_citation_opens_the_marked_passage(
 def test_a_numbered_citation_in_the_text_opens_the_source(desk: Window) -> None:
     page = desk.open("/")
     _ask(page)
-    _complete(page)
-    _last(page).locator(".prose").get_by_role("link", name="1").first.click()
+    wait_until_complete(page)
+    last_answer(page).locator(".prose").get_by_role("link", name="1").first.click()
     expect(page.locator("mark")).to_contain_text("cast in 1742")
 
 
@@ -182,20 +163,20 @@ def test_an_answer_goes_on_after_a_reload(desk: Window, model: httpx.Client) -> 
     model.post("/fake/behaviour", json=SLOW)
     page = desk.open("/")
     _ask(page)
-    _longer_than(page, 120)
+    wait_until_longer(page, 120)
     # It must not end while the page loads again, however slow the machine is.
     model.post("/fake/behaviour", json={"token_delay": 0.5})
     before = page.evaluate(LENGTH)
     page.reload()
-    expect(_last(page)).to_have_attribute("aria-busy", "true")
-    _longer_than(page, before - 1)
+    expect(last_answer(page)).to_have_attribute("aria-busy", "true")
+    wait_until_longer(page, before - 1)
     shown = page.evaluate(LENGTH)
     model.post("/fake/behaviour", json={"token_delay": 0.02})
     # More than the second's worth that the page may have lacked when it was loaded.
-    _longer_than(page, shown + 60)
-    _complete(page)
-    expect(_last(page)).to_contain_text("That is all about the bell")
-    text = _last(page).locator(".prose").inner_text()
+    wait_until_longer(page, shown + 60)
+    wait_until_complete(page)
+    expect(last_answer(page)).to_contain_text("That is all about the bell")
+    text = last_answer(page).locator(".prose").inner_text()
     assert text.count("That is all about the bell") == 1
     assert text.count("so the chronicle says") == 12
 
@@ -210,17 +191,17 @@ def test_stop_stops_the_answer_and_the_model(
     aborted = model.get("/fake/state").json()["aborted"]
     page = desk.open("/")
     _ask(page)
-    expect(_last(page)).to_have_attribute("aria-busy", "true")
+    expect(last_answer(page)).to_have_attribute("aria-busy", "true")
     if before_first_token:
         wait_until(lambda: model.get("/fake/state").json()["active"] == 1, "the model to work")
     else:
-        expect(_last(page)).to_contain_text("The bell was cast")
+        expect(last_answer(page)).to_contain_text("The bell was cast")
     page.get_by_role("button", name="Stop").click()
-    expect(_last(page)).to_contain_text("You stopped this answer.")
+    expect(last_answer(page)).to_contain_text("You stopped this answer.")
     wait_until(
         lambda: model.get("/fake/state").json()["aborted"] == aborted + 1, "the model to stop"
     )
-    _complete(page)
+    wait_until_complete(page)
     desk.picture(f"stopped-{before_first_token}")
 
 
@@ -228,10 +209,10 @@ def test_stop_stops_the_answer_and_the_model(
 def test_a_conversation_goes_on_and_is_listed_renamed_and_deleted(desk: Window) -> None:
     page = desk.open("/")
     _ask(page, "Which day did the heron return?")
-    _complete(page)
+    wait_until_complete(page)
     _ask(page, "How many barrels of cider are there?")
     expect(page.locator(ANSWER)).to_have_count(2)
-    _complete(page)
+    wait_until_complete(page)
     expect(page.get_by_label("Your question")).to_have_value("")
     listed = page.get_by_role("navigation", name="Conversations")
     expect(listed.get_by_role("link", name="Which day did the heron return?")).to_be_visible()
@@ -253,8 +234,8 @@ def test_a_conversation_goes_on_and_is_listed_renamed_and_deleted(desk: Window) 
 def test_a_question_without_evidence_is_told_so(desk: Window) -> None:
     page = desk.open("/")
     _ask(page, "Xylophone zeppelin quarks?")
-    _complete(page)
-    expect(_last(page)).to_contain_text("Nothing in the documents supports an answer.")
+    wait_until_complete(page)
+    expect(last_answer(page)).to_contain_text("Nothing in the documents supports an answer.")
     desk.picture("no-evidence")
 
 
@@ -314,8 +295,8 @@ def test_a_member_does_not_see_private_documents(
         expect(page.get_by_text("diary.txt")).to_have_count(0)
         theirs.open("/")
         _ask(page, "Who snores?")
-        _complete(page)
-        expect(_last(page)).not_to_contain_text("abbot")
+        wait_until_complete(page)
+        expect(last_answer(page)).not_to_contain_text("abbot")
         cookies = {each["name"]: each["value"] for each in page.context.cookies()}
         answer = httpx.get(f"{appliance.address}{private_page}", cookies=cookies, trust_env=False)
         assert answer.status_code == 404
@@ -360,10 +341,10 @@ def test_every_page_fits_a_phone_and_is_accessible(phone: Window, scheme: Any) -
         phone.picture(f"phone-{scheme}-{path.strip('/').replace('/', '-') or 'ask'}")
     page = phone.open("/")
     _ask(page)
-    _complete(page)
+    wait_until_complete(page)
     phone.fits()
     phone.picture(f"phone-{scheme}-answer")
-    _last(page).locator(".sources a").first.click()
+    last_answer(page).locator(".sources a").first.click()
     expect(page.locator("mark").first).to_be_visible()
     phone.fits()
     phone.picture(f"phone-{scheme}-source")
@@ -390,25 +371,15 @@ def test_a_question_is_asked_with_the_keyboard_alone(desk: Window) -> None:
     desk.picture("skip-link")
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
-    _tab_to(desk, "Ask", backwards=True)
+    desk.tab_to("Ask", backwards=True)
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/$"))
     expect(page.get_by_label("Your question")).to_be_focused()
     page.keyboard.type(QUESTION)
     page.keyboard.press("Enter")
-    _complete(page)
-    _tab_to(desk, "towers.pdf", backwards=True)
+    wait_until_complete(page)
+    desk.tab_to("towers.pdf", backwards=True)
     page.keyboard.press("Enter")
     expect(page.locator("#source mark")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#source mark")).to_have_count(0)
-
-
-def _tab_to(desk: Window, text: str, *, backwards: bool = False) -> None:
-    """Press Tab until the focus is on something with this text."""
-    for _ in range(40):
-        desk.page.keyboard.press("Shift+Tab" if backwards else "Tab")
-        focused = desk.page.evaluate("document.activeElement.innerText ?? ''")
-        if text in focused and "\n\n" not in focused:
-            return
-    raise AssertionError(f"Tab does not lead to “{text}”")

@@ -17,6 +17,7 @@ from playwright.sync_api import expect
 
 from tests.appliance import wait_until
 from tests.builders import documents
+from tests.e2e.answers import last_answer
 from tests.e2e.browser import Window, chromium, window
 from tests.e2e.visitor import PASSWORD, Answer
 from tests.machines.ground import Ground
@@ -269,6 +270,6 @@ def asked_in_a_browser(site: Site, session: Any) -> None:
         page = opened.open("/")
         page.get_by_label("Your question").fill(QUESTION)
         page.keyboard.press("Enter")
-        answer = page.locator(".message--cloister").last
+        answer = last_answer(page)
         expect(answer.locator(".sources a").first).to_contain_text("towers.pdf", timeout=30_000)
         expect(answer).to_contain_text("1742")
