@@ -88,8 +88,23 @@ class SystemdDriver:
         return True
 
     async def clean(self) -> tuple[str, ...]:
-        """End nothing: what an earlier supervisor left running is taken over."""
-        return ()
+        """Stop instances that the settings no longer ask for; everything else is taken over.
+
+        One that was started all the same has failed by now, and is forgotten.
+        """
+        templates = {name.partition("@")[0] for name in self._followed if "@" in name}
+        patterns = [service_of(f"{template}@*") for template in sorted(templates)]
+        if not patterns:
+            return ()
+        bus = await self._bus_now()
+        call = (MANAGER, "ListUnitsByPatterns")
+        (found,) = await bus.call(ROOT, call, "asas", ([], patterns))
+        surplus = tuple(service for service, *_ in found if service not in self._services)
+        for service in surplus:
+            with contextlib.suppress(SystemdRefusedError):
+                await bus.call(ROOT, (MANAGER, "StopUnit"), "ss", (service, "replace"))
+                await bus.call(ROOT, (MANAGER, "ResetFailedUnit"), "s", (service,))
+        return surplus
 
     async def start(self, unit: Unit) -> None:
         """Start a unit that does not run; return when it runs or its start has ended.

@@ -37,7 +37,11 @@ def browser() -> Iterator[Browser]:
 def session(browser: Browser, appliance: Appliance) -> Any:
     """What the browser of the operator remembers, who has just opened the claim link."""
     with window(browser, appliance.address) as opened:
+        # The link may be opened where the page is shown already.
+        opened.open("/")
         page = opened.open(appliance.claim_link)
+        expect(page.get_by_label("Your name")).to_be_visible()
+        expect(page.get_by_label("Claim code")).to_be_hidden()
         assert "#" not in page.url, "the code stays in the address"
         opened.accessible()
         opened.picture("claim")

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Self
 
@@ -156,7 +157,18 @@ class FakeSystemd:
             return Message.new_method_return(message, "a{sv}", [values])
         if message.interface != MANAGER:
             return None
+        if member == "ListUnitsByPatterns":
+            return self._list(message)
         return self._manage(message, member, body)
+
+    def _list(self, message: Message) -> Message:
+        _, patterns = message.body
+        rows = [
+            [service.name, "", "loaded", service.active, service.sub, "", service.path, 0, "", "/"]
+            for service in self.services.values()
+            if any(fnmatch(service.name, pattern) for pattern in patterns)
+        ]
+        return Message.new_method_return(message, "a(ssssssouso)", [rows])
 
     def _manage(self, message: Message, member: str, body: list[str]) -> Message:
         name = body[0] if body else ""

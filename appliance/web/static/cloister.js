@@ -227,12 +227,16 @@
   on("htmx:sseError", (event) => mark(event, event.target.isConnected));
 
   /* The code of a link stands behind #, where no server's log sees it; it leaves the address too. */
-  const coded = find("[data-code-from-hash] [name=code]");
-  if (coded && location.hash.length > 1) {
+  const takeCode = () => {
+    const coded = find("[data-code-from-hash] [name=code]");
+    if (!coded || location.hash.length < 2) return;
     coded.value = decodeURIComponent(location.hash.slice(1));
     coded.closest(".field").hidden = true;
     history.replaceState(null, "", location.pathname);
-  }
+  };
+  takeCode();
+  /* Whoever opens the link where the page is shown already gets no new page. */
+  addEventListener("hashchange", takeCode);
 
   const prepare = (root) => { watchLogs(root); localTimes(root); fadeToasts(root); };
   on("htmx:load", (event) => prepare(event.detail.elt.parentElement ?? document));

@@ -197,6 +197,23 @@ async def test_units_outlive_the_supervisor_and_are_taken_over(
         ]
 
 
+async def test_a_chat_server_that_the_settings_no_longer_ask_for_is_stopped(
+    settings: Settings,
+) -> None:
+    names = ("webchat@1", "webchat@2", "other")
+    units = tuple(script(name, SLEEPER, settings.home) for name in names)
+    async with machine(settings, *units) as made:
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+        made.units = units[:1]
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+            services = made.systemd.services
+            await until(lambda: services["cloister-webchat@2.service"].active == "inactive")
+            assert services["cloister-webchat@1.service"].active == "active"
+            assert services["cloister-other.service"].active == "active"
+
+
 async def test_a_unit_whose_program_was_replaced_is_restarted_by_the_next_supervisor(
     settings: Settings, unit: Unit, caplog: pytest.LogCaptureFixture
 ) -> None:
