@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -18,7 +17,7 @@ from typing import Self
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from appliance.core.process import Running, spawn
+from appliance.core.process import Running, kill_group, spawn
 from appliance.units.model import Kind, Unit
 from appliance.units.systemd import service_of
 
@@ -116,7 +115,7 @@ class FakeSystemd:
     async def __aexit__(self, *error: object) -> None:
         for service in self.services.values():
             if service.process and service.process.returncode is None:
-                os.killpg(service.process.pid, signal.SIGKILL)
+                kill_group(service.process.pid, signal.SIGKILL)
         while self._tasks:
             await asyncio.wait(self._tasks)
         await self.leave()
@@ -235,17 +234,16 @@ class FakeSystemd:
             return
         service.stopping = True
         self._set(service, "deactivating", "stop-sigterm")
-        os.killpg(service.process.pid, service.unit.stop_signal)
+        kill_group(service.process.pid, service.unit.stop_signal)
         await asyncio.wait({service.watcher}, timeout=service.unit.stop_grace)
         if not service.watcher.done():
-            os.killpg(service.process.pid, signal.SIGKILL)
+            kill_group(service.process.pid, signal.SIGKILL)
             await asyncio.wait({service.watcher})
 
     async def _watch(self, service: Service, running: Running) -> None:
         output = self._task(self._keep_output(service, running))
         code = await running.process.wait()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(running.pid, signal.SIGKILL)
+        kill_group(running.pid)
         await output
         running.pipe.close()
         service.process, service.pid = None, 0
