@@ -90,7 +90,7 @@ def _add_services(app: web.Application, console: Console) -> None:
     outage, runner = Outage(clock), console.runner
     accounts = Accounts(database, clock, console.passwords)
     queue, choice = QueueService(database), ModelChoice(database, runner)
-    remembered = RememberedSessions(settings.home / "state" / "console-sessions.json")
+    remembered = RememberedSessions(settings.state / "console-sessions.json")
 
     app[keys.SETTINGS] = settings
     app[keys.CLOCK] = clock
