@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.appliance import Appliance, wait_until
 from tests.builders import documents
 from tests.e2e.answers import ANSWER, LENGTH, last_answer, wait_until_complete, wait_until_longer
-from tests.e2e.browser import PHONE, Window, chromium, window
+from tests.e2e.browser import Window, window
 from tests.e2e.visitor import PASSWORD
 
 BELL = "The bell of the east tower was cast in 1742 and weighs three tons."
@@ -24,49 +24,6 @@ LAST_WORDS = "That is all about the bell [1]."
 FILES = ("towers.pdf", "garden.docx", "rules.html", "minutes.md", "stock.csv", "notes.txt")
 QUICK: dict[str, Any] = {"token_delay": 0.0, "first_token_delay": 0.0, "answer": None}
 SLOW: dict[str, Any] = QUICK | {"token_delay": 0.04, "answer": f"{LONG} {LAST_WORDS}"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The browser."""
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def session(browser: Browser, appliance: Appliance) -> Any:
-    """What the browser of the operator remembers, who has just opened the claim link."""
-    with window(browser, appliance.address) as opened:
-        # The link may be opened where the page is shown already.
-        opened.open("/")
-        page = opened.open(appliance.claim_link)
-        expect(page.get_by_label("Your name")).to_be_visible()
-        expect(page.get_by_label("Claim code")).to_be_hidden()
-        assert "#" not in page.url, "the code stays in the address"
-        opened.accessible()
-        opened.picture("claim")
-        page.get_by_label("Your name").fill("Ada Lovelace")
-        page.get_by_label("You sign in as").fill("ada")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Claim").click()
-        expect(page.get_by_role("heading", name="Welcome, Ada Lovelace")).to_be_visible()
-        opened.picture("welcome")
-        return page.context.storage_state()
-
-
-@pytest.fixture
-def desk(browser: Browser, appliance: Appliance, session: Any) -> Iterator[Window]:
-    """The operator's window."""
-    with window(browser, appliance.address, storage_state=session) as opened:
-        yield opened
-
-
-@pytest.fixture
-def phone(browser: Browser, appliance: Appliance, session: Any) -> Iterator[Window]:
-    """The operator's telephone."""
-    options = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
-    with window(browser, appliance.address, storage_state=session, **options) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -241,37 +198,6 @@ def test_a_question_without_evidence_is_told_so(desk: Window) -> None:
     wait_until_complete(page)
     expect(last_answer(page)).to_contain_text("Nothing in the documents supports an answer.")
     desk.picture("no-evidence")
-
-
-def test_the_console_shows_units_and_stops_and_starts_one(
-    desk: Window, appliance: Appliance
-) -> None:
-    page = desk.open("/admin/")
-    for name in ("postgres", "ingest", "webchat@1", "nginx"):
-        expect(page.locator(f"[id='unit-{name}'] .badge")).to_have_text("ready")
-    desk.accessible()
-    desk.picture("console")
-    page.get_by_role("link", name="ingest", exact=True).click()
-    log = page.get_by_role("log")
-    expect(log).to_be_visible()
-    lines = log.inner_text().count("\n")
-    page.get_by_role("button", name="Stop").first.click()
-    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
-    expect(page.locator(".facts .badge")).to_have_text("stopped")
-    assert appliance.unit("ingest")["state"] == "stopped"
-    page.get_by_role("button", name="Start").click()
-    expect(page.locator(".facts .badge")).to_have_text("ready")
-    appliance.wait_for("ingest", "ready")
-    desk.accessible()
-    desk.picture("unit")
-    # The log goes on by itself: another restart, seen without a reload.
-    page.evaluate("window.notReloaded = true")
-    appliance.cli("restart", "ingest")
-    page.wait_for_function(
-        "lines => document.querySelector('[role=log]').innerText.split('\\n').length > lines + 1",
-        arg=lines,
-    )
-    assert page.evaluate("window.notReloaded") is True
 
 
 @pytest.mark.usefixtures("shelf")

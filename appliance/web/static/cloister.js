@@ -75,8 +75,10 @@
     }).observe(messages, { childList: true, subtree: true, characterData: true });
     if (!location.hash) toEnd();
   }
-  const watchLogs = (root) => findAll("[data-follow]:not([data-followed])", root).forEach((log) => {
-    log.dataset.followed = "";
+  const followed = new WeakSet();
+  const watchLogs = (root) => findAll("[data-follow]", root).forEach((log) => {
+    if (followed.has(log)) return;
+    followed.add(log);
     let atEnd = true;
     log.addEventListener("scroll", () => { atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 40; });
     new MutationObserver(() => { if (atEnd) log.scrollTop = log.scrollHeight; }).observe(log, { childList: true, subtree: true });
