@@ -13,7 +13,7 @@ from admin.auth import operator
 from admin.frame import frame
 from admin.outage import Region
 from appliance.core.errors import ApplianceError
-from appliance.llm.choice import Chosen, Purpose
+from appliance.llm.choice import Chosen, Purpose, Use, uses
 from appliance.llm.model import InstalledModel
 from appliance.web import flash
 from appliance.web.forms import read_form
@@ -24,11 +24,15 @@ MODELS = "/admin/models"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One model as the page shows it: what it is used for, and what it could be used for."""
+    """One model as the page shows it: what it is used for, and what it could be used for.
+
+    `choices` are the purposes that a button offers: those that it suits and was not chosen for.
+    """
 
     model: InstalledModel
-    used_for: tuple[Purpose, ...]
+    used_for: tuple[Use, ...]
     good_for: tuple[Purpose, ...]
+    choices: tuple[Purpose, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,11 @@ async def _answer(
 ) -> web.Response:
     settings, machine = request.app[keys.SETTINGS], request.app[keys.MACHINE]
     models, chosen = await machine.models(), await machine.chosen()
+    known = chosen.value or Chosen()
     page = ModelsPage(
         frame(request, "Models", "models"),
-        _cards(models.value or [], chosen.value or Chosen()),
-        _missing(models.value, chosen.value or Chosen()),
+        [_card(model, models.value or [], known) for model in models.value or []],
+        _missing(models.value, known),
         models,
         chosen,
         None if settings.ollama_url else settings.models / "models",
@@ -95,36 +100,15 @@ async def _answer(
     return request.app[keys.RENDERER].page(request, page, block="models", status=status)
 
 
-def _cards(models: list[InstalledModel], chosen: Chosen) -> list[Card]:
-    return [
-        Card(
-            model,
-            tuple(p for p in Purpose if model.name == _chosen_for(p, chosen)),
-            tuple(p for p in Purpose if _suits(model, p)),
-        )
-        for model in models
-    ]
+def _card(model: InstalledModel, models: list[InstalledModel], chosen: Chosen) -> Card:
+    good_for = tuple(purpose for purpose in Purpose if purpose.suits(model))
+    choices = tuple(purpose for purpose in good_for if chosen.name_for(purpose) != model.name)
+    return Card(model, uses(model, chosen, models), good_for, choices)
 
 
 def _missing(models: list[InstalledModel] | None, chosen: Chosen) -> list[tuple[Purpose, str]]:
     if models is None:
         return []
     installed = {model.name for model in models}
-    wanted = [(purpose, _chosen_for(purpose, chosen)) for purpose in Purpose]
+    wanted = [(purpose, chosen.name_for(purpose)) for purpose in Purpose]
     return [(purpose, name) for purpose, name in wanted if name and name not in installed]
-
-
-def _chosen_for(purpose: Purpose, chosen: Chosen) -> str | None:
-    match purpose:
-        case Purpose.CHAT:
-            return chosen.chat
-        case Purpose.SEARCH:
-            return chosen.search
-
-
-def _suits(model: InstalledModel, purpose: Purpose) -> bool:
-    match purpose:
-        case Purpose.CHAT:
-            return model.can_chat
-        case Purpose.SEARCH:
-            return model.can_embed

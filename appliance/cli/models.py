@@ -17,7 +17,7 @@ from appliance.fetch.pull import PULL_TIMEOUTS, Pull
 from appliance.fetch.runner import TemporaryRunner
 from appliance.fetch.service import Fetching
 from appliance.fetch.unit import FetchUnit
-from appliance.llm.choice import Purpose
+from appliance.llm.choice import Purpose, uses
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 
@@ -40,23 +40,21 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 
 
 async def list_models(context: Context, _: argparse.Namespace) -> ExitCode:
-    """Show every model, what it can do, and what it is chosen for."""
+    """Show every model, what it can do, and what it is used for."""
     async with (
         context.database() as database,
         ModelRunner(context.runner_address) as runner,
     ):
         chosen = await ModelChoice(database, runner).chosen()
         installed = await runner.models()
+    used = {model.name: uses(model, chosen, installed) for model in installed}
     rows: list[dict[str, object]] = [
         {
             "model": model.name,
             "size": model.size,
             "can": sorted(model.capabilities),
-            "used_for": [
-                purpose
-                for purpose, name in ((Purpose.CHAT, chosen.chat), (Purpose.SEARCH, chosen.search))
-                if name == model.name
-            ],
+            "used_for": [use.purpose for use in used[model.name] if use.ready],
+            "prepared_for": [use.purpose for use in used[model.name] if not use.ready],
         }
         for model in installed
     ]

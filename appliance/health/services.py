@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from appliance.core.errors import ApplianceError
@@ -12,7 +12,9 @@ from appliance.db.migrate import pending
 from appliance.db.pool import Database, conninfo
 from appliance.db.queries import Queries
 from appliance.health.model import Check, Finding, failed, fine, judged, unknown, warning
+from appliance.llm.choice import Chosen, Purpose, find, in_use
 from appliance.llm.client import ModelRunner
+from appliance.llm.model import InstalledModel
 from appliance.llm.service import ModelChoice
 from appliance.probes.model import ReadingState
 from appliance.probes.sql import SqlProbe
@@ -98,16 +100,7 @@ class ServiceChecks:
             ModelRunner(self._runner_address) as runner,
         ):
             chosen = await ModelChoice(database, runner).chosen()
-            if not chosen.chat and not chosen.search:
-                sentence = "No model is chosen: questions may be answered by quoting passages."
-                return warning(sentence, "`cloister model list`, then `cloister model use`.")
-            installed = {model.name for model in await runner.models()}
-        wanted = [name for name in (chosen.chat, chosen.search) if name]
-        if missing := [name for name in wanted if name not in installed]:
-            sentence = f"Chosen, but not installed: {', '.join(missing)}."
-            return failed(sentence, "`cloister model list`, then `cloister model use`.")
-        unchosen = "" if chosen.search else "; none for search, which goes by words alone"
-        return fine(f"In use: {', '.join(dict.fromkeys(wanted))}{unchosen}.")
+            return judged_models(chosen, await runner.models())
 
     async def _database_answers(self) -> bool:
         queries = Queries("appliance.probes")
@@ -124,6 +117,19 @@ class ServiceChecks:
 def _absence(answer: dict[str, Any], name: str) -> str | None:
     reasons: list[str] = [unit["reason"] for unit in answer["absent"] if unit["name"] == name]
     return next(iter(reasons), None)
+
+
+def judged_models(chosen: Chosen, installed: Sequence[InstalledModel]) -> Finding:
+    """Judge what is used for answers and for search."""
+    hint = "`cloister model list`, then `cloister model use`."
+    wanted = [name for name in (chosen.chat, chosen.search) if name]
+    if missing := [name for name in wanted if find(name, installed) is None]:
+        return failed(f"Chosen, but not installed: {', '.join(missing)}.", hint)
+    chat = in_use(Purpose.CHAT, chosen, installed)
+    search = f"{chosen.searching} searches" if chosen.searching else "search goes by words alone"
+    if chat is None:
+        return warning(f"No model answers, so passages are quoted; {search}.", hint)
+    return fine(f"{chat.name} answers; {search}.")
 
 
 def judged_units(answer: dict[str, Any]) -> Finding:

@@ -15,6 +15,7 @@ from appliance.db.pool import Database
 from appliance.ingest.model import EmbeddingModel, Unembedded
 from appliance.ingest.vectors import VectorStore
 from appliance.jobs.service import JobService
+from appliance.llm.choice import Chosen, Purpose, in_use
 from appliance.llm.errors import ModelFailedError
 from appliance.llm.model import Embeddings, InstalledModel
 
@@ -94,27 +95,21 @@ class Embedder:
     async def catch_up(self) -> None:
         """Make every vector that is missing, and change to the chosen model if it is another."""
         installed = await self._runner.models()
-        target = await self._target(installed)
         known = await self._known()
-        serving = next((model for model in known if model.state == "serving"), None)
+        serving = _serving(known)
+        target = await self._target(installed, serving)
         if serving and any(_is_same(model, serving) for model in installed):
             await self._fill(serving)
         if target and not (serving and _is_same(target, serving)):
             await self._change(target, serving, known)
 
-    async def _target(self, installed: Sequence[InstalledModel]) -> InstalledModel | None:
-        """Return the chosen model, or the first that can embed when none was chosen.
-
-        A model that is chosen but not installed changes nothing: it may come back.
-        """
+    async def _target(
+        self, installed: Sequence[InstalledModel], serving: EmbeddingModel | None
+    ) -> InstalledModel | None:
         async with self._database.connection() as connection:
             chosen = await VectorStore(connection).chosen_model()
-        able = sorted((model for model in installed if model.can_embed), key=lambda m: m.name)
-        if chosen is not None:
-            names = {chosen, f"{chosen}:latest"}
-            return next((model for model in able if model.name in names), None)
-        serving = {model.name for model in await self._known() if model.state == "serving"}
-        return next((model for model in able if model.name in serving), next(iter(able), None))
+        choice = Chosen(search=chosen, searching=serving.name if serving else None)
+        return in_use(Purpose.SEARCH, choice, installed)
 
     async def _known(self) -> list[EmbeddingModel]:
         async with self._database.connection() as connection:
@@ -167,7 +162,7 @@ class Embedder:
 
     async def _look_around(self, target: InstalledModel, serving: EmbeddingModel | None) -> None:
         installed = await self._runner.models()
-        if await self._target(installed) != target:
+        if await self._target(installed, serving) != target:
             raise ChoiceChangedError
         if serving and any(_is_same(model, serving) for model in installed):
             await self._fill(serving)
@@ -221,6 +216,10 @@ class Embedder:
             _LOG.warning("chunk %d has no vector: the model fails on it", chunks[0].id)
             return []
         return list(zip((chunk.id for chunk in chunks), made.vectors, strict=True))
+
+
+def _serving(known: Sequence[EmbeddingModel]) -> EmbeddingModel | None:
+    return next((model for model in known if model.state == "serving"), None)
 
 
 def _is_same(installed: InstalledModel, known: EmbeddingModel) -> bool:

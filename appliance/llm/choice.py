@@ -1,9 +1,12 @@
-"""Which model is used for what."""
+"""Which model is used for what. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from appliance.llm.model import InstalledModel
 
 
 class Purpose(StrEnum):
@@ -21,10 +24,69 @@ class Purpose(StrEnum):
             case Purpose.SEARCH:
                 return "embedding_model"
 
+    def suits(self, model: InstalledModel) -> bool:
+        """Say whether a model can do this."""
+        match self:
+            case Purpose.CHAT:
+                return model.can_chat
+            case Purpose.SEARCH:
+                return model.can_embed
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The models that an operator chose. Without a chat model the first one that can answers."""
+    """What an operator chose, installed or not, and the model whose vectors search has now."""
 
     chat: str | None = None
     search: str | None = None
+    searching: str | None = None
+
+    def name_for(self, purpose: Purpose) -> str | None:
+        """Return what an operator chose for a purpose."""
+        match purpose:
+            case Purpose.CHAT:
+                return self.chat
+            case Purpose.SEARCH:
+                return self.search
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a model is used for; not `ready` while its vectors are still made."""
+
+    purpose: Purpose
+    ready: bool = True
+
+
+def find(name: str, models: Iterable[InstalledModel]) -> InstalledModel | None:
+    """Return a model by its name, which need not have the tag `:latest`."""
+    known = {model.name: model for model in models}
+    return known.get(name) or known.get(f"{name}:latest")
+
+
+def in_use(
+    purpose: Purpose, chosen: Chosen, installed: Sequence[InstalledModel]
+) -> InstalledModel | None:
+    """Return the model for a purpose: the chosen one, or else the first by name that suits.
+
+    Whose vectors search has already keeps its place while nobody chooses. A model that is chosen
+    and not installed, or not able, is replaced by none: it may come back.
+    """
+    able = sorted((model for model in installed if purpose.suits(model)), key=lambda m: m.name)
+    if name := chosen.name_for(purpose):
+        return find(name, able)
+    kept = find(chosen.searching, able) if purpose is Purpose.SEARCH and chosen.searching else None
+    return kept or next(iter(able), None)
+
+
+def uses(
+    model: InstalledModel, chosen: Chosen, installed: Sequence[InstalledModel]
+) -> tuple[Use, ...]:
+    """Return everything that an installed model is used for."""
+    found = []
+    if in_use(Purpose.CHAT, chosen, installed) == model:
+        found.append(Use(Purpose.CHAT))
+    serves = model.name == chosen.searching
+    if serves or in_use(Purpose.SEARCH, chosen, installed) == model:
+        found.append(Use(Purpose.SEARCH, serves))
+    return tuple(found)

@@ -1,6 +1,9 @@
 -- name: chosen
 SELECT name, model FROM core.chosen_model;
 
+-- name: searching
+SELECT name FROM library.embedding_model WHERE state = 'serving';
+
 -- name: choose
 INSERT INTO core.setting (name, value) VALUES (%(name)s, to_jsonb(%(model)s::text))
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from appliance.core.errors import ForbiddenError
+from appliance.core.errors import ApplianceError, ForbiddenError
 from appliance.db.pool import Database
-from appliance.llm.choice import Chosen, Purpose
+from appliance.llm.choice import Chosen, Purpose, find
 from appliance.llm.client import ModelRunner
 from appliance.llm.errors import (
     ModelCannotChatError,
@@ -39,10 +39,12 @@ class ModelChoice:
         self._runner = runner
 
     async def chosen(self) -> Chosen:
-        """Return what was chosen, installed or not."""
+        """Return what was chosen, installed or not, and what search has."""
         async with self._database.connection() as connection:
-            models = await ChoiceStore(connection).chosen()
-        return Chosen(models.get(Purpose.CHAT.setting), models.get(Purpose.SEARCH.setting))
+            store = ChoiceStore(connection)
+            models, searching = await store.chosen(), await store.searching()
+        chat, search = (models.get(purpose.setting) for purpose in (Purpose.CHAT, Purpose.SEARCH))
+        return Chosen(chat, search, searching)
 
     async def choose(self, actor: Actor | None, purpose: Purpose, name: str) -> InstalledModel:
         """Use an installed model for a purpose from now on.
@@ -52,11 +54,11 @@ class ModelChoice:
         """
         if actor is not None and not actor.is_operator:
             raise ForbiddenError
-        installed = {model.name: model for model in await self._runner.models()}
-        model = installed.get(name) or installed.get(f"{name}:latest")
+        model = find(name, await self._runner.models())
         if model is None:
             raise ModelMissingError(model=name)
-        _check(model, purpose)
+        if not purpose.suits(model):
+            raise _unsuitable(model, purpose)
         async with self._database.transaction() as connection:
             store = ChoiceStore(connection)
             await store.choose(purpose.setting, model.name)
@@ -67,11 +69,9 @@ class ModelChoice:
         return model
 
 
-def _check(model: InstalledModel, purpose: Purpose) -> None:
+def _unsuitable(model: InstalledModel, purpose: Purpose) -> ApplianceError:
     match purpose:
         case Purpose.CHAT:
-            if not model.can_chat:
-                raise ModelCannotChatError(model=model.name)
+            return ModelCannotChatError(model=model.name)
         case Purpose.SEARCH:
-            if not model.can_embed:
-                raise ModelCannotEmbedError(model=model.name)
+            return ModelCannotEmbedError(model=model.name)

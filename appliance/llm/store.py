@@ -19,6 +19,12 @@ class ChoiceStore:
         cursor = await self._connection.execute(_QUERIES["chosen"])
         return {str(name): str(model) for name, model in await cursor.fetchall()}
 
+    async def searching(self) -> str | None:
+        """Return the model whose vectors search has, or None while it goes by words alone."""
+        cursor = await self._connection.execute(_QUERIES["searching"])
+        row = await cursor.fetchone()
+        return str(row[0]) if row else None
+
     async def choose(self, setting: str, model: str) -> None:
         """Replace a choice."""
         await self._connection.execute(_QUERIES["choose"], {"name": setting, "model": model})

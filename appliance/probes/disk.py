@@ -28,4 +28,5 @@ class DiskProbe:
         free = facts.f_bavail * facts.f_frsize
         share = facts.f_bavail / max(1, facts.f_blocks)
         sentence = f"{free / GIBIBYTE:.1f} GiB free ({share:.0%})"
-        return (ReadingState.OK if share > self.least_share else ReadingState.FAILED), sentence
+        state = ReadingState.OK if share > self.least_share else ReadingState.FAILED
+        return Answer(state, sentence, 1 - share)

@@ -37,13 +37,14 @@ class HttpProbe:
                 ) as response:
                     return self._judge(response.status)
             except aiohttp.ClientConnectorError as error:
-                return ReadingState.NOT_READY, f"it does not accept connections: {error.strerror}"
+                sentence = f"it does not accept connections: {error.strerror}"
+                return Answer(ReadingState.NOT_READY, sentence)
             except aiohttp.ServerDisconnectedError:
-                return ReadingState.FAILED, "it hung up without an answer"
+                return Answer(ReadingState.FAILED, "it hung up without an answer")
 
     def _judge(self, status: int) -> Answer:
         if status == self.expected:
-            return ReadingState.OK, "answers"
+            return Answer(ReadingState.OK, "answers")
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            return ReadingState.NOT_READY, "answers that it is not ready"
-        return ReadingState.FAILED, f"answers {status} instead of {self.expected:d}"
+            return Answer(ReadingState.NOT_READY, "answers that it is not ready")
+        return Answer(ReadingState.FAILED, f"answers {status} instead of {self.expected:d}")

@@ -29,4 +29,5 @@ class MemoryProbe:
         available = int(facts["MemAvailable"].split()[0]) // KIBIBYTES_PER_MEBIBYTE
         share = available / max(1, int(facts["MemTotal"].split()[0]) // KIBIBYTES_PER_MEBIBYTE)
         state = ReadingState.OK if share > self.least_share else ReadingState.FAILED
-        return state, f"{available / 1024:.1f} GiB ({share:.0%}) of memory available"
+        sentence = f"{available / 1024:.1f} GiB ({share:.0%}) available"
+        return Answer(state, sentence, 1 - share)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class ReadingState(StrEnum):
@@ -20,11 +20,15 @@ class ReadingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One answer: the state, a sentence for people, and how long the answer took."""
+    """One answer: the state, a sentence for people, and how long the answer took.
+
+    `taken` is the share of a finite thing that is in use, from 0 to 1, where one was asked about.
+    """
 
     state: ReadingState
     sentence: str
     took_seconds: float = 0.0
+    taken: float | None = None
 
 
 class Probe(Protocol):
@@ -35,7 +39,12 @@ class Probe(Protocol):
         ...
 
 
-Answer = tuple[ReadingState, str]
+class Answer(NamedTuple):
+    """What one kind of probe says; `measured` makes a reading of it."""
+
+    state: ReadingState
+    sentence: str
+    taken: float | None = None
 
 
 async def measured(ask: Callable[[], Awaitable[Answer]], *, limit: float) -> Reading:
@@ -43,9 +52,9 @@ async def measured(ask: Callable[[], Awaitable[Answer]], *, limit: float) -> Rea
     begun = time.monotonic()
     try:
         async with asyncio.timeout(limit):
-            state, sentence = await ask()
+            answer = await ask()
     except TimeoutError:
-        state, sentence = ReadingState.FAILED, f"no answer within {limit:g} s"
+        answer = Answer(ReadingState.FAILED, f"no answer within {limit:g} s")
     except Exception as error:  # noqa: BLE001 - a probe reports, it never raises
-        state, sentence = ReadingState.FAILED, f"{type(error).__name__}: {error}"
-    return Reading(state, sentence, time.monotonic() - begun)
+        answer = Answer(ReadingState.FAILED, f"{type(error).__name__}: {error}")
+    return Reading(answer.state, answer.sentence, time.monotonic() - begun, answer.taken)

@@ -93,5 +93,5 @@ class ProcessProbe:
 
     async def _ask(self) -> Answer:
         if await asyncio.to_thread(alive, self.pid, self.start_time):
-            return ReadingState.OK, f"process {self.pid} runs"
-        return ReadingState.FAILED, f"process {self.pid} has ended"
+            return Answer(ReadingState.OK, f"process {self.pid} runs")
+        return Answer(ReadingState.FAILED, f"process {self.pid} has ended")

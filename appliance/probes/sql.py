@@ -36,10 +36,10 @@ class SqlProbe:
                 autocommit=True,
             )
         except psycopg.OperationalError as error:
-            return ReadingState.NOT_READY, _first_line(error)
+            return Answer(ReadingState.NOT_READY, _first_line(error))
         async with connection:
             await connection.execute(self.queries["answer"])
-        return ReadingState.OK, "answers queries"
+        return Answer(ReadingState.OK, "answers queries")
 
 
 def _first_line(error: Exception) -> str:

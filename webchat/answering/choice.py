@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from appliance.core.clock import Clock
+from appliance.llm.choice import Chosen, Purpose, find, in_use
 from appliance.llm.client import ModelRunner
 from appliance.llm.model import InstalledModel
 from webchat.answering.errors import NoChatModelError
@@ -32,7 +33,7 @@ class ModelChoice:
         self._clock = clock
         self._context_tokens = context_tokens
         self._chosen: str | None = None
-        self._installed: dict[str, InstalledModel] = {}
+        self._installed: list[InstalledModel] = []
         self._until = float("-inf")
 
     async def named(self, name: str | None = None) -> ChatModel:
@@ -43,10 +44,10 @@ class ModelChoice:
         """
         if self._clock.monotonic() >= self._until:
             self._chosen = await self._store.chosen_model()
-            self._installed = {model.name: model for model in await self._runner.models()}
+            self._installed = await self._runner.models()
             self._until = self._clock.monotonic() + KEPT_SECONDS
         wanted = name or self._chosen or self._first_that_can_chat()
-        model = self._installed.get(wanted) or self._installed.get(f"{wanted}:latest")
+        model = find(wanted, self._installed)
         if model is None or model.context_length is None:
             return ChatModel(wanted, self._context_tokens)
         return ChatModel(model.name, min(self._context_tokens, model.context_length))
@@ -56,7 +57,7 @@ class ModelChoice:
         self._until = float("-inf")
 
     def _first_that_can_chat(self) -> str:
-        for model in self._installed.values():
-            if model.can_chat:
-                return model.name
-        raise NoChatModelError
+        model = in_use(Purpose.CHAT, Chosen(), self._installed)
+        if model is None:
+            raise NoChatModelError
+        return model.name

@@ -19,6 +19,20 @@ async def test_models_are_listed_with_what_they_can_do(as_olga: ConsoleBrowser) 
         assert words in page
 
 
+async def test_what_answers_and_searches_is_shown_although_nobody_chose(
+    as_olga: ConsoleBrowser, database: Database
+) -> None:
+    page = await as_olga.text("/admin/models")
+    assert "used for chat" in page
+    assert "being prepared for search" in page
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO library.embedding_model (name, digest, dimensions, state)"
+            " VALUES ('fake-embed:latest', 'd', 8, 'serving')"
+        )
+    assert "used for search" in await as_olga.text("/admin/models")
+
+
 async def test_models_are_chosen_for_chat_and_for_search(
     as_olga: ConsoleBrowser, database: Database
 ) -> None:
@@ -31,7 +45,8 @@ async def test_models_are_chosen_for_chat_and_for_search(
     }
     page = await as_olga.text("/admin/models")
     assert "used for chat" in page
-    assert "used for search" in page
+    assert "being prepared for search" in page
+    assert "Use for search" not in page
     async with database.connection() as connection:
         rows = await connection.execute("SELECT action, object FROM core.audit ORDER BY id")
         assert await rows.fetchall() == [

@@ -12,13 +12,12 @@ from admin.verdict import Tone, judge
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.ingest.model import QueueCounts
 from appliance.llm.choice import Chosen
-from appliance.llm.model import InstalledModel
 from appliance.probes.model import Reading, ReadingState
 from appliance.supervisor.model import Phase
+from tests.builders.models import CHAT
 from tests.fakes.units import READY
 
 FINE = Reading(ReadingState.OK, "plenty")
-CHAT = InstalledModel("m", "d", 1, "f", "1B", "Q4", frozenset({"completion"}), 4096)
 FACTS = Facts(
     disk=FINE,
     memory=FINE,

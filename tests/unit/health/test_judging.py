@@ -17,8 +17,10 @@ from appliance.health.machine import plausible_time
 from appliance.health.model import State
 from appliance.health.rivals import judged_services
 from appliance.health.seal import judged_table
+from appliance.health.services import judged_models, judged_units
 from appliance.health.services import judged_services as judged_units_of_systemd
-from appliance.health.services import judged_units
+from appliance.llm.choice import Chosen
+from tests.builders.models import CHAT, EMBED
 from tests.fakes.clock import START
 
 
@@ -150,3 +152,21 @@ async def test_a_folder_with_another_mode_is_named(tmp_path: Path) -> None:
     assert finding.state is State.FAILED
     assert f"{wrong} is 0755 {user}:{group} instead of 2750 {user}:{group}" in finding.sentence
     assert str(right) not in finding.sentence
+
+
+def test_models_are_said_to_be_in_use_although_nobody_chose_them() -> None:
+    finding = judged_models(Chosen(searching="bge"), [CHAT, EMBED])
+    assert (finding.state, finding.sentence) == (State.OK, "qwen answers; bge searches.")
+    finding = judged_models(Chosen(), [EMBED])
+    assert finding.state is State.WARNING
+    assert finding.sentence == (
+        "No model answers, so passages are quoted; search goes by words alone."
+    )
+
+
+def test_a_chosen_model_that_is_gone_is_a_failure() -> None:
+    finding = judged_models(Chosen(chat="llama"), [CHAT, EMBED])
+    assert (finding.state, finding.sentence) == (
+        State.FAILED,
+        "Chosen, but not installed: llama.",
+    )

@@ -13,16 +13,16 @@ from appliance.db.queries import Queries
 from appliance.probes.disk import DiskProbe
 from appliance.probes.http import HttpProbe
 from appliance.probes.memory import MemoryProbe
-from appliance.probes.model import ReadingState, measured
+from appliance.probes.model import Answer, ReadingState, measured
 from appliance.probes.process import ProcessProbe, alive, facts, members, standing_in
 from appliance.probes.sql import SqlProbe
 from appliance.probes.tcp import TcpProbe
 
 
 async def test_silence_is_a_failed_reading() -> None:
-    async def ask() -> tuple[ReadingState, str]:
+    async def ask() -> Answer:
         await asyncio.sleep(60)
-        return ReadingState.OK, "never"
+        return Answer(ReadingState.OK, "never")
 
     reading = await measured(ask, limit=0.05)
     assert reading.state is ReadingState.FAILED
@@ -31,7 +31,7 @@ async def test_silence_is_a_failed_reading() -> None:
 
 
 async def test_an_error_is_a_failed_reading() -> None:
-    async def ask() -> tuple[ReadingState, str]:
+    async def ask() -> Answer:
         raise ValueError("odd")
 
     assert (await measured(ask, limit=1)).sentence == "ValueError: odd"
@@ -101,7 +101,8 @@ async def test_memory(tmp_path: Path) -> None:
     file.write_text("MemTotal:  1024000 kB\nMemAvailable:  307200 kB\n")
     reading = await MemoryProbe(source=file).read()
     assert reading.state is ReadingState.OK
-    assert reading.sentence == "0.3 GiB (30%) of memory available"
+    assert reading.sentence == "0.3 GiB (30%) available"
+    assert reading.taken == pytest.approx(0.7)
     assert (await MemoryProbe(0.30, file).read()).state is ReadingState.FAILED
     assert (await MemoryProbe().read()).sentence.endswith("available")
 
