@@ -20,9 +20,11 @@ test: $(READY) ## Check the style, then run every test
 
 e2e: $(READY) ## Install the package on real Debian 13 machines, and try everything there
 	@packaging/clone/setup test
+	-@packaging/machine/setup
 	$(PYTHON) -m pytest tests/machines
 
 deb: ## Build the Debian package, in a Debian 13 machine without a network
+	@packaging/machine/setup
 	@packaging/machine/deb
 
 lint: $(READY) ## Formatting, types, imports, templates
