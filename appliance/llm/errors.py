@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from appliance.core.errors import ApplianceError
+from appliance.core.text import keepable
 
 
 class ModelRunnerUnavailableError(ApplianceError):
@@ -129,7 +130,8 @@ def unwrap(body: bytes) -> ErrorAnswer:
         else:
             break
     return ErrorAnswer(
-        message=str(value) or "no reason given",
+        # An answer that failed is kept with the reason.
+        message=keepable(str(value)) or "no reason given",
         is_json=is_json,
         kind=details.get("type"),
         prompt_tokens=details.get("n_prompt_tokens"),

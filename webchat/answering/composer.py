@@ -10,23 +10,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
 
 from appliance.core.errors import ApplianceError
 from appliance.llm.client import ModelRunner
-from appliance.llm.model import ChatChunk
 from webchat.answering import prompt
 from webchat.answering.admission import Admission
-from webchat.answering.budget import Fitted, fit
+from webchat.answering.budget import fit
 from webchat.answering.choice import ChatModel, ModelChoice
-from webchat.answering.citations import CitationFilter
-from webchat.answering.errors import (
-    AnswerTooLongError,
-    EmptyAnswerError,
-    UncitedAnswerError,
-)
+from webchat.answering.errors import EmptyAnswerError, UncitedAnswerError
 from webchat.answering.model import (
     Enquiry,
     Evidence,
@@ -35,10 +28,10 @@ from webchat.answering.model import (
     Part,
     Queued,
     Retriever,
-    Usage,
     Words,
 )
 from webchat.answering.quote import quote
+from webchat.answering.writing import Writing
 from webchat.conversations.model import AnswerKind
 from webchat.retrieval.model import Passage
 
@@ -48,16 +41,6 @@ NO_EVIDENCE = (
     "The documents that you may see do not say anything about this. Try other words, or add a "
     "document that does."
 )
-
-
-@dataclass(slots=True)
-class _Writing:
-    """What is known about an answer while its model writes."""
-
-    filter: CitationFilter
-    written: bool = False
-    note: ApplianceError | None = None
-    usage: Usage = field(default_factory=Usage)
 
 
 class Composer:
@@ -116,56 +99,48 @@ class Composer:
             answer_tokens=enquiry.limit_tokens,
         )
         yield Evidence(len(passages), fitted.passages, model.name)
-        writing = _Writing(CitationFilter({each.number for each in fitted.passages}))
-        failure: ApplianceError | None = None
+        writing = Writing(fitted)
+        async with aclosing(self._write(enquiry, model, writing)) as parts:
+            async for part in parts:
+                yield part
+        for part in _ended(enquiry, model, passages, writing):
+            yield part
+
+    async def _write(
+        self, enquiry: Enquiry, model: ChatModel, writing: Writing
+    ) -> AsyncGenerator[Part, None]:
+        """Yield what the model writes; why it ended too early is kept in `writing`."""
+        chunks = self._runner.chat(
+            model.name,
+            prompt.messages(enquiry.question, writing.fitted),
+            context_tokens=model.context_tokens,
+            limit_tokens=writing.fitted.answer_tokens,
+        )
         try:
-            async with aclosing(self._write(enquiry, model, fitted, writing)) as pieces:
-                async for words in pieces:
-                    yield words
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    for part in writing.take(chunk):
+                        yield part
         except ApplianceError as error:
             _LOG.warning("the model %s failed: %s", model.name, error)
             self._choice.forget()
-            failure = error
-        if rest := writing.filter.finish().rstrip():
-            writing.written = True
-            yield Words(rest)
-        if not writing.written:
-            why = failure or EmptyAnswerError(model=model.name)
-            for part in _quoted(enquiry.question, passages, why):
-                yield part
-            return
-        cited = _cited(fitted, writing)
-        note = writing.note or (None if cited or failure else UncitedAnswerError())
-        yield Outcome(AnswerKind.GENERATED, cited, note, failure, writing.usage)
+            writing.failure = error
+        for part in writing.finish():
+            yield part
 
-    async def _write(
-        self, enquiry: Enquiry, model: ChatModel, fitted: Fitted, writing: _Writing
-    ) -> AsyncGenerator[Words, None]:
-        chunks = self._runner.chat(
-            model.name,
-            prompt.messages(enquiry.question, fitted),
-            context_tokens=model.context_tokens,
-            limit_tokens=fitted.answer_tokens,
+
+def _ended(
+    enquiry: Enquiry, model: ChatModel, passages: tuple[Passage, ...], writing: Writing
+) -> Iterator[Part]:
+    """Yield the end of what a model wrote; if that is nothing, the passages take its place."""
+    if not writing.has_words:
+        yield from _quoted(
+            enquiry.question, passages, writing.failure or EmptyAnswerError(model=model.name)
         )
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                # Blocks of Markdown are counted in characters, and "\r" is sometimes none.
-                if words := writing.filter.feed(chunk.text.replace("\r", "")):
-                    writing.written = writing.written or bool(words.strip())
-                    yield Words(words)
-                if chunk.done:
-                    _note_the_end(chunk, writing)
-
-
-def _note_the_end(chunk: ChatChunk, writing: _Writing) -> None:
-    if chunk.done_reason == "length":
-        writing.note = AnswerTooLongError()
-    writing.usage = Usage(chunk.prompt_tokens or 0, chunk.answer_tokens or 0)
-
-
-def _cited(fitted: Fitted, writing: _Writing) -> tuple[Numbered, ...]:
-    used = set(writing.filter.used)
-    return tuple(each for each in fitted.passages if each.number in used)
+        return
+    cited = writing.cited
+    note = writing.note or (None if cited or writing.failure else UncitedAnswerError())
+    yield Outcome(AnswerKind.GENERATED, cited, note, writing.failure, writing.usage)
 
 
 def _quoted(question: str, passages: tuple[Passage, ...], why: ApplianceError) -> list[Part]:

@@ -16,7 +16,7 @@ from webchat.answering.deadline import Limits, within
 from webchat.answering.errors import InternalFaultError, InterruptedAnswerError
 from webchat.answering.live import Live
 from webchat.answering.model import Enquiry
-from webchat.answering.store import AnswerStore, Ending
+from webchat.answering.store import AnswerStore, Ending, Progress
 from webchat.conversations.model import AnswerKind, MessageState
 
 _LOG = logging.getLogger(__name__)
@@ -77,8 +77,6 @@ class Generation:
         self.is_ending = True
         try:
             await self._keep(ending)
-        except Exception:  # noqa: BLE001 - a task of a group must not take the others along
-            _LOG.exception("the end of answer %s was not kept", self.live.message.id)
         finally:
             self.live.end()
 
@@ -133,6 +131,23 @@ class Generation:
         return Ending(self.live.progress(), state, kind, self.live.cited(), error)
 
     async def _keep(self, ending: Ending) -> None:
+        """Keep the end. What the database refuses twice is kept without its text.
+
+        The second attempt heals a deadlock; the third makes room for the next question.
+        """
+        for attempt in (ending, ending, self._without_text()):
+            try:
+                await self._keep_when_possible(attempt)
+            except Exception:  # noqa: BLE001 - a task of a group must not take the others along
+                _LOG.exception("the end of answer %s was refused", self.live.message.id)
+            else:
+                return
+
+    def _without_text(self) -> Ending:
+        nothing = Progress(self.live.message.id, "", None, None, None)
+        return Ending(nothing, MessageState.FAILED, None, words=InternalFaultError())
+
+    async def _keep_when_possible(self, ending: Ending) -> None:
         for _ in range(KEEP_ATTEMPTS):
             try:
                 await self._store.finish(ending)

@@ -55,23 +55,24 @@ class Notices:
         self._address = address
         self._clock = clock
         self.is_listening = False
+        self._has_listened = False
 
     async def heard(self) -> AsyncGenerator[Notice, None]:
         """Yield notices for ever; MISSED each time that the connection had to be made anew."""
-        first = True
         while True:
             try:
                 connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True)
                 async with connection:
                     await connection.execute(_LISTEN)
                     self.is_listening = True
-                    if not first:
+                    if self._has_listened:
                         yield Notice(Subject.MISSED)
-                    first = False
+                    self._has_listened = True
                     async for heard in connection.notifies():
                         if notice := read_notice(heard.payload):
                             yield notice
             except psycopg.Error as error:
                 _LOG.warning("not listening to the database: %s", error)
-            self.is_listening = False
+            finally:
+                self.is_listening = False
             await self._clock.sleep(_PAUSE)

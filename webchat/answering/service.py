@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Self, assert_never
 from uuid import UUID
@@ -30,6 +30,7 @@ from webchat.conversations.service import Conversations
 
 _LOG = logging.getLogger(__name__)
 KEEP_SECONDS = 1.0
+PAUSE_SECONDS = 1.0
 GRACE_SECONDS = 5.0
 DEFAULT_LIMITS = Limits()
 
@@ -67,10 +68,14 @@ class Answering:
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
+        works = {
+            "recover": self._recover,
+            "keep progress": self._keep_progress,
+            "obey notices": self._obey_notices,
+        }
         self._own_tasks = [
-            self._group.create_task(self._recover_when_possible(), name="answers: recover"),
-            self._group.create_task(self._keep_progress(), name="answers: keep progress"),
-            self._group.create_task(self._obey_notices(), name="answers: obey notices"),
+            self._group.create_task(_going_on(work, name, self._clock), name=f"answers: {name}")
+            for name, work in works.items()
         ]
         return self
 
@@ -178,13 +183,6 @@ class Answering:
                 if count:
                     _LOG.warning("%d answers were interrupted by the end of the last run", count)
 
-    async def _recover_when_possible(self) -> None:
-        while not self._recovered:
-            try:
-                await self._recover()
-            except ApplianceError:
-                await self._clock.sleep(1.0)
-
     async def _keep_progress(self) -> None:
         kept: dict[UUID, int] = {}
         while True:
@@ -195,11 +193,7 @@ class Answering:
             versions = {live.message.id: live.version for live in changed}
             if not changed:
                 continue
-            try:
-                existing = await self._store.keep([live.progress() for live in changed])
-            except ApplianceError as error:
-                _LOG.warning("unfinished answers were not kept: %s", error)
-                continue
+            existing = await self._store.keep([live.progress() for live in changed])
             kept.update(versions)
             self._end_what_is_gone(versions.keys() - existing)
 
@@ -226,3 +220,20 @@ class Answering:
                 self.watchers.refresh()
             case _ as unreachable:
                 assert_never(unreachable)
+
+
+async def _going_on(work: Callable[[], Awaitable[None]], name: str, clock: Clock) -> None:
+    """Do a work of the service to its end, from the beginning after each fault.
+
+    A task that fails would take along the group that it is in, and with it the whole server.
+    """
+    while True:
+        try:
+            await work()
+        except ApplianceError as error:
+            _LOG.warning("answers: %s: %s", name, error)
+        except Exception:  # noqa: BLE001 - see above
+            _LOG.exception("answers: %s failed and begins anew", name)
+        else:
+            return
+        await clock.sleep(PAUSE_SECONDS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TypeVar
 from uuid import UUID
 
 from appliance.accounts.model import Account
 from appliance.core.errors import NotFoundError
+from appliance.core.text import is_keepable, keepable
 from appliance.db.pool import Database
 from webchat.conversations.errors import (
     AnswerUnfinishedError,
@@ -31,8 +31,6 @@ from webchat.conversations.store import ConversationStore
 
 PAGE = 30
 Found = TypeVar("Found")
-# What PostgreSQL does not take for text: the null character and halves of surrogate pairs.
-_UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Conversations:
@@ -90,7 +88,7 @@ class Conversations:
 
     async def rename(self, reader: Account, conversation_id: UUID, title: str) -> Conversation:
         """Give a conversation another title."""
-        wanted = " ".join(title.replace("\0", " ").split())
+        wanted = " ".join(keepable(title).split())
         if not 1 <= len(wanted) <= TITLE_LIMIT:
             raise WrongTitleError(limit=TITLE_LIMIT)
         renamed = await self._store.rename(reader.id, conversation_id, wanted)
@@ -109,7 +107,7 @@ def checked_question(text: str) -> str:
         raise EmptyQuestionError
     if len(question) > QUESTION_LIMIT:
         raise QuestionTooLongError(length=len(question), limit=QUESTION_LIMIT)
-    if _UNREADABLE.search(question):
+    if not is_keepable(question):
         raise UnreadableQuestionError
     return question
 

@@ -100,6 +100,15 @@ async def test_an_answer_is_streamed_and_ends_with_its_citations(
     assert usage["usage"]["completion_tokens"] > 0
 
 
+async def test_what_is_no_text_is_left_out_of_a_stream(
+    ask: Ask, document: TestDocument, runner: FakeOllama
+) -> None:
+    runner.behaviour.answer = "It\0 says\ud800 so [1]."
+    chunks = events(await (await ask(stream=True)).text())
+    text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+    assert text == "It says so [1]."
+
+
 async def test_earlier_messages_are_turns(
     ask: Ask, document: TestDocument, runner: FakeOllama
 ) -> None:

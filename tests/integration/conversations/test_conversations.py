@@ -108,7 +108,8 @@ async def test_a_title_is_changed_and_checked(conversations: Conversations, alic
     exchange = await conversations.start(alice, "One?", worker=1)
     conversation = exchange.question.conversation_id
     assert (await conversations.rename(alice, conversation, " A\n b ")).title == "A b"
-    for wrong in ("", "  ", "x" * 201):
+    assert (await conversations.rename(alice, conversation, "a\0b\ud800c")).title == "abc"
+    for wrong in ("", "  ", "\0", "x" * 201):
         with pytest.raises(WrongTitleError):
             await conversations.rename(alice, conversation, wrong)
 

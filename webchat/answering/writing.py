@@ -1,0 +1,53 @@
+"""An answer while its model writes it: from what the model sends to words that may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from appliance.core.errors import ApplianceError
+from appliance.core.text import keepable
+from appliance.llm.model import ChatChunk
+from webchat.answering.budget import Fitted
+from webchat.answering.citations import CitationFilter
+from webchat.answering.errors import AnswerTooLongError
+from webchat.answering.model import Numbered, Part, Usage, Words
+
+
+class Writing:
+    """Takes the chunks of an answer to what `fitted` holds, and knows what became of it so far."""
+
+    def __init__(self, fitted: Fitted) -> None:
+        self.fitted = fitted
+        self.has_words = False
+        self.failure: ApplianceError | None = None
+        self.note: ApplianceError | None = None
+        self.usage = Usage()
+        self._citations = CitationFilter({each.number for each in fitted.passages})
+
+    @property
+    def cited(self) -> tuple[Numbered, ...]:
+        """The passages that the text so far cites."""
+        used = set(self._citations.used)
+        return tuple(each for each in self.fitted.passages if each.number in used)
+
+    def take(self, chunk: ChatChunk) -> Iterator[Part]:
+        """Yield what is certain so far."""
+        if chunk.done:
+            self._note_the_end(chunk)
+        # Blocks of Markdown are counted in characters, and "\r" is sometimes none.
+        written = keepable(chunk.text.replace("\r", ""))
+        yield from self._words(self._citations.feed(written))
+
+    def finish(self) -> Iterator[Part]:
+        """Yield what was held back: nothing more will come."""
+        yield from self._words(self._citations.finish().rstrip())
+
+    def _words(self, words: str) -> Iterator[Part]:
+        if words:
+            self.has_words = self.has_words or bool(words.strip())
+            yield Words(words)
+
+    def _note_the_end(self, chunk: ChatChunk) -> None:
+        if chunk.done_reason == "length":
+            self.note = AnswerTooLongError()
+        self.usage = Usage(chunk.prompt_tokens or 0, chunk.answer_tokens or 0)
