@@ -3,7 +3,8 @@
 1. Retrieve, always.
 2. Without evidence say so; the model is not asked.
 3. Wait for a place at the model.
-4. Fit the passages into the context, and stream what the model writes with clean citations.
+4. Fit the passages into the context, and stream what the model writes, with clean citations and
+   without what it thinks.
 5. If the model fails before its first word, quote the passages instead.
 """
 
@@ -59,7 +60,7 @@ class Composer:
         self._admission = admission
 
     async def compose(self, enquiry: Enquiry) -> AsyncGenerator[Part, None]:
-        """Yield Queued and Evidence, then Words, then one Outcome.
+        """Yield Queued and Evidence, perhaps Thinking, then Words, then one Outcome.
 
         Closing the generator, or cancelling who waits for it, stops the model at once. Raises
         ApplianceError when not even passages can be found, or the question fits no context.

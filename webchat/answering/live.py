@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, assert_never
 from uuid import UUID
 
-from webchat.answering.model import Evidence, Numbered, Outcome, Part, Queued, Words
+from webchat.answering.model import Evidence, Numbered, Outcome, Part, Queued, Thinking, Words
 from webchat.answering.store import Progress
 from webchat.conversations.model import Exchange, MessageState
 
@@ -29,6 +29,7 @@ class Live:
         self.ahead: int | None = None
         self.evidence: Evidence | None = None
         self.outcome: Outcome | None = None
+        self.is_thinking = False
         self.version = 0
         self.ended = False
         self._changed = asyncio.Event()
@@ -47,6 +48,8 @@ class Live:
             case Evidence():
                 self.ahead = None
                 self.evidence = part
+            case Thinking():
+                self.is_thinking = True
             case Words(text=text):
                 self.text += text
             case Outcome():

@@ -72,6 +72,11 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Thinking:
+    """The model thinks before its first word. What it thinks is no part of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """The next piece of the text, with its citations already checked."""
 
@@ -100,4 +105,4 @@ class Outcome:
     usage: Usage = Usage()
 
 
-Part = Queued | Evidence | Words | Outcome
+Part = Queued | Evidence | Thinking | Words | Outcome

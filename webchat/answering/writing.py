@@ -10,7 +10,8 @@ from appliance.llm.model import ChatChunk
 from webchat.answering.budget import Fitted
 from webchat.answering.citations import CitationFilter
 from webchat.answering.errors import AnswerTooLongError
-from webchat.answering.model import Numbered, Part, Usage, Words
+from webchat.answering.model import Numbered, Part, Thinking, Usage, Words
+from webchat.answering.thoughts import ThoughtFilter
 
 
 class Writing:
@@ -22,6 +23,8 @@ class Writing:
         self.failure: ApplianceError | None = None
         self.note: ApplianceError | None = None
         self.usage = Usage()
+        self._is_thinking = False
+        self._thoughts = ThoughtFilter()
         self._citations = CitationFilter({each.number for each in fitted.passages})
 
     @property
@@ -36,11 +39,16 @@ class Writing:
             self._note_the_end(chunk)
         # Blocks of Markdown are counted in characters, and "\r" is sometimes none.
         written = keepable(chunk.text.replace("\r", ""))
-        yield from self._words(self._citations.feed(written))
+        words = self._citations.feed(self._thoughts.feed(written))
+        if (chunk.thinking or self._thoughts.is_thinking) and not self._is_thinking:
+            self._is_thinking = True
+            yield Thinking()
+        yield from self._words(words)
 
     def finish(self) -> Iterator[Part]:
         """Yield what was held back: nothing more will come."""
-        yield from self._words(self._citations.finish().rstrip())
+        rest = self._citations.feed(self._thoughts.finish()) + self._citations.finish()
+        yield from self._words(rest.rstrip())
 
     def _words(self, words: str) -> Iterator[Part]:
         if words:

@@ -96,6 +96,8 @@ def status_words(live: Live) -> str:
     if live.ahead is not None:
         answers = "1 answer" if live.ahead == 1 else f"{live.ahead:,} answers"
         return f"Waiting: {answers} before yours…"
+    if live.is_thinking:
+        return "Thinking…"
     if live.evidence is not None:
         found = live.evidence.found
         return "Reading 1 passage…" if found == 1 else f"Reading {found:,} passages…"

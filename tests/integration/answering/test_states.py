@@ -174,6 +174,25 @@ async def test_a_model_that_writes_nothing_is_replaced_by_quotations(chat: Chat)
     assert (answer.kind, answer.error_code) == (AnswerKind.QUOTED, "empty_answer")
 
 
+async def test_what_a_model_thinks_aloud_is_neither_shown_nor_cited(chat: Chat) -> None:
+    chat.fake.behaviour.answer = "<think>\nIs it [1]?\n</think>\n\nNobody knows."
+    exchange = await chat.answering.start(chat.alice, "When?")
+    live = chat.answering.live(exchange.answer.id)
+    answer = await chat.finished(exchange.answer.id)
+    assert answer.text == "Nobody knows."
+    assert answer.error_code == "uncited_answer"
+    assert await chat.citations(answer.id) == ()
+    assert live is not None
+    assert live.is_thinking
+
+
+async def test_a_model_that_only_thinks_is_replaced_by_quotations(chat: Chat) -> None:
+    chat.fake.behaviour.answer = "<think>Is it [1]? Or is it not? " * 100
+    exchange = await chat.answering.start(chat.alice, "When?")
+    answer = await chat.finished(exchange.answer.id)
+    assert (answer.kind, answer.error_code) == (AnswerKind.QUOTED, "empty_answer")
+
+
 async def test_a_search_that_fails_fails_the_answer_with_its_reason(chat: Chat) -> None:
     chat.retriever.error = DatabaseUnavailableError()
     exchange = await chat.answering.start(chat.alice, "When?")

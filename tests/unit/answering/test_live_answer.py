@@ -11,7 +11,7 @@ import pytest
 from tests.builders.answers import passage
 from tests.fakes.clock import FakeClock
 from webchat.answering.live import Live
-from webchat.answering.model import Evidence, Numbered, Queued, Words
+from webchat.answering.model import Evidence, Numbered, Queued, Thinking, Words
 from webchat.conversations.model import Author, Exchange, Message, MessageState
 from webchat.pages.answer_view import LiveAnswer, status_words
 
@@ -94,5 +94,7 @@ def test_the_status_says_what_happens() -> None:
     assert status_words(writing) == "Waiting: yours is next…"
     writing.take(Evidence(12, ()))
     assert status_words(writing) == "Reading 12 passages…"
+    writing.take(Thinking())
+    assert status_words(writing) == "Thinking…"
     writing.take(Words("One"))
     assert status_words(writing) == "Writing…"
