@@ -43,6 +43,7 @@ class Behaviour:
     lookup_delay: float = 0.0
     answer: str | None = None  # what every chat answers; None answers from the passages
     thinking: str = "Let me look at the passages."
+    characters_per_token: float = 4.0  # how the prompt of a chat is counted
     parallel: int | None = None  # generations at once; more of them wait
     fault: Fault | None = None
     fault_after: int = 0

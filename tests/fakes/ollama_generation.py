@@ -238,8 +238,9 @@ class Generation:
         """Count the prompt; old messages fall out of it before the last one is too long."""
         kept = [message for message in messages[:-1] if message["role"] == "system"]
         kept.append(messages[-1])
-        whole = sum(estimated_tokens(message["content"]) for message in messages)
-        least = sum(estimated_tokens(message["content"]) for message in kept)
+        size = self._fake.behaviour.characters_per_token
+        whole = sum(estimated_tokens(message["content"], size) for message in messages)
+        least = sum(estimated_tokens(message["content"], size) for message in kept)
         needed = whole if body.get("truncate") is False else least
         if needed <= context:
             return min(whole, context)

@@ -87,9 +87,9 @@ def tokens(text: str) -> list[str]:
     return re.findall(r"\s*\S+", text)
 
 
-def estimated_tokens(text: str) -> int:
-    """Guess as the design does: about four characters a token, and a few for the frame."""
-    return len(text) // 4 + 4
+def estimated_tokens(text: str, characters_per_token: float = 4.0) -> int:
+    """Guess: about four characters a token, and a few for the frame."""
+    return int(len(text) / characters_per_token) + 4
 
 
 def answer(messages: list[dict[str, str]]) -> str:

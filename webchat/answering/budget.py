@@ -1,7 +1,8 @@
 """What fits into the model's context: decided here, told to the reader, never left to the runner.
 
 The runner would cut a long prompt silently. Nobody tells how many tokens a text has before it is
-read, so the estimate errs on the safe side.
+read, so the estimate errs on the safe side; a runner that counts more all the same says how many,
+and `Measure` tells that to the next attempt.
 """
 
 from __future__ import annotations
@@ -10,20 +11,27 @@ import math
 import re
 from dataclasses import dataclass, replace
 
+from appliance.llm.errors import PromptTooLongError
 from webchat.answering.errors import QuestionDoesNotFitError
 from webchat.answering.model import Numbered, Turn
 from webchat.answering.sentences import shortened
 from webchat.retrieval.model import Passage
 
 CHARACTERS_PER_TOKEN = 3
+CYRILLIC_PER_TOKEN = 2
 # What the chat template puts around a message, and the lines around a passage.
 MESSAGE_OVERHEAD = 8
 PASSAGE_OVERHEAD = 40
 SMALLEST_PASSAGE = 40
 LARGEST_ANSWER = 2048
+# When the runner refuses a prompt without its number of tokens.
+USUAL_STRICTNESS = 2.0
 
-# Scripts written without spaces: about one token a character.
-_DENSE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+_CYRILLIC = re.compile(r"[\u0400-\u052f]")
+# About one token each: digits and what stands between two of them, since many tokenisers never
+# join digits; letters of most scripts, of which vocabularies hold few words; accented letters,
+# which break words apart.
+_SINGLE = re.compile(r"\d|(?<=\d)\W(?=\d)|[^\x00-\x7f\u0400-\u052f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +51,33 @@ class Fitted:
         return len(self.passages)
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a model reads at once, and how many tokens it has for each one estimated here."""
+
+    context_tokens: int
+    strictness: float = 1.0
+
+    def corrected(
+        self, fitted: Fitted, refusal: PromptTooLongError, *, rules_tokens: int
+    ) -> Measure:
+        """Learn from a prompt that the model refused: it says how it counted, or it does not."""
+        counted, size = (refusal.facts.get(name) for name in ("prompt_tokens", "context_tokens"))
+        if not isinstance(counted, int):
+            return replace(self, strictness=USUAL_STRICTNESS)
+        frame = _frame(rules_tokens)
+        strictness = (counted - frame) / (fitted.prompt_tokens - frame)
+        known = min(size, self.context_tokens) if isinstance(size, int) else self.context_tokens
+        return Measure(known, max(1.0, strictness))
+
+
 def tokens_in(text: str) -> int:
-    """Estimate the tokens of a text: one a dense character, one for three others."""
-    dense = len(_DENSE.findall(text))
-    return dense + math.ceil((len(text) - dense) / CHARACTERS_PER_TOKEN)
+    """Estimate the tokens of a text: for plain English it is too high, for tables about right."""
+    single, cyrillic = len(_SINGLE.findall(text)), len(_CYRILLIC.findall(text))
+    rest = len(text) - single - cyrillic
+    return (
+        single + math.ceil(cyrillic / CYRILLIC_PER_TOKEN) + math.ceil(rest / CHARACTERS_PER_TOKEN)
+    )
 
 
 def answer_reserve(context_tokens: int, wanted: int | None = None) -> int:
@@ -61,7 +92,7 @@ def fit(
     turns: tuple[Turn, ...],
     *,
     rules_tokens: int,
-    context_tokens: int,
+    measure: Measure,
     answer_tokens: int | None = None,
 ) -> Fitted:
     """Choose what goes into the prompt, most important first.
@@ -71,8 +102,9 @@ def fit(
        shortened at the end of a sentence.
     3. Turns from the newest on, in what is left.
     """
-    reserve = answer_reserve(context_tokens, answer_tokens)
-    room = context_tokens - reserve - rules_tokens - 2 * MESSAGE_OVERHEAD
+    reserve = answer_reserve(measure.context_tokens, answer_tokens)
+    frame = _frame(rules_tokens)
+    room = int((measure.context_tokens - reserve - frame) / measure.strictness)
     question_tokens = tokens_in(question)
     left = room - question_tokens
     if left < SMALLEST_PASSAGE + PASSAGE_OVERHEAD:
@@ -85,8 +117,13 @@ def fit(
         found=len(passages),
         shortened=cut,
         answer_tokens=reserve,
-        prompt_tokens=context_tokens - reserve - left,
+        prompt_tokens=frame + room - left,
     )
+
+
+def _frame(rules_tokens: int) -> int:
+    """Return what every prompt holds beside the question, the passages and the turns."""
+    return rules_tokens + 2 * MESSAGE_OVERHEAD
 
 
 def passage_tokens(passage: Passage) -> int:

@@ -5,7 +5,8 @@
 3. Wait for a place at the model.
 4. Fit the passages into the context, and stream what the model writes, with clean citations and
    without what it thinks.
-5. If the model fails before its first word, quote the passages instead.
+5. If the model counts the prompt as too long, try once more with less to read.
+6. If the model fails before its first word, quote the passages instead.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from contextlib import aclosing
 
 from appliance.core.errors import ApplianceError
 from appliance.llm.client import ModelRunner
+from appliance.llm.errors import PromptTooLongError
 from webchat.answering import prompt
 from webchat.answering.admission import Admission
-from webchat.answering.budget import fit
+from webchat.answering.budget import Fitted, Measure, fit
 from webchat.answering.choice import ChatModel, ModelChoice
-from webchat.answering.errors import EmptyAnswerError, UncitedAnswerError
+from webchat.answering.errors import EmptyAnswerError, QuestionDoesNotFitError, UncitedAnswerError
 from webchat.answering.model import (
     Enquiry,
     Evidence,
@@ -91,26 +93,23 @@ class Composer:
     async def _generate(
         self, enquiry: Enquiry, model: ChatModel, passages: tuple[Passage, ...]
     ) -> AsyncGenerator[Part, None]:
-        fitted = fit(
-            enquiry.question,
-            passages,
-            enquiry.turns,
-            rules_tokens=prompt.RULES_TOKENS,
-            context_tokens=model.context_tokens,
-            answer_tokens=enquiry.limit_tokens,
-        )
-        yield Evidence(len(passages), fitted.passages, model.name)
-        writing = Writing(fitted)
-        async with aclosing(self._write(enquiry, model, writing)) as parts:
+        writing = Writing(_fitted(enquiry, passages, Measure(model.context_tokens)))
+        async with aclosing(self._write(enquiry, model, passages, writing)) as parts:
             async for part in parts:
                 yield part
+        if again := _with_less(enquiry, model, passages, writing):
+            writing = again
+            async with aclosing(self._write(enquiry, model, passages, writing)) as parts:
+                async for part in parts:
+                    yield part
         for part in _ended(enquiry, model, passages, writing):
             yield part
 
     async def _write(
-        self, enquiry: Enquiry, model: ChatModel, writing: Writing
+        self, enquiry: Enquiry, model: ChatModel, passages: tuple[Passage, ...], writing: Writing
     ) -> AsyncGenerator[Part, None]:
         """Yield what the model writes; why it ended too early is kept in `writing`."""
+        yield Evidence(len(passages), writing.fitted.passages, model.name)
         chunks = self._runner.chat(
             model.name,
             prompt.messages(enquiry.question, writing.fitted),
@@ -128,6 +127,34 @@ class Composer:
             writing.failure = error
         for part in writing.finish():
             yield part
+
+
+def _fitted(enquiry: Enquiry, passages: tuple[Passage, ...], measure: Measure) -> Fitted:
+    return fit(
+        enquiry.question,
+        passages,
+        enquiry.turns,
+        rules_tokens=prompt.RULES_TOKENS,
+        measure=measure,
+        answer_tokens=enquiry.limit_tokens,
+    )
+
+
+def _with_less(
+    enquiry: Enquiry, model: ChatModel, passages: tuple[Passage, ...], refused: Writing
+) -> Writing | None:
+    """Return a second attempt with less to read, if the model counts more than was estimated."""
+    refusal = refused.failure
+    if refused.has_words or not isinstance(refusal, PromptTooLongError):
+        return None
+    measure = Measure(model.context_tokens).corrected(
+        refused.fitted, refusal, rules_tokens=prompt.RULES_TOKENS
+    )
+    try:
+        return Writing(_fitted(enquiry, passages, measure))
+    except QuestionDoesNotFitError:
+        # It seemed to fit at first: the refusal says better what is wrong.
+        return None
 
 
 def _ended(

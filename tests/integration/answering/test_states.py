@@ -75,6 +75,30 @@ async def test_it_tells_how_many_passages_were_used(chat: Chat) -> None:
     assert f"\n\n[{answer.passages_used}] " in body["messages"][-1]["content"]
 
 
+async def test_a_model_that_counts_more_tokens_reads_less_instead_of_nothing(chat: Chat) -> None:
+    long = "The pump was repaired on the third of May by two people. " * 30
+    chat.retriever.passages = tuple(passage(long) for _ in range(12))
+    chat.fake.behaviour.characters_per_token = 1
+    exchange = await chat.answering.start(chat.alice, "When?")
+    answer = await chat.finished(exchange.answer.id)
+    assert (answer.state, answer.kind) == (MessageState.COMPLETE, AnswerKind.GENERATED)
+    assert answer.error_code is None
+    refused, taken = (
+        request.body["messages"][-1]["content"] for request in chat.fake.requests_to("/api/chat")
+    )
+    assert len(taken) < len(refused)
+    assert f"\n\n[{answer.passages_used}] " in taken
+    assert f"\n\n[{(answer.passages_used or 0) + 1}] " not in taken
+
+
+async def test_a_model_that_still_finds_it_too_long_is_replaced_by_quotations(chat: Chat) -> None:
+    chat.fake.behaviour.characters_per_token = 0.1
+    exchange = await chat.answering.start(chat.alice, "When?")
+    answer = await chat.finished(exchange.answer.id)
+    assert (answer.kind, answer.error_code) == (AnswerKind.QUOTED, "prompt_too_long")
+    assert len(chat.fake.requests_to("/api/chat")) <= 2
+
+
 async def test_the_operators_choice_of_model_is_used(chat: Chat, database: Database) -> None:
     async with database.connection() as connection:
         await connection.execute(
