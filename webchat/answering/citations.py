@@ -98,6 +98,12 @@ class CitationFilter:
         return f"{token['space']}{marks}"
 
 
+def without_citations(text: str) -> str:
+    """Return a whole text with no citation in it."""
+    citations = CitationFilter(())
+    return citations.feed(text) + citations.finish()
+
+
 def _numbers(text: str) -> Iterator[int]:
     for first, last, single in _RANGE.findall(text):
         if single:

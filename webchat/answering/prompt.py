@@ -2,7 +2,8 @@
 
 Documents are written by anybody. Their text stands between two fences that it cannot close: what
 looks like a fence, like the control tokens of a chat template or like one of our numbers is
-written differently before it gets there.
+written differently before it gets there. Earlier answers lose their citations: the same numbers
+belong to other passages now.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 
 from webchat.answering.budget import Fitted, tokens_in
+from webchat.answering.citations import without_citations
 from webchat.answering.model import Numbered
 
 RULES = """\
@@ -43,7 +45,8 @@ def messages(question: str, fitted: Fitted) -> list[dict[str, str]]:
     chat = [{"role": "system", "content": RULES}]
     for turn in fitted.turns:
         chat.append({"role": "user", "content": without_control(turn.question)})
-        chat.append({"role": "assistant", "content": without_control(turn.answer)})
+        answer = without_citations(without_control(turn.answer))
+        chat.append({"role": "assistant", "content": answer})
     chat.append({"role": "user", "content": _last_message(question, fitted.passages)})
     return chat
 

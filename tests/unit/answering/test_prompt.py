@@ -28,6 +28,14 @@ def test_it_says_the_rules_then_the_turns_then_passages_and_question() -> None:
     assert last.endswith("Question: When?")
 
 
+def test_the_numbers_of_earlier_answers_mean_nothing_any_more() -> None:
+    answer = "On 3 May [1][2]. By two people [3, 4]; see `row[1]`."
+    messages = chat(passage(), turns=(Turn("When?", answer), Turn("Who [1]?", "They [Passage 2].")))
+    assert messages[2]["content"] == "On 3 May. By two people; see `row[1]`."
+    assert messages[3]["content"] == "Who [1]?"
+    assert messages[4]["content"] == "They."
+
+
 @pytest.mark.parametrize(
     "attack",
     [
