@@ -42,10 +42,18 @@ async def search(context: Context, options: argparse.Namespace) -> ExitCode:
         found = await retriever.retrieve(reader, " ".join(options.question), k=options.k)
         await retriever.aclose()
     passages = [
-        {"file": p.file_name, "page": p.page, "score": round(p.score, 4), "text": p.text}
-        for p in found.passages
+        {
+            "file": passage.file_name,
+            "page": passage.page,
+            "label": passage.label,
+            "score": round(passage.score, 4),
+            "text": passage.text,
+        }
+        for passage in found.passages
     ]
-    text = "\n\n".join(f"{p['file']}, page {p['page']}\n{p['text']}" for p in passages)
+    text = "\n\n".join(
+        f"{passage.file_name}, {passage.place}\n{passage.text}" for passage in found.passages
+    )
     context.output.value(passages, text or "The documents say nothing about this.")
     return ExitCode.DONE
 
@@ -93,7 +101,7 @@ async def _answer(
 
 
 def _source(cited: Numbered) -> str:
-    return f"[{cited.number}] {cited.passage.file_name}, page {cited.passage.page}"
+    return f"[{cited.number}] {cited.passage.file_name}, {cited.passage.place}"
 
 
 def _as_json(text: str, outcome: Outcome) -> dict[str, object]:
@@ -106,6 +114,7 @@ def _as_json(text: str, outcome: Outcome) -> dict[str, object]:
                 "document": cited.passage.document_id,
                 "file": cited.passage.file_name,
                 "page": cited.passage.page,
+                "label": cited.passage.label,
                 "quote": cited.passage.text,
             }
             for cited in outcome.cited

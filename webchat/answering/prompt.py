@@ -80,6 +80,6 @@ def _last_message(question: str, passages: tuple[Numbered, ...]) -> str:
 
 def _passage(numbered: Numbered) -> str:
     passage = numbered.passage
-    place = [passage.file_name, *passage.heading_path, f"page {passage.page}"]
+    place = [passage.file_name, *passage.heading_path, passage.place]
     source = contained(_SPACE.sub(" ", " > ".join(place)))
     return f"[{numbered.number}] {contained(passage.text.strip())}\n(from {source})"

@@ -97,7 +97,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """What `[number]` in an answer points to; no document once that was deleted."""
+    """What `[number]` in an answer points to; no document once that was deleted.
+
+    `label` is how the page is called where a number would mislead, as in `retrieval.model`.
+    """
 
     message_id: UUID
     number: int
@@ -106,6 +109,7 @@ class Citation:
     page: int
     start_at: int
     end_at: int
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,11 @@ ORDER BY ordinal;
 -- name: citations
 -- All citations of a conversation, by answer and number.
 SELECT citation.message_id, citation.number, citation.document_id, citation.file_name,
-       citation.page, citation.start_at, citation.end_at
+       citation.page, citation.start_at, citation.end_at, page.label
 FROM chat.citation AS citation
 JOIN chat.message AS message ON message.id = citation.message_id
+LEFT JOIN library.page AS page ON page.document_id = citation.document_id
+                              AND page.number = citation.page
 WHERE message.conversation_id = %(id)s
 ORDER BY message.ordinal, citation.number;
 
@@ -44,10 +46,13 @@ WHERE message.id = %(id)s AND conversation.account_id = %(reader)s;
 
 -- name: message_citations
 -- The citations of one answer.
-SELECT message_id, number, document_id, file_name, page, start_at, end_at
-FROM chat.citation
-WHERE message_id = %(id)s
-ORDER BY number;
+SELECT citation.message_id, citation.number, citation.document_id, citation.file_name,
+       citation.page, citation.start_at, citation.end_at, page.label
+FROM chat.citation AS citation
+LEFT JOIN library.page AS page ON page.document_id = citation.document_id
+                              AND page.number = citation.page
+WHERE citation.message_id = %(id)s
+ORDER BY citation.number;
 
 -- name: start
 -- A new conversation with its first question and the answer that waits, all or nothing.

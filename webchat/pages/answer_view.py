@@ -24,7 +24,7 @@ class CitationView:
 
     number: int
     file_name: str
-    page: int
+    place: str
     url: str | None
 
 
@@ -76,9 +76,10 @@ def citation_view(citation: Citation) -> CitationView:
     """Return a source with the address of its page."""
     href = None
     if citation.document_id is not None:
-        place = (citation.document_id, citation.page, citation.start_at, citation.end_at)
-        href = source_url(*place, citation.number)
-    return CitationView(citation.number, citation.file_name, citation.page, href)
+        marked = (citation.document_id, citation.page, citation.start_at, citation.end_at)
+        href = source_url(*marked, citation.number)
+    place = citation.label or f"p. {citation.page}"
+    return CitationView(citation.number, citation.file_name, place, href)
 
 
 def source_url(document_id: UUID, page: int, start: int, end: int, number: int) -> str:

@@ -233,6 +233,7 @@ def _citation(numbered: Numbered) -> JsonObject:
         "document": str(passage.document_id),
         "file": passage.file_name,
         "page": passage.page,
+        "label": passage.label,
         "start": passage.start,
         "end": passage.end,
         "quote": passage.text,

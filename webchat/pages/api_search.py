@@ -92,6 +92,7 @@ def _as_json(passage: Passage) -> dict[str, object]:
         "document": str(passage.document_id),
         "file": passage.file_name,
         "page": passage.page,
+        "label": passage.label,
         "start": passage.start,
         "end": passage.end,
         "headings": list(passage.heading_path),

@@ -80,4 +80,5 @@ def _passage(run: Sequence[FoundChunk]) -> Passage:
         score=best.score or 0.0,
         coverage=max(chunk.coverage for chunk in run),
         similarity=max(similarities, default=None),
+        label=first.label,
     )

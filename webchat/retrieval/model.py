@@ -10,6 +10,7 @@ from uuid import UUID
 class Passage:
     """A run of text from one page. `text` is the page's characters `start` to `end`.
 
+    `label` is how the page is called where a number would mislead: “row 41”, “part 3”.
     `score` is the fused rank score, higher is better. `coverage` is the share (0 to 1) of the
     question's weight of words that the passage holds; `similarity` is the cosine to the question,
     None without vectors.
@@ -25,6 +26,12 @@ class Passage:
     score: float
     coverage: float
     similarity: float | None
+    label: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it stands in its document, in words."""
+        return self.label or f"page {self.page}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +88,4 @@ class FoundChunk:
     words: list[int]
     coverage: float
     similarity: float | None
+    label: str | None = None

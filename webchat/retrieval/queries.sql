@@ -170,7 +170,7 @@ shown AS (
      AND chunk.ordinal BETWEEN winner.ordinal - 1 AND winner.ordinal + 1
     GROUP BY chunk.id
 )
-SELECT chunk.document_id, document.file_name, chunk.page, chunk.ordinal,
+SELECT chunk.document_id, document.file_name, chunk.page, page.label, chunk.ordinal,
        chunk.start_at AS start, chunk.end_at AS end, chunk.heading_path,
        -- Up to the next chunk: what stands between two is needed to join them.
        substr(page.text, chunk.start_at + 1,

@@ -73,6 +73,7 @@ async def test_an_answer_comes_whole_with_its_citations(ask: Ask, document: Test
         "document": str(document.id),
         "file": "report.pdf",
         "page": 1,
+        "label": None,
         "start": 0,
         "end": len(TEXT),
         "quote": TEXT,
@@ -98,6 +99,15 @@ async def test_an_answer_is_streamed_and_ends_with_its_citations(
     assert last["citations"][0]["file"] == "report.pdf"
     assert usage["choices"] == []
     assert usage["usage"]["completion_tokens"] > 0
+
+
+async def test_a_citation_has_the_label_of_its_page(
+    ask: Ask, document: TestDocument, database: Database
+) -> None:
+    async with database.connection() as connection:
+        await connection.execute("UPDATE library.page SET label = 'rows 41-80'")
+    body = await (await ask()).json()
+    assert [each["label"] for each in body["citations"]] == ["rows 41-80"]
 
 
 async def test_what_is_no_text_is_left_out_of_a_stream(

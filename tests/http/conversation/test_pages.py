@@ -45,6 +45,20 @@ async def test_a_question_is_answered_with_a_source(
     assert [entry.text for entry in page.select(".conversations__title")] == [QUESTION]
 
 
+async def test_a_source_is_called_as_its_page_is(
+    as_alice: Browser, document: TestDocument, database: Database
+) -> None:
+    async with database.connection() as connection:
+        await connection.execute("UPDATE library.page SET label = 'rows 41-80'")
+    address = await asked(as_alice)
+    (place,) = answer_in(await finished(as_alice, address)).select(".sources__page")
+    assert place.text == "rows 41-80"
+    async with database.connection() as connection:
+        await connection.execute("UPDATE library.page SET label = NULL")
+    (place,) = answer_in(await opened(as_alice, address)).select(".sources__page")
+    assert place.text == "p. 1"
+
+
 async def test_an_offered_question_can_be_sent(as_alice: Browser, document: TestDocument) -> None:
     answer = await as_alice.post("/conversations", {"question": "", "example": QUESTION})
     assert answer.status == 303

@@ -53,6 +53,12 @@ def test_a_passage_cannot_leave_its_fence(attack: str) -> None:
     assert "Second." in inside
 
 
+def test_a_page_is_called_by_its_label_where_it_has_one() -> None:
+    last = chat(passage(file_name="stock.csv", heading_path=(), label="rows 41-80"))[-1]["content"]
+    assert "\n(from stock.csv > rows 41-80)" in last
+    assert "page 2" not in last
+
+
 @pytest.mark.parametrize(
     "token",
     [
