@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
 from appliance.accounts.model import Account
 from appliance.cli.context import Context
@@ -66,7 +67,7 @@ async def ask(context: Context, options: argparse.Namespace) -> ExitCode:
     ):
         reader = await context.person(database, options.user)
         text, outcome = await _answer(context, database, runner, reader, options.question)
-    sources = "\n".join(_source(cited) for cited in outcome.cited)
+    sources = "\n".join([*map(_source, outcome.cited), outcome.reading.words])
     note = f"\n\n{outcome.note.message} {outcome.note.advice}" if outcome.note else ""
     context.output.value(_as_json(text, outcome), f"{text}\n\n{sources}".rstrip() + note)
     if outcome.failure is not None:
@@ -119,5 +120,6 @@ def _as_json(text: str, outcome: Outcome) -> dict[str, object]:
             }
             for cited in outcome.cited
         ],
+        "reading": asdict(outcome.reading),
         "note": outcome.note.as_json() if outcome.note else None,
     }

@@ -260,6 +260,9 @@ CREATE TABLE chat.message (
     passages_used   integer,
     created_at      timestamptz NOT NULL DEFAULT now(),
     finished_at     timestamptz,
+    -- What the model did not read in full, beside the passages that it did not read at all.
+    passages_shortened integer,
+    questions_left_out integer,
     UNIQUE (conversation_id, ordinal),
     CHECK ((author = 'person') = (worker IS NULL))
 );

@@ -36,12 +36,16 @@ _SINGLE = re.compile(r"\d|(?<=\d)\W(?=\d)|[^\x00-\x7f\u0400-\u052f]")
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What goes into the prompt. `shortened` is how many passages lost their end."""
+    """What goes into the prompt.
+
+    `shortened` is how many passages lost their end, `left_out` how many turns are not in it.
+    """
 
     passages: tuple[Numbered, ...]
     turns: tuple[Turn, ...]
     found: int
     shortened: int
+    left_out: int
     answer_tokens: int
     prompt_tokens: int
 
@@ -116,6 +120,7 @@ def fit(
         turns=kept,
         found=len(passages),
         shortened=cut,
+        left_out=len(turns) - len(kept),
         answer_tokens=reserve,
         prompt_tokens=frame + room - left,
     )

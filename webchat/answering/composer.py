@@ -73,9 +73,10 @@ class Composer:
         )
         passages = retrieved.passages
         if not passages:
-            yield Evidence(0, ())
+            nothing = Evidence(0, ())
+            yield nothing
             yield Words(NO_EVIDENCE)
-            yield Outcome(AnswerKind.NO_EVIDENCE)
+            yield Outcome(AnswerKind.NO_EVIDENCE, nothing.reading)
             return
         try:
             model = await self._choice.named(enquiry.model)
@@ -94,22 +95,22 @@ class Composer:
         self, enquiry: Enquiry, model: ChatModel, passages: tuple[Passage, ...]
     ) -> AsyncGenerator[Part, None]:
         writing = Writing(_fitted(enquiry, passages, Measure(model.context_tokens)))
-        async with aclosing(self._write(enquiry, model, passages, writing)) as parts:
+        async with aclosing(self._write(enquiry, model, writing)) as parts:
             async for part in parts:
                 yield part
         if again := _with_less(enquiry, model, passages, writing):
             writing = again
-            async with aclosing(self._write(enquiry, model, passages, writing)) as parts:
+            async with aclosing(self._write(enquiry, model, writing)) as parts:
                 async for part in parts:
                     yield part
         for part in _ended(enquiry, model, passages, writing):
             yield part
 
     async def _write(
-        self, enquiry: Enquiry, model: ChatModel, passages: tuple[Passage, ...], writing: Writing
+        self, enquiry: Enquiry, model: ChatModel, writing: Writing
     ) -> AsyncGenerator[Part, None]:
         """Yield what the model writes; why it ended too early is kept in `writing`."""
-        yield Evidence(len(passages), writing.fitted.passages, model.name)
+        yield writing.evidence(model.name)
         chunks = self._runner.chat(
             model.name,
             prompt.messages(enquiry.question, writing.fitted),
@@ -168,15 +169,17 @@ def _ended(
         return
     cited = writing.cited
     note = writing.note or (None if cited or writing.failure else UncitedAnswerError())
-    yield Outcome(AnswerKind.GENERATED, cited, note, writing.failure, writing.usage)
+    reading = writing.evidence(model.name).reading
+    yield Outcome(AnswerKind.GENERATED, reading, cited, note, writing.failure, writing.usage)
 
 
 def _quoted(question: str, passages: tuple[Passage, ...], why: ApplianceError) -> list[Part]:
     """Return an answer that needs no model, with the reason why there is none."""
     numbered = tuple(Numbered(number, passage) for number, passage in enumerate(passages, start=1))
     quoted = quote(question, numbered)
+    evidence = Evidence(len(passages), quoted.cited)
     return [
-        Evidence(len(passages), quoted.cited),
+        evidence,
         Words(quoted.text),
-        Outcome(AnswerKind.QUOTED, quoted.cited, why),
+        Outcome(AnswerKind.QUOTED, evidence.reading, quoted.cited, why),
     ]

@@ -144,7 +144,7 @@ class Generation:
                 return
 
     def _without_text(self) -> Ending:
-        nothing = Progress(self.live.message.id, "", None, None, None)
+        nothing = Progress(self.live.message.id, "")
         return Ending(nothing, MessageState.FAILED, None, words=InternalFaultError())
 
     async def _keep_when_possible(self, ending: Ending) -> None:

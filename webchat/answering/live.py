@@ -77,10 +77,8 @@ class Live:
         """Return what is worth keeping now."""
         evidence = self.evidence
         if evidence is None:
-            return Progress(self.message.id, self.text, None, None, None)
-        return Progress(
-            self.message.id, self.text, evidence.model, evidence.found, len(evidence.passages)
-        )
+            return Progress(self.message.id, self.text)
+        return Progress(self.message.id, self.text, evidence.model, evidence.reading)
 
     def cited(self) -> tuple[Numbered, ...]:
         """Return the passages whose number stands in the text so far."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from appliance.accounts.model import Account
 from appliance.core.errors import ApplianceError
-from webchat.conversations.model import AnswerKind
+from webchat.conversations.model import AnswerKind, Reading
 from webchat.retrieval.model import Passage, Retrieved
 
 
@@ -69,6 +69,13 @@ class Evidence:
     found: int
     passages: tuple[Numbered, ...]
     model: str | None = None
+    shortened: int = 0
+    questions_left_out: int = 0
+
+    @property
+    def reading(self) -> Reading:
+        """How much of what there is the answer is written from."""
+        return Reading(self.found, len(self.passages), self.shortened, self.questions_left_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,7 @@ class Outcome:
     """
 
     kind: AnswerKind
+    reading: Reading
     cited: tuple[Numbered, ...] = ()
     note: ApplianceError | None = None
     failure: ApplianceError | None = None

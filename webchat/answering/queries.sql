@@ -17,9 +17,11 @@ LIMIT %(limit)s;
 -- Keep what was written so far, of all answers at once; those that are gone are not returned.
 UPDATE chat.message AS message
 SET state = 'writing', text = written.text, model = written.model,
-    passages_found = written.found, passages_used = written.used
+    passages_found = written.found, passages_used = written.used,
+    passages_shortened = written.shortened, questions_left_out = written.left_out
 FROM unnest(%(ids)s::uuid[], %(texts)s::text[], %(models)s::text[], %(found)s::integer[],
-            %(used)s::integer[]) AS written (id, text, model, found, used)
+            %(used)s::integer[], %(shortened)s::integer[], %(left_out)s::integer[])
+     AS written (id, text, model, found, used, shortened, left_out)
 WHERE message.id = written.id AND message.state IN ('waiting', 'writing')
   AND message.worker = %(worker)s
 RETURNING message.id;
@@ -35,8 +37,10 @@ WITH locked AS (
 ), ended AS (
     UPDATE chat.message
     SET state = %(state)s, kind = %(kind)s, text = %(text)s, model = %(model)s,
-        passages_found = %(found)s, passages_used = %(used)s, error_code = %(error_code)s,
-        error_message = %(error_message)s, error_hint = %(error_hint)s, finished_at = now()
+        passages_found = %(found)s, passages_used = %(used)s,
+        passages_shortened = %(shortened)s, questions_left_out = %(left_out)s,
+        error_code = %(error_code)s, error_message = %(error_message)s,
+        error_hint = %(error_hint)s, finished_at = now()
     WHERE id = %(id)s AND state IN ('waiting', 'writing') AND worker = %(worker)s
       AND conversation_id IN (SELECT id FROM locked)
     RETURNING id, conversation_id

@@ -14,7 +14,7 @@ from appliance.db.pool import Database
 from appliance.db.queries import Queries
 from webchat.answering.errors import InterruptedAnswerError
 from webchat.answering.model import Numbered, Turn
-from webchat.conversations.model import AnswerKind, MessageState
+from webchat.conversations.model import AnswerKind, MessageState, Reading
 
 MOST_TURNS = 6
 
@@ -25,9 +25,8 @@ class Progress:
 
     id: UUID
     text: str
-    model: str | None
-    found: int | None
-    used: int | None
+    model: str | None = None
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +77,15 @@ class AnswerStore:
 
     async def keep(self, written: Sequence[Progress]) -> frozenset[UUID]:
         """Keep unfinished texts in one statement; returns those that still exist."""
+        readings = [_reading(each) for each in written]
         facts: dict[str, Any] = {
             "ids": [each.id for each in written],
             "texts": [each.text for each in written],
             "models": [each.model for each in written],
-            "found": [each.found for each in written],
-            "used": [each.used for each in written],
+            "found": [each["found"] for each in readings],
+            "used": [each["used"] for each in readings],
+            "shortened": [each["shortened"] for each in readings],
+            "left_out": [each["left_out"] for each in readings],
             "worker": self.worker,
         }
         async with (
@@ -102,8 +104,7 @@ class AnswerStore:
             "kind": ending.kind,
             "text": ending.progress.text,
             "model": ending.progress.model,
-            "found": ending.progress.found,
-            "used": ending.progress.used,
+            **_reading(ending.progress),
             "worker": self.worker,
             **_words(ending.words),
             "numbers": [numbered.number for numbered in ending.cited],
@@ -142,6 +143,16 @@ class AnswerStore:
         """Tell all chat servers."""
         async with self._database.connection() as connection:
             await connection.execute(self._queries["notify"], {"notice": notice})
+
+
+def _reading(progress: Progress) -> dict[str, int | None]:
+    reading = progress.reading
+    return {
+        "found": reading.found if reading else None,
+        "used": reading.used if reading else None,
+        "shortened": reading.shortened if reading else None,
+        "left_out": reading.questions_left_out if reading else None,
+    }
 
 
 def _words(error: ApplianceError | None) -> dict[str, str | None]:

@@ -10,7 +10,7 @@ from appliance.llm.model import ChatChunk
 from webchat.answering.budget import Fitted
 from webchat.answering.citations import CitationFilter
 from webchat.answering.errors import AnswerTooLongError
-from webchat.answering.model import Numbered, Part, Thinking, Usage, Words
+from webchat.answering.model import Evidence, Numbered, Part, Thinking, Usage, Words
 from webchat.answering.thoughts import ThoughtFilter
 
 
@@ -32,6 +32,11 @@ class Writing:
         """The passages that the text so far cites."""
         used = set(self._citations.used)
         return tuple(each for each in self.fitted.passages if each.number in used)
+
+    def evidence(self, model: str) -> Evidence:
+        """Return what the model reads."""
+        fitted = self.fitted
+        return Evidence(fitted.found, fitted.passages, model, fitted.shortened, fitted.left_out)
 
     def take(self, chunk: ChatChunk) -> Iterator[Part]:
         """Yield what is certain so far."""

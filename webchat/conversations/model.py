@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from appliance.web.formats import count_of
+
 QUESTION_LIMIT = 8000
 TITLE_LIMIT = 200
 
@@ -53,6 +55,32 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How much of what there was an answer was written from: nothing is left out silently.
+
+    `found` and `used` count passages, and `shortened` those of the used that lost their end.
+    `questions_left_out` counts earlier questions of the conversation.
+    """
+
+    found: int
+    used: int
+    shortened: int = 0
+    questions_left_out: int = 0
+
+    @property
+    def words(self) -> str:
+        """Say it in a line; empty if there was nothing to read."""
+        if not self.found:
+            return ""
+        said = f"Used {self.used:,} of {count_of(self.found, 'passage')}"
+        if self.shortened:
+            said += f", {'one' if self.shortened == 1 else self.shortened} of them shortened"
+        if self.questions_left_out:
+            said += f"; {count_of(self.questions_left_out, 'earlier question')} left out"
+        return said
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A question or an answer.
 
@@ -73,8 +101,22 @@ class Message:
     worker: int | None
     passages_found: int | None
     passages_used: int | None
+    passages_shortened: int | None
+    questions_left_out: int | None
     created_at: datetime
     finished_at: datetime | None
+
+    @property
+    def reading(self) -> Reading | None:
+        """What it was written from, once that is known."""
+        if self.passages_found is None or self.passages_used is None:
+            return None
+        return Reading(
+            self.passages_found,
+            self.passages_used,
+            self.passages_shortened or 0,
+            self.questions_left_out or 0,
+        )
 
     @property
     def is_question(self) -> bool:
@@ -109,7 +151,7 @@ class Citation:
     page: int
     start_at: int
     end_at: int
-    label: str | None = None
+    label: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ WHERE id = %(id)s AND account_id = %(reader)s;
 -- name: messages
 -- All messages of a conversation in order.
 SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
-       error_hint, model, worker, passages_found, passages_used, created_at, finished_at
+       error_hint, model, worker, passages_found, passages_used, passages_shortened,
+       questions_left_out, created_at, finished_at
 FROM chat.message
 WHERE conversation_id = %(id)s
 ORDER BY ordinal;
@@ -39,7 +40,8 @@ ORDER BY message.ordinal, citation.number;
 SELECT message.id, message.conversation_id, message.ordinal, message.author, message.state,
        message.kind, message.text, message.error_code, message.error_message,
        message.error_hint, message.model, message.worker, message.passages_found,
-       message.passages_used, message.created_at, message.finished_at
+       message.passages_used, message.passages_shortened, message.questions_left_out,
+       message.created_at, message.finished_at
 FROM chat.message AS message
 JOIN chat.conversation AS conversation ON conversation.id = message.conversation_id
 WHERE message.id = %(id)s AND conversation.account_id = %(reader)s;
@@ -71,7 +73,8 @@ WITH conversation AS (
     SELECT * FROM question UNION ALL SELECT * FROM answer
 )
 SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
-       error_hint, model, worker, passages_found, passages_used, created_at, finished_at
+       error_hint, model, worker, passages_found, passages_used, passages_shortened,
+       questions_left_out, created_at, finished_at
 FROM both_messages
 ORDER BY ordinal;
 
@@ -99,7 +102,8 @@ WITH conversation AS (
     SELECT * FROM question UNION ALL SELECT * FROM answer
 )
 SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
-       error_hint, model, worker, passages_found, passages_used, created_at, finished_at
+       error_hint, model, worker, passages_found, passages_used, passages_shortened,
+       questions_left_out, created_at, finished_at
 FROM both_messages
 ORDER BY ordinal;
 
@@ -110,7 +114,8 @@ WITH answer AS (
     UPDATE chat.message AS message
     SET state = 'waiting', kind = NULL, text = '', error_code = NULL, error_message = NULL,
         error_hint = NULL, model = NULL, worker = %(worker)s, passages_found = NULL,
-        passages_used = NULL, finished_at = NULL
+        passages_used = NULL, passages_shortened = NULL, questions_left_out = NULL,
+        finished_at = NULL
     FROM chat.conversation AS conversation
     WHERE message.id = %(id)s AND message.author = 'cloister'
       AND (message.state IN ('stopped', 'interrupted', 'failed')
@@ -131,7 +136,8 @@ WITH answer AS (
     SELECT * FROM answer
 )
 SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
-       error_hint, model, worker, passages_found, passages_used, created_at, finished_at
+       error_hint, model, worker, passages_found, passages_used, passages_shortened,
+       questions_left_out, created_at, finished_at
 FROM both_messages
 ORDER BY ordinal;
 

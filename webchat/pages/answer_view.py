@@ -39,8 +39,7 @@ class MessageView:
     html: Markup
     error_message: str | None
     error_hint: str | None
-    passages_used: int | None
-    passages_found: int | None
+    reading: str
     model: str | None
     socket_url: str
     can_be_tried_again: bool
@@ -63,8 +62,7 @@ def message_view(message: Message, citations: Iterable[Citation] = ()) -> Messag
         html=html,
         error_message=message.error_message,
         error_hint=message.error_hint,
-        passages_used=message.passages_used,
-        passages_found=message.passages_found,
+        reading=message.reading.words if message.reading else "",
         model=message.model,
         socket_url=url("/ws/{worker}/answers/{id}", worker=message.worker or 0, id=message.id),
         can_be_tried_again=message.can_be_tried_again,

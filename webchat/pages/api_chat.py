@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -220,6 +220,7 @@ def _cloisters_own(outcome: Outcome) -> JsonObject:
     own: JsonObject = {
         "citations": [_citation(each) for each in outcome.cited],
         "kind": outcome.kind,
+        "reading": asdict(outcome.reading),
     }
     if outcome.note is not None:
         own["note"] = outcome.note.as_json()

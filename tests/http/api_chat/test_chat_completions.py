@@ -82,6 +82,18 @@ async def test_an_answer_comes_whole_with_its_citations(ask: Ask, document: Test
     assert body["usage"]["total_tokens"] > body["usage"]["prompt_tokens"]
 
 
+async def test_it_tells_how_much_was_read(
+    ask: Ask, document: TestDocument, runner: FakeOllama
+) -> None:
+    read = {"found": 1, "used": 1, "shortened": 0, "questions_left_out": 0}
+    assert (await (await ask()).json())["reading"] == read
+    # A model that has a token for each character reads less than there is.
+    runner.behaviour.characters_per_token = 1
+    before = [QUESTION, {"role": "assistant", "content": "On 3 May, as I said. " * 400}]
+    answer = await ask(*before, QUESTION, stream=True)
+    assert events(await answer.text())[-1]["reading"] == read | {"questions_left_out": 1}
+
+
 async def test_an_answer_is_streamed_and_ends_with_its_citations(
     ask: Ask, document: TestDocument
 ) -> None:

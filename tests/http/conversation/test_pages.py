@@ -59,6 +59,21 @@ async def test_a_source_is_called_as_its_page_is(
     assert place.text == "p. 1"
 
 
+async def test_it_is_told_what_the_model_did_not_read(
+    as_alice: Browser, document: TestDocument, database: Database
+) -> None:
+    address = await asked(as_alice)
+    assert "shortened" not in answer_in(await finished(as_alice, address)).text
+    async with database.connection() as connection:
+        await connection.execute(
+            "UPDATE chat.message SET passages_shortened = 1, questions_left_out = 2"
+            " WHERE author = 'cloister'"
+        )
+    answer = answer_in(await opened(as_alice, address))
+    line = "Used 1 of 1 passage, one of them shortened; 2 earlier questions left out"
+    assert line in answer.select_one(".message__foot").text  # type: ignore[union-attr]
+
+
 async def test_an_offered_question_can_be_sent(as_alice: Browser, document: TestDocument) -> None:
     answer = await as_alice.post("/conversations", {"question": "", "example": QUESTION})
     assert answer.status == 303

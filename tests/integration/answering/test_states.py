@@ -75,6 +75,18 @@ async def test_it_tells_how_many_passages_were_used(chat: Chat) -> None:
     assert f"\n\n[{answer.passages_used}] " in body["messages"][-1]["content"]
 
 
+async def test_it_tells_what_was_shortened_or_left_out(chat: Chat) -> None:
+    long = "The pump was repaired on the third of May by two people. "
+    chat.fake.behaviour.answer = "word " * 1500
+    first = await chat.answering.start(chat.alice, "When?")
+    assert (await chat.finished(first.answer.id)).questions_left_out == 0
+    chat.retriever.passages = (passage(long * 500),)
+    second = await chat.answering.ask(chat.alice, first.question.conversation_id, "By whom?")
+    answer = await chat.finished(second.answer.id)
+    assert (answer.passages_used, answer.passages_found) == (1, 1)
+    assert (answer.passages_shortened, answer.questions_left_out) == (1, 1)
+
+
 async def test_a_model_that_counts_more_tokens_reads_less_instead_of_nothing(chat: Chat) -> None:
     long = "The pump was repaired on the third of May by two people. " * 30
     chat.retriever.passages = tuple(passage(long) for _ in range(12))

@@ -32,6 +32,8 @@ def live() -> Live:
         worker=None,
         passages_found=None,
         passages_used=None,
+        passages_shortened=None,
+        questions_left_out=None,
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         finished_at=None,
     )

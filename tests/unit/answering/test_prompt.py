@@ -15,7 +15,7 @@ def chat(
     *passages: Passage, question: str = "When?", turns: tuple[Turn, ...] = ()
 ) -> list[dict[str, str]]:
     numbered = tuple(Numbered(number, each) for number, each in enumerate(passages, 1))
-    return prompt.messages(question, Fitted(numbered, turns, len(passages), 0, 500, 500))
+    return prompt.messages(question, Fitted(numbered, turns, len(passages), 0, 0, 500, 500))
 
 
 def test_it_says_the_rules_then_the_turns_then_passages_and_question() -> None:
