@@ -160,7 +160,7 @@ class FakeOllama:
         """Return the requests to one path, oldest first."""
         return [request for request in self.requests if request.path == path]
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
         """Wait until something is true of this fake; TimeoutError if it does not come true."""
         async with asyncio.timeout(seconds):
             while not condition():

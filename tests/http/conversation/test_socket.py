@@ -117,6 +117,8 @@ async def test_stop_ends_the_socket_with_the_stopped_answer(
     assert form is not None
     async with watching(as_alice, socket_in(page)) as socket:
         await socket.receive_str()
+        # The page is sent before the model is asked, and then there is nothing to break off.
+        await slow.until(lambda: slow.active == 1)
         answer = await as_alice.post(str(form["action"]), fragment=True)
         assert answer.status == 204
         messages = await until_closed(socket)

@@ -25,6 +25,8 @@ from webchat.conversations.model import Citation, Message, MessageState
 from webchat.conversations.service import Conversations
 
 SETTINGS = Settings(home=Path("/nowhere"))
+# What is waited for comes much sooner; a machine that is busy with other tests may take its time.
+PATIENCE_SECONDS = 30.0
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Chat:
 
     async def until(self, message_id: UUID, *states: MessageState) -> Message:
         """Wait until the database says that the answer is in one of the states."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (message := await self.message(message_id)).state not in states:
                 await asyncio.sleep(0.01)
         return message
@@ -85,7 +87,7 @@ class Chat:
         )
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until something is true."""
     async with asyncio.timeout(seconds):
         while not condition():
