@@ -30,6 +30,7 @@ from appliance.supervisor.motd import LoginMessage
 from appliance.units.catalog import Catalog, catalog
 from appliance.units.child import ChildProcessDriver
 from appliance.units.driver import UnitDriver
+from appliance.units.nginx import certificate_is_due
 from appliance.units.programs import find_programs
 from appliance.units.systemd import SystemdDriver
 from appliance.web.server import listening
@@ -68,7 +69,7 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
         accounts = await stack.enter_async_context(
             _console(applied, clock, supervisor, parts, database)
         )
-        await stack.enter_async_context(_schedule(clock, database, accounts))
+        await stack.enter_async_context(_schedule(applied, clock, database, accounts, supervisor))
         if settings.packaged:
             await stack.enter_async_context(
                 LoginMessage(
@@ -136,14 +137,27 @@ async def _console(
 
 
 @asynccontextmanager
-async def _schedule(clock: Clock, database: Database, accounts: Accounts) -> AsyncIterator[None]:
+async def _schedule(
+    settings: Settings, clock: Clock, database: Database, accounts: Accounts, supervisor: Supervisor
+) -> AsyncIterator[None]:
     """Run what has its times."""
 
     async def sweep() -> str:
         return f"Forgot {await accounts.sweep()} expired sessions and codes."
 
-    rows = (ScheduledJob("sweep", "17 * * * *", timedelta(minutes=5), sweep),)
-    async with Schedule(JobService(database, clock), rows):
+    async def renew() -> str:
+        if not await asyncio.to_thread(certificate_is_due, settings, clock):
+            return "The certificate need not be renewed."
+        if supervisor.view("nginx").phase is not Phase.READY:
+            return "The certificate is due; Nginx renews it when it starts."
+        # Nobody but Nginx may see the key.
+        await supervisor.restart("nginx")
+        return "Nginx was restarted, to renew the certificate. Its fingerprint is another one now."
+
+    rows = [ScheduledJob("sweep", "17 * * * *", timedelta(minutes=5), sweep)]
+    if settings.packaged:
+        rows.append(ScheduledJob("certificate", "43 3 * * *", timedelta(minutes=5), renew))
+    async with Schedule(JobService(database, clock), tuple(rows)):
         yield
 
 

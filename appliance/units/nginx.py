@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from appliance.core.clock import Clock
 from appliance.core.files import write_atomically
 from appliance.core.process import Command, run
-from appliance.core.python import OWN_CODE
+from appliance.core.python import OWN_CODE, written
 from appliance.core.settings import Settings
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import give_to, prepare_directories
@@ -114,6 +114,21 @@ def published_certificate(settings: Settings) -> Path:
     return settings.nginx_folder / "certificate.pem"
 
 
+def certificate_is_due(settings: Settings, clock: Clock) -> bool:
+    """Say whether a start of Nginx now would renew the certificate that it serves.
+
+    An administrator's own is never due, and before the first start there is none.
+    """
+    from appliance.units.certificate import is_due
+
+    now = clock.now()
+    try:
+        pem = published_certificate(settings).read_bytes()
+        return now >= written() and is_due(pem, settings.host, now)
+    except (FileNotFoundError, ValueError):
+        return False
+
+
 def has_http2_directive(version: str) -> bool:
     """Say whether an Nginx that reports this version switches HTTP/2 on by a line of its own."""
     found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", version)
@@ -158,7 +173,7 @@ def _write_secured(settings: Settings, clock: Clock, secured: Secured) -> None:
     # Loaded here, because the supervisor and the command line list this unit and never start it.
     from appliance.units.certificate import ensure_certificate
 
-    certificate = ensure_certificate(settings.tls, settings.host, clock)
+    certificate = ensure_certificate(settings.tls, settings.host, clock, earliest=written())
     write_atomically(published_certificate(settings), certificate, mode=0o640)
     text = configuration(settings, secured=secured)
     write_atomically(settings.nginx_folder / "nginx.conf", text.encode())
