@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -123,16 +123,40 @@ async def _change(request: web.Request) -> web.Response:
 async def _logs(request: web.Request) -> web.StreamResponse:
     """Answer the last lines, and with `follow=1` each further line when it comes."""
     supervisor, name = request.app[SUPERVISOR], request.match_info["name"]
-    last = supervisor.lines(name, _count(request.query.get("lines", "100")))
+    count = _count(request.query.get("lines", "100"))
+    last = supervisor.lines(name, count)
     if request.query.get("follow") != "1":
         return web.json_response({"lines": list(last)})
     response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
     await response.prepare(request)
-    await response.write("".join(f"{line}\n" for line in last).encode())
     with contextlib.suppress(ConnectionResetError):
-        async for line in supervisor.follow(name):
-            await response.write(f"{line}\n".encode())
+        async with contextlib.aclosing(_last_and_further(supervisor, name, count)) as lines:
+            async for line in lines:
+                await response.write(f"{line}\n".encode())
     return response
+
+
+async def _last_and_further(
+    supervisor: Supervisor, name: str, count: int
+) -> AsyncGenerator[str, None]:
+    """Yield the last lines, then each further one: none is lost between, and none comes twice."""
+    further = supervisor.follow(name)
+    # It listens from here on: between this step and the last lines nothing else runs.
+    coming = asyncio.ensure_future(_next(further))
+    await asyncio.sleep(0)
+    try:
+        for line in supervisor.lines(name, count):
+            yield line
+        while True:
+            yield await coming
+            coming = asyncio.ensure_future(_next(further))
+    finally:
+        coming.cancel()
+        await asyncio.wait([coming])
+
+
+async def _next(lines: AsyncIterator[str]) -> str:
+    return await anext(lines)
 
 
 def _count(text: str) -> int:
