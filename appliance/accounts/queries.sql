@@ -105,7 +105,7 @@ SELECT id, account_id, name, prefix, scopes, created_at, expires_at, used_at
 FROM core.api_key WHERE account_id = %(account_id)s ORDER BY created_at DESC;
 
 -- name: remove_api_key
-DELETE FROM core.api_key WHERE id = %(id)s AND account_id = %(account_id)s;
+DELETE FROM core.api_key WHERE id = %(id)s AND account_id = %(account_id)s RETURNING prefix;
 
 -- name: holder
 -- Whose key it is, and whether its last use was written down lately.

@@ -8,7 +8,7 @@ from uuid import UUID
 from appliance.accounts.attempts import Attempts
 from appliance.accounts.errors import InvitationUsedError, SignInFailedError
 from appliance.accounts.hashing import Hashing
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account, Role, audit_name
 from appliance.accounts.secrets import (
     Passwords,
     Secret,
@@ -46,17 +46,19 @@ class Accounts:
         async with self._database.connection() as connection:
             return await AccountStore(connection).has_operator()
 
-    async def new_claim_code(self) -> Secret:
+    async def new_claim_code(self, by: str | None = None) -> Secret:
         """Make the code that lets its holder become an operator; earlier codes stop working.
 
-        Only what has access to the machine itself may call this: the supervisor's start and the
-        command line. It also is the way back in when the operator's password is lost.
+        Only what has access to the machine itself may call this: the command line and the
+        supervisor's start, which says who it is with `by`. It also is the way back in when the
+        operator's password is lost.
         """
         code = new_code()
         async with self._database.transaction() as connection:
-            await AccountStore(connection).add_invitation(
-                code.digest, "claim", None, self._clock.now() + CLAIM_LASTS
-            )
+            store = AccountStore(connection)
+            until = self._clock.now() + CLAIM_LASTS
+            await store.add_invitation(code.digest, "claim", None, until)
+            await store.add_audit(by or audit_name(None), "claim_code.create")
         return code
 
     async def claim(self, code: str, name: str, display_name: str, password: str) -> Secret:
@@ -65,7 +67,8 @@ class Accounts:
         The code is used up in the same transaction that adds the person, so that two claims
         cannot both win and a refused name leaves the code good. A person of that name who is an
         operator already gets the new password instead: a lost password is no dead end.
-        Raises InvitationUsedError, BadNameError, WeakPasswordError, NameTakenError.
+        Raises InvitationUsedError, BadNameError, WeakPasswordError, NameTakenError,
+        TooManyAttemptsError.
         """
         name = checked_name(name)
         checked_password(password, name)
@@ -131,7 +134,7 @@ class Accounts:
     async def set_password(self, code: str, password: str) -> Secret:
         """Set the password of the person whom an invitation was made for; open their session.
 
-        Raises InvitationUsedError, WeakPasswordError.
+        Raises InvitationUsedError, WeakPasswordError, TooManyAttemptsError.
         """
         async with self._database.transaction() as connection:
             store = AccountStore(connection)

@@ -229,10 +229,11 @@ class AccountStore:
             await cursor.execute(query, values)
             return await cursor.fetchall()
 
-    async def remove_api_key(self, key_id: UUID, account_id: UUID) -> bool:
-        """Delete a person's key; say whether there was one."""
-        return await self._changed("remove_api_key", id=key_id, account_id=account_id) > 0
+    async def remove_api_key(self, key_id: UUID, account_id: UUID) -> str | None:
+        """Delete a person's key; return how it began, or None if there was none."""
+        rows = await self._rows("remove_api_key", id=key_id, account_id=account_id)
+        return str(rows[0][0]) if rows else None
 
-    async def add_audit(self, actor: str, action: str, what: str) -> None:
+    async def add_audit(self, actor: str, action: str, what: str = "") -> None:
         """Record a named operation."""
         await self._changed("add_audit", actor=actor, action=action, object=what)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from appliance.accounts.model import Account
+from appliance.accounts.model import Account, audit_name
 from appliance.cli.context import Context
 from appliance.cli.errors import NoSuchFileError
 from appliance.cli.output import ExitCode
@@ -89,7 +89,9 @@ async def _upload(
     library: LibraryService, actor: Account, collection: UUID, source: Source
 ) -> _Upload:
     try:
-        uploaded = await library.upload(actor, collection, source.path.name, _pieces(source))
+        uploaded = await library.upload(
+            actor, collection, source.path.name, _pieces(source), by=audit_name(None)
+        )
     except ApplianceError as error:
         return _Upload(source.path, None, error.message)
     return _Upload(source.path, uploaded.document)

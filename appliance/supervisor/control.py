@@ -22,6 +22,7 @@ OWNER_ONLY = 0o600
 MOST_LINES = 1000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Record = Callable[[str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,13 @@ class Surroundings:
     """What the command line may ask beside the units.
 
     `absent` is what this machine lacks; `new_rescue_code` mints the code for the console that
-    works without the database; `addresses` are those of the sites, as people open them.
+    works without the database; `record` takes an action and its object into the audit and never
+    fails; `addresses` are those of the sites, as people open them.
     """
 
     absent: tuple[Absent, ...]
     new_rescue_code: Callable[[], str]
+    record: Record
     addresses: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -50,6 +53,7 @@ def control_application(supervisor: Supervisor, surroundings: Surroundings) -> w
             web.get("/units/{name}/logs", _logs),
             web.get("/addresses", _addresses),
             web.post("/rescue", _rescue),
+            web.post("/models/fetch", _note_fetch),
         ]
     )
     return application
@@ -105,7 +109,15 @@ async def _addresses(request: web.Request) -> web.Response:
 
 
 async def _rescue(request: web.Request) -> web.Response:
-    return web.json_response({"code": request.app[SURROUNDINGS].new_rescue_code()})
+    surroundings = request.app[SURROUNDINGS]
+    await surroundings.record("rescue_code.create", "")
+    return web.json_response({"code": surroundings.new_rescue_code()})
+
+
+async def _note_fetch(request: web.Request) -> web.Response:
+    """Note that root takes the machine online; it is not done here, nor could it be."""
+    await request.app[SURROUNDINGS].record("model.fetch", request.query.get("model", ""))
+    return web.json_response({})
 
 
 async def _unit(request: web.Request) -> web.Response:
@@ -116,7 +128,10 @@ async def _change(request: web.Request) -> web.Response:
     """Note what the operator wants; the answer shows the unit before it is done."""
     supervisor, name = request.app[SUPERVISOR], request.match_info["name"]
     change = {"start": supervisor.start, "stop": supervisor.stop, "restart": supervisor.restart}
-    await change[request.match_info["verb"]](name)
+    verb, name = request.match_info["verb"], supervisor.view(name).name
+    # Before it is done: it may be the database that is to be stopped.
+    await request.app[SURROUNDINGS].record(f"unit.{verb}", name)
+    await change[verb](name)
     return web.json_response(supervisor.view(name).as_json(), status=HTTPStatus.ACCEPTED)
 
 

@@ -39,7 +39,7 @@ async def client(
     site: TestServer, alice: Account, chat_database: Database
 ) -> TestClient[web.Request, web.Application]:
     keys = ApiKeys(chat_database, SystemClock())
-    _, secret = await keys.create(alice, "tests", [Scope.CHAT], 1)
+    _, secret = await keys.create(alice, alice, "tests", [Scope.CHAT], 1)
     return TestClient(site, headers={"Authorization": f"Bearer {secret.text}"})
 
 
@@ -258,7 +258,7 @@ async def test_a_key_with_the_scope_is_needed(
     path: str,
 ) -> None:
     keys = ApiKeys(chat_database, SystemClock())
-    _, secret = await keys.create(alice, "tests", [Scope.SEARCH], 1)
+    _, secret = await keys.create(alice, alice, "tests", [Scope.SEARCH], 1)
     client = TestClient(site)
     assert (await client.request(method, path)).status == 401
     headers = {"Authorization": f"Bearer {secret.text}"}

@@ -184,7 +184,7 @@ async def test_locking_ends_sessions_and_keys_at_once(
     alice = await add_person(database, "alice")
     token = await chat_accounts.sign_in("alice", PASSWORD, HERE)
     keys = ApiKeys(chat_database, clock)
-    _, secret = await keys.create(alice, "script", [Scope.CHAT], 30)
+    _, secret = await keys.create(alice, alice, "script", [Scope.CHAT], 30)
     assert (await keys.holder(secret.text)).account == alice
     await People(database, clock).set_locked(olga, alice.id, locked=True)
     assert await chat_accounts.person(token.text) is None
@@ -219,10 +219,10 @@ async def test_a_key_is_its_owner_s_alone_and_ends_by_itself(
 ) -> None:
     alice, bob = await add_person(database, "alice"), await add_person(database, "bob")
     keys = ApiKeys(chat_database, clock)
-    key, secret = await keys.create(alice, "script", [Scope.SEARCH], 1)
+    key, secret = await keys.create(alice, alice, "script", [Scope.SEARCH], 1)
     assert await keys.mine(bob) == []
     with pytest.raises(NotFoundError):
-        await keys.revoke(bob, key.id)
+        await keys.revoke(bob, bob, key.id)
     holder = await keys.holder(secret.text)
     assert holder.scopes == {Scope.SEARCH}
     clock.advance(24 * 3600 + 1)
