@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 from admin import keys
 from admin.app import Console, build
@@ -119,14 +120,15 @@ async def _console(
 ) -> AsyncIterator[Accounts]:
     """Serve the console, and the control socket of the command line."""
     rescue = Rescue(clock)
-    surroundings = Surroundings(
-        parts.absent,
-        lambda: rescue.new_code().text,
-        _addresses(settings),
-    )
     async with ModelRunner(settings.runner_address) as runner:
         console = build(
             Console(settings, clock, supervisor, parts.absent, database, runner, rescue)
+        )
+        surroundings = Surroundings(
+            parts.absent,
+            lambda: rescue.new_code().text,
+            partial(console[keys.AUDIT].record, None),
+            _addresses(settings),
         )
         alone = None if settings.nginx else (settings.bind, settings.port + 1)
         async with (
@@ -205,5 +207,7 @@ async def _claim_code(accounts: Accounts) -> str | None:
     """
     for _ in range(_CLAIM_ATTEMPTS):
         with contextlib.suppress(DatabaseUnavailableError):
-            return None if await accounts.is_claimed() else (await accounts.new_claim_code()).text
+            if await accounts.is_claimed():
+                return None
+            return (await accounts.new_claim_code(by="supervisor")).text
     raise DatabaseUnavailableError

@@ -98,6 +98,13 @@ class AccountStore:
         """Replace a person's password."""
         await self._changed("set_password", id=account_id, password_hash=password_hash)
 
+    async def replace_password(
+        self, account_id: UUID, *, old_hash: str, password_hash: str
+    ) -> bool:
+        """Replace a password; False if it is not the old one, or the person is locked."""
+        values = {"id": account_id, "old_hash": old_hash, "password_hash": password_hash}
+        return await self._changed("replace_password", **values) > 0
+
     async def remove_account(self, account_id: UUID) -> None:
         """Delete a person with all that is theirs alone."""
         await self._changed("remove_account", id=account_id)
@@ -107,12 +114,24 @@ class AccountStore:
         return bool((await self._rows("has_operator"))[0][0])
 
     async def add_session(
-        self, digest: bytes, account_id: UUID, *, now: datetime, expires_at: datetime
-    ) -> None:
-        """Open a session."""
-        await self._changed(
-            "add_session", digest=digest, account_id=account_id, now=now, expires_at=expires_at
+        self,
+        digest: bytes,
+        account_id: UUID,
+        *,
+        password_hash: str,
+        now: datetime,
+        expires_at: datetime,
+    ) -> bool:
+        """Open a session; False if the password is no longer that one, or the person is locked."""
+        added = await self._changed(
+            "add_session",
+            digest=digest,
+            account_id=account_id,
+            password_hash=password_hash,
+            now=now,
+            expires_at=expires_at,
         )
+        return added > 0
 
     async def account_by_session(self, digest: bytes, now: datetime) -> Account | None:
         """Return who is signed in with a token."""
@@ -210,10 +229,11 @@ class AccountStore:
             await cursor.execute(query, values)
             return await cursor.fetchall()
 
-    async def remove_api_key(self, key_id: UUID, account_id: UUID) -> bool:
-        """Delete a person's key; say whether there was one."""
-        return await self._changed("remove_api_key", id=key_id, account_id=account_id) > 0
+    async def remove_api_key(self, key_id: UUID, account_id: UUID) -> str | None:
+        """Delete a person's key; return how it began, or None if there was none."""
+        rows = await self._rows("remove_api_key", id=key_id, account_id=account_id)
+        return str(rows[0][0]) if rows else None
 
-    async def add_audit(self, actor: str, action: str, what: str) -> None:
+    async def add_audit(self, actor: str, action: str, what: str = "") -> None:
         """Record a named operation."""
         await self._changed("add_audit", actor=actor, action=action, object=what)

@@ -11,8 +11,9 @@ from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from appliance.accounts.model import Account
+from appliance.accounts.store import AccountStore
 from appliance.core.errors import NotFoundError
-from appliance.db.pool import Database
+from appliance.db.pool import Connection, Database
 from appliance.ingest.blobs import Blobs, Incoming
 from appliance.ingest.errors import FileMissingError
 from appliance.ingest.store import IngestStore
@@ -117,14 +118,18 @@ class LibraryService:
         file_name: str,
         pieces: AsyncIterator[bytes],
         declared_size: int | None = None,
+        *,
+        by: str | None = None,
     ) -> Uploaded:
         """Keep a file and queue it; on return it is on the disk and in the database for good.
+
+        The audit names `by`, or else the actor.
 
         Raises NotFoundError (collection), EmptyFileError, UploadTooLargeError, DiskFullError.
         """
         await self._check_collection(actor, collection)
         async with self.receive(pieces, declared_size) as incoming:
-            return await self.add(actor, collection, file_name, incoming)
+            return await self.add(actor, collection, file_name, incoming, by=by)
 
     def receive(
         self, pieces: AsyncIterator[bytes], declared_size: int | None = None
@@ -136,9 +141,15 @@ class LibraryService:
         return self._blobs.receive(pieces, declared_size)
 
     async def add(
-        self, actor: Account, collection: UUID, file_name: str, incoming: Incoming
+        self,
+        actor: Account,
+        collection: UUID,
+        file_name: str,
+        incoming: Incoming,
+        *,
+        by: str | None = None,
     ) -> Uploaded:
-        """Queue a file that was received.
+        """Queue a file that was received; the audit names `by`, or else the actor.
 
         The file gets its place and the row is committed under the lock of the digest, so that
         nobody who deletes the same content takes the file away in between; the commit wakes the
@@ -159,6 +170,7 @@ class LibraryService:
                 raise NotFoundError(what="collection")
             if added or await store.queue_broken(document, name):
                 await store.announce(document)
+                await _record(connection, by or actor.name, "document.add", document)
             return Uploaded(await _document(store, document), duplicate=added is None)
 
     async def delete(self, actor: Account, document: UUID) -> None:
@@ -170,6 +182,7 @@ class LibraryService:
             store = LibraryStore(connection, actor)
             found = await _changeable(store, document)
             await store.delete_document(document)
+            await _record(connection, actor.name, "document.delete", document)
         await remove_unused(self._database, self._blobs, found.digest)
 
     async def retry(self, actor: Account, document: UUID) -> Document:
@@ -183,11 +196,17 @@ class LibraryService:
             if not await store.queue_broken(document):
                 raise NothingToRetryError(file_name=found.file_name)
             await store.announce(document)
+            await _record(connection, actor.name, "document.retry", document)
             return await _document(store, document)
 
     async def _check_collection(self, actor: Account, collection: UUID) -> None:
         if collection not in {found.id for found in await self.collections(actor)}:
             raise NotFoundError(what="collection")
+
+
+async def _record(connection: Connection, who: str, action: str, document: UUID) -> None:
+    """Note it in the audit, without the file's name: operators read that, and may not know it."""
+    await AccountStore(connection).add_audit(who, action, str(document))
 
 
 async def _document(store: LibraryStore, document: UUID) -> Document:

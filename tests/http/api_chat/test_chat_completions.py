@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from tests.builders.retrieval import Library, TestDocument
 from tests.fakes.ollama import FakeOllama, Fault
+from webchat.answering.admission import MOST_WAITING_OF_ONE
+from webchat.keys import ANSWERING
 
 TEXT = "The pump in hall four was repaired on 3 May by Ms Huber. It runs quietly again."
 QUESTION = {"role": "user", "content": "When was the pump repaired?"}
@@ -36,7 +39,7 @@ async def client(
     site: TestServer, alice: Account, chat_database: Database
 ) -> TestClient[web.Request, web.Application]:
     keys = ApiKeys(chat_database, SystemClock())
-    _, secret = await keys.create(alice, "tests", [Scope.CHAT], 1)
+    _, secret = await keys.create(alice, alice, "tests", [Scope.CHAT], 1)
     return TestClient(site, headers={"Authorization": f"Bearer {secret.text}"})
 
 
@@ -255,7 +258,7 @@ async def test_a_key_with_the_scope_is_needed(
     path: str,
 ) -> None:
     keys = ApiKeys(chat_database, SystemClock())
-    _, secret = await keys.create(alice, "tests", [Scope.SEARCH], 1)
+    _, secret = await keys.create(alice, alice, "tests", [Scope.SEARCH], 1)
     client = TestClient(site)
     assert (await client.request(method, path)).status == 401
     headers = {"Authorization": f"Bearer {secret.text}"}
@@ -263,3 +266,18 @@ async def test_a_key_with_the_scope_is_needed(
     assert answer.status == 403
     assert "message" in (await answer.json())["error"]
     await client.session.close()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_account_with_too_many_waiting_questions_is_told_so(
+    ask: Ask, site: TestServer, alice: Account, document: TestDocument, *, stream: bool
+) -> None:
+    admission = site.app[ANSWERING].admission
+    with ExitStack() as stack:
+        while admission.waiting < MOST_WAITING_OF_ONE:
+            stack.enter_context(admission.ticket(alice.id))
+        answer = await ask(stream=stream)
+        assert answer.status == 429
+        error = (await answer.json())["error"]
+        assert error["code"] == "too_many_of_yours_waiting"
+        assert "20 of your questions" in error["message"]

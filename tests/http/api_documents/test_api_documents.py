@@ -25,7 +25,9 @@ def key(chat_database: Database) -> Key:
     """Make the header that presents a new key."""
 
     async def make(account: Account, scope: Scope = Scope.DOCUMENTS) -> dict[str, str]:
-        _, secret = await ApiKeys(chat_database, SystemClock()).create(account, "k", [scope], 1)
+        _, secret = await ApiKeys(chat_database, SystemClock()).create(
+            account, account, "k", [scope], 1
+        )
         return {"Authorization": f"Bearer {secret.text}"}
 
     return make

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from admin.rescue import Rescue
 from appliance.accounts.model import Account
 from appliance.db.pool import Database
@@ -117,6 +119,20 @@ async def test_a_rescue_code_opens_the_units_and_nothing_else(
     assert (await again.post("/admin/rescue", {"code": ""})).status == 422
     assert (await browser.post("/admin/sign-out")).status == 303
     assert (await browser.get("/admin/")).status == 303
+
+
+async def test_a_rescue_session_is_told_to_the_log(
+    serve: Serve,
+    open_browser: Open,
+    dark_database: Database,
+    rescue: Rescue,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    browser = open_browser(await serve(dark_database))
+    assert (await browser.post("/admin/rescue", {"code": "AAAAA"})).status == 403
+    assert "rescue.open" not in caplog.text
+    assert (await browser.post("/admin/rescue", {"code": rescue.new_code().text})).status == 303
+    assert "not in the audit: rescue did rescue.open 127.0.0.1" in caplog.text
 
 
 async def test_a_rescue_code_is_refused_while_the_database_answers(
