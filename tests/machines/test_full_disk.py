@@ -35,7 +35,7 @@ def test_a_full_disk_is_said_and_with_room_again_everything_goes_on(
         assert refused.json()["error"]["code"] == "disk_full"
         ready = program.http.get("/ready")
         assert ready.status_code == httpx.codes.SERVICE_UNAVAILABLE
-        assert "free (0%)" in str(ready.json()["checks"]["disk_space"])
+        assert ready.json()["checks"]["disk_space"] is False
         # Whatever ends now has to start without any room.
         for unit in ("postgres", "ingest", "webchat@1", "nginx", "ollama", "supervisor"):
             units.kill(unit)
