@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
+from typing_extensions import override
 
 from appliance.accounts.model import Account
 from appliance.core.errors import ApplianceError
 from appliance.db.pool import Database
 from appliance.ingest.embed import Embedder
+from appliance.ingest.model import EmbeddingModel
+from appliance.ingest.vectors import VectorStore
 from appliance.jobs.model import JobState
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
-from appliance.llm.errors import ModelRunnerUnavailableError
+from appliance.llm.errors import ModelRunnerUnavailableError, VectorsTooLongError
+from appliance.llm.model import InstalledModel
 from tests.builders.documents import LOREM
 from tests.builders.library import Shelf, running, until, worker
 from tests.fakes.clock import FakeClock
 from tests.fakes.ollama import FakeOllama, running_fake
 from tests.fakes.ollama_behaviour import Behaviour, FakeModel, Fault
+
+
+class SecretiveRunner(ModelRunner):
+    """A runner that does not tell beforehand how long the vectors of a model are."""
+
+    @override
+    async def models(self) -> list[InstalledModel]:
+        return [replace(model, embedding_length=None) for model in await super().models()]
 
 
 @pytest.fixture
@@ -203,6 +216,64 @@ async def test_a_failing_model_ends_the_job_with_the_reason(
     fake.behaviour.fault = None
     await embedder.catch_up()
     assert (await _vectors(database))["fake-embed:latest"][0] == "serving"
+
+
+async def test_vectors_that_cannot_be_indexed_end_the_job_and_other_models_get_their_turn(
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    database: Database,
+    fake: FakeOllama,
+) -> None:
+    await _read(library, ingest_database, alice, 2)
+    fake.models["a-large:8b"] = FakeModel("a-large:8b", ("embedding",), dimensions=4096)
+    clock = FakeClock()
+    async with SecretiveRunner(fake.address) as runner:
+        embedder = Embedder(ingest_database, runner, JobService(ingest_database, clock), clock)
+        with pytest.raises(VectorsTooLongError, match="4096 numbers each, 4000 at most"):
+            await embedder.catch_up()
+        [job] = await JobService(database, FakeClock()).jobs()
+        assert job.state is JobState.FAILED
+        assert "a-large:8b" in (job.result or "")
+        await embedder.catch_up()
+    assert list(await _vectors(database)) == ["fake-embed:latest"]
+
+
+async def test_a_defect_ends_the_job_and_the_embedder_goes_on(
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fake: FakeOllama,
+) -> None:
+    await _read(library, ingest_database, alice, 1)
+    clock = FakeClock()
+    broken = True
+    swap = VectorStore.serve
+
+    async def serve(store: VectorStore, model: EmbeddingModel) -> None:
+        if broken:
+            raise ZeroDivisionError
+        await swap(store, model)
+
+    monkeypatch.setattr(VectorStore, "serve", serve)
+    async with ModelRunner(fake.address) as runner:
+        embedder = Embedder(ingest_database, runner, JobService(ingest_database, clock), clock)
+        task = asyncio.ensure_future(embedder.run())
+        await until(lambda: _later(clock, 60))
+        jobs = await JobService(ingest_database, clock).jobs()
+        assert {job.state for job in jobs[1:]} == {JobState.FAILED}
+        broken = False
+
+        async def embedded() -> bool:
+            return ("serving", 1) in (await _vectors(ingest_database)).values()
+
+        await until(embedded)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert caplog.text.count("vectors wait") == 1
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_a_runner_that_is_down_is_named_once_and_tried_again(
