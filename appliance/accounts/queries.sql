@@ -34,7 +34,8 @@ UPDATE core.account SET locked_at = CASE WHEN %(locked)s THEN now() END WHERE id
 UPDATE core.account SET password_hash = %(password_hash)s WHERE id = %(id)s;
 
 -- name: remove_account
-DELETE FROM core.account WHERE id = %(id)s;
+-- Rows go with it; the ingest process, which is told at the commit, removes the files.
+DELETE FROM core.account WHERE id = %(id)s RETURNING pg_notify('library_removed', '');
 
 -- name: has_operator
 SELECT EXISTS (SELECT FROM core.account WHERE role = 'operator' AND locked_at IS NULL);

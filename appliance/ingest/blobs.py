@@ -76,6 +76,11 @@ class Room:
     floor: int = 256 * MEBIBYTE
 
 
+def is_digest(name: str) -> bool:
+    """Say whether this can be the name of a file of ours."""
+    return _DIGEST.fullmatch(name) is not None
+
+
 class Blobs:
     """The folder of all uploaded files."""
 
@@ -118,7 +123,7 @@ class Blobs:
         """Yield the digest of every file."""
         if self._folder.is_dir():
             for path in self._folder.glob("??/*"):
-                if _DIGEST.fullmatch(path.name):
+                if is_digest(path.name):
                     yield path.name
 
     def sweep_incoming(self) -> int:

@@ -79,5 +79,7 @@ WHERE id = %(document)s AND state IN ('failed', 'quarantined');
 SELECT pg_notify('library_queued', %(document)s::text);
 
 -- name: delete_document
--- Pages, chunks, vectors and the counts of words go with it.
-DELETE FROM library.document WHERE id = %(document)s;
+-- Pages, chunks, vectors and the counts of words go with it. The ingest process, which is told at
+-- the commit, removes the file if whoever deletes comes to grief before that.
+DELETE FROM library.document WHERE id = %(document)s
+RETURNING pg_notify('library_removed', digest);
