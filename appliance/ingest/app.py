@@ -38,7 +38,8 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
     instance = f"ingest-{os.getpid()}-{secrets.token_hex(4)}"
     async with Database(address) as database, asyncio.TaskGroup() as tasks:
         runner = ModelRunner(settings.runner_address)
-        embedder = Embedder(database, runner, JobService(database, clock), clock)
+        jobs = JobService(database, clock)
+        embedder = Embedder(database, runner, jobs, clock, has_room=blobs.has_room)
         reader = Reader(database, blobs, instance, extract, ParserLimits(), clock)
         worker = Worker(database, reader, instance, clock, when_ready=embedder.wake)
         async with _health(settings.ingest_socket, worker):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.db.pool import Database
+from appliance.ingest.errors import NoRoomError
 from appliance.ingest.model import EmbeddingModel, Unembedded
 from appliance.ingest.vectors import VectorStore
 from appliance.jobs.service import JobService
@@ -59,12 +60,19 @@ class Embedder:
     """
 
     def __init__(
-        self, database: Database, runner: EmbeddingRunner, jobs: JobService, clock: Clock
+        self,
+        database: Database,
+        runner: EmbeddingRunner,
+        jobs: JobService,
+        clock: Clock,
+        *,
+        has_room: Callable[[], Awaitable[bool]],
     ) -> None:
         self._database = database
         self._runner = runner
         self._jobs = jobs
         self._clock = clock
+        self._has_room = has_room
         self._wake = asyncio.Event()
         # Models whose vectors turned out to be too long, by name and digest.
         self._too_long: set[tuple[str, str]] = set()
@@ -128,6 +136,8 @@ class Embedder:
         serving: EmbeddingModel | None,
         known: Sequence[EmbeddingModel],
     ) -> None:
+        # Looked at first: a job that cannot begin is none.
+        await self._check_room()
         job = await self._jobs.start(JOB, _LIFETIME)
         try:
             model = await self._begin(target, known)
@@ -212,11 +222,16 @@ class Embedder:
                 chunks = await VectorStore(connection).unembedded(model, after, BATCH)
             if not chunks:
                 return
+            await self._check_room()
             after = chunks[-1].id
             vectors = await self._vectors(model.name, chunks)
             async with self._database.connection() as connection:
                 await VectorStore(connection).add(model, vectors)
             yield len(vectors)
+
+    async def _check_room(self) -> None:
+        if not await self._has_room():
+            raise NoRoomError
 
     async def _vectors(
         self, name: str, chunks: Sequence[Unembedded]

@@ -181,8 +181,17 @@ class DiskFullError(ApplianceError):
 
     code = "disk_full"
     status = HTTPStatus.INSUFFICIENT_STORAGE
-    sentence = "The disk is full: the file was not saved."
+    sentence = "The disk has no room left for the file: it was not saved."
     hint = "Delete what is no longer needed, or ask the operator for more space."
+
+
+class NoRoomError(ApplianceError):
+    """What is read of documents would take room that the database needs; everything waits."""
+
+    code = "no_room"
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    sentence = "The disk is nearly full: the reading of documents waits until there is room."
+    hint = "Delete what is no longer needed, or give the machine more space."
 
 
 class UploadBrokenOffError(ApplianceError):

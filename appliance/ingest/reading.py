@@ -55,6 +55,10 @@ class Reader:
         self._limits = limits
         self._clock = clock
 
+    async def has_room(self) -> bool:
+        """Say whether there is room on the disk for what is read."""
+        return await self._blobs.has_room()
+
     async def read(self, claim: Claim) -> None:
         """Read a document and make it searchable in one transaction.
 

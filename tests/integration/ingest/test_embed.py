@@ -13,6 +13,7 @@ from appliance.accounts.model import Account
 from appliance.core.errors import ApplianceError
 from appliance.db.pool import Database
 from appliance.ingest.embed import Embedder
+from appliance.ingest.errors import NoRoomError
 from appliance.ingest.model import EmbeddingModel
 from appliance.ingest.vectors import VectorStore
 from appliance.jobs.model import JobState
@@ -45,7 +46,11 @@ async def fake() -> AsyncIterator[FakeOllama]:
 async def embedder(fake: FakeOllama, ingest_database: Database) -> AsyncIterator[Embedder]:
     async with ModelRunner(fake.address) as runner:
         jobs = JobService(ingest_database, FakeClock())
-        yield Embedder(ingest_database, runner, jobs, FakeClock())
+        yield Embedder(ingest_database, runner, jobs, FakeClock(), has_room=_always)
+
+
+async def _always() -> bool:
+    return True
 
 
 async def _read(library: Shelf, ingest_database: Database, actor: Account, count: int) -> None:
@@ -229,7 +234,8 @@ async def test_vectors_that_cannot_be_indexed_end_the_job_and_other_models_get_t
     fake.models["a-large:8b"] = FakeModel("a-large:8b", ("embedding",), dimensions=4096)
     clock = FakeClock()
     async with SecretiveRunner(fake.address) as runner:
-        embedder = Embedder(ingest_database, runner, JobService(ingest_database, clock), clock)
+        jobs = JobService(ingest_database, clock)
+        embedder = Embedder(ingest_database, runner, jobs, clock, has_room=_always)
         with pytest.raises(VectorsTooLongError, match="4096 numbers each, 4000 at most"):
             await embedder.catch_up()
         [job] = await JobService(database, FakeClock()).jobs()
@@ -259,11 +265,12 @@ async def test_a_defect_ends_the_job_and_the_embedder_goes_on(
 
     monkeypatch.setattr(VectorStore, "serve", serve)
     async with ModelRunner(fake.address) as runner:
-        embedder = Embedder(ingest_database, runner, JobService(ingest_database, clock), clock)
+        jobs = JobService(ingest_database, clock)
+        embedder = Embedder(ingest_database, runner, jobs, clock, has_room=_always)
         task = asyncio.ensure_future(embedder.run())
         await until(lambda: _later(clock, 60))
-        jobs = await JobService(ingest_database, clock).jobs()
-        assert {job.state for job in jobs[1:]} == {JobState.FAILED}
+        ended = {job.state for job in (await jobs.jobs())[1:]}
+        assert ended == {JobState.FAILED}
         broken = False
 
         async def embedded() -> bool:
@@ -274,6 +281,34 @@ async def test_a_defect_ends_the_job_and_the_embedder_goes_on(
         await asyncio.gather(task, return_exceptions=True)
     assert caplog.text.count("vectors wait") == 1
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_vectors_leave_room_for_the_database(
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    database: Database,
+    fake: FakeOllama,
+) -> None:
+    await _read(library, ingest_database, alice, 2)
+    clock, room = FakeClock(), False
+
+    async def has_room() -> bool:
+        return room
+
+    async with ModelRunner(fake.address) as runner:
+        jobs = JobService(ingest_database, clock)
+        embedder = Embedder(ingest_database, runner, jobs, clock, has_room=has_room)
+        with pytest.raises(NoRoomError):
+            await embedder.catch_up()
+        assert await jobs.jobs() == []
+        room = True
+        await embedder.catch_up()
+        await _read(library, ingest_database, alice, 3)
+        room = False
+        with pytest.raises(NoRoomError):
+            await embedder.catch_up()
+    assert (await _vectors(database))["fake-embed:latest"][1] < await _chunks(database)
 
 
 async def test_a_runner_that_is_down_is_named_once_and_tried_again(
@@ -288,7 +323,8 @@ async def test_a_runner_that_is_down_is_named_once_and_tried_again(
     await _read(library, ingest_database, alice, 1)
     clock = FakeClock()
     async with ModelRunner(address) as runner:
-        embedder = Embedder(ingest_database, runner, JobService(ingest_database, clock), clock)
+        jobs = JobService(ingest_database, clock)
+        embedder = Embedder(ingest_database, runner, jobs, clock, has_room=_always)
         with pytest.raises(ModelRunnerUnavailableError):
             await embedder.catch_up()
         task = asyncio.ensure_future(embedder.run())
