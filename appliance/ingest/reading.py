@@ -18,6 +18,7 @@ from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.formats import HEAD_SIZE, Format, recognise
 from appliance.ingest.language import detect
 from appliance.ingest.model import Claim, IndexedChunk, Reading
+from appliance.ingest.scripts import without_breaks
 from appliance.ingest.store import IngestStore
 from appliance.ingest.words import search_text
 
@@ -152,7 +153,7 @@ class Indexer:
                         heading_path=chunk.heading_path,
                         text=chunk.text,
                         heading_words=search_text(" ".join(named)),
-                        body_words=search_text(chunk.text),
+                        body_words=search_text(without_breaks(chunk.text)),
                     )
                 )
             self._carried = open_headings(self._carried, page.headings)
