@@ -91,9 +91,9 @@ class Room:
 def least_free(size: int) -> int:
     """Return how much of a disk of this size stays free, so that PostgreSQL never stops.
 
-    Its log of changes alone grows to max_wal_size, 1 GiB, and what a document becomes in it may take
-    several times the file. Of a small disk no more than a quarter is kept from people; a share of
-    a large one would keep from them what PostgreSQL does not need.
+    Its log of changes alone grows to max_wal_size, 1 GiB, and what a document becomes in it may
+    take several times the file. Of a small disk no more than a quarter is kept from people; a
+    share of a large one would keep from them what PostgreSQL does not need.
     """
     return min(2 * GIBIBYTE, size // 4)
 
