@@ -59,6 +59,17 @@ class MissingProgramError(DocumentError):
     hint = "Ask the operator to install the Debian package {package}, then retry the document."
 
 
+class MissingLanguageDataError(DocumentError):
+    """A font names its characters by a standard list, which is not on this machine."""
+
+    code = "missing_language_data"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = (
+        "Chinese, Japanese or Korean text cannot be read here: the tables for it are missing."
+    )
+    hint = "Ask the operator to install the Debian package poppler-data, then retry the document."
+
+
 class EncryptedDocumentError(DocumentError):
     """A password is needed to read the file."""
 

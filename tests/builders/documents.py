@@ -12,6 +12,8 @@ from PIL import Image
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
 _LINE = 14
@@ -48,6 +50,16 @@ def two_column_pdf(path: Path, left: Sequence[str], right: Sequence[str]) -> Pat
     for column, lines in ((_LEFT, left), (320, right)):
         for number, line in enumerate(lines):
             canvas.drawString(column, _TOP - number * _TIGHT_LINE, line)
+    canvas.save()
+    return path
+
+
+def chinese_pdf(path: Path, text: str) -> Path:
+    """Write one page in a standard font, which is not in the file."""
+    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+    canvas = Canvas(str(path), pagesize=A4)
+    canvas.setFont("STSong-Light", 12)
+    canvas.drawString(_LEFT, _TOP, text)
     canvas.save()
     return path
 
