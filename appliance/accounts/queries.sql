@@ -39,7 +39,8 @@ UPDATE core.account SET password_hash = %(password_hash)s
 WHERE id = %(id)s AND password_hash = %(old_hash)s AND locked_at IS NULL;
 
 -- name: remove_account
-DELETE FROM core.account WHERE id = %(id)s;
+-- Rows go with it; the ingest process, which is told at the commit, removes the files.
+DELETE FROM core.account WHERE id = %(id)s RETURNING pg_notify('library_removed', '');
 
 -- name: has_operator
 SELECT EXISTS (SELECT FROM core.account WHERE role = 'operator' AND locked_at IS NULL);

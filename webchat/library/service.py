@@ -6,13 +6,14 @@ actor may not see does not exist for them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from appliance.accounts.model import Account
 from appliance.accounts.store import AccountStore
-from appliance.core.errors import NotFoundError
+from appliance.core.errors import DatabaseUnavailableError, NotFoundError
 from appliance.db.pool import Connection, Database
 from appliance.ingest.blobs import Blobs, Incoming
 from appliance.ingest.errors import FileMissingError
@@ -30,6 +31,8 @@ from webchat.library.model import (
 )
 from webchat.library.names import clean
 from webchat.library.store import LibraryStore
+
+_LOG = logging.getLogger(__name__)
 
 PAGE_SIZE = 100
 
@@ -176,6 +179,7 @@ class LibraryService:
     async def delete(self, actor: Account, document: UUID) -> None:
         """Remove a document with its pages, chunks and vectors, then its file if nobody uses it.
 
+        A file that cannot be removed now is left to the ingest process: the document is gone.
         Raises NotFoundError or NotYourDocumentError.
         """
         async with self._database.transaction() as connection:
@@ -183,7 +187,10 @@ class LibraryService:
             found = await _changeable(store, document)
             await store.delete_document(document)
             await _record(connection, actor.name, "document.delete", document)
-        await remove_unused(self._database, self._blobs, found.digest)
+        try:
+            await remove_unused(self._database, self._blobs, found.digest)
+        except (OSError, DatabaseUnavailableError) as error:
+            _LOG.warning("the file of a deleted document stays for now: %s", error)
 
     async def retry(self, actor: Account, document: UUID) -> Document:
         """Queue a document again that could not be read.
