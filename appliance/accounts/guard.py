@@ -21,7 +21,7 @@ from appliance.accounts.secrets import Secret
 from appliance.accounts.service import SESSION_LASTS
 from appliance.core.errors import ForbiddenError
 from appliance.web import csrf, flash
-from appliance.web.errors import SignInNeededError
+from appliance.web.errors import PackedBodyError, SignInNeededError
 from appliance.web.forms import posted
 from appliance.web.keys import request_key
 
@@ -112,6 +112,7 @@ class Guard:
         check = self._check_key if route.access == Access.KEY else self._check_person
 
         async def guarded(request: web.Request) -> web.StreamResponse:
+            _refuse_packed(request)
             await check(request, route)
             return await route.handler(request)
 
@@ -182,6 +183,12 @@ class Guard:
         response.set_cookie(
             name, value, max_age=max_age, httponly=True, samesite="Lax", secure=self._secure
         )
+
+
+def _refuse_packed(request: web.Request) -> None:
+    """Refuse a body that whoever reads it would have to unpack: the server does not."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
+        raise PackedBodyError
 
 
 def visitor(request: web.Request) -> Visitor:

@@ -49,6 +49,15 @@ class TooLargeError(ApplianceError):
     hint = "Nothing was saved. Send less at once, or ask the operator to raise the limit."
 
 
+class PackedBodyError(ApplianceError):
+    """The body is compressed: a kilobyte of it may unpack to gigabytes."""
+
+    code = "packed_body"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    sentence = "The request is compressed, and Cloister does not unpack requests."
+    hint = "Send it again without Content-Encoding."
+
+
 class SignInNeededError(ApplianceError):
     """Nobody is signed in, or the session or the key has ended."""
 

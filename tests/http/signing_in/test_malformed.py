@@ -87,8 +87,10 @@ async def test_no_codec_is_asked_that_a_client_names(nobody: Browser) -> None:
     assert "slow" not in asked
 
 
-async def test_a_body_that_cannot_be_unpacked_is_a_bad_request(nobody: Browser) -> None:
+@pytest.mark.parametrize("path", ["/sign-in", "/library", "/api/documents", "/v1/embeddings"])
+async def test_a_packed_body_is_refused(nobody: Browser, path: str) -> None:
     headers = {"Content-Type": FORM, "Content-Encoding": "gzip"}
-    broken = gzip.compress(b"csrf=x")[5:]
-    answer = await nobody.client.post("/sign-in", data=broken, headers=headers)
-    assert answer.status == 400
+    packed = gzip.compress(b"csrf=x")
+    answer = await nobody.client.post(path, data=packed, headers=headers)
+    assert answer.status == 415
+    assert "does not unpack" in await answer.text()
