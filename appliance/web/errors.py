@@ -46,7 +46,7 @@ class TooLargeError(ApplianceError):
     code = "too_large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     sentence = "That is larger than Cloister takes."
-    hint = "Nothing was saved. Send less at once, or ask the operator to raise the limit."
+    hint = "Nothing was saved. Send less at once."
 
 
 class PackedBodyError(ApplianceError):

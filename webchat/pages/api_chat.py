@@ -26,12 +26,13 @@ from webchat import keys
 from webchat.answering.errors import InternalFaultError
 from webchat.answering.model import Numbered, Outcome, Part, Queued, Words
 from webchat.pages.api_chat_body import (
+    LARGEST_BODY,
     OUR_NAME,
     ChatRequest,
     read_chat_request,
     read_embedding_request,
 )
-from webchat.pages.api_client import unless_gone
+from webchat.pages.api_client import unless_gone, whole_body
 
 JsonObject = dict[str, Any]
 
@@ -92,7 +93,7 @@ class Completion:
 
 async def complete(request: web.Request) -> web.StreamResponse:
     """POST /v1/chat/completions. A client that leaves stops the model."""
-    wanted = read_chat_request(await request.read())
+    wanted = read_chat_request(await whole_body(request, LARGEST_BODY))
     await _check_model(request, wanted.model)
     completion = Completion(wanted, int(request.app[keys.CLOCK].now().timestamp()))
     parts = request.app[keys.ANSWERING].compose(wanted.enquiry(holder(request).account))
@@ -111,7 +112,7 @@ async def models(request: web.Request) -> web.Response:
 
 async def embeddings(request: web.Request) -> web.Response:
     """POST /v1/embeddings."""
-    wanted = read_embedding_request(await request.read())
+    wanted = read_embedding_request(await whole_body(request, LARGEST_BODY))
     made = await request.app[keys.RUNNER].embed(wanted.model, wanted.texts)
     data = [
         {"object": "embedding", "index": index, "embedding": vector}

@@ -1,4 +1,4 @@
-"""Notice that a program has left while its request is being worked on."""
+"""Programs and their requests: read in a bound of the route's own, dropped when they leave."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ from typing import Any
 
 from aiohttp import web
 
+from appliance.web.errors import TooLargeError
+
 LOOK_SECONDS = 0.2
+
+
+async def whole_body(request: web.Request, limit: int) -> bytes:
+    """Return the body, which may be larger than a form. Raises TooLargeError past `limit`."""
+    if (request.content_length or 0) > limit:
+        raise TooLargeError
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > limit:
+            raise TooLargeError
+    return bytes(body)
 
 
 async def unless_gone(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
 from appliance.core.clock import SystemClock
+from appliance.core.settings import MEBIBYTE
 from appliance.db.pool import Database
 from tests.builders.retrieval import Library, TestDocument
 from tests.fakes.ollama import FakeOllama, Fault
+from webchat.pages.api_chat_body import LARGEST_BODY, LONGEST_TEXT
 
 TEXT = "The pump in hall four was repaired on 3 May by Ms Huber. It runs quietly again."
 QUESTION = {"role": "user", "content": "When was the pump repaired?"}
@@ -237,6 +240,27 @@ async def test_texts_become_vectors(client: TestClient[web.Request, web.Applicat
     refused = await client.post("/v1/embeddings", json={"model": "fake-chat", "input": "x"})
     assert (await refused.json())["error"]["code"] == "model_cannot_embed"
     await client.session.close()
+
+
+async def test_many_texts_come_at_once_and_too_many_are_refused(
+    client: TestClient[web.Request, web.Application],
+) -> None:
+    text = "x" * LONGEST_TEXT
+    for count, status in ((30, 200), (LARGEST_BODY // LONGEST_TEXT + 1, 413)):
+        body = json.dumps({"model": "fake-embed", "input": [text] * count}).encode()
+        answer = await client.post("/v1/embeddings", data=io.BytesIO(body))
+        assert answer.status == status
+    assert (await answer.json())["error"]["code"] == "too_large"
+    pieces = aiter_of(b" " * MEBIBYTE, LARGEST_BODY // MEBIBYTE + 1)
+    answer = await client.post("/v1/chat/completions", data=pieces)
+    assert answer.status == 413
+    await client.session.close()
+
+
+async def aiter_of(piece: bytes, count: int) -> AsyncIterator[bytes]:
+    """Yield a body without saying how long it will be."""
+    for _ in range(count):
+        yield piece
 
 
 @pytest.mark.parametrize(
