@@ -66,11 +66,15 @@ class ApiKeys:
             return await AccountStore(connection).api_keys_of(actor.id)
 
     async def revoke(self, actor: Account, key_id: UUID) -> None:
-        """Delete one of one's own keys. Raises NotFoundError, also for somebody else's."""
+        """Delete one of one's own keys; answers that are streamed to its holder end.
+
+        Raises NotFoundError, also for somebody else's.
+        """
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             if not await store.remove_api_key(key_id, actor.id):
                 raise NotFoundError(what="API key")
+            await store.announce(key_id)
             await store.add_audit(actor.name, "api_key.revoke", str(key_id))
 
     async def holder(self, secret: str) -> KeyHolder:

@@ -28,7 +28,7 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`stop:MESSAGE_ID`, `revoked:ACCOUNT_ID`, or that some may have been missed."""
+    """`stop:MESSAGE_ID`, `revoked:ACCOUNT_OR_KEY_ID`, or that some may have been missed."""
 
     subject: Subject
     id: UUID | None = None
