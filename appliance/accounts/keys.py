@@ -70,13 +70,17 @@ class ApiKeys:
             return await AccountStore(connection).api_keys_of(owner.id)
 
     async def revoke(self, actor: Account | None, owner: Account, key_id: UUID) -> None:
-        """Delete one of the owner's keys. Raises NotFoundError, also for somebody else's."""
+        """Delete one of the owner's keys; answers that are streamed to its holder end.
+
+        Raises NotFoundError, also for somebody else's.
+        """
         _must_be_own(actor, owner)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             prefix = await store.remove_api_key(key_id, owner.id)
             if prefix is None:
                 raise NotFoundError(what="API key")
+            await store.announce(key_id)
             await store.add_audit(audit_name(actor), "api_key.revoke", _key_of(owner, prefix))
 
     async def holder(self, secret: str) -> KeyHolder:

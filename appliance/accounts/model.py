@@ -64,4 +64,5 @@ class KeyHolder:
     """Who presented an API key, and what it allows."""
 
     account: Account
+    key_id: UUID
     scopes: frozenset[Scope]

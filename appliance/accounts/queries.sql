@@ -122,5 +122,5 @@ UPDATE core.api_key SET used_at = %(now)s WHERE id = %(id)s;
 INSERT INTO core.audit (actor, action, object) VALUES (%(actor)s, %(action)s, %(object)s);
 
 -- name: announce
--- Open streams of the account are closed by whoever holds them.
-SELECT pg_notify('cloister_chat', 'revoked:' || %(account_id)s::text);
+-- Open streams of the account, or of the API key, are closed by whoever holds them.
+SELECT pg_notify('cloister_chat', 'revoked:' || %(revoked)s::text);

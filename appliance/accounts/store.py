@@ -154,9 +154,9 @@ class AccountStore:
         await self._changed("end_sessions_of", account_id=account_id)
         await self.announce(account_id)
 
-    async def announce(self, account_id: UUID) -> None:
-        """Tell whoever holds open streams of a person to close them, at the commit."""
-        await self._rows("announce", account_id=account_id)
+    async def announce(self, revoked: UUID) -> None:
+        """Tell whoever holds open streams of a person or a key to close them, at the commit."""
+        await self._rows("announce", revoked=revoked)
 
     async def sweep(self, now: datetime) -> int:
         """Delete expired sessions and invitations; return how many."""
@@ -222,7 +222,7 @@ class AccountStore:
         *account, key_id, scopes, is_stale = rows[0]
         if is_stale:
             await self._changed("touch_api_key", id=key_id, now=now)
-        return KeyHolder(_account(*account), frozenset(map(Scope, scopes)))
+        return KeyHolder(_account(*account), key_id, frozenset(map(Scope, scopes)))
 
     async def _keys(self, query: LiteralString, values: dict[str, object]) -> list[ApiKey]:
         async with self._connection.cursor(row_factory=class_row(ApiKey)) as cursor:

@@ -27,6 +27,9 @@ from appliance.units.webchat import webchat_name
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 PROBE_PATH = "/health/proxy"
+# Of one address at a time: requests in all, and those whose body waits in memory (a megabyte each).
+MOST_REQUESTS = 2000
+MOST_WAITING_BODIES = 200
 # Before, it was a word of the `listen` lines, which later versions warn of.
 HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
 
@@ -103,6 +106,8 @@ def configuration(
         chat_sockets={worker: settings.chat_socket(worker) for worker in workers},
         console_socket=settings.console_socket,
         probe_path=PROBE_PATH,
+        most_requests=MOST_REQUESTS,
+        most_waiting_bodies=MOST_WAITING_BODIES,
     )
 
 

@@ -12,7 +12,7 @@ from appliance.accounts.model import Account, ApiKey, Scope
 from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
-from appliance.web.forms import Form, read_form
+from appliance.web.forms import Form, pairs, read_form
 from appliance.web.paths import identifier
 from appliance.web.render import Frame
 from webchat import keys
@@ -50,8 +50,8 @@ async def create_key(request: web.Request) -> web.Response:
     page = await _page(request)
     name = form.text("name", maximum=100)
     days = form.whole_number("days", minimum=1, maximum=730)
-    fields = await request.post()
-    wanted = [scope for scope in Scope if scope in fields.getall("scope", [])]
+    fields = await pairs(request)
+    wanted = [scope for scope in Scope if ("scope", scope) in fields]
     if not form.valid:
         return _answer(request, replace(page, key_form=form), 422)
     try:
