@@ -1,6 +1,6 @@
 -- name: serving_model
 -- The embedding model whose vectors are searched, if there is one.
-SELECT id, name, dimensions FROM library.embedding_model WHERE state = 'serving';
+SELECT id, name, digest, dimensions FROM library.embedding_model WHERE state = 'serving';
 
 -- name: search_settings
 -- For one transaction: the vector index goes on until enough rows pass the permission filter; no
