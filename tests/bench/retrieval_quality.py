@@ -33,7 +33,8 @@ from appliance.accounts.model import Account, Role
 from appliance.db.migrate import migrate
 from appliance.db.pool import Database, conninfo
 from appliance.db.roles import create_database, install_extension
-from appliance.llm.model import Embeddings
+from appliance.llm.model import Embeddings, InstalledModel
+from tests.builders.models import installed
 from tests.builders.retrieval import Library, TestDocument, with_vectors
 from tests.fakes.ollama_words import embed
 from tests.postgres import Server, running_server
@@ -67,6 +68,10 @@ class Found:
 
 class FakeRunner:
     """Embeds as the fake model runner does, without HTTP."""
+
+    async def models(self) -> list[InstalledModel]:
+        """Return the one model."""
+        return [installed("fake", "embedding", digest="fake")]
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Return hashed words."""

@@ -50,6 +50,7 @@ class EmbeddingModel:
 
     id: int
     name: str
+    digest: str
     dimensions: int
 
 
