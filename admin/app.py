@@ -24,6 +24,7 @@ from admin.signed_out import send_to_the_door
 from admin.units import Units
 from appliance.accounts.guard import Guard
 from appliance.accounts.people import People
+from appliance.accounts.revocations import Revocations
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
 from appliance.core.clock import Clock
@@ -43,7 +44,7 @@ from appliance.web.render import Renderer
 logger = logging.getLogger(__name__)
 
 _FORM_LIMIT = MEBIBYTE
-# How long a session that was ended elsewhere may stay remembered.
+# How long a session may stay remembered of whose end nobody told: it was too old, say.
 _REVIEW_SECONDS = 30.0
 
 
@@ -112,17 +113,29 @@ async def _end_streams(app: web.Application) -> None:
 
 
 async def _reviewing(app: web.Application, database: Database) -> AsyncIterator[None]:
-    """Forget sessions that the database has ended, while the console serves."""
+    """Forget sessions that have ended: as soon as it is announced, and every now and then."""
+    identity, clock = app[keys.IDENTITY], app[keys.CLOCK]
+    revocations = Revocations(database.address, clock)
 
     async def review() -> None:
-        identity, outage = app[keys.IDENTITY], app[keys.OUTAGE]
+        with contextlib.suppress(DatabaseUnavailableError):
+            await app[keys.OUTAGE].ask(lambda: identity.review(database))
+
+    async def review_now_and_then() -> None:
         while True:
-            with contextlib.suppress(DatabaseUnavailableError):
-                await outage.ask(lambda: identity.review(database))
+            await review()
             await asyncio.sleep(_REVIEW_SECONDS)
 
-    task = asyncio.create_task(review(), name="review the console's sessions")
+    async def revoke_at_once() -> None:
+        async with contextlib.aclosing(revocations.heard()) as heard:
+            async for revoked in heard:
+                await (review() if revoked is None else identity.revoke(revoked))
+
+    tasks = [
+        asyncio.create_task(review_now_and_then(), name="review the console's sessions"),
+        asyncio.create_task(revoke_at_once(), name="hear of the console's sessions"),
+    ]
     yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

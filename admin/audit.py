@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from admin.outage import Outage
-from appliance.accounts.model import Account
+from appliance.accounts.model import Account, audit_name
 from appliance.accounts.store import AccountStore
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database
@@ -20,14 +20,18 @@ class Audit:
         self._database = database
         self._outage = outage
 
-    async def record(self, actor: Account, action: str, what: str = "") -> None:
-        """Record a named operation. Never fails: the operation itself has been done."""
+    async def record(self, actor: Account | None, action: str, what: str = "") -> None:
+        """Record a named operation. Never fails: the operation itself is done all the same.
+
+        An actor of None is the command line.
+        """
+        name = audit_name(actor)
 
         async def write() -> None:
             async with self._database.connection() as connection:
-                await AccountStore(connection).add_audit(actor.name, action, what)
+                await AccountStore(connection).add_audit(name, action, what)
 
         try:
             await self._outage.ask(write)
         except DatabaseUnavailableError:
-            logger.warning("not in the audit: %s did %s %s", actor.name, action, what)
+            logger.warning("not in the audit: %s did %s %s", name, action, what)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from uuid import UUID
 
 from aiohttp import web
 
@@ -27,7 +28,8 @@ class ConsoleIdentity:
     1. The database decides as long as it answers.
     2. When it does not, an operator's session that it confirmed within the last hours counts, and
        so does the session that a rescue code opened.
-    3. What the database no longer confirms is forgotten, at the next page or the next `review`.
+    3. What the database no longer confirms is forgotten: at the next page or `review`, and at
+       once when it is announced, so that an outage a moment later opens no door.
     """
 
     def __init__(
@@ -74,6 +76,14 @@ class ConsoleIdentity:
             store = AccountStore(connection)
             for key in self._remembered.digests():
                 await self._learn(key, await store.account_by_session(bytes.fromhex(key), now))
+
+    async def revoke(self, account_id: UUID) -> None:
+        """Forget a person's sessions, some of which have ended, without asking the database.
+
+        The others are remembered again at their next page.
+        """
+        for key in self._remembered.digests_of(account_id):
+            await self._learn(key, None)
 
     async def _learn(self, key: str, account: Account | None) -> None:
         if account is not None and account.is_operator:

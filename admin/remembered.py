@@ -50,6 +50,12 @@ class RememberedSessions:
         """Return every digest that is remembered."""
         return list(self._sessions)
 
+    def digests_of(self, account_id: UUID) -> list[str]:
+        """Return the digests of one person's sessions."""
+        return [
+            digest for digest, session in self._sessions.items() if session.account.id == account_id
+        ]
+
     def keep(self, digest: str, account: Account, now: datetime) -> bool:
         """Remember a session that the database just confirmed; say whether to `write` that."""
         self._sessions[digest] = _Session(account, now)

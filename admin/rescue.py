@@ -11,7 +11,7 @@ from admin.errors import RescueCodeError
 from appliance.accounts.errors import TooManyAttemptsError
 from appliance.accounts.model import Account, Role
 from appliance.accounts.secrets import Secret, code_digest, digest, new_code, new_token
-from appliance.accounts.throttle import Throttle
+from appliance.accounts.throttle import Throttle, network_of
 from appliance.core.clock import Clock
 
 CODE_LASTS = timedelta(minutes=15)
@@ -51,15 +51,15 @@ class Rescue:
 
         Raises RescueCodeError, TooManyAttemptsError.
         """
-        now, attempt = self._clock.monotonic(), ("rescue", address)
-        wait = self._throttle.wait(attempt, now)
+        now, network = self._clock.monotonic(), network_of(address)
+        wait = self._throttle.wait(network, now)
         if wait > 0:
             raise TooManyAttemptsError(seconds=int(wait) + 1)
         if not self._is(self._code, code_digest(typed)):
-            self._throttle.failed(attempt, now)
+            self._throttle.count(network, object(), now)
             raise RescueCodeError
         self._code = None
-        self._throttle.succeeded(attempt)
+        self._throttle.forget(network)
         token = new_token()
         self._session = _Kept(token.digest, now + SESSION_LASTS.total_seconds())
         return token

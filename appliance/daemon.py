@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 from admin import keys
 from admin.app import Console, build
@@ -30,6 +31,7 @@ from appliance.supervisor.motd import LoginMessage
 from appliance.units.catalog import Catalog, catalog
 from appliance.units.child import ChildProcessDriver
 from appliance.units.driver import UnitDriver
+from appliance.units.nginx import certificate_is_due
 from appliance.units.programs import find_programs
 from appliance.units.systemd import SystemdDriver
 from appliance.web.server import listening
@@ -68,7 +70,7 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
         accounts = await stack.enter_async_context(
             _console(applied, clock, supervisor, parts, database)
         )
-        await stack.enter_async_context(_schedule(clock, database, accounts))
+        await stack.enter_async_context(_schedule(applied, clock, database, accounts, supervisor))
         if settings.packaged:
             await stack.enter_async_context(
                 LoginMessage(
@@ -118,14 +120,15 @@ async def _console(
 ) -> AsyncIterator[Accounts]:
     """Serve the console, and the control socket of the command line."""
     rescue = Rescue(clock)
-    surroundings = Surroundings(
-        parts.absent,
-        lambda: rescue.new_code().text,
-        _addresses(settings),
-    )
     async with ModelRunner(settings.runner_address) as runner:
         console = build(
             Console(settings, clock, supervisor, parts.absent, database, runner, rescue)
+        )
+        surroundings = Surroundings(
+            parts.absent,
+            lambda: rescue.new_code().text,
+            partial(console[keys.AUDIT].record, None),
+            _addresses(settings),
         )
         alone = None if settings.nginx else (settings.bind, settings.port + 1)
         async with (
@@ -136,14 +139,27 @@ async def _console(
 
 
 @asynccontextmanager
-async def _schedule(clock: Clock, database: Database, accounts: Accounts) -> AsyncIterator[None]:
+async def _schedule(
+    settings: Settings, clock: Clock, database: Database, accounts: Accounts, supervisor: Supervisor
+) -> AsyncIterator[None]:
     """Run what has its times."""
 
     async def sweep() -> str:
         return f"Forgot {await accounts.sweep()} expired sessions and codes."
 
-    rows = (ScheduledJob("sweep", "17 * * * *", timedelta(minutes=5), sweep),)
-    async with Schedule(JobService(database, clock), rows):
+    async def renew() -> str:
+        if not await asyncio.to_thread(certificate_is_due, settings, clock):
+            return "The certificate need not be renewed."
+        if supervisor.view("nginx").phase is not Phase.READY:
+            return "The certificate is due; Nginx renews it when it starts."
+        # Nobody but Nginx may see the key.
+        await supervisor.restart("nginx")
+        return "Nginx was restarted, to renew the certificate. Its fingerprint is another one now."
+
+    rows = [ScheduledJob("sweep", "17 * * * *", timedelta(minutes=5), sweep)]
+    if settings.packaged:
+        rows.append(ScheduledJob("certificate", "43 3 * * *", timedelta(minutes=5), renew))
+    async with Schedule(JobService(database, clock), tuple(rows)):
         yield
 
 
@@ -191,5 +207,7 @@ async def _claim_code(accounts: Accounts) -> str | None:
     """
     for _ in range(_CLAIM_ATTEMPTS):
         with contextlib.suppress(DatabaseUnavailableError):
-            return None if await accounts.is_claimed() else (await accounts.new_claim_code()).text
+            if await accounts.is_claimed():
+                return None
+            return (await accounts.new_claim_code(by="supervisor")).text
     raise DatabaseUnavailableError

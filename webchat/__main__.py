@@ -9,11 +9,9 @@ from appliance.accounts.secrets import Passwords
 from appliance.core.clock import SystemClock
 from appliance.core.log import set_up
 from appliance.core.settings import Settings, from_environment
-from appliance.db.pool import Database, conninfo
+from appliance.db.pool import CHAT_CONNECTIONS, Database, conninfo
 from appliance.web.server import serve
 from webchat.app import build
-
-_CONNECTIONS = 12
 
 
 def main() -> None:
@@ -27,7 +25,8 @@ def main() -> None:
 
 async def _serve(settings: Settings, worker: int, port: tuple[str, int] | None) -> None:
     # A pool belongs to the loop in which it is made.
-    database = Database(conninfo(settings.database_socket, "cloister_chat"), size=_CONNECTIONS)
+    address = conninfo(settings.database_socket, "cloister_chat")
+    database = Database(address, size=CHAT_CONNECTIONS)
     app = build(settings, SystemClock(), worker, database, Passwords())
     await serve(app, settings.chat_socket(worker), port)
 

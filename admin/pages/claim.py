@@ -44,8 +44,7 @@ async def claim(request: web.Request) -> web.Response:
     if not form.valid:
         return await _answer(request, form, status=422)
     try:
-        account = await accounts.claim(code, name, display_name, password)
-        token = await accounts.open_session(account.id)
+        token = await accounts.claim(code, name, display_name, password)
         request.app[keys.OUTAGE].answered()
         # Remembered at once: an outage in the next moment must not shut the operator out.
         await request.app[keys.IDENTITY].person(token.text)

@@ -56,7 +56,10 @@ async def _session(request: web.Request, code: str) -> Secret:
     try:
         await request.app[keys.OUTAGE].ask(request.app[keys.ACCOUNTS].is_claimed)
     except DatabaseUnavailableError:
-        return request.app[keys.RESCUE].use(code, client_address(request))
+        rescue, address = request.app[keys.RESCUE], client_address(request)
+        token = rescue.use(code, address)
+        await request.app[keys.AUDIT].record(rescue.person(token.text), "rescue.open", address)
+        return token
     raise RescueNotNeededError
 
 

@@ -90,9 +90,10 @@ async def change(request: web.Request) -> web.Response:
     units, actor = request.app[keys.UNITS], person(request)
     form = await read_form(request)
     name, verb = units.view(request.match_info["name"]).name, Verb(request.match_info["verb"])
+    # Before it is done: it may be the database that is to be stopped.
+    await request.app[keys.AUDIT].record(actor, f"unit.{verb}", name)
     message = await _want(units, verb, name)
     logger.info("%s: %s %s", actor.name, verb, name)
-    await request.app[keys.AUDIT].record(actor, f"unit.{verb}", name)
     back = START if form.value("from") == "overview" else f"/admin/units/{quote(name, safe='')}"
     return flash.redirect(back, message)
 

@@ -17,11 +17,11 @@ class SignInFailedError(ApplianceError):
 
 
 class TooManyAttemptsError(ApplianceError):
-    """Guessing is slowed down for this name from this address."""
+    """Guessing is slowed down, and a crowd is asked to come back. Facts: `seconds`."""
 
     code = "too_many_attempts"
     status = HTTPStatus.TOO_MANY_REQUESTS
-    sentence = "There were too many attempts to sign in as this person."
+    sentence = "There were too many attempts in a short time."
     hint = "Wait {seconds} seconds, then try again."
 
 

@@ -21,7 +21,7 @@ from appliance.accounts.secrets import Secret
 from appliance.accounts.service import SESSION_LASTS
 from appliance.core.errors import ForbiddenError
 from appliance.web import csrf, flash
-from appliance.web.errors import SignInNeededError
+from appliance.web.errors import PackedBodyError, SignInNeededError
 from appliance.web.forms import posted
 from appliance.web.keys import request_key
 
@@ -112,19 +112,27 @@ class Guard:
         check = self._check_key if route.access == Access.KEY else self._check_person
 
         async def guarded(request: web.Request) -> web.StreamResponse:
+            _refuse_packed(request)
             await check(request, route)
             return await route.handler(request)
 
         return guarded
 
     async def _check_key(self, request: web.Request, route: Route) -> None:
-        scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        if self._keys is None or scheme.lower() != "bearer" or not secret.strip():
-            raise KeyRequiredError
-        holder = await self._keys.holder(secret.strip())
+        holder = await self.key_holder(request)
         if route.scope is not None and route.scope not in holder.scopes:
             raise ScopeMissingError(scope=route.scope)
         request[_HOLDER] = holder
+
+    async def key_holder(self, request: web.Request) -> KeyHolder:
+        """Ask whose key a request brings, now: what takes long asks again.
+
+        Raises KeyRequiredError.
+        """
+        scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if self._keys is None or scheme.lower() != "bearer" or not secret.strip():
+            raise KeyRequiredError
+        return await self._keys.holder(secret.strip())
 
     async def _check_person(self, request: web.Request, route: Route) -> None:
         await self.recognise(request)
@@ -182,6 +190,12 @@ class Guard:
         response.set_cookie(
             name, value, max_age=max_age, httponly=True, samesite="Lax", secure=self._secure
         )
+
+
+def _refuse_packed(request: web.Request) -> None:
+    """Refuse a body that whoever reads it would have to unpack: the server does not."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
+        raise PackedBodyError
 
 
 def visitor(request: web.Request) -> Visitor:

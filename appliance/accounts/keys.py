@@ -7,11 +7,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from appliance.accounts.errors import KeyRequiredError
-from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope
+from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope, audit_name
 from appliance.accounts.secrets import Secret, digest, new_token
 from appliance.accounts.store import AccountStore
 from appliance.core.clock import Clock
-from appliance.core.errors import InvalidInputError, NotFoundError
+from appliance.core.errors import ForbiddenError, InvalidInputError, NotFoundError
 from appliance.db.pool import Database
 
 LONGEST_LIFE_DAYS = 730
@@ -22,16 +22,20 @@ _USED_EVERY = timedelta(minutes=5)
 
 
 class ApiKeys:
-    """Keys belong to a person and end with the person."""
+    """Keys belong to a person, the owner, and end with the person.
+
+    An actor of None is the command line, which makes keys for anybody; people make their own.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def create(
-        self, actor: Account, name: str, scopes: Iterable[Scope], days: int
+        self, actor: Account | None, owner: Account, name: str, scopes: Iterable[Scope], days: int
     ) -> tuple[ApiKey, Secret]:
-        """Make a key for oneself; the secret is returned this once. Raises InvalidInputError."""
+        """Make a key; the secret is returned this once. Raises InvalidInputError."""
+        _must_be_own(actor, owner)
         wanted = sorted(set(scopes))
         if not name.strip():
             raise InvalidInputError(
@@ -50,28 +54,34 @@ class ApiKeys:
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             key = await store.add_api_key(
-                actor.id,
+                owner.id,
                 name=name.strip()[:100],
                 prefix=secret.text[:_SHOWN_LETTERS],
                 digest=secret.digest,
                 scopes=wanted,
                 expires_at=self._clock.now() + timedelta(days=days),
             )
-            await store.add_audit(actor.name, "api_key.create", key.prefix)
+            await store.add_audit(audit_name(actor), "api_key.create", _key_of(owner, key.prefix))
         return key, secret
 
-    async def mine(self, actor: Account) -> list[ApiKey]:
+    async def mine(self, owner: Account) -> list[ApiKey]:
         """Return one's own keys, newest first."""
         async with self._database.connection() as connection:
-            return await AccountStore(connection).api_keys_of(actor.id)
+            return await AccountStore(connection).api_keys_of(owner.id)
 
-    async def revoke(self, actor: Account, key_id: UUID) -> None:
-        """Delete one of one's own keys. Raises NotFoundError, also for somebody else's."""
+    async def revoke(self, actor: Account | None, owner: Account, key_id: UUID) -> None:
+        """Delete one of the owner's keys; answers that are streamed to its holder end.
+
+        Raises NotFoundError, also for somebody else's.
+        """
+        _must_be_own(actor, owner)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
-            if not await store.remove_api_key(key_id, actor.id):
+            prefix = await store.remove_api_key(key_id, owner.id)
+            if prefix is None:
                 raise NotFoundError(what="API key")
-            await store.add_audit(actor.name, "api_key.revoke", str(key_id))
+            await store.announce(key_id)
+            await store.add_audit(audit_name(actor), "api_key.revoke", _key_of(owner, prefix))
 
     async def holder(self, secret: str) -> KeyHolder:
         """Return who presents a key. Raises KeyRequiredError for one that does not work."""
@@ -81,3 +91,13 @@ class ApiKeys:
         if found is None:
             raise KeyRequiredError
         return found
+
+
+def _must_be_own(actor: Account | None, owner: Account) -> None:
+    if actor is not None and actor.id != owner.id:
+        raise ForbiddenError
+
+
+def _key_of(owner: Account, prefix: str) -> str:
+    """Name a key in the audit so that its owner, or whoever finds it, recognises it."""
+    return f"{prefix} of {owner.name}"

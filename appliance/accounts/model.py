@@ -40,6 +40,11 @@ class Account:
         return self.role == Role.OPERATOR
 
 
+def audit_name(actor: Account | None) -> str:
+    """Return who acts, for the audit. Nobody's account is the command line's: it may do all."""
+    return "command line" if actor is None else actor.name
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key without its secret; `prefix` is what its owner recognises it by."""
@@ -59,4 +64,5 @@ class KeyHolder:
     """Who presented an API key, and what it allows."""
 
     account: Account
+    key_id: UUID
     scopes: frozenset[Scope]

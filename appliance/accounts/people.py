@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from appliance.accounts.errors import LastOperatorError
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account, Role, audit_name
 from appliance.accounts.secrets import Passwords, Secret, checked_name, new_code
 from appliance.accounts.store import AccountStore
 from appliance.core.clock import Clock
@@ -43,7 +43,7 @@ class People:
             account = await store.add_account(
                 name, display_name.strip()[:100] or name, role, Passwords.unusable()
             )
-            await store.add_audit(_name(actor), "person.add", name)
+            await store.add_audit(audit_name(actor), "person.add", name)
             return account, await self._invite(store, account.id)
 
     async def invite(self, actor: Account | None, account_id: UUID) -> tuple[Account, Secret]:
@@ -52,7 +52,7 @@ class People:
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             account = await _existing(store, account_id)
-            await store.add_audit(_name(actor), "person.invite", account.name)
+            await store.add_audit(audit_name(actor), "person.invite", account.name)
             return account, await self._invite(store, account.id)
 
     async def set_role(self, actor: Account | None, account_id: UUID, role: Role) -> None:
@@ -68,7 +68,7 @@ class People:
                 await _keep_one_operator(store, account)
             await store.set_role(account.id, role)
             await store.end_sessions_of(account.id)
-            await store.add_audit(_name(actor), f"person.make_{role}", account.name)
+            await store.add_audit(audit_name(actor), f"person.make_{role}", account.name)
 
     async def set_locked(self, actor: Account | None, account_id: UUID, *, locked: bool) -> None:
         """Lock a person out at once, or let them in again. Raises LastOperatorError."""
@@ -81,7 +81,7 @@ class People:
             await store.set_locked(account.id, locked=locked)
             await store.end_sessions_of(account.id)
             action = "person.lock" if locked else "person.unlock"
-            await store.add_audit(_name(actor), action, account.name)
+            await store.add_audit(audit_name(actor), action, account.name)
 
     async def remove(self, actor: Account | None, account_id: UUID) -> None:
         """Delete a person with their conversations, keys and private documents.
@@ -95,7 +95,7 @@ class People:
             await _keep_one_operator(store, account)
             await store.end_sessions_of(account.id)
             await store.remove_account(account.id)
-            await store.add_audit(_name(actor), "person.remove", account.name)
+            await store.add_audit(audit_name(actor), "person.remove", account.name)
 
     async def by_name(self, name: str) -> Account:
         """Return a person by sign-in name, for the command line. Raises NotFoundError."""
@@ -116,10 +116,6 @@ class People:
 def _must_be_operator(actor: Account | None) -> None:
     if actor is not None and not actor.is_operator:
         raise ForbiddenError
-
-
-def _name(actor: Account | None) -> str:
-    return "command line" if actor is None else actor.name
 
 
 async def _existing(store: AccountStore, account_id: UUID) -> Account:

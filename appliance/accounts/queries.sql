@@ -33,15 +33,25 @@ UPDATE core.account SET locked_at = CASE WHEN %(locked)s THEN now() END WHERE id
 -- name: set_password
 UPDATE core.account SET password_hash = %(password_hash)s WHERE id = %(id)s;
 
+-- name: replace_password
+-- By its owner, who has proved the old one: nothing changes if it is another one by now.
+UPDATE core.account SET password_hash = %(password_hash)s
+WHERE id = %(id)s AND password_hash = %(old_hash)s AND locked_at IS NULL;
+
 -- name: remove_account
-DELETE FROM core.account WHERE id = %(id)s;
+-- Rows go with it; the ingest process, which is told at the commit, removes the files.
+DELETE FROM core.account WHERE id = %(id)s RETURNING pg_notify('library_removed', '');
 
 -- name: has_operator
 SELECT EXISTS (SELECT FROM core.account WHERE role = 'operator' AND locked_at IS NULL);
 
 -- name: add_session
+-- Only for a person whose password is still the one that was checked, and who is not locked. The
+-- row's lock waits for a change that is being made, and whoever makes one later ends this session.
 INSERT INTO core.session (digest, account_id, seen_at, expires_at)
-VALUES (%(digest)s, %(account_id)s, %(now)s, %(expires_at)s);
+SELECT %(digest)s, id, %(now)s, %(expires_at)s FROM core.account
+WHERE id = %(account_id)s AND password_hash = %(password_hash)s AND locked_at IS NULL
+FOR SHARE;
 
 -- name: account_by_session
 -- Who is signed in with this token, if it is still good and the account is not locked.
@@ -96,7 +106,7 @@ SELECT id, account_id, name, prefix, scopes, created_at, expires_at, used_at
 FROM core.api_key WHERE account_id = %(account_id)s ORDER BY created_at DESC;
 
 -- name: remove_api_key
-DELETE FROM core.api_key WHERE id = %(id)s AND account_id = %(account_id)s;
+DELETE FROM core.api_key WHERE id = %(id)s AND account_id = %(account_id)s RETURNING prefix;
 
 -- name: holder
 -- Whose key it is, and whether its last use was written down lately.
@@ -112,5 +122,5 @@ UPDATE core.api_key SET used_at = %(now)s WHERE id = %(id)s;
 INSERT INTO core.audit (actor, action, object) VALUES (%(actor)s, %(action)s, %(object)s);
 
 -- name: announce
--- Open streams of the account are closed by whoever holds them.
-SELECT pg_notify('cloister_chat', 'revoked:' || %(account_id)s::text);
+-- Open streams of the account, or of the API key, are closed by whoever holds them.
+SELECT pg_notify('cloister_chat', 'revoked:' || %(revoked)s::text);

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-from appliance.accounts.errors import (
-    InvitationUsedError,
-    SignInFailedError,
-    TooManyAttemptsError,
-)
-from appliance.accounts.model import Account, Role
+from appliance.accounts.attempts import Attempts
+from appliance.accounts.errors import InvitationUsedError, SignInFailedError
+from appliance.accounts.hashing import Hashing
+from appliance.accounts.model import Account, Role, audit_name
 from appliance.accounts.secrets import (
     Passwords,
     Secret,
@@ -23,7 +20,6 @@ from appliance.accounts.secrets import (
     new_token,
 )
 from appliance.accounts.store import AccountStore
-from appliance.accounts.throttle import Throttle
 from appliance.core.clock import Clock
 from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
@@ -42,38 +38,37 @@ class Accounts:
     def __init__(self, database: Database, clock: Clock, passwords: Passwords) -> None:
         self._database = database
         self._clock = clock
-        self._passwords = passwords
-        self._by_name = Throttle()
-        # Behind one address may be a whole office, but nobody who tries a hundred names.
-        self._by_address = Throttle(free_attempts=50)
-        # Each hash takes 19 MiB and a core for a moment; a crowd must not take more.
-        self._hashing = asyncio.Semaphore(2)
+        self._attempts = Attempts(clock)
+        self._hashing = Hashing(passwords)
 
     async def is_claimed(self) -> bool:
         """Say whether an operator exists who can sign in."""
         async with self._database.connection() as connection:
             return await AccountStore(connection).has_operator()
 
-    async def new_claim_code(self) -> Secret:
+    async def new_claim_code(self, by: str | None = None) -> Secret:
         """Make the code that lets its holder become an operator; earlier codes stop working.
 
-        Only what has access to the machine itself may call this: the supervisor's start and the
-        command line. It also is the way back in when the operator's password is lost.
+        Only what has access to the machine itself may call this: the command line and the
+        supervisor's start, which says who it is with `by`. It also is the way back in when the
+        operator's password is lost.
         """
         code = new_code()
         async with self._database.transaction() as connection:
-            await AccountStore(connection).add_invitation(
-                code.digest, "claim", None, self._clock.now() + CLAIM_LASTS
-            )
+            store = AccountStore(connection)
+            until = self._clock.now() + CLAIM_LASTS
+            await store.add_invitation(code.digest, "claim", None, until)
+            await store.add_audit(by or audit_name(None), "claim_code.create")
         return code
 
-    async def claim(self, code: str, name: str, display_name: str, password: str) -> Account:
-        """Make the holder of a claim code an operator.
+    async def claim(self, code: str, name: str, display_name: str, password: str) -> Secret:
+        """Make the holder of a claim code an operator, and open their session.
 
         The code is used up in the same transaction that adds the person, so that two claims
         cannot both win and a refused name leaves the code good. A person of that name who is an
         operator already gets the new password instead: a lost password is no dead end.
-        Raises InvitationUsedError, BadNameError, WeakPasswordError, NameTakenError.
+        Raises InvitationUsedError, BadNameError, WeakPasswordError, NameTakenError,
+        TooManyAttemptsError.
         """
         name = checked_name(name)
         checked_password(password, name)
@@ -84,7 +79,7 @@ class Accounts:
             )
         if not good:
             raise InvitationUsedError(remedy=_ASK_FOR_CLAIM)
-        hashed = await self._hash(password)
+        hashed = await self._hashing.hash(password)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             used = await store.use_invitation(code_digest(code), "claim", self._clock.now())
@@ -93,13 +88,13 @@ class Accounts:
             await store.add_audit(name, "machine.claim", name)
             known = await store.account_by_name(name)
             if known is None or not known.is_operator:
-                return await store.add_account(
-                    name, display_name.strip() or name, Role.OPERATOR, hashed
-                )
-            await store.set_password(known.id, hashed)
-            await store.set_locked(known.id, locked=False)
-            await store.end_sessions_of(known.id)
-            return known
+                shown = display_name.strip() or name
+                known = await store.add_account(name, shown, Role.OPERATOR, hashed)
+            else:
+                await store.set_password(known.id, hashed)
+                await store.set_locked(known.id, locked=False)
+                await store.end_sessions_of(known.id)
+            return await self._open_session(store, known.id, hashed)
 
     async def sign_in(self, name: str, password: str, address: str) -> Secret:
         """Open a session for a person who types the right password.
@@ -108,31 +103,10 @@ class Accounts:
         Raises SignInFailedError, TooManyAttemptsError.
         """
         name = name.strip().lower()
-        attempt, anybody, now = (name[:64], address), ("", address), self._clock.monotonic()
-        wait = max(self._by_name.wait(attempt, now), self._by_address.wait(anybody, now))
-        if wait > 0:
-            raise TooManyAttemptsError(seconds=int(wait) + 1)
-        async with self._database.connection() as connection:
-            known = await AccountStore(connection).password_by_name(name)
-        async with self._hashing:
-            right = await asyncio.to_thread(
-                self._passwords.matches, known[1] if known else None, password
-            )
-        if known is None or not right:
-            self._by_name.failed(attempt, now)
-            self._by_address.failed(anybody, now)
-            raise SignInFailedError
-        self._by_name.succeeded(attempt)
-        return await self.open_session(known[0])
-
-    async def open_session(self, account_id: UUID) -> Secret:
-        """Open a session for a person who has just proved to be that person."""
-        token, now = new_token(), self._clock.now()
-        async with self._database.connection() as connection:
-            await AccountStore(connection).add_session(
-                token.digest, account_id, now=now, expires_at=now + SESSION_LASTS
-            )
-        return token
+        with self._attempts.at(name, address):
+            account_id, hashed = await self._proved(name, password)
+            async with self._database.connection() as connection:
+                return await self._open_session(AccountStore(connection), account_id, hashed)
 
     async def person(self, token: str) -> Account | None:
         """Return who is signed in with a token, or None."""
@@ -157,10 +131,10 @@ class Accounts:
             if account is not None:
                 await store.announce(account.id)
 
-    async def set_password(self, code: str, password: str) -> Account:
-        """Set the password of the person whom an invitation was made for.
+    async def set_password(self, code: str, password: str) -> Secret:
+        """Set the password of the person whom an invitation was made for; open their session.
 
-        Raises InvitationUsedError, WeakPasswordError.
+        Raises InvitationUsedError, WeakPasswordError, TooManyAttemptsError.
         """
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
@@ -171,30 +145,28 @@ class Accounts:
             account = await store.account_by_id(used[0])
             if account is None:
                 raise NotFoundError(what="person")
-            hashed = await self._hash(checked_password(password, account.name))
+            if account.locked_at is not None:
+                raise InvitationUsedError(remedy=_ASK_FOR_LINK)
+            hashed = await self._hashing.hash(checked_password(password, account.name))
             await store.set_password(account.id, hashed)
             await store.end_sessions_of(account.id)
             await store.add_audit(account.name, "password.set", account.name)
-            return account
+            return await self._open_session(store, account.id, hashed)
 
     async def change_password(self, actor: Account, old: str, new: str) -> None:
         """Replace one's own password; every session of the person ends.
 
-        Raises SignInFailedError when `old` is wrong, WeakPasswordError.
+        Raises SignInFailedError when `old` is wrong, WeakPasswordError, TooManyAttemptsError.
         """
         checked_password(new, actor.name)
-        async with self._database.connection() as connection:
-            known = await AccountStore(connection).password_by_name(actor.name)
-        async with self._hashing:
-            right = await asyncio.to_thread(
-                self._passwords.matches, known[1] if known else None, old
-            )
-        if not right:
-            raise SignInFailedError
-        hashed = await self._hash(new)
+        # Whoever found an open browser may guess no more than a stranger.
+        with self._attempts.at(actor.name, f"account {actor.id}"):
+            _, proved = await self._proved(actor.name, old)
+        hashed = await self._hashing.hash(new)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
-            await store.set_password(actor.id, hashed)
+            if not await store.replace_password(actor.id, old_hash=proved, password_hash=hashed):
+                raise SignInFailedError
             await store.end_sessions_of(actor.id)
             await store.add_audit(actor.name, "password.change", actor.name)
 
@@ -203,6 +175,24 @@ class Accounts:
         async with self._database.connection() as connection:
             return await AccountStore(connection).sweep(self._clock.now())
 
-    async def _hash(self, password: str) -> str:
-        async with self._hashing:
-            return await asyncio.to_thread(self._passwords.hash, password)
+    async def _proved(self, name: str, password: str) -> tuple[UUID, str]:
+        """Return whose password it is, and the hash that it matches. Raises SignInFailedError."""
+        async with self._database.connection() as connection:
+            known = await AccountStore(connection).password_by_name(name)
+        right = await self._hashing.matches(known[1] if known else None, password)
+        if known is None or not right:
+            raise SignInFailedError
+        return known
+
+    async def _open_session(self, store: AccountStore, account_id: UUID, hashed: str) -> Secret:
+        """Open a session for whoever has just proved the password with this hash.
+
+        Checking takes a while. Raises SignInFailedError when the password was changed meanwhile,
+        or the person was locked.
+        """
+        token, now = new_token(), self._clock.now()
+        if not await store.add_session(
+            token.digest, account_id, password_hash=hashed, now=now, expires_at=now + SESSION_LASTS
+        ):
+            raise SignInFailedError
+        return token

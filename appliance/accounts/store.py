@@ -98,6 +98,13 @@ class AccountStore:
         """Replace a person's password."""
         await self._changed("set_password", id=account_id, password_hash=password_hash)
 
+    async def replace_password(
+        self, account_id: UUID, *, old_hash: str, password_hash: str
+    ) -> bool:
+        """Replace a password; False if it is not the old one, or the person is locked."""
+        values = {"id": account_id, "old_hash": old_hash, "password_hash": password_hash}
+        return await self._changed("replace_password", **values) > 0
+
     async def remove_account(self, account_id: UUID) -> None:
         """Delete a person with all that is theirs alone."""
         await self._changed("remove_account", id=account_id)
@@ -107,12 +114,24 @@ class AccountStore:
         return bool((await self._rows("has_operator"))[0][0])
 
     async def add_session(
-        self, digest: bytes, account_id: UUID, *, now: datetime, expires_at: datetime
-    ) -> None:
-        """Open a session."""
-        await self._changed(
-            "add_session", digest=digest, account_id=account_id, now=now, expires_at=expires_at
+        self,
+        digest: bytes,
+        account_id: UUID,
+        *,
+        password_hash: str,
+        now: datetime,
+        expires_at: datetime,
+    ) -> bool:
+        """Open a session; False if the password is no longer that one, or the person is locked."""
+        added = await self._changed(
+            "add_session",
+            digest=digest,
+            account_id=account_id,
+            password_hash=password_hash,
+            now=now,
+            expires_at=expires_at,
         )
+        return added > 0
 
     async def account_by_session(self, digest: bytes, now: datetime) -> Account | None:
         """Return who is signed in with a token."""
@@ -135,9 +154,9 @@ class AccountStore:
         await self._changed("end_sessions_of", account_id=account_id)
         await self.announce(account_id)
 
-    async def announce(self, account_id: UUID) -> None:
-        """Tell whoever holds open streams of a person to close them, at the commit."""
-        await self._rows("announce", account_id=account_id)
+    async def announce(self, revoked: UUID) -> None:
+        """Tell whoever holds open streams of a person or a key to close them, at the commit."""
+        await self._rows("announce", revoked=revoked)
 
     async def sweep(self, now: datetime) -> int:
         """Delete expired sessions and invitations; return how many."""
@@ -203,17 +222,18 @@ class AccountStore:
         *account, key_id, scopes, is_stale = rows[0]
         if is_stale:
             await self._changed("touch_api_key", id=key_id, now=now)
-        return KeyHolder(_account(*account), frozenset(map(Scope, scopes)))
+        return KeyHolder(_account(*account), key_id, frozenset(map(Scope, scopes)))
 
     async def _keys(self, query: LiteralString, values: dict[str, object]) -> list[ApiKey]:
         async with self._connection.cursor(row_factory=class_row(ApiKey)) as cursor:
             await cursor.execute(query, values)
             return await cursor.fetchall()
 
-    async def remove_api_key(self, key_id: UUID, account_id: UUID) -> bool:
-        """Delete a person's key; say whether there was one."""
-        return await self._changed("remove_api_key", id=key_id, account_id=account_id) > 0
+    async def remove_api_key(self, key_id: UUID, account_id: UUID) -> str | None:
+        """Delete a person's key; return how it began, or None if there was none."""
+        rows = await self._rows("remove_api_key", id=key_id, account_id=account_id)
+        return str(rows[0][0]) if rows else None
 
-    async def add_audit(self, actor: str, action: str, what: str) -> None:
+    async def add_audit(self, actor: str, action: str, what: str = "") -> None:
         """Record a named operation."""
         await self._changed("add_audit", actor=actor, action=action, object=what)

@@ -1,53 +1,80 @@
-"""Slow down guessing: pure bookkeeping of failed attempts."""
+"""Slow down guessing: pure bookkeeping of attempts that are under way or have failed."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Hashable
 
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 300.0
 _FORGET_AFTER = 900.0
+# After so many doublings the wait grows no more, so that nothing older needs to be remembered.
+_DOUBLINGS = 8
 _MOST_KEYS = 10_000
-
-
-@dataclass(slots=True)
-class _Failures:
-    count: int
-    last: float
+_IPV6_NETWORK = 64
 
 
 class Throttle:
-    """Count failures by key; after the free ones each doubles the wait, up to five minutes.
+    """Count by key; after what is free each further one doubles the wait, up to five minutes.
 
-    The key holds the client's address as well as the name, so that a stranger cannot lock a
-    person out by guessing from elsewhere.
+    What is counted once is not counted again, and can be forgiven. Whoever counts an attempt
+    before it is decided is not deceived by many at the same moment.
     """
 
-    def __init__(self, free_attempts: int = 5) -> None:
-        self._free_attempts = free_attempts
-        self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
+    def __init__(self, free: int = 5) -> None:
+        self._free = free
+        self._counted: OrderedDict[Hashable, dict[Hashable, float]] = OrderedDict()
 
-    def wait(self, key: tuple[str, str], now: float) -> float:
+    def wait(self, key: Hashable, now: float) -> float:
         """Return how many seconds the key must wait from `now`; 0 when it may try."""
-        failures = self._failures.get(key)
-        if failures is None or now - failures.last > _FORGET_AFTER:
+        times = self._recent(key, now)
+        excess = len(times) - self._free
+        if not times or excess < 0:
             return 0.0
-        excess = failures.count - self._free_attempts
-        if excess < 0:
-            return 0.0
-        wait = min(_FIRST_WAIT * 2.0 ** min(excess, 20), _LONGEST_WAIT)
-        return max(0.0, failures.last + wait - now)
+        wait = min(_FIRST_WAIT * 2.0**excess, _LONGEST_WAIT)
+        return max(0.0, _newest(times) + wait - now)
 
-    def failed(self, key: tuple[str, str], now: float) -> None:
-        """Note a failed attempt."""
-        failures = self._failures.pop(key, None)
-        if failures is None or now - failures.last > _FORGET_AFTER:
-            failures = _Failures(0, now)
-        self._failures[key] = _Failures(failures.count + 1, now)
-        while len(self._failures) > _MOST_KEYS:
-            self._failures.popitem(last=False)
+    def count(self, key: Hashable, what: Hashable, now: float) -> bool:
+        """Count something for a key; return whether it was not counted before."""
+        times = self._recent(key, now)
+        is_new = what not in times
+        times.setdefault(what, now)
+        while len(times) > self._free + _DOUBLINGS:
+            del times[next(iter(times))]
+        self._counted[key] = times
+        self._counted.move_to_end(key)
+        while len(self._counted) > _MOST_KEYS:
+            self._counted.popitem(last=False)
+        return is_new
 
-    def succeeded(self, key: tuple[str, str]) -> None:
-        """Forget the failures of a key."""
-        self._failures.pop(key, None)
+    def forgive(self, key: Hashable, what: Hashable) -> None:
+        """Take back one thing that was counted."""
+        if times := self._counted.get(key):
+            times.pop(what, None)
+
+    def forget(self, key: Hashable) -> None:
+        """Take back all that was counted for a key."""
+        self._counted.pop(key, None)
+
+    def _recent(self, key: Hashable, now: float) -> dict[Hashable, float]:
+        times = self._counted.get(key, {})
+        return times if times and now - _newest(times) <= _FORGET_AFTER else {}
+
+
+def _newest(times: dict[Hashable, float]) -> float:
+    return next(reversed(times.values()))
+
+
+def network_of(address: str) -> str:
+    """Return what a client cannot leave by choosing another address: an IPv6 /64, or itself."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    host_bits = found.max_prefixlen - _IPV6_NETWORK
+    return f"{ipaddress.IPv6Address(int(found) >> host_bits << host_bits)}/{_IPV6_NETWORK}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class Control:
             raise _refused(body)
         return body
 
-    async def follow(self, path: str) -> AsyncIterator[str]:
+    async def follow(self, path: str) -> AsyncGenerator[str, None]:
         """Yield the lines of an answer that goes on."""
         try:
             async with (

@@ -6,16 +6,16 @@ import argparse
 import asyncio
 import resource
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 from uuid import UUID
 
-from appliance.accounts.model import Account
+from appliance.accounts.model import Account, audit_name
 from appliance.cli.context import Context
 from appliance.cli.errors import NoSuchFileError
 from appliance.cli.output import ExitCode
+from appliance.cli.sources import Source, Sources
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import MEBIBYTE
@@ -26,12 +26,6 @@ from webchat.library.service import LibraryService
 
 _LOOK_EVERY = 0.2
 _REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    path: Path
-    file: BinaryIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +53,25 @@ def _open_sources(options: argparse.Namespace) -> None:
     """Open every file while root is still root: the appliance's account may not read them."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    options.sources = [_opened(path) for path in _files(options.paths)]
-
-
-def _opened(path: Path) -> _Source:
-    try:
-        return _Source(path, path.open("rb", buffering=0))
-    except OSError as error:
-        raise NoSuchFileError(path=path, reason=error.strerror) from error
+    options.sources = Sources.of(options.paths)
 
 
 async def ingest(context: Context, options: argparse.Namespace) -> ExitCode:
     """Upload every file, then wait until each is ready or has failed."""
-    sources: list[_Source] = options.sources
-    with ExitStack() as files:
-        for source in sources:
-            files.enter_context(source.file)
-        rows = await _ingest(context, options, sources)
+    sources: Sources = options.sources
+    if sources.links:
+        context.output.say(
+            f"Symbolic links in folders are left out: {sources.links}. Name one to add its file."
+        )
+    with closing(sources):
+        rows = await _ingest(context, options, sources.found)
     context.output.table(rows, "There are no files.")
     bad = {_REFUSED, DocumentState.FAILED, DocumentState.QUARANTINED}
     return ExitCode.FAILED if any(row["state"] in bad for row in rows) else ExitCode.DONE
 
 
 async def _ingest(
-    context: Context, options: argparse.Namespace, sources: list[_Source]
+    context: Context, options: argparse.Namespace, sources: list[Source]
 ) -> list[dict[str, object]]:
     async with context.database() as database:
         actor = await context.person(database, options.user)
@@ -97,10 +86,12 @@ async def _ingest(
 
 
 async def _upload(
-    library: LibraryService, actor: Account, collection: UUID, source: _Source
+    library: LibraryService, actor: Account, collection: UUID, source: Source
 ) -> _Upload:
     try:
-        uploaded = await library.upload(actor, collection, source.path.name, _pieces(source))
+        uploaded = await library.upload(
+            actor, collection, source.path.name, _pieces(source), by=audit_name(None)
+        )
     except ApplianceError as error:
         return _Upload(source.path, None, error.message)
     return _Upload(source.path, uploaded.document)
@@ -119,22 +110,7 @@ async def _outcome(
     return {"file": str(upload.path), "state": str(document.state), "problem": problem}
 
 
-def _files(paths: list[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in paths:
-        try:
-            if path.is_dir():
-                found += sorted(entry for entry in path.rglob("*") if entry.is_file())
-            elif path.is_file():
-                found.append(path)
-            else:
-                raise NoSuchFileError(path=path, reason="there is nothing at this path")
-        except PermissionError as error:
-            raise NoSuchFileError(path=path, reason=error.strerror) from error
-    return found
-
-
-async def _pieces(source: _Source) -> AsyncIterator[bytes]:
+async def _pieces(source: Source) -> AsyncIterator[bytes]:
     try:
         while piece := await asyncio.to_thread(source.file.read, MEBIBYTE):
             yield piece

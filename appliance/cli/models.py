@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
+from appliance.core.errors import ApplianceError
 from appliance.fetch.errors import FetchStoppedError, RootNeededError
 from appliance.fetch.incoming import UMASK
 from appliance.fetch.names import REGISTRY, ModelName
@@ -77,9 +79,13 @@ async def use_model(context: Context, options: argparse.Namespace) -> ExitCode:
 async def fetch_model(context: Context, options: argparse.Namespace) -> ExitCode:
     """Have the unit that may go online download a model; in a clone, the model runner itself."""
     name = ModelName.parse(options.model)
+    if context.settings.packaged and os.geteuid() != 0:
+        raise RootNeededError
+    # Root is nobody to the database. Where no supervisor can note it either, systemd's own line
+    # in the journal tells that the unit was started.
+    with contextlib.suppress(ApplianceError):
+        await context.control.ask("POST", "/models/fetch", model=str(name))
     if context.settings.packaged:
-        if os.geteuid() != 0:
-            raise RootNeededError
         context.output.say(
             f"{name} is downloaded from {REGISTRY}. For this alone the machine goes online; "
             "Ctrl-C ends it."

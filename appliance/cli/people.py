@@ -139,7 +139,7 @@ async def create_key(context: Context, options: argparse.Namespace) -> ExitCode:
         owner = await context.person(database, options.user)
         scopes = options.scope or list(Scope)
         key, secret = await ApiKeys(database, context.clock).create(
-            owner, options.name, scopes, options.days
+            None, owner, options.name, scopes, options.days
         )
     context.output.value(asdict(key) | {"key": secret.text}, secret.text)
     return ExitCode.DONE
@@ -169,6 +169,6 @@ async def revoke_key(context: Context, options: argparse.Namespace) -> ExitCode:
     """Delete a key."""
     async with context.database() as database:
         owner = await context.person(database, options.user)
-        await ApiKeys(database, context.clock).revoke(owner, options.id)
+        await ApiKeys(database, context.clock).revoke(None, owner, options.id)
     context.output.value({"id": options.id}, "The key no longer works.")
     return ExitCode.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -32,6 +33,17 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     fsync_directory(path.parent)
+
+
+def keep_written(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write `content` unless the file has it already.
+
+    What a start writes again must need no room when nothing has changed: the disk may be full.
+    """
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == content:
+            return
+    write_atomically(path, content, mode=mode)
 
 
 def private_directory(directory: Path, *, mode: int = PRIVATE) -> Path:

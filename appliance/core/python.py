@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import appliance
@@ -10,6 +11,11 @@ from appliance.core.process import Command
 
 # Any of our files: a package replaces all of them together.
 OWN_CODE = Path(str(appliance.__file__))
+
+
+def written() -> datetime:
+    """Return when this code was written, in UTC: a clock that says less is wrong."""
+    return datetime.fromtimestamp(OWN_CODE.stat().st_mtime, UTC)
 
 
 def module_command(module: str, *arguments: str, python: Path | None = None) -> Command:

@@ -12,6 +12,8 @@ from appliance.core.errors import ApplianceError
 
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
+# As many as systemd/50-cloister.rules lets the supervisor start.
+MOST_CHAT_PROCESSES = 16
 # The user that the package made for the supervisor, and that root's commands act as.
 PACKAGED_ACCOUNT = "cloister"
 
@@ -20,7 +22,7 @@ class SettingError(ApplianceError):
     """A variable holds something that it cannot."""
 
     code = "setting"
-    sentence = "{name}={value} makes no sense: it must be a whole number above zero."
+    sentence = "{name}={value} makes no sense: it must be a whole number{bounds}."
     hint = "Correct it in /etc/cloister/cloister.env, or in the environment, and start again."
 
 
@@ -180,7 +182,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         host=environment.get("CLOISTER_HOST") or socket.gethostname(),
         port=_number(environment, "CLOISTER_PORT", 8080),
         bind=environment.get("CLOISTER_BIND", "127.0.0.1"),
-        chat_processes=_number(environment, "CLOISTER_CHAT_PROCESSES", 1),
+        chat_processes=_number(environment, "CLOISTER_CHAT_PROCESSES", 1, most=MOST_CHAT_PROCESSES),
         # Packaged, no process has a network on which it could reach another machine's runner.
         ollama_url=None if packaged else environment.get("OLLAMA_HOST") or None,
         nginx=environment.get("CLOISTER_NGINX") or None,
@@ -193,10 +195,14 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     )
 
 
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+def _number(
+    environment: Mapping[str, str], name: str, default: int, *, most: int | None = None
+) -> int:
     value = environment.get(name, "").strip()
     if not value:
         return default
-    if not value.isascii() or not value.isdigit() or int(value) == 0:
-        raise SettingError(name=name, value=value)
+    is_number = value.isascii() and value.isdigit()
+    if not is_number or int(value) == 0 or (most is not None and int(value) > most):
+        bounds = f" from 1 to {most}" if most is not None else " above zero"
+        raise SettingError(name=name, value=value, bounds=bounds)
     return int(value)

@@ -17,6 +17,10 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from appliance.core.errors import DatabaseUnavailableError
 
 DATABASE = "cloister"
+# How many connections a chat server keeps at most, and what everybody else together needs:
+# ingest, console, notices, probes and the command line.
+CHAT_CONNECTIONS = 12
+OTHER_CONNECTIONS = 48
 Connection = AsyncConnection[TupleRow]
 
 

@@ -132,6 +132,8 @@ CREATE TABLE library.page (
     note        text,
     PRIMARY KEY (document_id, number)
 );
+-- To say how many pages gave no text without reading those that did.
+CREATE INDEX page_without_text ON library.page (document_id) WHERE state <> 'read';
 
 -- A chunk never crosses a page. start_at and end_at are character offsets into page.text.
 CREATE TABLE library.chunk (

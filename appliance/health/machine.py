@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 
 from appliance.core.clock import Clock
+from appliance.core.python import written
 from appliance.core.settings import Settings
 from appliance.health.model import Check, Finding, failed, fine, judged
 from appliance.probes.disk import DiskProbe
@@ -28,18 +28,14 @@ def machine_checks(settings: Settings, clock: Clock) -> list[Check]:
         return judged(await MemoryProbe(0.05).read(), "Memory", hint)
 
     async def time() -> Finding:
-        return plausible_time(clock.now(), await asyncio.to_thread(_written, Path(__file__)))
+        return plausible_time(clock.now(), await asyncio.to_thread(written))
 
     return [Check("disk", disk), Check("memory", memory), Check("time", time)]
 
 
-def _written(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-
-
-def plausible_time(now: datetime, written: datetime) -> Finding:
+def plausible_time(now: datetime, earliest: datetime) -> Finding:
     """Judge the clock: nobody can run this program before it was written."""
-    if now < written:
+    if now < earliest:
         sentence = f"The clock says {now:%Y-%m-%d %H:%M} UTC, before this program was written."
         return failed(sentence, "Set it: `timedatectl set-time 'YYYY-MM-DD HH:MM:SS'`.")
     return fine(f"The clock says {now:%Y-%m-%d %H:%M} UTC.")

@@ -10,6 +10,19 @@ from pathlib import Path
 
 PROC = Path("/proc")
 LISTENING = "0A"
+# The kernel puts these into every new network, switched off and without an address, where the
+# modules for tunnels are loaded. Who has no capability can neither switch them on nor address them.
+TUNNELS = {
+    "tunl0",
+    "gre0",
+    "gretap0",
+    "erspan0",
+    "sit0",
+    "ip6tnl0",
+    "ip6gre0",
+    "ip_vti0",
+    "ip6_vti0",
+}
 _SERVICE = re.compile(r"/(cloister[^/]*\.service)(?:/|$)", re.MULTILINE)
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 
@@ -66,7 +79,8 @@ def networks(proc: Path = PROC) -> Iterator[Network]:
                 entry = proc / str(process.pid)
                 # Two lines of headings, then a line an interface.
                 lines = (entry / "net" / "dev").read_text().splitlines()[2:]
-                interfaces = frozenset(line.partition(":")[0].strip() for line in lines)
+                names = (line.partition(":")[0].strip() for line in lines)
+                interfaces = frozenset(name for name in names if name not in TUNNELS)
                 yield Network(process, str((entry / "ns" / "net").readlink()), interfaces)
 
 

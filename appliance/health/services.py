@@ -100,7 +100,12 @@ class ServiceChecks:
             ModelRunner(self._runner_address) as runner,
         ):
             chosen = await ModelChoice(database, runner).chosen()
-            return judged_models(chosen, await runner.models())
+            try:
+                installed = await runner.models()
+            except ApplianceError as error:
+                # What to do about it stands beside the runner's own check.
+                return unknown(error.message)
+        return judged_models(chosen, installed)
 
     async def _database_answers(self) -> bool:
         queries = Queries("appliance.probes")
@@ -139,7 +144,9 @@ def judged_units(answer: dict[str, Any]) -> Finding:
     bad = [unit for unit in units if unit["state"] not in WELL | ON_PURPOSE]
     if bad:
         facts = "; ".join(f"{unit['name']} {unit['state']} ({unit['reason']})" for unit in bad)
-        return failed(f"Not all units serve: {facts}.", f"`cloister logs {bad[0]['name']}`.")
+        worst = bad[0]["name"]
+        hint = f"`cloister logs {worst}` says why; when that is mended, `cloister start {worst}`."
+        return failed(f"Not all units serve: {facts}.", hint)
     if stopped:
         sentence = f"Stopped on an operator's request: {', '.join(stopped)}."
         return warning(sentence, f"`cloister start {stopped[0]}` starts it again.")

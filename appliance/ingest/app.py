@@ -21,7 +21,7 @@ from appliance.ingest.embed import Embedder
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.reading import Reader
-from appliance.ingest.sweep import sweep
+from appliance.ingest.sweep import Sweeper
 from appliance.ingest.worker import Worker
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
@@ -38,11 +38,12 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
     instance = f"ingest-{os.getpid()}-{secrets.token_hex(4)}"
     async with Database(address) as database, asyncio.TaskGroup() as tasks:
         runner = ModelRunner(settings.runner_address)
-        embedder = Embedder(database, runner, JobService(database, clock), clock)
+        jobs = JobService(database, clock)
+        embedder = Embedder(database, runner, jobs, clock, has_room=blobs.has_room)
         reader = Reader(database, blobs, instance, extract, ParserLimits(), clock)
         worker = Worker(database, reader, instance, clock, when_ready=embedder.wake)
         async with _health(settings.ingest_socket, worker):
-            tasks.create_task(_sweep_once(database, blobs, clock), name="ingest-sweep")
+            tasks.create_task(Sweeper(database, blobs, clock).run(), name="ingest-sweep")
             tasks.create_task(_embed(embedder, runner), name="ingest-embedder")
             tasks.create_task(_watchdog(notifier, clock), name="ingest-watchdog")
             notifier.ready()
@@ -55,16 +56,6 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
 async def _embed(embedder: Embedder, runner: ModelRunner) -> None:
     async with runner:
         await embedder.run()
-
-
-async def _sweep_once(database: Database, blobs: Blobs, clock: Clock) -> None:
-    while True:
-        try:
-            await sweep(database, blobs)
-        except DatabaseUnavailableError:
-            await clock.sleep(1)
-        else:
-            return
 
 
 async def _watchdog(notifier: Notifier, clock: Clock) -> None:

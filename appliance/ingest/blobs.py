@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 MEBIBYTE = 1024 * 1024
+GIBIBYTE = 1024 * MEBIBYTE
 _PIECE = MEBIBYTE
 # Ingest may be another user than who took the upload: the folder's group is what they share.
 _READABLE_BY_GROUP = 0o640
@@ -42,6 +43,10 @@ class Disk(Protocol):
         """Return how many bytes may still be written."""
         ...
 
+    def size(self, folder: Path) -> int:
+        """Return how many bytes the disk has in all."""
+        ...
+
     def write(self, file: BinaryIO, piece: bytes) -> None:
         """Append to a file. Raises OSError when there is no room."""
         ...
@@ -53,6 +58,10 @@ class SystemDisk:
     def free(self, folder: Path) -> int:
         """Return how many bytes may still be written."""
         return shutil.disk_usage(folder).free
+
+    def size(self, folder: Path) -> int:
+        """Return how many bytes the disk has in all."""
+        return shutil.disk_usage(folder).total
 
     def write(self, file: BinaryIO, piece: bytes) -> None:
         """Append to a file."""
@@ -70,10 +79,28 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much one file may take, and how much of the disk uploads must leave free."""
+    """How much one file may take, and how much of the disk documents must leave free.
+
+    Without a floor the size of the disk says it (`least_free`).
+    """
 
     limit: int = 100 * MEBIBYTE
-    floor: int = 256 * MEBIBYTE
+    floor: int | None = None
+
+
+def least_free(size: int) -> int:
+    """Return how much of a disk of this size stays free, so that PostgreSQL never stops.
+
+    Its log of changes alone grows to max_wal_size, 1 GiB, and what a document becomes in it may
+    take several times the file. Of a small disk no more than a quarter is kept from people; a
+    share of a large one would keep from them what PostgreSQL does not need.
+    """
+    return min(2 * GIBIBYTE, size // 4)
+
+
+def is_digest(name: str) -> bool:
+    """Say whether this can be the name of a file of ours."""
+    return _DIGEST.fullmatch(name) is not None
 
 
 class Blobs:
@@ -88,6 +115,10 @@ class Blobs:
     def path(self, digest: str) -> Path:
         """Return where the file with this digest is, or would be."""
         return self._folder / digest[:2] / digest
+
+    async def has_room(self) -> bool:
+        """Say whether the disk has room for what is read of documents, beside the database."""
+        return await asyncio.to_thread(self._has_room)
 
     @asynccontextmanager
     async def receive(
@@ -118,7 +149,7 @@ class Blobs:
         """Yield the digest of every file."""
         if self._folder.is_dir():
             for path in self._folder.glob("??/*"):
-                if _DIGEST.fullmatch(path.name):
+                if is_digest(path.name):
                     yield path.name
 
     def sweep_incoming(self) -> int:
@@ -130,8 +161,23 @@ class Blobs:
             raise UploadTooLargeError(megabytes=self._room.limit // MEBIBYTE)
         # Who may enter is decided above it: by whoever made the folder of all files.
         self._incoming.mkdir(parents=True, exist_ok=True)
-        if self._disk.free(self._incoming) < self._room.floor + size:
+        if not self._leaves_room(self._incoming, size):
             raise DiskFullError
+
+    def _has_room(self) -> bool:
+        # The folder is made by the first upload.
+        folder = self._folder if self._folder.is_dir() else self._folder.parent
+        try:
+            return self._leaves_room(folder, 0)
+        except OSError:
+            # What is wrong with the folder is said by whoever needs a file in it.
+            return True
+
+    def _leaves_room(self, folder: Path, size: int) -> bool:
+        floor = self._room.floor
+        if floor is None:
+            floor = least_free(self._disk.size(folder))
+        return self._disk.free(folder) >= floor + size
 
     def _open(self) -> BinaryIO:
         while True:
@@ -164,7 +210,7 @@ class Blobs:
 
     def _append(self, file: BinaryIO, piece: bytes, digest: Hash) -> None:
         digest.update(piece)
-        if self._disk.free(self._incoming) < self._room.floor + len(piece):
+        if not self._leaves_room(self._incoming, len(piece)):
             raise DiskFullError
         with _no_room_is_an_error_of_ours():
             self._disk.write(file, piece)

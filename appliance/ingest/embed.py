@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.db.pool import Database
+from appliance.ingest.errors import NoRoomError
 from appliance.ingest.model import EmbeddingModel, Unembedded
 from appliance.ingest.vectors import VectorStore
 from appliance.jobs.service import JobService
 from appliance.llm.choice import Chosen, Purpose, in_use
-from appliance.llm.errors import ModelFailedError
-from appliance.llm.model import Embeddings, InstalledModel
+from appliance.llm.errors import ModelFailedError, VectorsTooLongError
+from appliance.llm.model import MOST_DIMENSIONS, Embeddings, InstalledModel
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,29 +60,42 @@ class Embedder:
     """
 
     def __init__(
-        self, database: Database, runner: EmbeddingRunner, jobs: JobService, clock: Clock
+        self,
+        database: Database,
+        runner: EmbeddingRunner,
+        jobs: JobService,
+        clock: Clock,
+        *,
+        has_room: Callable[[], Awaitable[bool]],
     ) -> None:
         self._database = database
         self._runner = runner
         self._jobs = jobs
         self._clock = clock
+        self._has_room = has_room
         self._wake = asyncio.Event()
+        # Models whose vectors turned out to be too long, by name and digest.
+        self._too_long: set[tuple[str, str]] = set()
 
     def wake(self) -> None:
         """Say that there are new chunks."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled. A fault is logged once, and tried again after a longer pause."""
+        """Work until cancelled, whatever happens.
+
+        A fault is logged once, a defect with its traceback, and tried again after a longer pause.
+        """
         pause, told = _FIRST_PAUSE, ""
         while True:
             self._wake.clear()
             try:
                 await self.catch_up()
-            except ApplianceError as error:
-                if told != error.code:
-                    _LOG.warning("vectors wait: %s", error)
-                    told = error.code
+            except Exception as error:  # noqa: BLE001 - without vectors, words still find all
+                fault = error.code if isinstance(error, ApplianceError) else repr(error)
+                if told != fault:
+                    _tell(error)
+                    told = fault
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
@@ -109,7 +123,8 @@ class Embedder:
         async with self._database.connection() as connection:
             chosen = await VectorStore(connection).chosen_model()
         choice = Chosen(search=chosen, searching=serving.name if serving else None)
-        return in_use(Purpose.SEARCH, choice, installed)
+        usable = [model for model in installed if (model.name, model.digest) not in self._too_long]
+        return in_use(Purpose.SEARCH, choice, usable)
 
     async def _known(self) -> list[EmbeddingModel]:
         async with self._database.connection() as connection:
@@ -121,6 +136,8 @@ class Embedder:
         serving: EmbeddingModel | None,
         known: Sequence[EmbeddingModel],
     ) -> None:
+        # Looked at first: a job that cannot begin is none.
+        await self._check_room()
         job = await self._jobs.start(JOB, _LIFETIME)
         try:
             model = await self._begin(target, known)
@@ -138,6 +155,9 @@ class Embedder:
         except ApplianceError as error:
             await self._jobs.fail(job.id, error.message)
             raise
+        except Exception:
+            await self._jobs.fail(job.id, ApplianceError().message)
+            raise
         except asyncio.CancelledError:
             await asyncio.shield(self._jobs.fail(job.id, "The ingest process was stopped."))
             raise
@@ -147,7 +167,10 @@ class Embedder:
     async def _begin(
         self, target: InstalledModel, known: Sequence[EmbeddingModel]
     ) -> EmbeddingModel:
-        """Continue the set that an earlier run began, or begin one; drop abandoned ones."""
+        """Continue the set that an earlier run began, or begin one; drop abandoned ones.
+
+        Raises VectorsTooLongError; the model is then left out from now on.
+        """
         begun = None
         for model in known:
             if _is_same(target, model):
@@ -157,6 +180,11 @@ class Embedder:
         if begun:
             return begun
         dimensions = (await self._runner.embed(target.name, [_PROBE])).dimensions
+        if dimensions > MOST_DIMENSIONS:
+            self._too_long.add((target.name, target.digest))
+            raise VectorsTooLongError(
+                model=target.name, dimensions=dimensions, most=MOST_DIMENSIONS
+            )
         async with self._database.transaction() as connection:
             return await VectorStore(connection).add_model(target.name, target.digest, dimensions)
 
@@ -194,11 +222,16 @@ class Embedder:
                 chunks = await VectorStore(connection).unembedded(model, after, BATCH)
             if not chunks:
                 return
+            await self._check_room()
             after = chunks[-1].id
             vectors = await self._vectors(model.name, chunks)
             async with self._database.connection() as connection:
                 await VectorStore(connection).add(model, vectors)
             yield len(vectors)
+
+    async def _check_room(self) -> None:
+        if not await self._has_room():
+            raise NoRoomError
 
     async def _vectors(
         self, name: str, chunks: Sequence[Unembedded]
@@ -216,6 +249,13 @@ class Embedder:
             _LOG.warning("chunk %d has no vector: the model fails on it", chunks[0].id)
             return []
         return list(zip((chunk.id for chunk in chunks), made.vectors, strict=True))
+
+
+def _tell(error: Exception) -> None:
+    if isinstance(error, ApplianceError):
+        _LOG.warning("vectors wait: %s", error)
+    else:
+        _LOG.error("vectors wait", exc_info=error)
 
 
 def _serving(known: Sequence[EmbeddingModel]) -> EmbeddingModel | None:

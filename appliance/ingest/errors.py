@@ -59,6 +59,17 @@ class MissingProgramError(DocumentError):
     hint = "Ask the operator to install the Debian package {package}, then retry the document."
 
 
+class MissingLanguageDataError(DocumentError):
+    """A font names its characters by a standard list, which is not on this machine."""
+
+    code = "missing_language_data"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = (
+        "Chinese, Japanese or Korean text cannot be read here: the tables for it are missing."
+    )
+    hint = "Ask the operator to install the Debian package poppler-data, then retry the document."
+
+
 class EncryptedDocumentError(DocumentError):
     """A password is needed to read the file."""
 
@@ -181,8 +192,17 @@ class DiskFullError(ApplianceError):
 
     code = "disk_full"
     status = HTTPStatus.INSUFFICIENT_STORAGE
-    sentence = "The disk is full: the file was not saved."
+    sentence = "The disk has no room left for the file: it was not saved."
     hint = "Delete what is no longer needed, or ask the operator for more space."
+
+
+class NoRoomError(ApplianceError):
+    """What is read of documents would take room that the database needs; everything waits."""
+
+    code = "no_room"
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    sentence = "The disk is nearly full: the reading of documents waits until there is room."
+    hint = "Delete what is no longer needed, or give the machine more space."
 
 
 class UploadBrokenOffError(ApplianceError):

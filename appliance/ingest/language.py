@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 
 from appliance.ingest.stop_words import STOP_WORDS
 
@@ -19,19 +20,16 @@ _LEAST_SHARE = 1 / 7
 _FEWEST_HITS = 2
 
 
-def detect(text: str) -> str:
+def detect(text: str, small_words: Mapping[str, frozenset[str]] = STOP_WORDS) -> str:
     """Return the PostgreSQL text search configuration for `text`, or `simple` when in doubt.
 
-    Counts the stop words of each language; the language with most wins. A tie means that the
+    Counts the small words of each language; the language with most wins. A tie means that the
     text is too short to tell.
     """
     words = Counter(_WORD.findall(text[:_LONGEST_SAMPLE].casefold()))
     total = words.total()
     hits = Counter(
-        {
-            language: sum(words[word] for word in stop_words)
-            for language, stop_words in STOP_WORDS.items()
-        }
+        {language: sum(words[word] for word in known) for language, known in small_words.items()}
     )
     (best, most), (_, second) = hits.most_common(2)
     if most < _FEWEST_HITS or most == second or most < total * _LEAST_SHARE:

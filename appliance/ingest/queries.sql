@@ -95,6 +95,10 @@ SELECT pg_advisory_xact_lock(hashtextextended(%(digest)s::text, 0));
 -- name: digest_is_used
 SELECT EXISTS (SELECT FROM library.document WHERE digest = %(digest)s);
 
+-- name: unused_digests
+SELECT given.digest FROM unnest(%(digests)s::text[]) AS given (digest)
+WHERE NOT EXISTS (SELECT FROM library.document d WHERE d.digest = given.digest);
+
 -- name: queue
 -- The operator's view: what is not ready, then the newest of the rest. What people keep to
 -- themselves has no name here: the operator sees that something failed and why, not what it is.

@@ -18,6 +18,7 @@ from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.formats import HEAD_SIZE, Format, recognise
 from appliance.ingest.language import detect
 from appliance.ingest.model import Claim, IndexedChunk, Reading
+from appliance.ingest.scripts import without_breaks
 from appliance.ingest.store import IngestStore
 from appliance.ingest.words import search_text
 
@@ -54,6 +55,10 @@ class Reader:
         self._extract = extract
         self._limits = limits
         self._clock = clock
+
+    async def has_room(self) -> bool:
+        """Say whether there is room on the disk for what is read."""
+        return await self._blobs.has_room()
 
     async def read(self, claim: Claim) -> None:
         """Read a document and make it searchable in one transaction.
@@ -148,7 +153,7 @@ class Indexer:
                         heading_path=chunk.heading_path,
                         text=chunk.text,
                         heading_words=search_text(" ".join(named)),
-                        body_words=search_text(chunk.text),
+                        body_words=search_text(without_breaks(chunk.text)),
                     )
                 )
             self._carried = open_headings(self._carried, page.headings)

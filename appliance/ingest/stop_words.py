@@ -25,46 +25,48 @@ STOP_WORDS: dict[str, frozenset[str]] = {
         """
         aber als am an auch auf aus bei bis das dass dem den der des die durch ein eine einem
         einen einer eines er es für gegen hat hatte ich ihr ihre im in ist kann kein keine man
-        mehr mit nach nicht noch nur oder ob sich sie sind so über um und unter vom von vor war
-        waren warum was welche welchem welchen welcher welches wenn wer werden wie wird wo wurde
-        wurden zu zum zur zwischen
+        mehr mit nach nicht noch nur oder ob seit sich sie sind so über um und unter vom von vor
+        wann war waren warum was welche welchem welchen welcher welches wem wen wenn wer werden
+        wessen wie wieviel wird wo woher wohin wurde wurden zu zum zur zwischen
         """
     ),
     "french": _words(
         """
-        à au aux avec ce ces cette comme comment d dans de des du elle elles en est et été était
-        être il ils je l la le les leur leurs lors mais ne nous on ont ou où par pas plus pour
-        pourquoi qu quand que quel quelle quelles quels qui s sa sans se ses son sont sur un une
-        vous
+        à au aux avec ce ces cette combien comme comment d dans de des du elle elles en est et été
+        était être il ils je l la laquelle le lequel les leur leurs lors mais ne nous on ont ou où
+        par pas plus pour pourquoi qu quand que quel quelle quelles quels qui s sa sans se ses son
+        sont sur un une vous
         """
     ),
     "spanish": _words(
         """
-        a al como cómo con cuál cuándo cuánto de del desde donde dónde e el ella ellos en entre
-        era es esta este esto fue fueron ha han hasta la las le lo los más muy no o para pero por
-        porque qué que quién se según ser si sin sobre son su sus también un una unos y ya
+        a al como cuáles cuánta cuántas cuántos cómo con cuál cuándo cuánto de del desde donde
+        dónde e el ella ellos en entre era es esta este esto fue fueron ha han hasta la las le lo
+        los más muy no o para pero por porque quiénes qué que quién se según ser si sin sobre son
+        su sus también un una unos y ya
         """
     ),
     "italian": _words(
         """
         a agli ai al alla alle anche che chi come con cosa da dal dalla dei del della delle dello
         di dove e è era essere fu gli ha hanno i il in la le lo ma nel nella nelle non o per
-        perché più qual quale quali quando quanto questa questo si sono stato sua suo sul sulla
-        tra un una uno
+        perché più qual quale quali quando quanta quante quanti quanto questa questo si sono stato
+        sua suo sul sulla tra un una uno
         """
     ),
     "portuguese": _words(
         """
         a ao aos as às com como da das de do dos e é ela ele em entre era essa esse está este foi
         foram há isso já mais mas na não nas no nos o onde os ou para pela pelo por porque qual
-        quais quando que quem são se sem ser seu sua também tem um uma
+        quais quando quanta quantas quanto quantos que quem são se sem ser seu sua também tem um
+        uma
         """
     ),
     "dutch": _words(
         """
-        aan als bij dan dat de der deze die dit door een en er haar had heeft het hij hoe hun ik
-        in is kan maar meer met naar niet nog of om onder ook op over te tot uit van veel voor
-        waar waarom wanneer waren was wat welke werd werden wie wordt worden zij zijn zo
+        aan als bij dan dat de der deze die dit door een en er haar had heeft het hij hoe hoeveel
+        hun ik in is kan maar meer met naar niet nog of om onder ook op over te tot uit van veel
+        voor waar waarom wanneer waren was wat welke werd werden wie wordt worden zij zijn zo
         """
     ),
     "swedish": _words(
@@ -116,8 +118,9 @@ STOP_WORDS: dict[str, frozenset[str]] = {
     ),
     "russian": _words(
         """
-        в и на не что с по как из у к за от для о это его при он но а или был была были быть
-        их же то до так который которая которые где когда кто почему чтобы более также она они
+        в и на не что с по как из у к за от для о это его при он но а или был была были быть их же
+        то до так какая какие какое какой который которая которые где когда кто почему чтобы более
+        также она они
         """
     ),
 }

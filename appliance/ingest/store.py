@@ -48,6 +48,10 @@ class IngestStore:
         # Not among the queries: it takes no parameters and cannot be prepared.
         await self._connection.execute("LISTEN library_queued")
 
+    async def listen_for_removals(self) -> None:
+        """Be told on this connection when documents were removed."""
+        await self._connection.execute("LISTEN library_removed")
+
     async def claim(self, instance: str) -> Claim | None:
         """Take the oldest queued document, or None if there is none."""
         async with self._connection.cursor(row_factory=class_row(Claim)) as cursor:
@@ -150,6 +154,12 @@ class IngestStore:
     async def digest_is_used(self, digest: str) -> bool:
         """Say whether any document has this content."""
         return bool(await self._first("digest_is_used", digest=digest))
+
+    async def unused_digests(self, digests: Sequence[str]) -> list[str]:
+        """Return those of many contents that no document has."""
+        values = {"digests": list(digests)}
+        cursor = await self._connection.execute(_QUERIES["unused_digests"], values)
+        return [str(digest) for (digest,) in await cursor.fetchall()]
 
     async def queue(self, state: DocumentState | None, limit: int) -> list[QueuedDocument]:
         """Return the operator's view of the queue."""

@@ -1,4 +1,4 @@
-"""Delete files that no document uses, safely beside uploads of the same content.
+"""Delete files that no document uses, soon and safely beside uploads of the same content.
 
 Whoever adds a file with its row, or removes one, holds the lock on the digest meanwhile. An
 upload puts the file in place and commits the row under the lock, so a file without a row under
@@ -10,11 +10,55 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from appliance.core.clock import Clock
+from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database
-from appliance.ingest.blobs import Blobs
+from appliance.ingest.blobs import Blobs, is_digest
 from appliance.ingest.store import IngestStore
 
 _LOG = logging.getLogger(__name__)
+
+EVERY_SECONDS = 3600.0
+_RETRY_SECONDS = 1.0
+_FAILED_PAUSE = 60.0
+
+
+class Sweeper:
+    """Keeps the folder free of what nobody uses: at the start, each hour, and when rows go.
+
+    Whoever removes documents tells `library_removed` at the commit, with a digest or without.
+    """
+
+    def __init__(self, database: Database, blobs: Blobs, clock: Clock) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Work until cancelled. A disk that fails is named once, and tried again."""
+        told = False
+        while True:
+            try:
+                async with self._database.connection() as connection:
+                    await IngestStore(connection).listen_for_removals()
+                    while True:
+                        await sweep(self._database, self._blobs)
+                        told = False
+                        async for note in connection.notifies(timeout=EVERY_SECONDS):
+                            await self._remove(note.payload)
+            except DatabaseUnavailableError:
+                await self._clock.sleep(_RETRY_SECONDS)
+            except OSError as error:
+                if not told:
+                    _LOG.warning("files that nobody uses stay for now: %s", error)
+                    told = True
+                await self._clock.sleep(_FAILED_PAUSE)
+
+    async def _remove(self, digest: str) -> None:
+        if is_digest(digest):
+            await remove_unused(self._database, self._blobs, digest)
+        else:
+            await sweep(self._database, self._blobs)
 
 
 async def remove_unused(database: Database, blobs: Blobs, digest: str) -> bool:
@@ -29,14 +73,13 @@ async def remove_unused(database: Database, blobs: Blobs, digest: str) -> bool:
 
 
 async def sweep(database: Database, blobs: Blobs) -> None:
-    """Delete what uploads and deletions left behind that a crash broke off."""
+    """Delete what nobody uses: of uploads and deletions that broke off, of people who are gone."""
     abandoned = await asyncio.to_thread(blobs.sweep_incoming)
     digests = await asyncio.to_thread(lambda: list(blobs.digests()))
+    async with database.connection() as connection:
+        suspects = await IngestStore(connection).unused_digests(digests)
     unused = 0
-    for digest in digests:
-        async with database.connection() as connection:
-            used = await IngestStore(connection).digest_is_used(digest)
-        if not used:
-            unused += await remove_unused(database, blobs, digest)
+    for digest in suspects:
+        unused += await remove_unused(database, blobs, digest)
     if abandoned or unused:
         _LOG.info("swept %d broken-off uploads and %d unused files", abandoned, unused)

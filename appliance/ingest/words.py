@@ -6,10 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from appliance.ingest.asking_words import ASKING_WORDS
 from appliance.ingest.language import detect
 from appliance.ingest.stop_words import STOP_WORDS
 
-_MOST_QUESTION_WORDS = 32
+# What a question may say without telling what it is about.
+_IN_QUESTIONS = {language: STOP_WORDS[language] | ASKING_WORDS[language] for language in STOP_WORDS}
 
 # Scripts written without spaces between words: Han with its marks, kana, Hangul, Thai, Lao,
 # Burmese and Khmer. Pairs of neighbours serve as words there, which needs no dictionary.
@@ -20,6 +22,7 @@ _UNSPACED = (
 )
 # Vowel signs that belong to the letter before them, which \w leaves out.
 _MARKS = r"\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
+UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _TOKEN = re.compile(
     rf"(?P<unspaced>[{_UNSPACED}]+)"
     r"|(?P<number>\d+(?:[.,]\d+)+)(?![^\W_])"
@@ -37,15 +40,26 @@ def search_text(text: str) -> str:
     return " ".join(_words(text))
 
 
-def question_words(question: str) -> tuple[str, ...]:
-    """Return the words of a question to search for, each once, in order, 32 at most.
+def question_language(text: str) -> str:
+    """Return the language of what a person asks, or `simple` when in doubt.
 
-    Stop words of the question's language are left out, unless nothing else is there.
+    Words of asking count here, unlike in documents: a short request has little else.
     """
-    words = dict.fromkeys(_words(question))
-    stop_words = STOP_WORDS.get(detect(question), frozenset())
-    telling = [word for word in words if word not in stop_words]
-    return tuple(telling or words)[:_MOST_QUESTION_WORDS]
+    return detect(text, _IN_QUESTIONS)
+
+
+def question_words(question: str, language: str) -> tuple[str, ...]:
+    """Return the words of a question that tell something, each once, in order.
+
+    Stop words and words of asking of `language` are left out; nothing else may be there.
+    """
+    dropped = _IN_QUESTIONS.get(language, frozenset())
+    return tuple(word for word in all_words(question) if word not in dropped)
+
+
+def all_words(text: str) -> tuple[str, ...]:
+    """Return every word of a text once, in order."""
+    return tuple(dict.fromkeys(_words(text)))
 
 
 def _words(text: str) -> Iterator[str]:

@@ -13,7 +13,12 @@ from uuid import UUID
 from appliance.core.clock import Clock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database
-from appliance.ingest.errors import DocumentError, ReaderDiedError, ReadingFailedError
+from appliance.ingest.errors import (
+    DocumentError,
+    NoRoomError,
+    ReaderDiedError,
+    ReadingFailedError,
+)
 from appliance.ingest.model import Claim, DocumentState, Fault
 from appliance.ingest.reading import ClaimLostError, Reader
 from appliance.ingest.store import IngestStore
@@ -52,6 +57,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._alive = asyncio.Event()
         self._lost: Counter[UUID] = Counter()
+        self._full = False
 
     async def run(self) -> None:
         """Work until cancelled; what is being read then goes back into the queue."""
@@ -102,7 +108,7 @@ class Worker:
         while True:
             await self._alive.wait()
             self._wake.clear()
-            claim = await self._claim()
+            claim = await self._claim() if await self._has_room() else None
             if claim is not None:
                 # There may be more: let the other readers look, too.
                 self._wake.set()
@@ -111,6 +117,16 @@ class Worker:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
+
+    async def _has_room(self) -> bool:
+        """Look at the disk before a document is taken; say once that the queue waits for room."""
+        full = not await self._reader.has_room()
+        if full and not self._full:
+            _LOG.warning(NoRoomError.sentence)
+        elif self._full and not full:
+            _LOG.info("there is room on the disk again: documents are read")
+        self._full = full
+        return not full
 
     async def _claim(self) -> Claim | None:
         try:

@@ -30,7 +30,7 @@ class Purpose(StrEnum):
             case Purpose.CHAT:
                 return model.can_chat
             case Purpose.SEARCH:
-                return model.can_embed
+                return model.can_embed and model.can_be_indexed
 
 
 @dataclass(frozen=True, slots=True)

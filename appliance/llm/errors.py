@@ -80,6 +80,15 @@ class ModelCannotEmbedError(ApplianceError):
     hint = "Choose an embedding model."
 
 
+class VectorsTooLongError(ApplianceError):
+    """The model's vectors cannot be indexed. Facts: `model`, `dimensions`, `most`."""
+
+    code = "vectors_too_long"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "The vectors of “{model}” are too long: {dimensions} numbers each, {most} at most."
+    hint = "Choose a smaller embedding model."
+
+
 class ModelCannotChatError(ApplianceError):
     """The model makes vectors but writes no text. Facts: `model`."""
 

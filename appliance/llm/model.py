@@ -7,6 +7,9 @@ from typing import Any
 
 JsonObject = dict[str, Any]
 
+# The longest vectors that the database can index.
+MOST_DIMENSIONS = 4000
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -28,11 +31,15 @@ class Description:
 
     capabilities: frozenset[str] = frozenset()
     context_length: int | None = None
+    embedding_length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """A model on this machine. `digest` changes when the same name gets other content."""
+    """A model on this machine. `digest` changes when the same name gets other content.
+
+    `embedding_length` is how many numbers a vector of it has, where the runner tells.
+    """
 
     name: str
     digest: str
@@ -42,6 +49,7 @@ class InstalledModel:
     quantization: str
     capabilities: frozenset[str]
     context_length: int | None
+    embedding_length: int | None = None
 
     @property
     def can_chat(self) -> bool:
@@ -52,6 +60,11 @@ class InstalledModel:
     def can_embed(self) -> bool:
         """Whether it turns text into vectors."""
         return "embedding" in self.capabilities
+
+    @property
+    def can_be_indexed(self) -> bool:
+        """Whether its vectors, as far as is known, are not too long for the database."""
+        return (self.embedding_length or 0) <= MOST_DIMENSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +123,12 @@ def is_cloud_name(name: str) -> bool:
 
 def description_in_list(entry: JsonObject) -> Description | None:
     """Read what a list entry tells; None if this runner's list leaves some of it out."""
-    context_length = (entry.get("details") or {}).get("context_length")
+    details: JsonObject = entry.get("details") or {}
+    context_length = details.get("context_length")
     if "capabilities" not in entry or context_length is None:
         return None
-    return Description(frozenset(entry["capabilities"] or ()), context_length)
+    capabilities = frozenset(entry["capabilities"] or ())
+    return Description(capabilities, context_length, details.get("embedding_length"))
 
 
 def description_alone(answer: JsonObject) -> Description:
@@ -124,7 +139,11 @@ def description_alone(answer: JsonObject) -> Description:
         pooled = any(key.endswith(".pooling_type") for key in facts)
         capabilities = ["embedding"] if pooled else ["completion"]
     architecture = facts.get("general.architecture")
-    return Description(frozenset(capabilities), facts.get(f"{architecture}.context_length"))
+    return Description(
+        frozenset(capabilities),
+        facts.get(f"{architecture}.context_length"),
+        facts.get(f"{architecture}.embedding_length"),
+    )
 
 
 def installed_model(entry: JsonObject, description: Description) -> InstalledModel:
@@ -139,6 +158,7 @@ def installed_model(entry: JsonObject, description: Description) -> InstalledMod
         quantization=details.get("quantization_level", ""),
         capabilities=description.capabilities,
         context_length=description.context_length,
+        embedding_length=description.embedding_length,
     )
 
 

@@ -12,8 +12,9 @@ from appliance.llm.errors import (
     ModelCannotChatError,
     ModelCannotEmbedError,
     ModelMissingError,
+    VectorsTooLongError,
 )
-from appliance.llm.model import InstalledModel
+from appliance.llm.model import MOST_DIMENSIONS, InstalledModel
 from appliance.llm.store import ChoiceStore
 
 
@@ -49,8 +50,8 @@ class ModelChoice:
     async def choose(self, actor: Actor | None, purpose: Purpose, name: str) -> InstalledModel:
         """Use an installed model for a purpose from now on.
 
-        Raises ForbiddenError, ModelMissingError, ModelCannotChatError, ModelCannotEmbedError, and
-        what the runner raises when it cannot tell what it has.
+        Raises ForbiddenError, ModelMissingError, ModelCannotChatError, ModelCannotEmbedError,
+        VectorsTooLongError, and what the runner raises when it cannot tell what it has.
         """
         if actor is not None and not actor.is_operator:
             raise ForbiddenError
@@ -73,5 +74,9 @@ def _unsuitable(model: InstalledModel, purpose: Purpose) -> ApplianceError:
     match purpose:
         case Purpose.CHAT:
             return ModelCannotChatError(model=model.name)
+        case Purpose.SEARCH if model.can_embed:
+            return VectorsTooLongError(
+                model=model.name, dimensions=model.embedding_length, most=MOST_DIMENSIONS
+            )
         case Purpose.SEARCH:
             return ModelCannotEmbedError(model=model.name)

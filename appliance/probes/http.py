@@ -38,7 +38,7 @@ class HttpProbe:
                     return self._judge(response.status)
             except aiohttp.ClientConnectorError as error:
                 sentence = f"it does not accept connections: {error.strerror}"
-                return Answer(ReadingState.NOT_READY, sentence)
+                return Answer(ReadingState.FAILED, sentence)
             except aiohttp.ServerDisconnectedError:
                 return Answer(ReadingState.FAILED, "it hung up without an answer")
 

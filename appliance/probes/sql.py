@@ -10,6 +10,11 @@ import psycopg
 from appliance.db.queries import Queries
 from appliance.probes.model import Answer, Reading, ReadingState, measured
 
+# How libpq passes on what the server itself has said: that it starts, recovers, or is full.
+FROM_THE_SERVER = "FATAL"
+# After a polite stop from outside it waits for the last session, and lets nobody in meanwhile.
+CLOSES = "shutting down"
+
 
 @dataclass(frozen=True, slots=True)
 class SqlProbe:
@@ -36,7 +41,9 @@ class SqlProbe:
                 autocommit=True,
             )
         except psycopg.OperationalError as error:
-            return Answer(ReadingState.NOT_READY, _first_line(error))
+            sentence = _first_line(error)
+            waits = FROM_THE_SERVER in sentence and CLOSES not in sentence
+            return Answer(ReadingState.NOT_READY if waits else ReadingState.FAILED, sentence)
         async with connection:
             await connection.execute(self.queries["answer"])
         return Answer(ReadingState.OK, "answers queries")

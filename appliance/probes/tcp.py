@@ -24,6 +24,6 @@ class TcpProbe:
         try:
             _, writer = await asyncio.open_connection(self.host, self.port)
         except ConnectionRefusedError:
-            return Answer(ReadingState.NOT_READY, f"nothing listens on {self.host}:{self.port}")
+            return Answer(ReadingState.FAILED, f"nothing listens on {self.host}:{self.port}")
         writer.close()
         return Answer(ReadingState.OK, f"{self.host}:{self.port} accepts connections")

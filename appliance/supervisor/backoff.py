@@ -9,13 +9,15 @@ from dataclasses import dataclass
 class Backoff:
     """The first restart is immediate; each further one waits twice as long, up to `longest`.
 
-    After `budget` restarts within `window` seconds only the operator starts the unit again.
+    After `budget` restarts within `window` seconds the unit is given up. It then rests, and is
+    tried once each `rest` seconds: what it lacked, such as room on the disk, may be there again.
     """
 
     first: float = 1.0
     longest: float = 60.0
     budget: int = 10
     window: float = 1800.0
+    rest: float = 600.0
 
     def delay(self, streak: int) -> float:
         """Return the seconds to wait after `streak` restarts without a stable run between."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -22,6 +22,7 @@ OWNER_ONLY = 0o600
 MOST_LINES = 1000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Record = Callable[[str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,13 @@ class Surroundings:
     """What the command line may ask beside the units.
 
     `absent` is what this machine lacks; `new_rescue_code` mints the code for the console that
-    works without the database; `addresses` are those of the sites, as people open them.
+    works without the database; `record` takes an action and its object into the audit and never
+    fails; `addresses` are those of the sites, as people open them.
     """
 
     absent: tuple[Absent, ...]
     new_rescue_code: Callable[[], str]
+    record: Record
     addresses: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -50,6 +53,7 @@ def control_application(supervisor: Supervisor, surroundings: Surroundings) -> w
             web.get("/units/{name}/logs", _logs),
             web.get("/addresses", _addresses),
             web.post("/rescue", _rescue),
+            web.post("/models/fetch", _note_fetch),
         ]
     )
     return application
@@ -105,7 +109,15 @@ async def _addresses(request: web.Request) -> web.Response:
 
 
 async def _rescue(request: web.Request) -> web.Response:
-    return web.json_response({"code": request.app[SURROUNDINGS].new_rescue_code()})
+    surroundings = request.app[SURROUNDINGS]
+    await surroundings.record("rescue_code.create", "")
+    return web.json_response({"code": surroundings.new_rescue_code()})
+
+
+async def _note_fetch(request: web.Request) -> web.Response:
+    """Note that root takes the machine online; it is not done here, nor could it be."""
+    await request.app[SURROUNDINGS].record("model.fetch", request.query.get("model", ""))
+    return web.json_response({})
 
 
 async def _unit(request: web.Request) -> web.Response:
@@ -116,23 +128,50 @@ async def _change(request: web.Request) -> web.Response:
     """Note what the operator wants; the answer shows the unit before it is done."""
     supervisor, name = request.app[SUPERVISOR], request.match_info["name"]
     change = {"start": supervisor.start, "stop": supervisor.stop, "restart": supervisor.restart}
-    await change[request.match_info["verb"]](name)
+    verb, name = request.match_info["verb"], supervisor.view(name).name
+    # Before it is done: it may be the database that is to be stopped.
+    await request.app[SURROUNDINGS].record(f"unit.{verb}", name)
+    await change[verb](name)
     return web.json_response(supervisor.view(name).as_json(), status=HTTPStatus.ACCEPTED)
 
 
 async def _logs(request: web.Request) -> web.StreamResponse:
     """Answer the last lines, and with `follow=1` each further line when it comes."""
     supervisor, name = request.app[SUPERVISOR], request.match_info["name"]
-    last = supervisor.lines(name, _count(request.query.get("lines", "100")))
+    count = _count(request.query.get("lines", "100"))
+    last = supervisor.lines(name, count)
     if request.query.get("follow") != "1":
         return web.json_response({"lines": list(last)})
     response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
     await response.prepare(request)
-    await response.write("".join(f"{line}\n" for line in last).encode())
     with contextlib.suppress(ConnectionResetError):
-        async for line in supervisor.follow(name):
-            await response.write(f"{line}\n".encode())
+        async with contextlib.aclosing(_last_and_further(supervisor, name, count)) as lines:
+            async for line in lines:
+                await response.write(f"{line}\n".encode())
     return response
+
+
+async def _last_and_further(
+    supervisor: Supervisor, name: str, count: int
+) -> AsyncGenerator[str, None]:
+    """Yield the last lines, then each further one: none is lost between, and none comes twice."""
+    further = supervisor.follow(name)
+    # It listens from here on: between this step and the last lines nothing else runs.
+    coming = asyncio.ensure_future(_next(further))
+    await asyncio.sleep(0)
+    try:
+        for line in supervisor.lines(name, count):
+            yield line
+        while True:
+            yield await coming
+            coming = asyncio.ensure_future(_next(further))
+    finally:
+        coming.cancel()
+        await asyncio.wait([coming])
+
+
+async def _next(lines: AsyncIterator[str]) -> str:
+    return await anext(lines)
 
 
 def _count(text: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from appliance.probes.model import ReadingState
 from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.model import Action, Decision, Observation, Phase, Wish
@@ -20,7 +22,7 @@ def decide(seen: Observation, backoff: Backoff, now: float) -> Decision:
     3. A unit that runs is left alone as long as it answers, unless its program was replaced. It
        is not restarted because another one is down: services find each other again by themselves.
     4. A unit that does not run is started when its needs are met, its back-off is over, and its
-       budget is not spent.
+       budget is not spent. One that was given up is tried once in a while.
     """
     match seen.status.state:
         case UnitState.STARTING:
@@ -82,7 +84,7 @@ def _decide_resting(seen: Observation, backoff: Backoff, now: float) -> Decision
     if unwanted := _unwanted(seen):
         return _wait(Phase.STOPPED, unwanted)
     if seen.gave_up:
-        return _wait(Phase.GAVE_UP, seen.gave_up)
+        return _decide_given_up(seen, seen.gave_up, backoff, now)
     if state is UnitState.DONE and seen.wish is Wish.UP:
         return _wait(Phase.DONE, "it has done its work")
     if seen.missing:
@@ -102,9 +104,19 @@ def _unwanted(seen: Observation) -> str | None:
     return None
 
 
+def _decide_given_up(seen: Observation, gave_up: str, backoff: Backoff, now: float) -> Decision:
+    remaining = seen.status.changed + backoff.rest - now
+    if remaining > 0:
+        minutes = math.ceil(remaining / 60)
+        return _wait(Phase.GAVE_UP, f"{gave_up}; it is tried once more in {minutes} min")
+    if seen.missing:
+        return _wait(Phase.GAVE_UP, f"{gave_up}; it waits for {' and '.join(seen.missing)}")
+    return Decision(Action.RETRY, Phase.STARTING, f"try {seen.unit.name} once more: {gave_up}")
+
+
 def _decide_again(seen: Observation, backoff: Backoff, now: float) -> Decision:
     """The unit ended although it is wanted."""
-    name, ending = seen.unit.name, seen.status.exit or "ended"
+    name, ending = seen.unit.name, seen.fault or seen.status.exit or "ended"
     used = len(backoff.recent(seen.restarts, now))
     if backoff.spent(seen.restarts, now):
         minutes = f"{used} restarts in {backoff.window / 60:.0f} min"
@@ -120,4 +132,6 @@ def _decide_again(seen: Observation, backoff: Backoff, now: float) -> Decision:
 def _predicate(ending: str) -> str:
     if ending.startswith("start refused"):
         return f"had its {ending}"
-    return f"was {ending}" if ending.startswith("killed") else ending
+    if ending[0].isdigit():
+        return f"had {ending}"
+    return f"was {ending}" if ending.startswith(("killed", "not ready")) else ending

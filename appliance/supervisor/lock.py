@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -26,9 +27,11 @@ class Lock:
         except BlockingIOError as error:
             os.close(descriptor)
             raise SupervisorRunningError(lock=self._path) from error
-        # Only for people who look: the lock is what counts, not the number.
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        # Only for people who look: the lock is what counts, not the number, and a full disk takes
+        # the number alone.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
 
     def release(self) -> None:

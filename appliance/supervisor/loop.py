@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -20,9 +21,10 @@ from appliance.supervisor.lock import Lock
 from appliance.supervisor.model import Action, Decision, Phase, UnitView, Wish
 from appliance.supervisor.order import relied_on
 from appliance.supervisor.tracking import SHOWN_LINES, Tracked
+from appliance.supervisor.wishes import Wishes
 from appliance.units.driver import UnitDriver
 from appliance.units.errors import UnitUnknownError
-from appliance.units.model import Unit, UnitState
+from appliance.units.model import Kind, Unit, UnitState
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +46,8 @@ class Supervisor:
     Entering takes the lock, ends what a killed supervisor left or takes it over, and begins to
     start the units; leaving stops them, those first that need or front others, unless the driver
     keeps them. systemd hears READY when the loop runs, and not when all units do: the console
-    must be reachable when a unit is broken.
+    must be reachable when a unit is broken. What an operator stopped stays down although this
+    supervisor is a new one, unless the machine is new as well.
     """
 
     def __init__(
@@ -58,6 +61,8 @@ class Supervisor:
         policy: Policy | None = None,
     ) -> None:
         self._driver = driver
+        # Units that end with us are all wanted again at the next start.
+        self._wishes = Wishes(lock.with_name("wishes.json")) if driver.keeps_units else None
         self._clock = clock
         self._notifier = notifier
         self._lock = Lock(lock)
@@ -80,8 +85,9 @@ class Supervisor:
         try:
             for name in await self._driver.clean():
                 logger.warning("ended %s, which an earlier supervisor had left running", name)
-            for tracked in self._tracked.values():
-                await self._adopt(tracked)
+            wished = await asyncio.to_thread(self._wishes.read) if self._wishes else {}
+            for name, tracked in self._tracked.items():
+                await self._adopt(tracked, wished.get(name))
         except BaseException:
             self._lock.release()
             raise
@@ -106,13 +112,21 @@ class Supervisor:
             finally:
                 self._lock.release()
 
-    async def _adopt(self, tracked: Tracked) -> None:
-        """Take a unit over as it is; one that already runs goes on."""
+    async def _adopt(self, tracked: Tracked, unwanted_since: datetime | None) -> None:
+        """Take a unit over as it is; one that already runs goes on.
+
+        What was not wanted stays unwanted, unless somebody started it while no supervisor was
+        there to hear of it.
+        """
         status = self._driver.status(tracked.unit.name)
         changed = await asyncio.to_thread(newest_change, tracked.unit.program_files)
         tracked.adopt(status, replaced=runs_old_program(status, changed))
         if status.state is UnitState.RUNNING:
             logger.info("took over %s, which runs since %s", tracked.unit.name, status.since)
+        if unwanted_since and not (
+            status.state is UnitState.RUNNING and status.since > unwanted_since
+        ):
+            tracked.wish = Wish.DOWN
 
     async def _stop_all(self) -> None:
         """Let the loop stop the units; if it has failed itself, the driver kills them."""
@@ -184,10 +198,20 @@ class Supervisor:
         while True:
             self._look()
             self._notifier.watchdog()
+            if self._wishes:
+                await asyncio.to_thread(self._wishes.keep, self._unwanted(), self._clock.now())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._policy.tick):
                     await self._wake.wait()
             self._wake.clear()
+
+    def _unwanted(self) -> list[str]:
+        """Return what an operator stopped; a oneshot does its work at every start."""
+        return [
+            name
+            for name, tracked in self._tracked.items()
+            if tracked.wish is Wish.DOWN and tracked.unit.kind is Kind.SERVICE
+        ]
 
     async def _hear_changes(self) -> None:
         while True:
@@ -275,6 +299,8 @@ class Supervisor:
                 # so is that of a new program.
                 again = decision.action is Action.RESTART
                 tracked.started_before = again and not tracked.replaced
+                if decision.phase is Phase.FAILING:
+                    tracked.fault = decision.reason.partition(": ")[2]
                 stop = self._driver.stop(tracked.unit, again=again)
                 self._begin(tracked, stop, decision.reason)
             case Action.START | Action.RETRY:
@@ -287,14 +313,18 @@ class Supervisor:
         tracked.action.add_done_callback(lambda _: self._wake.set())
 
     def _give_up(self, tracked: Tracked, reason: str) -> None:
-        """Leave the unit to the operator, with its last lines as evidence in our own log."""
+        """Leave the unit to the operator, with its last lines as evidence in our own log.
+
+        It is stopped as well, so that systemd closes its sockets: a visitor would start it again.
+        """
         tracked.gave_up = reason
+        self._begin(tracked, self._driver.stop(tracked.unit), reason)
         lines = "\n".join(self._driver.lines(tracked.unit.name, SHOWN_LINES))
         logger.error("%s: %s; its last lines:\n%s", tracked.unit.name, reason, lines)
 
     def _count(self, tracked: Tracked, action: Action, now: float) -> None:
         """Count a start: only one that nobody asked for uses up the budget."""
-        tracked.started_before = True
+        tracked.started_before, tracked.fault = True, None
         if tracked.wish is Wish.AGAIN:
             tracked.wish = Wish.UP
         if action is Action.RETRY:

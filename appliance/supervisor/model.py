@@ -51,7 +51,7 @@ class Observation:
     `failures` counts failed readings in a row, the first at `failing_since`. `restarts` are the
     moments of the restarts that were our own doing, `streak` how many since the last stable run.
     `replaced` says that the unit has run since before its program was replaced, `left_down` that
-    somebody stopped it outside of Cloister.
+    somebody stopped it outside of Cloister, `fault` why we stopped it ourselves, to start it again.
     """
 
     unit: Unit
@@ -68,6 +68,7 @@ class Observation:
     gave_up: str | None = None
     replaced: bool = False
     left_down: bool = False
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Tracked:
     gave_up: str | None = None
     replaced: bool = False
     left_down: bool = False
+    fault: str | None = None
     runs_since: datetime | None = None
     action: asyncio.Task[None] | None = None
     poke: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,7 +69,11 @@ class Tracked:
         if status.outside and status.state is UnitState.RUNNING:
             # Whoever starts a unit wants it, as if the operator had said so here.
             self.wish = Wish.UP if self.wish is Wish.DOWN else self.wish
-            self.gave_up, self.started_before = None, True
+            if self.gave_up:
+                self.restarts, self.streak, self.gave_up = (), 0, None
+            self.started_before = True
+        if status.state is UnitState.DONE:
+            self.gave_up = None
         self.status = status
         self.poke.set()
 
@@ -105,13 +110,13 @@ class Tracked:
         if reading.state is ReadingState.OK and self.ready_since is None:
             self.ready_since = now
         if self.ready_since is not None and now - self.ready_since >= STABLE_SECONDS:
-            self.streak = 0
+            self.streak, self.gave_up = 0, None
 
     def take_wish(self, wish: Wish) -> None:
         """Remember what the operator wants, who thereby starts with a full budget again."""
         self.wish = wish
         self.restarts, self.streak, self.gave_up = (), 0, None
-        self.left_down = False
+        self.left_down, self.fault = False, None
         self.started_before = self.started_before and self.status.state.active
 
     def _forget_readings(self) -> None:
@@ -135,6 +140,7 @@ class Tracked:
             gave_up=self.gave_up,
             replaced=self.replaced,
             left_down=self.left_down,
+            fault=self.fault,
         )
 
     def view(self, lines: tuple[str, ...]) -> UnitView:

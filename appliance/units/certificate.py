@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -21,16 +21,22 @@ from appliance.units.selfsigned import Pair, is_current, is_ours, self_signed
 
 CERTIFICATE = "certificate.pem"
 KEY = "key.pem"
+ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 
-def ensure_certificate(folder: Path, host: str, clock: Clock) -> bytes:
+def ensure_certificate(
+    folder: Path, host: str, clock: Clock, *, earliest: datetime = ANY_TIME
+) -> bytes:
     """Return the certificate in `folder` as PEM, after making or renewing it if need be.
 
-    What an administrator put there is never changed. Raises CertificateError when that cannot
-    be used, or when the folder cannot.
+    What an administrator put there is never changed, and a clock that stands before `earliest`
+    judges none of ours either: a machine with an empty battery wakes up years ago, and people have
+    compared the fingerprint. Raises CertificateError when theirs cannot be used, or when the folder
+    cannot.
     """
+    now = clock.now()
     try:
-        return _ensured(folder, host, clock.now()).certificate
+        return _ensured(folder, host, now, known_time=now >= earliest).certificate
     except OSError as error:
         problem = f"{error.filename}: {error.strerror}"
         raise CertificateError(folder=folder, problem=problem) from error
@@ -47,11 +53,20 @@ def expires(pem: bytes) -> datetime:
     return x509.load_pem_x509_certificate(pem).not_valid_after_utc
 
 
-def _ensured(folder: Path, host: str, now: datetime) -> Pair:
+def is_due(pem: bytes, host: str, now: datetime) -> bool:
+    """Say whether this is a certificate of ours that the next start would replace.
+
+    Raises ValueError when it is none at all.
+    """
+    certificate = x509.load_pem_x509_certificate(pem)
+    return is_ours(Pair(pem, b"")) and not is_current(certificate, host, now)
+
+
+def _ensured(folder: Path, host: str, now: datetime, *, known_time: bool) -> Pair:
     pair = Pair(_content(folder / CERTIFICATE), _content(folder / KEY))
     problem = _problem_of(pair)
     if is_ours(pair):
-        if problem is None and is_current(_leaf(pair), host, now):
+        if problem is None and (not known_time or is_current(_leaf(pair), host, now)):
             return pair
         pair = self_signed(host, now)
         # The key first: after a crash in between both halves are ours, and are made again.

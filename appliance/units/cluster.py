@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from appliance.core.clock import Clock
-from appliance.core.files import fsync_directory, write_atomically
+from appliance.core.files import fsync_directory, keep_written
 from appliance.core.process import Command, run
 from appliance.core.settings import Settings
 from appliance.probes.process import ProcessFacts, alive, directory_of, facts, standing_in
@@ -82,7 +82,7 @@ class Cluster:
     def _write_files(self, data: Path) -> None:
         configuration = resources.files("appliance.units").joinpath("configs/postgresql.conf")
         for name, text in {"postgresql.conf": configuration.read_text(), **self.files}.items():
-            write_atomically(data / name, text.encode())
+            keep_written(data / name, text.encode())
             give_to(data / name, self.settings.account)
 
     async def _end_leftovers(self, data: Path) -> None:

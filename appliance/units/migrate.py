@@ -20,7 +20,7 @@ def migrate(settings: Settings, programs: Programs) -> Unit:
         account=settings.account,
         needs=("postgres",),
         kind=Kind.ONESHOT,
-        # A migration that is killed half-way is rolled back, but has to begin again.
+        # A migration that is killed half-way is rolled back, and has to begin again.
         stop_grace=60.0,
-        start_deadline=3600.0,
+        start_deadline=24 * 3600.0,
     )

@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from appliance.core.clock import Clock
 from appliance.core.files import write_atomically
 from appliance.core.process import Command, run
-from appliance.core.python import OWN_CODE
+from appliance.core.python import OWN_CODE, written
 from appliance.core.settings import Settings
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import give_to, prepare_directories
@@ -27,6 +27,9 @@ from appliance.units.webchat import webchat_name
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 PROBE_PATH = "/health/proxy"
+# Of one address at a time: requests in all, and those whose body waits in memory (a megabyte each).
+MOST_REQUESTS = 2000
+MOST_WAITING_BODIES = 200
 # Before, it was a word of the `listen` lines, which later versions warn of.
 HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
 
@@ -103,6 +106,8 @@ def configuration(
         chat_sockets={worker: settings.chat_socket(worker) for worker in workers},
         console_socket=settings.console_socket,
         probe_path=PROBE_PATH,
+        most_requests=MOST_REQUESTS,
+        most_waiting_bodies=MOST_WAITING_BODIES,
     )
 
 
@@ -112,6 +117,21 @@ def published_certificate(settings: Settings) -> Path:
     For `appliance.units.certificate.fingerprint`, which people compare with their browser's.
     """
     return settings.nginx_folder / "certificate.pem"
+
+
+def certificate_is_due(settings: Settings, clock: Clock) -> bool:
+    """Say whether a start of Nginx now would renew the certificate that it serves.
+
+    An administrator's own is never due, and before the first start there is none.
+    """
+    from appliance.units.certificate import is_due
+
+    now = clock.now()
+    try:
+        pem = published_certificate(settings).read_bytes()
+        return now >= written() and is_due(pem, settings.host, now)
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def has_http2_directive(version: str) -> bool:
@@ -158,7 +178,7 @@ def _write_secured(settings: Settings, clock: Clock, secured: Secured) -> None:
     # Loaded here, because the supervisor and the command line list this unit and never start it.
     from appliance.units.certificate import ensure_certificate
 
-    certificate = ensure_certificate(settings.tls, settings.host, clock)
+    certificate = ensure_certificate(settings.tls, settings.host, clock, earliest=written())
     write_atomically(published_certificate(settings), certificate, mode=0o640)
     text = configuration(settings, secured=secured)
     write_atomically(settings.nginx_folder / "nginx.conf", text.encode())

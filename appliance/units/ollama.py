@@ -7,7 +7,7 @@ import json
 from functools import partial
 from pathlib import Path
 
-from appliance.core.files import write_atomically
+from appliance.core.files import keep_written
 from appliance.core.settings import Settings
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import give_to, prepare_directories
@@ -75,5 +75,5 @@ async def _prepare(settings: Settings) -> None:
 def _switch_cloud_off(configuration: Path, account: str | None) -> None:
     """Say a second time, in its own file, that it may not reach its maker's servers."""
     path = configuration / "server.json"
-    write_atomically(path, json.dumps({"disable_ollama_cloud": True}).encode())
+    keep_written(path, json.dumps({"disable_ollama_cloud": True}).encode())
     give_to(path, account)

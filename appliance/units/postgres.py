@@ -11,6 +11,7 @@ from pathlib import Path
 from appliance.core.clock import Clock
 from appliance.core.process import Command
 from appliance.core.settings import Settings
+from appliance.db.pool import CHAT_CONNECTIONS, OTHER_CONNECTIONS
 from appliance.db.queries import Queries
 from appliance.probes.sql import SqlProbe
 from appliance.units.cluster import Cluster
@@ -20,6 +21,7 @@ from appliance.units.programs import PostgresProgram
 SUPERUSER = "cloister"
 ROLES = (SUPERUSER, "cloister_chat", "cloister_ingest")
 BUILTIN_LOCALE_SINCE = 17
+RECOVERY_SECONDS = 24 * 3600.0
 
 PEERS = "local all all peer map=cloister\n"
 
@@ -33,6 +35,7 @@ def postgres(settings: Settings, program: PostgresProgram, clock: Clock) -> Unit
         files={
             "pg_hba.conf": PEERS,
             "pg_ident.conf": ident_map(users_of(settings)),
+            "connections.conf": connections(settings.chat_processes),
         },
         clock=clock,
     )
@@ -48,8 +51,9 @@ def postgres(settings: Settings, program: PostgresProgram, clock: Clock) -> Unit
         # Fast shutdown: sessions are ended and everything is written; SIGTERM would wait for them.
         stop_signal=signal.SIGINT,
         stop_grace=60.0,
-        # Recovery after a crash reads the log since the last checkpoint.
-        start_deadline=300.0,
+        # Recovery after a crash reads the log since the last checkpoint: stopped half-way, it would
+        # begin anew, for ever. A server that dies meanwhile is seen at once.
+        start_deadline=RECOVERY_SECONDS,
     )
 
 
@@ -77,6 +81,11 @@ def initdb(program: PostgresProgram, data: Path) -> Command:
         "--data-checksums",
         "--no-instructions",
     )
+
+
+def connections(chat_processes: int) -> str:
+    """Return connections.conf: room for every pool, so that none is refused under load."""
+    return f"max_connections = {CHAT_CONNECTIONS * chat_processes + OTHER_CONNECTIONS}\n"
 
 
 def ident_map(users: Mapping[str, tuple[str, ...]]) -> str:

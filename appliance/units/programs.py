@@ -91,7 +91,9 @@ def _installations() -> list[Path]:
         wheel = Path(spec.origin).parent / "pginstall"
         if _has_vector(wheel / "share/postgresql/extension"):
             folders.append(wheel / "bin")
-    versions = sorted(SYSTEM_POSTGRES.glob("[0-9]*"), key=lambda path: -int(path.name))
+    # Before version 10 a folder was called 9.6, say.
+    named = [path for path in SYSTEM_POSTGRES.glob("[0-9]*") if path.name.isdigit()]
+    versions = sorted(named, key=lambda path: -int(path.name))
     folders += [
         version / "bin"
         for version in versions

@@ -46,7 +46,16 @@ class TooLargeError(ApplianceError):
     code = "too_large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     sentence = "That is larger than Cloister takes."
-    hint = "Nothing was saved. Send less at once, or ask the operator to raise the limit."
+    hint = "Nothing was saved. Send less at once."
+
+
+class PackedBodyError(ApplianceError):
+    """The body is compressed: a kilobyte of it may unpack to gigabytes."""
+
+    code = "packed_body"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    sentence = "The request is compressed, and Cloister does not unpack requests."
+    hint = "Send it again without Content-Encoding."
 
 
 class SignInNeededError(ApplianceError):

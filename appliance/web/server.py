@@ -50,6 +50,8 @@ async def listening(
         handle_signals=False,
         shutdown_timeout=_GRACE,
         lingering_time=_LINGER,
+        # Some versions unpack without bound, also what is only read away. The guard says so.
+        auto_decompress=False,
     )
     await runner.setup()
     try:

@@ -3,10 +3,12 @@
 Run: `python -m tests.bench.retrieval_quality FOLDER [--sample N]`. FOLDER holds
 `articles/LANGUAGE/NAME.md` and `questions.jsonl`, a line for each question with `lang`,
 `question`, `file` and `answer`. A passage is right when it is from `file` and contains `answer`,
-compared without case, accents, punctuation and spacing.
+compared without case, accents, punctuation and spacing. It is quoted when an answer without a
+model shows it.
 
-Three runs: by words alone; with the vectors of the fake model runner, which know no meaning; and
-with every second article left out, where questions on those should find no evidence.
+Four runs: by words alone; each question after one on another article, which should change
+nothing; with the vectors of the fake model runner, which know no meaning; and with every second
+article left out, where questions on those should find no evidence.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import tempfile
 import time
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -33,10 +35,13 @@ from appliance.accounts.model import Account, Role
 from appliance.db.migrate import migrate
 from appliance.db.pool import Database, conninfo
 from appliance.db.roles import create_database, install_extension
-from appliance.llm.model import Embeddings
+from appliance.llm.model import Embeddings, InstalledModel
+from tests.builders.models import installed
 from tests.builders.retrieval import Library, TestDocument, with_vectors
 from tests.fakes.ollama_words import embed
 from tests.postgres import Server, running_server
+from webchat.answering.model import Numbered
+from webchat.answering.quote import quote
 from webchat.retrieval.service import Retriever
 
 DEPTHS = (1, 5, 10)
@@ -47,26 +52,35 @@ READER = Account(uuid4(), "reader", "Reader", Role.MEMBER, datetime.now(UTC), No
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question of the corpus, and where its answer stands."""
+    """A question of the corpus, where its answer stands, and what was asked before it."""
 
     language: str
     question: str
     file: str
     answer: str
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came back: the place of the first right passage, how many there were, how long."""
+    """What came back: the place of the first right passage, how many there were, how long.
+
+    `quoted` says whether the answer stands in what is quoted of them.
+    """
 
     asked: Asked
     place: int | None
     passages: int
+    quoted: bool
     seconds: float
 
 
 class FakeRunner:
     """Embeds as the fake model runner does, without HTTP."""
+
+    async def models(self) -> list[InstalledModel]:
+        """Return the one model."""
+        return [installed("fake", "embedding", digest="fake")]
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Return hashed words."""
@@ -108,16 +122,32 @@ async def measure(retriever: Retriever, reader: Account, questions: list[Asked])
     results = []
     for asked in questions:
         began = time.perf_counter()
-        passages = (await retriever.retrieve(reader, asked.question)).passages
+        found = await retriever.retrieve(reader, asked.question, earlier=asked.earlier)
         seconds = time.perf_counter() - began
-        answer = plain(asked.answer)
-        right = (
-            place
-            for place, passage in enumerate(passages, 1)
-            if passage.file_name == asked.file and answer in plain(passage.text)
-        )
-        results.append(Found(asked, next(right, None), len(passages), seconds))
+        passages = tuple(Numbered(place, each) for place, each in enumerate(found.passages, 1))
+        right = [each.number for each in passages if is_right(asked, each)]
+        quoted = quote(asked.question, passages).cited
+        shown = any(is_right(asked, each) for each in quoted)
+        results.append(Found(asked, right[0] if right else None, len(passages), shown, seconds))
     return results
+
+
+def is_right(asked: Asked, numbered: Numbered) -> bool:
+    """Say whether a passage answers a question."""
+    passage = numbered.passage
+    return passage.file_name == asked.file and plain(asked.answer) in plain(passage.text)
+
+
+def after_another_subject(questions: list[Asked]) -> list[Asked]:
+    """Put a question of the same language on another article before each."""
+    result = []
+    for _, group in groupby(questions, key=lambda asked: asked.language):
+        asked = list(group)
+        for place, question in enumerate(asked):
+            later = (asked[place - step] for step in range(len(asked) // 2, len(asked)))
+            other = next(each for each in later if each.file != question.file)
+            result.append(replace(question, earlier=(other.question,)))
+    return result
 
 
 def print_hits(name: str, results: list[Found]) -> None:
@@ -130,11 +160,12 @@ def print_hits(name: str, results: list[Found]) -> None:
         ]
         rank = sum(1 / result.place for result in found if result.place) / len(found)
         nothing = sum(1 for result in found if not result.passages) / len(found)
+        quoted = sum(1 for result in found if result.quoted) / len(found)
         cuts = quantiles([result.seconds * 1000 for result in found], n=20)
         print(
             f"| {name} | {language} | {len(found)} | "
             + " | ".join(f"{hit:.3f}" for hit in hits)
-            + f" | {rank:.3f} | {nothing:.3f} | {cuts[9]:.1f} | {cuts[18]:.1f} |",
+            + f" | {rank:.3f} | {quoted:.3f} | {nothing:.3f} | {cuts[9]:.1f} | {cuts[18]:.1f} |",
             flush=True,
         )
 
@@ -161,16 +192,20 @@ async def fill(server: Server, documents: list[TestDocument], *, vectors: bool) 
 
 
 async def run(server: Server, folder: Path, sample: int | None) -> None:
-    """Do the three runs and print their table."""
+    """Do the four runs and print their table."""
     await create_database(conninfo(server.socket, "cloister", database="postgres"))
     questions, articles = read_questions(folder, sample), read_articles(folder)
     left_out = set(sorted({article.file_name[3:] for article in articles})[::2])
     some = [article for article in articles if article.file_name[3:] not in left_out]
     unanswerable = [asked for asked in questions if asked.file[3:] in left_out]
-    print("| run | language | questions | hit@1 | hit@5 | hit@10 | MRR | nothing | p50 | p95 ms |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| run | language | questions | hit@1 | hit@5 | hit@10 | MRR | quoted | nothing | p50"
+        " | p95 ms |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, documents, asked, vectors in (
         ("words", articles, questions, False),
+        ("another subject before", articles, after_another_subject(questions), False),
         ("words and vectors", articles, questions, True),
         ("article left out", some, unanswerable, False),
     ):

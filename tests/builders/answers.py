@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -33,7 +34,7 @@ class FixedRetriever:
 
     def __init__(self, *passages: Passage) -> None:
         self.passages = passages
-        self.asked: list[tuple[Account, str, str | None]] = []
+        self.asked: list[tuple[Account, str, tuple[str, ...]]] = []
         self.error: Exception | None = None
 
     async def retrieve(
@@ -43,10 +44,10 @@ class FixedRetriever:
         *,
         k: int = 12,
         collection: UUID | None = None,
-        previous: str | None = None,
+        earlier: Sequence[str] = (),
     ) -> Retrieved:
         """Return the passages, or raise what was set."""
-        self.asked.append((reader, question, previous))
+        self.asked.append((reader, question, tuple(earlier)))
         if self.error is not None:
             raise self.error
         return Retrieved(self.passages[:k], used_vectors=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import docx
@@ -12,6 +12,8 @@ from PIL import Image
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
 _LINE = 14
@@ -48,6 +50,16 @@ def two_column_pdf(path: Path, left: Sequence[str], right: Sequence[str]) -> Pat
     for column, lines in ((_LEFT, left), (320, right)):
         for number, line in enumerate(lines):
             canvas.drawString(column, _TOP - number * _TIGHT_LINE, line)
+    canvas.save()
+    return path
+
+
+def chinese_pdf(path: Path, text: str) -> Path:
+    """Write one page in a standard font, which is not in the file."""
+    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+    canvas = Canvas(str(path), pagesize=A4)
+    canvas.setFont("STSong-Light", 12)
+    canvas.drawString(_LEFT, _TOP, text)
     canvas.save()
     return path
 
@@ -89,6 +101,15 @@ def word(path: Path, sections: Sequence[tuple[str, Sequence[str]]], title: str =
     return path
 
 
+def numbered_word(path: Path, items: Sequence[str]) -> Path:
+    """Write a DOCX that holds one numbered list."""
+    document = docx.Document()
+    for item in items:
+        document.add_paragraph(item, style="List Number")
+    document.save(str(path))
+    return path
+
+
 def word_with_table(path: Path, rows: Sequence[Sequence[str]]) -> Path:
     """Write a DOCX that holds one table."""
     document = docx.Document()
@@ -114,11 +135,12 @@ def word_bomb(path: Path, unpacked: int, *, lying: bool = False) -> Path:
     return path
 
 
-def archive_of(path: Path, names: Sequence[str]) -> Path:
-    """Write a ZIP with members of these names."""
+def archive_of(path: Path, members: Mapping[str, str]) -> Path:
+    """Write a ZIP with these members; a first one named `mimetype` is stored as it is."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in names:
-            archive.writestr(name, "content")
+        for name, content in members.items():
+            stored = zipfile.ZIP_STORED if name == "mimetype" else None
+            archive.writestr(name, content, stored)
     return path
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from appliance.llm.model import InstalledModel
 
 
-def installed(name: str, *capabilities: str) -> InstalledModel:
+def installed(name: str, *capabilities: str, digest: str = "d" * 64) -> InstalledModel:
     """Return a model that can do these things."""
-    return InstalledModel(name, "d" * 64, 1, "f", "1B", "Q4", frozenset(capabilities), 4096)
+    return InstalledModel(name, digest, 1, "f", "1B", "Q4", frozenset(capabilities), 4096)
 
 
 CHAT = installed("qwen", "completion")

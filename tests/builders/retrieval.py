@@ -138,7 +138,10 @@ async def _collection_of(connection: Connection, document: TestDocument) -> UUID
 
 
 async def with_vectors(database: Database, name: str, dimensions: int, embed: Embed) -> Library:
-    """Make `name` the serving embedding model, with its index, and return a library using it."""
+    """Make `name` the serving embedding model, with its index, and return a library using it.
+
+    Its digest is its name.
+    """
     async with database.transaction() as connection:
         await connection.execute("UPDATE library.embedding_model SET state = 'building'")
         cursor = await connection.execute(

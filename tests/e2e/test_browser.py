@@ -15,7 +15,7 @@ from tests.appliance import Appliance, wait_until
 from tests.builders import documents
 from tests.e2e.answers import ANSWER, LENGTH, last_answer, wait_until_complete, wait_until_longer
 from tests.e2e.browser import Window, window
-from tests.e2e.visitor import PASSWORD
+from tests.e2e.visitor import PASSWORD, Visitor
 
 BELL = "The bell of the east tower was cast in 1742 and weighs three tons."
 QUESTION = "When was the bell of the east tower cast?"
@@ -164,6 +164,38 @@ def test_stop_stops_the_answer_and_the_model(
     )
     wait_until_complete(page)
     desk.picture(f"stopped-{before_first_token}")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_an_answer_that_is_deleted_elsewhere_says_so(desk: Window, model: httpx.Client) -> None:
+    model.post("/fake/behaviour", json=SLOW | {"token_delay": 0.3})
+    page = desk.open("/")
+    _ask(page)
+    wait_until_longer(page, 10)
+    with page.context.new_page() as other:
+        other.goto(page.url)
+        other.get_by_role("button", name="Delete").first.click()
+        other.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        other.wait_for_url(re.compile(r"/$"))
+    expect(last_answer(page)).to_contain_text("There is no such answer.")
+    expect(page.locator("#connection")).to_be_hidden()
+
+
+@pytest.mark.usefixtures("shelf")
+def test_who_signs_out_elsewhere_is_told_why_the_page_stands_still(
+    desk: Window, appliance: Appliance, model: httpx.Client
+) -> None:
+    model.post("/fake/behaviour", json=SLOW | {"token_delay": 0.3})
+    page = desk.open("/")
+    _ask(page)
+    wait_until_longer(page, 10)
+    with Visitor(appliance.address) as elsewhere:
+        assert elsewhere.sign_in().status_code == 303
+        assert elsewhere.post("/sign-out", "/account").status_code == 303
+    expect(page.locator("#toasts")).to_contain_text("Reload it to go on.")
+    expect(page.locator("#connection")).to_be_hidden()
+    page.reload()
+    expect(last_answer(page)).to_have_attribute("aria-busy", "true")
 
 
 @pytest.mark.usefixtures("shelf")

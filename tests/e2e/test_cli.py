@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +166,37 @@ def test_restart_gives_a_unit_a_new_process(appliance: Appliance) -> None:
     appliance.cli("restart", "ingest")
     appliance.wait_for("ingest", "ready", unlike=before)
     assert httpx.get(f"{appliance.address}/health", trust_env=False).status_code == 200
+
+
+_AUDIT = """
+import json, psycopg, sys
+with psycopg.connect(host=sys.argv[1], dbname="cloister", user="cloister") as connection:
+    rows = connection.execute("SELECT actor, action, object FROM core.audit ORDER BY id")
+    print(json.dumps(rows.fetchall()))
+"""
+
+
+def audited(appliance: Appliance) -> list[list[str]]:
+    """Return actor, action and object of all that was recorded: only its account may look."""
+    owner = appliance.home.stat()
+    prefix = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
+    command = [sys.executable, "-c", _AUDIT, str(appliance.home / "run" / "postgres")]
+    whole = [*prefix, *command] if os.geteuid() == 0 else command
+    rows: list[list[str]] = json.loads(subprocess.check_output(whole, cwd="/"))
+    return rows
+
+
+def test_what_the_command_line_does_is_in_the_audit(
+    appliance: Appliance, operator: Visitor
+) -> None:
+    appliance.cli("claim")
+    appliance.cli("rescue")
+    appliance.cli("start", "ingest")
+    assert audited(appliance)[-3:] == [
+        ["command line", "claim_code.create", ""],
+        ["command line", "rescue_code.create", ""],
+        ["command line", "unit.start", "ingest"],
+    ]
 
 
 def test_without_an_appliance_the_command_says_that_it_does_not_run() -> None:

@@ -77,7 +77,9 @@ async def belongings(
         await books.finished(alice, uploaded.document.id)
     conversations = Conversations(chat_database)
     exchange = await conversations.start(alice, "What is the secret word?", worker=1)
-    key, _ = await ApiKeys(chat_database, SystemClock()).create(alice, "mine", [Scope.CHAT], 1)
+    key, _ = await ApiKeys(chat_database, SystemClock()).create(
+        alice, alice, "mine", [Scope.CHAT], 1
+    )
     return Belongings(
         uploaded.document.id, exchange.answer.conversation_id, exchange.answer.id, key.id
     )
@@ -161,7 +163,7 @@ async def test_a_key_opens_what_its_scope_says_and_its_owner_may_see(
     others = [scope for scope in Scope if scope != route.scope]
 
     async def send(owner: Account, scopes: list[Scope]) -> ClientResponse:
-        _, secret = await keys.create(owner, "test", scopes, 1)
+        _, secret = await keys.create(owner, owner, "test", scopes, 1)
         headers = {"Authorization": f"Bearer {secret.text}"}
         return await nobody.client.request(route.method, path, headers=headers, json={})
 

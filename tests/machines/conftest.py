@@ -6,6 +6,7 @@ a machine of the test module's own, started from `installed`, on a `network` of 
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -27,6 +28,8 @@ PROGRAMS = ("systemd-nspawn", "mmdebstrap", "tcpdump", "ip", "nsenter", "mkfs.ex
 TEST_SECONDS = 900
 APPLIANCE = "10.44.0.1"
 CLIENT = "10.44.0.3"
+# The folder of a machine stays until all tests are done.
+NUMBERS = itertools.count(1)
 
 
 def missing() -> str | None:
@@ -140,6 +143,14 @@ def installed(ground: Ground, base: Image, package: Path, archive: Path) -> Iter
         wait_until_serving(machine)
         machine.stop()
         yield machine.freeze()
+
+
+@pytest.fixture
+def on_disk(ground: Ground, installed: Image, archive: Path) -> Iterator[Machine]:
+    """An installed appliance on a small disk of its own, which can lose power, switched off."""
+    name = f"disk-{next(NUMBERS)}"
+    with new_machine(ground, name, installed, disk="4G", archive=archive) as machine:
+        yield machine
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,29 @@ from tests.machines.programs import MachineError, wait_until
 from tests.machines.visitor import Site, serves
 
 OWN_SITE = "server { listen 80; listen 443; location / { return 200 own-site; } }\n"
+# What Debian's postgresql@15-main.service is as far as its common service is concerned.
+OTHER_CLUSTER = """
+[Unit]
+PartOf=postgresql.service
+[Service]
+ExecStart=/usr/bin/sleep infinity
+"""
+# A disk that somebody has to unlock: mounting it fails until then.
+DISK = """
+[Unit]
+Requires=unlocked.service
+After=unlocked.service
+[Mount]
+What=/srv/disk
+Where=/var/lib/cloister
+Type=none
+Options=bind
+"""
+UNLOCKED = """
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/test -e /run/unlocked
+"""
 OWN_ROWS = "select count(*) from ledger"
 SQL = "su postgres -c \"psql --tuples-only --no-align --command '{}'\""
 
@@ -55,6 +78,44 @@ def test_what_an_administrator_had_before_goes_on(
         site = Site(machine, client, place.address)
         wait_until(lambda: serves(site), "the appliance to serve", 60)
         assert machine.run(SQL.format(OWN_ROWS)).stdout == "42\n"
+
+
+def test_clusters_of_another_version_go_on(fresh: Fresh, package: Path, network: Network) -> None:
+    """Debian's service of PostgreSQL is that of all clusters: stopping it would stop theirs."""
+    with fresh("older") as machine:
+        machine.boot(network.place("10.44.0.7"))
+        machine.run("apt-get install -y --no-install-recommends postgresql-common", seconds=300)
+        machine.write("/etc/systemd/system/cluster.service", OTHER_CLUSTER)
+        machine.run("systemctl daemon-reload && systemctl start postgresql cluster")
+        before = machine.run("systemctl show --property=MainPID cluster").stdout
+        assert "MainPID=0" not in before
+        install_package(machine, package)
+        assert machine.run("systemctl show --property=MainPID cluster").stdout == before
+        assert machine.run("pg_lsclusters --no-header").stdout == ""
+
+
+def test_without_the_disk_of_its_data_nothing_starts(
+    fresh: Fresh, package: Path, network: Network, client: Neighbour
+) -> None:
+    """An empty folder in its place would become a second, empty appliance."""
+    place = network.place("10.44.0.6")
+    with fresh("diskless") as machine:
+        machine.boot(place)
+        install_package(machine, package)
+        site = Site(machine, client, place.address)
+        wait_until(lambda: serves(site), "the appliance to serve", 60)
+        machine.run("systemctl stop cloister.target 'cloister-*'")
+        machine.run("mv /var/lib/cloister /srv/disk && mkdir /var/lib/cloister")
+        machine.write("/etc/systemd/system/var-lib-cloister.mount", DISK)
+        machine.write("/etc/systemd/system/unlocked.service", UNLOCKED)
+        machine.run("systemctl daemon-reload")
+        refused = machine.run("systemctl start cloister", check=False)
+        assert refused.returncode != 0
+        assert machine.run("find /var/lib/cloister -name PG_VERSION").stdout == ""
+        machine.write("/run/unlocked", "")
+        machine.run("systemctl start cloister")
+        wait_until(lambda: serves(site), "the appliance to serve", 60)
+        assert machine.run("mountpoint /var/lib/cloister").returncode == 0
 
 
 def own_page(machine: Machine) -> str:

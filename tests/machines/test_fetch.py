@@ -29,6 +29,7 @@ export FAKE_OLLAMA_BEHAVIOUR='{"token_delay": 0.1}'
 exec """
 SECRETS = (
     *("/var/lib/cloister/documents", "/var/lib/cloister/postgres", "/var/lib/cloister/tls"),
+    "/var/lib/cloister/ollama/.ollama",
     *("/var/lib/cloister/state", "/run/cloister/nginx", "/run/cloister/control", "/root", "/home"),
 )
 # A runner that was taken over: it runs with everything that the unit allows it.

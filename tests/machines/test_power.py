@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,8 @@ import pytest
 from tests.machines.accounts import run_as
 from tests.machines.acknowledged import Acknowledged, working
 from tests.machines.conftest import APPLIANCE
-from tests.machines.ground import Ground
 from tests.machines.installed import wait_until_serving
-from tests.machines.machine import Image, Machine, new_machine
+from tests.machines.machine import Machine
 from tests.machines.neighbour import Neighbour
 from tests.machines.network import Network
 from tests.machines.programs import wait_until
@@ -25,8 +23,6 @@ from tests.machines.visitor import Site
 PROGRAMS = "/usr/lib/postgresql/17/bin"
 DATA = "/var/lib/cloister/postgres/data"
 DAMAGE = re.compile(r"PANIC|checksum|corrupt|invalid page|could not read block")
-# The folder of a machine stays until all tests are done.
-NUMBERS = itertools.count(1)
 # After how much work the current goes, counted from the moment when people begin to work.
 MOMENTS: dict[str, Callable[[Acknowledged], None]] = {
     "after the first document": lambda kept: kept.until(documents=1),
@@ -35,18 +31,11 @@ MOMENTS: dict[str, Callable[[Acknowledged], None]] = {
 }
 
 
-@pytest.fixture
-def machine(ground: Ground, installed: Image, archive: Path) -> Iterator[Machine]:
-    """An installed appliance on a disk that can lose power, switched off."""
-    name = f"power-{next(NUMBERS)}"
-    with new_machine(ground, name, installed, disk="4G", archive=archive) as machine:
-        yield machine
-
-
 def test_nothing_acknowledged_is_lost_by_power_cuts(
-    machine: Machine, network: Network, client: Neighbour
+    on_disk: Machine, network: Network, client: Neighbour
 ) -> None:
-    place, units, kept = network.place(APPLIANCE), Units(machine), Acknowledged()
+    machine, kept = on_disk, Acknowledged()
+    place, units = network.place(APPLIANCE), Units(machine)
     machine.boot(place)
     wait_until_serving(machine)
     site = Site(machine, client, APPLIANCE)
@@ -89,7 +78,8 @@ def expect_sound_files(machine: Machine) -> None:
     assert re.search(r"Bad checksums: +0\n", done.stdout), done.stdout
 
 
-def test_a_first_start_that_loses_power_twice_is_made_up_for(machine: Machine) -> None:
+def test_a_first_start_that_loses_power_twice_is_made_up_for(on_disk: Machine) -> None:
+    machine = on_disk
     become_new(machine)
     data = machine.root / DATA.lstrip("/")
     begin = "systemctl start --no-block cloister.service"
@@ -122,9 +112,10 @@ def become_new(machine: Machine) -> None:
 
 @pytest.mark.parametrize("state", ["half-installed", "unpacked"])
 def test_an_installation_that_loses_power_can_be_repeated(
-    machine: Machine, network: Network, client: Neighbour, package: Path, state: str
+    on_disk: Machine, network: Network, client: Neighbour, package: Path, state: str
 ) -> None:
-    place, units, kept = network.place(APPLIANCE), Units(machine), Acknowledged()
+    machine, kept = on_disk, Acknowledged()
+    place, units = network.place(APPLIANCE), Units(machine)
     machine.boot(place)
     wait_until_serving(machine)
     site = Site(machine, client, APPLIANCE)

@@ -75,7 +75,9 @@ POWERS = {
     "cloister-nginx.service": powers(
         writes=f"{SOCKETS}/nginx {DATA}/tls", reads=f"{SOCKETS}/chat {SOCKETS}/console"
     ),
-    "cloister-ollama.service": powers(writes=f"{MODELS} {DATA}/ollama/.ollama"),
+    "cloister-ollama.service": powers(
+        writes=f"{DATA}/ollama/.ollama", reads=f"{DATA}/ollama/models"
+    ),
     "cloister-ollama-proxy.service": powers(),
     "cloister-postgres.service": powers(writes=f"{SOCKETS}/postgres {DATA}/postgres"),
     "cloister-webchat@1.service": powers(

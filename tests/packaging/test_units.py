@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -106,9 +106,9 @@ def test_the_supervisor_gets_the_shared_file_too() -> None:
 
 @pytest.mark.parametrize("name", sorted(services()))
 def test_folders_are_shown_only_by_binding_them(name: str) -> None:
-    """Any other list of paths would show what the empty /run and /var hide."""
+    """Any other list of paths that shows something would show what the empty /run and /var hide."""
     lists = {key for key in services()[name].keys("Service") if key.endswith("Paths")}
-    assert lists <= {"BindPaths", "BindReadOnlyPaths"}
+    assert lists <= {"BindPaths", "BindReadOnlyPaths", "InaccessiblePaths"}
     assert read(SEALED).values("TemporaryFileSystem") == ["/run:ro /var:ro"]
 
 
@@ -116,6 +116,19 @@ def test_folders_that_are_written_to_are_made_at_boot() -> None:
     made = {line.split()[1] for line in lines_of("cloister.tmpfiles")}
     for unit in services().values():
         assert set(unit.words("BindPaths")) <= made, unit.name
+
+
+def test_the_downloader_finds_nothing_that_the_runner_wrote() -> None:
+    """One has the network and the other has people's questions: no file goes from there to here."""
+    fetch, runner = services()["cloister-fetch@.service"], services()["cloister-ollama.service"]
+    hidden = fetch.words("InaccessiblePaths")
+    for path in map(PurePosixPath, runner.words("BindPaths")):
+        seen = any(path.is_relative_to(folder) for folder in fetch.words("BindPaths"))
+        assert not seen or any(path.is_relative_to(folder) for folder in hidden), path
+
+
+def test_nothing_starts_without_the_disk_of_its_data() -> None:
+    assert read(SEALED).words("RequiresMountsFor") == ["/var/lib/cloister"]
 
 
 def test_the_downloader_sees_nothing_but_models() -> None:

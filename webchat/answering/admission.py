@@ -1,4 +1,4 @@
-"""Who may use the model now, and who waits: first come, first served, but fair between people."""
+"""Who may use the model now, and who waits: people take turns, however much each has asked."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from webchat.answering.errors import TooManyWaitingError
+from webchat.answering.errors import TooManyOfYoursWaitingError, TooManyWaitingError
 
 MOST_WAITING = 1000
+MOST_WAITING_OF_ONE = 20
 
 
 class Ticket:
@@ -39,21 +40,31 @@ class Ticket:
 class Admission:
     """Lends at most `slots` places at the model.
 
-    Next is the account that has the fewest answers running, counting for each of its waiting
-    questions those before it; between equals, the earlier one. So ten questions of one person
-    make another person's first one wait for a single place, not for ten.
+    The queue is served in rounds, and in each round every account that waits has one question
+    answered, in the order of arrival. So twenty questions of one person make each of the others
+    wait for one of them, and not for twenty. Who comes anew joins the round that is under way.
     """
 
-    def __init__(self, slots: int, *, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        slots: int,
+        *,
+        most_waiting: int = MOST_WAITING,
+        most_waiting_of_one: int = MOST_WAITING_OF_ONE,
+    ) -> None:
         self._slots = slots
         self._most_waiting = most_waiting
-        self._running: Counter[UUID] = Counter()
+        self._most_waiting_of_one = most_waiting_of_one
         self._waiting: list[Ticket] = []
+        self._round = 0
+        # The round in which each account had its last turn, as long as that says something.
+        self._last_turn: dict[UUID, int] = {}
+        self._running = 0
 
     @property
     def running(self) -> int:
         """How many places are lent."""
-        return self._running.total()
+        return self._running
 
     @property
     def waiting(self) -> int:
@@ -62,7 +73,13 @@ class Admission:
 
     @contextmanager
     def ticket(self, account_id: UUID) -> Iterator[Ticket]:
-        """Queue up; the place or the slot is given back at the end of the block."""
+        """Queue up; the place or the slot is given back at the end of the block.
+
+        Raises TooManyOfYoursWaitingError and TooManyWaitingError.
+        """
+        of_this_one = sum(ticket.account_id == account_id for ticket in self._waiting)
+        if of_this_one >= self._most_waiting_of_one:
+            raise TooManyOfYoursWaitingError(limit=self._most_waiting_of_one)
         if len(self._waiting) >= self._most_waiting:
             raise TooManyWaitingError(limit=self._most_waiting)
         ticket = Ticket(account_id)
@@ -76,24 +93,31 @@ class Admission:
 
     def _leave(self, ticket: Ticket) -> None:
         if ticket.admitted:
-            self._running[ticket.account_id] -= 1
+            self._running -= 1
         else:
             self._waiting.remove(ticket)
 
     def _advance(self) -> None:
         while self._waiting and self.running < self._slots:
-            following = self._in_order()[0]
+            turn, _, following = self._in_order()[0]
             self._waiting.remove(following)
-            self._running[following.account_id] += 1
+            self._take_turn(following.account_id, turn)
+            self._running += 1
             following.move(0, admitted=True)
-        for ahead, ticket in enumerate(self._in_order()):
+        for ahead, (_, _, ticket) in enumerate(self._in_order()):
             ticket.move(ahead, admitted=False)
 
-    def _in_order(self) -> list[Ticket]:
-        burden = self._running.copy()
+    def _take_turn(self, account_id: UUID, turn: int) -> None:
+        self._round = turn
+        self._last_turn[account_id] = turn
+        self._last_turn = {who: last for who, last in self._last_turn.items() if last >= turn}
+
+    def _in_order(self) -> list[tuple[int, int, Ticket]]:
+        """Return who waits with round and arrival: an account's questions take a round each."""
+        before: Counter[UUID] = Counter()
         ranked = []
         for arrival, ticket in enumerate(self._waiting):
-            ranked.append((burden[ticket.account_id], arrival, ticket))
-            burden[ticket.account_id] += 1
-        ranked.sort(key=lambda rank: rank[:2])
-        return [ticket for _, _, ticket in ranked]
+            first = max(self._round, self._last_turn.get(ticket.account_id, 0) + 1)
+            ranked.append((first + before[ticket.account_id], arrival, ticket))
+            before[ticket.account_id] += 1
+        return sorted(ranked, key=lambda rank: rank[:2])

@@ -67,9 +67,9 @@ class Composer:
         Closing the generator, or cancelling who waits for it, stops the model at once. Raises
         ApplianceError when not even passages can be found, or the question fits no context.
         """
-        previous = enquiry.turns[-1].question if enquiry.turns else None
+        earlier = tuple(turn.question for turn in enquiry.turns)
         retrieved = await self._retriever.retrieve(
-            enquiry.reader, enquiry.question, previous=previous
+            enquiry.reader, enquiry.question, earlier=earlier
         )
         passages = retrieved.passages
         if not passages:

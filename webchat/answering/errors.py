@@ -68,6 +68,15 @@ class TooManyWaitingError(ApplianceError):
     hint = "Try again in a few minutes."
 
 
+class TooManyOfYoursWaitingError(ApplianceError):
+    """One account has its share of the queue. Facts: `limit`."""
+
+    code = "too_many_of_yours_waiting"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    sentence = "{limit} of your questions are waiting for an answer already."
+    hint = "Ask again when some of them are answered, or stop those that you no longer need."
+
+
 class BrokenRequestError(ApplianceError):
     """A body of the OpenAI-shaped interface cannot be used. Facts: `problem`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -22,9 +23,9 @@ class Retriever(Protocol):
         *,
         k: int = 12,
         collection: UUID | None = None,
-        previous: str | None = None,
+        earlier: Sequence[str] = (),
     ) -> Retrieved:
-        """Return passages, best first; `previous` is the question before a follow-up."""
+        """Return passages, best first; `earlier` are the questions before, the oldest first."""
         ...
 
 

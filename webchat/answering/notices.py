@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-import psycopg
-
+from appliance.accounts.revocations import CHANNEL
 from appliance.core.clock import Clock
-
-_LOG = logging.getLogger(__name__)
-# Not in queries.sql: PostgreSQL prepares no LISTEN.
-_LISTEN = "LISTEN cloister_chat"
-_PAUSE = 1.0
+from appliance.db.listen import Listener
 
 
 class Subject(StrEnum):
@@ -28,7 +23,7 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`stop:MESSAGE_ID`, `revoked:ACCOUNT_ID`, or that some may have been missed."""
+    """`stop:MESSAGE_ID`, `revoked:ACCOUNT_OR_KEY_ID`, or that some may have been missed."""
 
     subject: Subject
     id: UUID | None = None
@@ -49,30 +44,20 @@ def read_notice(payload: str) -> Notice | None:
 
 
 class Notices:
-    """Listens on a connection of its own: a pooled one could be lent to somebody else."""
+    """What is said on the channel of the chat servers."""
 
     def __init__(self, address: str, clock: Clock) -> None:
-        self._address = address
-        self._clock = clock
-        self.is_listening = False
-        self._has_listened = False
+        self._listener = Listener(address, CHANNEL, clock)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether a notice would be heard now."""
+        return self._listener.is_listening
 
     async def heard(self) -> AsyncGenerator[Notice, None]:
         """Yield notices for ever; MISSED each time that the connection had to be made anew."""
-        while True:
-            try:
-                connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True)
-                async with connection:
-                    await connection.execute(_LISTEN)
-                    self.is_listening = True
-                    if self._has_listened:
-                        yield Notice(Subject.MISSED)
-                    self._has_listened = True
-                    async for heard in connection.notifies():
-                        if notice := read_notice(heard.payload):
-                            yield notice
-            except psycopg.Error as error:
-                _LOG.warning("not listening to the database: %s", error)
-            finally:
-                self.is_listening = False
-            await self._clock.sleep(_PAUSE)
+        async with aclosing(self._listener.heard()) as heard:
+            async for said in heard:
+                notice = Notice(Subject.MISSED) if said is None else read_notice(said)
+                if notice is not None:
+                    yield notice

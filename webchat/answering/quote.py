@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import log
 
+from appliance.ingest.words import question_language
 from webchat.answering.model import Numbered
 from webchat.answering.sentences import Span, sentences, shortened
 from webchat.retrieval.model import Passage
+from webchat.retrieval.telling import telling_words
 
 MOST_QUOTES = 3
 LONGEST_QUOTE = 420
@@ -32,7 +36,9 @@ class Quoted:
 
 def quote(question: str, passages: tuple[Numbered, ...]) -> Quoted:
     """Return the best passages as Markdown quotations, each with its number."""
-    chosen = tuple(_best_part(question, numbered) for numbered in passages[:MOST_QUOTES])
+    best = passages[:MOST_QUOTES]
+    weights = _weights(question, best)
+    chosen = tuple(_best_part(weights, numbered) for numbered in best)
     intro = (
         "These passages fit the question best, word for word:"
         if len(chosen) > 1
@@ -42,14 +48,23 @@ def quote(question: str, passages: tuple[Numbered, ...]) -> Quoted:
     return Quoted("\n\n".join([intro, *quotations]), chosen)
 
 
-def _best_part(question: str, numbered: Numbered) -> Numbered:
-    """Narrow a passage to the sentences around the words of the question."""
+def _weights(question: str, passages: tuple[Numbered, ...]) -> dict[str, float]:
+    """Return what each word of the question weighs: the fewer sentences have it, the more."""
+    told = " ".join(telling_words(question, question_language(question))) or question
+    texts = [numbered.passage.text for numbered in passages]
+    held = [_words(text[span.start : span.end]) for text in texts for span in sentences(text)]
+    counts = {word: sum(word in words for words in held) for word in _words(told)}
+    return {word: log(1 + len(held) / count) for word, count in counts.items() if count}
+
+
+def _best_part(weights: Mapping[str, float], numbered: Numbered) -> Numbered:
+    """Narrow a passage to the sentences around the words of the question that weigh most."""
     passage = numbered.passage
     spans = sentences(passage.text)
     if not spans:
         return numbered
-    words = _words(question)
-    hits = [len(words & _words(passage.text[span.start : span.end])) for span in spans]
+    found = (_words(passage.text[span.start : span.end]) for span in spans)
+    hits = [sum(weight for word, weight in weights.items() if word in words) for words in found]
     part = _grown(spans, hits.index(max(hits)))
     return replace(numbered, passage=_narrowed(passage, part))
 

@@ -1,4 +1,4 @@
-"""Open sockets by account, so that a session that ends takes them along."""
+"""Open streams by account and key, so that a session or a key that ends takes them along."""
 
 from __future__ import annotations
 
@@ -31,31 +31,36 @@ class Dismissal:
 
 
 class Watchers:
-    """Who watches, by account."""
+    """Who watches: by account, and by API key where one was presented."""
 
     def __init__(self) -> None:
         self._dismissals: dict[UUID, set[Dismissal]] = {}
 
     @contextmanager
-    def watching(self, account_id: UUID) -> Iterator[Dismissal]:
-        """Count as a watcher inside the block; yields what to obey."""
+    def watching(self, *ids: UUID) -> Iterator[Dismissal]:
+        """Count as a watcher of an account or a key inside the block; yields what to obey.
+
+        Ask only inside whether they still may watch: what is revoked later is told.
+        """
         dismissal = Dismissal()
-        of_account = self._dismissals.setdefault(account_id, set())
-        of_account.add(dismissal)
+        for each in ids:
+            self._dismissals.setdefault(each, set()).add(dismissal)
         try:
             yield dismissal
         finally:
-            of_account.discard(dismissal)
-            if not of_account:
-                self._dismissals.pop(account_id, None)
+            for each in ids:
+                watching = self._dismissals[each]
+                watching.discard(dismissal)
+                if not watching:
+                    del self._dismissals[each]
 
-    def revoke(self, account_id: UUID) -> None:
-        """Send an account's watchers away: a session of it has ended."""
-        for dismissal in self._dismissals.get(account_id, ()):
+    def revoke(self, revoked: UUID) -> None:
+        """Send the watchers of an account or a key away: a session of it has ended, or it has."""
+        for dismissal in self._dismissals.get(revoked, ()):
             dismissal.tell(may_return=False)
 
     def refresh(self) -> None:
         """Send everybody away; whoever still may see an answer comes back and sees it."""
-        for of_account in self._dismissals.values():
-            for dismissal in of_account:
+        for watching in self._dismissals.values():
+            for dismissal in watching:
                 dismissal.tell(may_return=True)

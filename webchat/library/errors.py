@@ -32,3 +32,24 @@ class NoFileError(ApplianceError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     sentence = "No file was chosen."
     hint = "Choose one or more files, then upload."
+
+
+class FormCutShortError(ApplianceError):
+    """The rest of an upload is not read. What was added before stays."""
+
+
+class TooManyPartsError(FormCutShortError):
+    """The form goes on and on."""
+
+    code = "too_many_files"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    sentence = "One upload takes at most {most:,} files; what came after them was not read."
+    hint = "Add the rest in another upload."
+
+
+class PartHeadError(FormCutShortError):
+    """What the form says about a file is endless, or in an encoding that no browser uses."""
+
+    code = "file_name_not_understood"
+    sentence = "The name of a file is too long, or written in a way that Cloister does not read."
+    hint = "Give the file a shorter and simpler name, then add it and those after it again."

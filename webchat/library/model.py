@@ -12,6 +12,8 @@ from appliance.ingest.model import DocumentState, Fault
 
 SHARED_NAME = "Shared library"
 PRIVATE_NAME = "My documents"
+# One page in so many may be blank without anybody being told.
+_BLANKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class Collection:
 class Document:
     """A document that the reader may see; `may_change` says whether they may delete or retry it.
 
-    `pages_done` counts the rows of the ledger; `page_count` is unknown until the parser tells.
+    `pages_done` counts the rows of the ledger, `pages_without_text` those of them that gave none;
+    `page_count` is unknown until the parser tells.
     """
 
     id: UUID
@@ -47,10 +50,17 @@ class Document:
     fault: Fault | None
     title: str | None
     pages_done: int
+    pages_without_text: int
     page_count: int | None
     created_at: datetime
     ready_at: datetime | None
     may_change: bool
+
+    @property
+    def lacks_text(self) -> bool:
+        """Whether it was read, but more of it gave no text than a blank page here and there."""
+        is_ready = self.state is DocumentState.READY
+        return is_ready and 0 < self.pages_done <= self.pages_without_text * _BLANKS
 
 
 @dataclass(frozen=True, slots=True)

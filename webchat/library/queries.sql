@@ -15,6 +15,8 @@ SELECT d.id, d.collection_id, c.name AS collection, c.owner_id IS NULL AS is_sha
        a.display_name AS uploader, d.file_name, d.digest, d.size, d.state,
        d.error_code, d.error_message, d.error_hint, d.title,
        (SELECT count(*) FROM library.page p WHERE p.document_id = d.id) AS pages_done,
+       (SELECT count(*) FROM library.page p
+        WHERE p.document_id = d.id AND p.state <> 'read') AS pages_without_text,
        d.page_count, d.created_at, d.ready_at,
        (c.owner_id IS NOT NULL OR d.uploaded_by IS NOT DISTINCT FROM %(reader)s
         OR %(is_operator)s::boolean) AS may_change
@@ -79,5 +81,7 @@ WHERE id = %(document)s AND state IN ('failed', 'quarantined');
 SELECT pg_notify('library_queued', %(document)s::text);
 
 -- name: delete_document
--- Pages, chunks, vectors and the counts of words go with it.
-DELETE FROM library.document WHERE id = %(document)s;
+-- Pages, chunks, vectors and the counts of words go with it. The ingest process, which is told at
+-- the commit, removes the file if whoever deletes comes to grief before that.
+DELETE FROM library.document WHERE id = %(document)s
+RETURNING pg_notify('library_removed', digest);

@@ -6,13 +6,15 @@ actor may not see does not exist for them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from appliance.accounts.model import Account
-from appliance.core.errors import NotFoundError
-from appliance.db.pool import Database
+from appliance.accounts.store import AccountStore
+from appliance.core.errors import DatabaseUnavailableError, NotFoundError
+from appliance.db.pool import Connection, Database
 from appliance.ingest.blobs import Blobs, Incoming
 from appliance.ingest.errors import FileMissingError
 from appliance.ingest.store import IngestStore
@@ -29,6 +31,8 @@ from webchat.library.model import (
 )
 from webchat.library.names import clean
 from webchat.library.store import LibraryStore
+
+_LOG = logging.getLogger(__name__)
 
 PAGE_SIZE = 100
 
@@ -117,14 +121,18 @@ class LibraryService:
         file_name: str,
         pieces: AsyncIterator[bytes],
         declared_size: int | None = None,
+        *,
+        by: str | None = None,
     ) -> Uploaded:
         """Keep a file and queue it; on return it is on the disk and in the database for good.
+
+        The audit names `by`, or else the actor.
 
         Raises NotFoundError (collection), EmptyFileError, UploadTooLargeError, DiskFullError.
         """
         await self._check_collection(actor, collection)
         async with self.receive(pieces, declared_size) as incoming:
-            return await self.add(actor, collection, file_name, incoming)
+            return await self.add(actor, collection, file_name, incoming, by=by)
 
     def receive(
         self, pieces: AsyncIterator[bytes], declared_size: int | None = None
@@ -136,9 +144,15 @@ class LibraryService:
         return self._blobs.receive(pieces, declared_size)
 
     async def add(
-        self, actor: Account, collection: UUID, file_name: str, incoming: Incoming
+        self,
+        actor: Account,
+        collection: UUID,
+        file_name: str,
+        incoming: Incoming,
+        *,
+        by: str | None = None,
     ) -> Uploaded:
-        """Queue a file that was received.
+        """Queue a file that was received; the audit names `by`, or else the actor.
 
         The file gets its place and the row is committed under the lock of the digest, so that
         nobody who deletes the same content takes the file away in between; the commit wakes the
@@ -159,18 +173,24 @@ class LibraryService:
                 raise NotFoundError(what="collection")
             if added or await store.queue_broken(document, name):
                 await store.announce(document)
+                await _record(connection, by or actor.name, "document.add", document)
             return Uploaded(await _document(store, document), duplicate=added is None)
 
     async def delete(self, actor: Account, document: UUID) -> None:
         """Remove a document with its pages, chunks and vectors, then its file if nobody uses it.
 
+        A file that cannot be removed now is left to the ingest process: the document is gone.
         Raises NotFoundError or NotYourDocumentError.
         """
         async with self._database.transaction() as connection:
             store = LibraryStore(connection, actor)
             found = await _changeable(store, document)
             await store.delete_document(document)
-        await remove_unused(self._database, self._blobs, found.digest)
+            await _record(connection, actor.name, "document.delete", document)
+        try:
+            await remove_unused(self._database, self._blobs, found.digest)
+        except (OSError, DatabaseUnavailableError) as error:
+            _LOG.warning("the file of a deleted document stays for now: %s", error)
 
     async def retry(self, actor: Account, document: UUID) -> Document:
         """Queue a document again that could not be read.
@@ -183,11 +203,17 @@ class LibraryService:
             if not await store.queue_broken(document):
                 raise NothingToRetryError(file_name=found.file_name)
             await store.announce(document)
+            await _record(connection, actor.name, "document.retry", document)
             return await _document(store, document)
 
     async def _check_collection(self, actor: Account, collection: UUID) -> None:
         if collection not in {found.id for found in await self.collections(actor)}:
             raise NotFoundError(what="collection")
+
+
+async def _record(connection: Connection, who: str, action: str, document: UUID) -> None:
+    """Note it in the audit, without the file's name: operators read that, and may not know it."""
+    await AccountStore(connection).add_audit(who, action, str(document))
 
 
 async def _document(store: LibraryStore, document: UUID) -> Document:

@@ -12,7 +12,7 @@ from appliance.accounts.model import Account, ApiKey, Scope
 from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
-from appliance.web.forms import Form, read_form
+from appliance.web.forms import Form, pairs, read_form
 from appliance.web.paths import identifier
 from appliance.web.render import Frame
 from webchat import keys
@@ -46,16 +46,16 @@ async def show_account(request: web.Request) -> web.Response:
 
 async def create_key(request: web.Request) -> web.Response:
     """POST /account/keys: answers with the page itself, because the secret is shown once."""
-    form = await read_form(request)
+    owner, form = person(request), await read_form(request)
     page = await _page(request)
     name = form.text("name", maximum=100)
     days = form.whole_number("days", minimum=1, maximum=730)
-    fields = await request.post()
-    wanted = [scope for scope in Scope if scope in fields.getall("scope", [])]
+    fields = await pairs(request)
+    wanted = [scope for scope in Scope if ("scope", scope) in fields]
     if not form.valid:
         return _answer(request, replace(page, key_form=form), 422)
     try:
-        _, secret = await request.app[keys.API_KEYS].create(person(request), name, wanted, days)
+        _, secret = await request.app[keys.API_KEYS].create(owner, owner, name, wanted, days)
     except ApplianceError as error:
         return _answer(request, replace(page, key_form=form, key_error=error), error.status)
     return _answer(request, replace(await _page(request), new_key=secret.text))
@@ -63,8 +63,8 @@ async def create_key(request: web.Request) -> web.Response:
 
 async def revoke_key(request: web.Request) -> web.Response:
     """POST /account/keys/{id}/revoke."""
-    key_id = identifier(request)
-    await request.app[keys.API_KEYS].revoke(person(request), key_id)
+    owner, key_id = person(request), identifier(request)
+    await request.app[keys.API_KEYS].revoke(owner, owner, key_id)
     return flash.redirect(ACCOUNT, "The key no longer works.")
 
 

@@ -8,6 +8,7 @@ and holds nobody up. At the end it sends the whole message as a reload would sho
 from __future__ import annotations
 
 import asyncio
+import logging
 from uuid import UUID
 
 from aiohttp import WSCloseCode, hdrs, web
@@ -16,6 +17,7 @@ from markupsafe import Markup
 from appliance.accounts.errors import RequestForgedError
 from appliance.accounts.guard import person, visitor
 from appliance.accounts.model import Account
+from appliance.core.errors import ApplianceError, NotFoundError
 from appliance.web import csrf
 from appliance.web.paths import identifier
 from webchat import keys
@@ -23,6 +25,7 @@ from webchat.answering.live import Live
 from webchat.answering.watchers import Dismissal
 from webchat.pages.answer_view import LiveAnswer, message_view
 
+_LOG = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 20.0
 POLL_SECONDS = 1.0
 # Watchers have nothing to say; a large message is no watcher's.
@@ -31,16 +34,18 @@ LARGEST_MESSAGE = 4096
 
 async def answer_socket(request: web.Request) -> web.WebSocketResponse:
     """GET /ws/{worker}/answers/{id}: Nginx sends it to the process that writes the answer."""
-    reader = person(request)
     # Browsers send cookies with every WebSocket, whichever site opens it.
     if not csrf.same_origin(request.headers.get(hdrs.ORIGIN), request.host):
         raise RequestForgedError
-    message = await request.app[keys.CONVERSATIONS].message(reader, identifier(request))
-    socket = web.WebSocketResponse(
-        heartbeat=HEARTBEAT_SECONDS, max_msg_size=LARGEST_MESSAGE, compress=False
-    )
-    await socket.prepare(request)
-    with request.app[keys.ANSWERING].watchers.watching(reader.id) as dismissal:
+    with request.app[keys.ANSWERING].watchers.watching(person(request).id) as dismissal:
+        # Once more: of a session that ended before this moment nobody tells the watcher.
+        await request.app[keys.GUARD].recognise(request)
+        reader = person(request)
+        message = await request.app[keys.CONVERSATIONS].message(reader, identifier(request))
+        socket = web.WebSocketResponse(
+            heartbeat=HEARTBEAT_SECONDS, max_msg_size=LARGEST_MESSAGE, compress=False
+        )
+        await socket.prepare(request)
         await Watch(request, socket, reader, message.id).run(dismissal)
     return socket
 
@@ -56,6 +61,7 @@ class Watch:
         self._socket = socket
         self._reader = reader
         self._id = answer_id
+        self._code = WSCloseCode.OK
 
     async def run(self, dismissal: Dismissal) -> None:
         """Send until the answer ends, the browser goes away, or the watcher is dismissed."""
@@ -73,7 +79,7 @@ class Watch:
             # The browser has gone. The answer is written on without it.
             pass
         # Where the browser has gone this does nothing.
-        await self._socket.close(code=_close_code(dismissal))
+        await self._socket.close(code=_dismissed(dismissal) or self._code)
 
     async def _listen(self) -> None:
         """Read what comes, which is how pongs and the end are noticed."""
@@ -81,10 +87,18 @@ class Watch:
             pass
 
     async def _send(self) -> None:
-        live = self._app[keys.ANSWERING].live(self._id)
-        if live is not None:
-            await self._follow(live)
-        await self._send_final()
+        try:
+            live = self._app[keys.ANSWERING].live(self._id)
+            if live is not None:
+                await self._follow(live)
+            await self._send_final()
+        except NotFoundError as error:
+            # Deleted in another window: the page would come back to what is not there.
+            self._code = WSCloseCode.POLICY_VIOLATION
+            await self._socket.send_str(self._row("answer_gone", error.message, error.advice))
+        except ApplianceError as error:
+            _LOG.warning("an answer cannot be shown for the moment: %s", error)
+            self._code = WSCloseCode.SERVICE_RESTART
 
     async def _follow(self, live: Live) -> None:
         clock = self._app[keys.CLOCK]
@@ -132,8 +146,8 @@ class Watch:
         return self._app[keys.RENDERER].row(name, self._id, *arguments)
 
 
-def _close_code(dismissal: Dismissal) -> WSCloseCode:
-    """Return the code that makes the page come back, or not."""
+def _dismissed(dismissal: Dismissal) -> WSCloseCode | None:
+    """Return the code that makes the page come back, or not, if it was sent away."""
     if not dismissal.is_told:
-        return WSCloseCode.OK
+        return None
     return WSCloseCode.SERVICE_RESTART if dismissal.may_return else WSCloseCode.POLICY_VIOLATION

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -26,12 +27,13 @@ from webchat import keys
 from webchat.answering.errors import InternalFaultError
 from webchat.answering.model import Numbered, Outcome, Part, Queued, Words
 from webchat.pages.api_chat_body import (
+    LARGEST_BODY,
     OUR_NAME,
     ChatRequest,
     read_chat_request,
     read_embedding_request,
 )
-from webchat.pages.api_client import unless_gone
+from webchat.pages.api_client import while_wanted, whole_body
 
 JsonObject = dict[str, Any]
 
@@ -92,13 +94,13 @@ class Completion:
 
 async def complete(request: web.Request) -> web.StreamResponse:
     """POST /v1/chat/completions. A client that leaves stops the model."""
-    wanted = read_chat_request(await request.read())
+    wanted = read_chat_request(await whole_body(request, LARGEST_BODY))
     await _check_model(request, wanted.model)
     completion = Completion(wanted, int(request.app[keys.CLOCK].now().timestamp()))
     parts = request.app[keys.ANSWERING].compose(wanted.enquiry(holder(request).account))
     if wanted.stream:
-        return await unless_gone(request, _stream(request, completion, parts))
-    return await unless_gone(request, _whole(completion, parts))
+        return await _streamed(request, completion, parts)
+    return await while_wanted(request, _whole(completion, parts))
 
 
 async def models(request: web.Request) -> web.Response:
@@ -111,7 +113,7 @@ async def models(request: web.Request) -> web.Response:
 
 async def embeddings(request: web.Request) -> web.Response:
     """POST /v1/embeddings."""
-    wanted = read_embedding_request(await request.read())
+    wanted = read_embedding_request(await whole_body(request, LARGEST_BODY))
     made = await request.app[keys.RUNNER].embed(wanted.model, wanted.texts)
     data = [
         {"object": "embedding", "index": index, "embedding": vector}
@@ -153,21 +155,33 @@ async def _whole(completion: Completion, parts: AsyncGenerator[Part, None]) -> w
     raise InternalFaultError
 
 
-async def _stream(
+async def _streamed(
     request: web.Request, completion: Completion, parts: AsyncGenerator[Part, None]
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers=_STREAM_HEADERS)
+    try:
+        await while_wanted(request, _stream(request, response, completion, parts))
+    except ApplianceError as error:
+        # Before the first part it gets its own status.
+        if not response.prepared:
+            raise
+        await _send(response, _error(error))
+    await response.write(b"data: [DONE]\n\n")
+    return response
+
+
+async def _stream(
+    request: web.Request,
+    response: web.StreamResponse,
+    completion: Completion,
+    parts: AsyncGenerator[Part, None],
+) -> web.StreamResponse:
     async with aclosing(parts):
-        # An error before the first part still gets its own status.
         await anext(parts)
         await response.prepare(request)
         await _send(response, completion.chunk({"role": "assistant", "content": ""}))
-        try:
-            async for part in parts:
-                await _send_part(response, completion, part)
-        except ApplianceError as error:
-            await _send(response, _error(error))
-    await response.write(b"data: [DONE]\n\n")
+        async for part in parts:
+            await _send_part(response, completion, part)
     return response
 
 
@@ -196,9 +210,9 @@ async def _send(response: web.StreamResponse, content: JsonObject) -> None:
 def _error(error: ApplianceError) -> JsonObject:
     """Return an error that comes after the headers, in the shape that OpenAI's clients know."""
     message = f"{error.message} {error.advice}"
-    return {
-        "error": {"message": message, "type": "server_error", "code": error.code, "param": None}
-    }
+    ours = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    kind = "server_error" if ours else "invalid_request_error"
+    return {"error": {"message": message, "type": kind, "code": error.code, "param": None}}
 
 
 def _finish_reason(outcome: Outcome) -> str:

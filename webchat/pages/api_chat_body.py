@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.accounts.model import Account
+from appliance.core.settings import MEBIBYTE
 from webchat.answering.errors import BrokenRequestError
 from webchat.answering.model import Enquiry, Turn
 from webchat.conversations.service import checked_question
@@ -16,6 +17,8 @@ OUR_NAME = "cloister"
 MOST_MESSAGES = 1000
 MOST_TEXTS = 256
 LONGEST_TEXT = 100_000
+# All texts together: thrice what OpenAI's own API takes at once (300,000 tokens), in any script.
+LARGEST_BODY = 4 * MEBIBYTE
 
 JsonObject = dict[str, Any]
 

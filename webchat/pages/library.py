@@ -18,13 +18,14 @@ from appliance.web.paths import identifier, whole_number
 from appliance.web.render import Frame, wants_fragment
 from webchat import keys
 from webchat.frame import frame
-from webchat.library.errors import NoFileError
+from webchat.library.errors import FormCutShortError, NoFileError
 from webchat.library.model import Collection, Document, Uploaded
 from webchat.library.names import clean
 from webchat.pages.uploads import field, file_name, parts, pieces
 
 LIBRARY = "/library"
 _PAGE_SIZE = 50
+_MOST_PROBLEMS = 20
 _KINDS = "PDF, Word, OpenDocument, RTF, HTML, Markdown, CSV and text"
 
 
@@ -117,8 +118,11 @@ async def retry(request: web.Request) -> web.Response:
 
 async def _outcome(request: web.Request) -> Outcome:
     intake = Intake(request, person(request))
-    async for part in parts(request):
-        await intake.take(part)
+    try:
+        async for part in parts(request):
+            await intake.take(part)
+    except FormCutShortError as error:
+        intake.refuse("", error)
     return intake.outcome()
 
 
@@ -156,8 +160,14 @@ class Intake:
         """Return how it went; no file at all is a problem, too."""
         check_form(self._request, self._token)
         if not self._uploads and not self._problems:
-            self._refuse("", NoFileError())
-        return Outcome(tuple(self._uploads), tuple(self._problems), self._status)
+            self.refuse("", NoFileError())
+        return Outcome(tuple(self._uploads), self._shown(), self._status)
+
+    def refuse(self, name: str, error: ApplianceError) -> None:
+        """Note what is wrong with a file, or with the form."""
+        if not self._problems:
+            self._status = error.status
+        self._problems.append(Problem(name, error.message, error.advice))
 
     async def _take_file(self, part: BodyPartReader) -> None:
         if self._collection is None:
@@ -168,14 +178,18 @@ class Intake:
         except UploadBrokenOffError:
             raise
         except ApplianceError as error:
-            self._refuse(clean(name), error)
+            self.refuse(clean(name), error)
         else:
             self._uploads.append(uploaded)
 
-    def _refuse(self, name: str, error: ApplianceError) -> None:
-        if not self._problems:
-            self._status = error.status
-        self._problems.append(Problem(name, error.message, error.advice))
+    def _shown(self) -> tuple[Problem, ...]:
+        """Return the first problems, the last, and how many lie between them."""
+        if len(self._problems) <= _MOST_PROBLEMS:
+            return tuple(self._problems)
+        *first, last = self._problems[: _MOST_PROBLEMS - 1] + self._problems[-1:]
+        others = count_of(len(self._problems) - _MOST_PROBLEMS, "other file")
+        between = Problem("", f"{others} could not be added.", "Add fewer at once to see why.")
+        return (*first, between, last)
 
 
 async def _answer(request: web.Request, outcome: Outcome | None = None) -> web.Response:
@@ -198,4 +212,8 @@ async def _answer(request: web.Request, outcome: Outcome | None = None) -> web.R
         note=outcome.note if outcome else "",
     )
     status = outcome.status if outcome else 200
-    return request.app[keys.RENDERER].page(request, page, block="documents", status=status)
+    response = request.app[keys.RENDERER].page(request, page, block="documents", status=status)
+    if outcome is not None:
+        # Without it the page takes an error for a proxy's, and shows its own sentence instead.
+        response.headers["HX-Retarget"] = "#documents"
+    return response

@@ -108,12 +108,11 @@ async def set_password(request: web.Request) -> web.Response:
     if form.valid:
         accounts = request.app[keys.ACCOUNTS]
         try:
-            account = await accounts.set_password(code, password)
+            token = await accounts.set_password(code, password)
         except ApplianceError as refused:
             error = refused
         else:
             response = flash.redirect(START, "Your password is set. Welcome.")
-            token = await accounts.open_session(account.id)
             request.app[keys.GUARD].open(response, token)
             return response
     page = PasswordPage(frame(request, "Set your password"), form, error)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import cast
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, hdrs, web
 from aiohttp.http import HttpProcessingError
 
 from appliance.core.errors import InvalidInputError
 from appliance.ingest.errors import UploadBrokenOffError
+from webchat.library.errors import TooManyPartsError
+from webchat.pages.part_heads import PartHeads
+
+MOST_PARTS = 1000
 
 _PIECE = 64 * 1024
 _LONGEST_FIELD = 4096
@@ -16,6 +21,7 @@ _LONGEST_FIELD = 4096
 _BROKEN = (
     AssertionError,
     ValueError,
+    RuntimeError,
     ConnectionError,
     web.RequestPayloadError,
     HttpProcessingError,
@@ -25,20 +31,26 @@ _BROKEN = (
 async def parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
     """Yield the parts of a form; what was not read of one is skipped.
 
-    Raises InvalidInputError for another kind of body, UploadBrokenOffError for half a body.
+    Raises InvalidInputError for another kind of body, UploadBrokenOffError for half a body, and
+    FormCutShortError where the form is no longer read: what came before is good.
     """
-    if request.content_type != "multipart/form-data":
+    if not request.headers.get(hdrs.CONTENT_TYPE, "").lower().startswith("multipart/form-data"):
         raise InvalidInputError(
             problem="The file did not come as part of a form.",
             remedy="Send multipart/form-data with the file in the field “file”.",
         )
+    heads, count = PartHeads(request.content), 0
     try:
-        reader = await request.multipart()
+        reader = MultipartReader(request.headers, cast("StreamReader", heads))
         while (part := await reader.next()) is not None:
+            count += 1
+            if count > MOST_PARTS:
+                raise TooManyPartsError(most=MOST_PARTS)
             if isinstance(part, MultipartReader):
                 await part.release()
             else:
                 yield part
+            heads.next_part()
     except _BROKEN as error:
         raise UploadBrokenOffError from error
 

@@ -1,4 +1,4 @@
-"""Passages that say the same in two documents are shown once."""
+"""Passages that say nothing new are shown once."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from collections.abc import Sequence
 from webchat.retrieval.model import Passage
 
 _WORD = re.compile(r"\w+")
-_SAME = 0.9
 
 
 def distinct(passages: Sequence[Passage]) -> list[Passage]:
-    """Leave out each passage that shares nine tenths of its words with a better one."""
+    """Leave out each passage whose words stand, in the same order, in a better one.
+
+    Nothing less than that: contracts from one template differ in a number only, and whoever asks
+    must see that they do.
+    """
     kept: list[Passage] = []
-    seen: list[frozenset[str]] = []
+    seen: list[str] = []
     for passage in passages:
-        words = frozenset(_WORD.findall(passage.text.casefold())) or frozenset([passage.text])
-        if all(len(words & other) < _SAME * len(words | other) for other in seen):
+        words = " ".join(_WORD.findall(passage.text.casefold())) or passage.text
+        if not any(f" {words} " in f" {other} " for other in seen):
             kept.append(passage)
             seen.append(words)
     return kept

@@ -9,10 +9,14 @@ from typing import Protocol
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
+from appliance.llm.model import InstalledModel
 from webchat.retrieval.model import EmbeddingModel, QuestionVector
 
 DEADLINE = 2.0
 PAUSE = 30.0
+# A model that is pulled again keeps its name, and its old vectors serve until the new ones are
+# made. So long may a question still meet vectors of other weights.
+DIGESTS_ARE_FRESH = 10.0
 # A runner that loads a model from a slow disk may take this long; then the attempt is given up.
 _LONGEST_ATTEMPT = 120.0
 # The largest number of half a float's size; what is not a number is not below it either.
@@ -32,6 +36,10 @@ class Vectors(Protocol):
 class QueryRunner(Protocol):
     """The part of a model runner that retrieval uses."""
 
+    async def models(self) -> Sequence[InstalledModel]:
+        """Return what is installed."""
+        ...
+
     async def embed(self, model: str, texts: Sequence[str]) -> Vectors:
         """Return one vector a text."""
         ...
@@ -44,6 +52,7 @@ class QuestionEmbedder:
     2. An answer that is late is not waited for, but not broken off either: the runner may be
        loading the model, and would begin anew with each question. Nobody else asks meanwhile;
        when the late answer comes, the next question asks again.
+    3. A model whose weights are not those that the searched vectors were made with is not asked.
     """
 
     def __init__(
@@ -59,6 +68,8 @@ class QuestionEmbedder:
         self._deadline = deadline
         self._pause = pause
         self._closed_until = float("-inf")
+        self._digests: dict[str, str] = {}
+        self._digests_until = float("-inf")
         self._late: set[asyncio.Task[QuestionVector | None]] = set()
 
     async def embed(self, model: EmbeddingModel, text: str) -> QuestionVector | None:
@@ -92,6 +103,8 @@ class QuestionEmbedder:
     ) -> QuestionVector | None:
         try:
             async with asyncio.timeout(_LONGEST_ATTEMPT):
+                if await self._digest(runner, model.name) != model.digest:
+                    return None
                 [values] = (await runner.embed(model.name, [text])).vectors
         except (ApplianceError, OSError, TimeoutError, ValueError) as error:
             self._closed_until = self._clock.monotonic() + self._pause
@@ -101,3 +114,9 @@ class QuestionEmbedder:
             _log.warning("the model %s gives vectors that cannot be compared", model.name)
             return None
         return QuestionVector(model, tuple(values))
+
+    async def _digest(self, runner: QueryRunner, name: str) -> str | None:
+        if self._clock.monotonic() >= self._digests_until:
+            self._digests = {model.name: model.digest for model in await runner.models()}
+            self._digests_until = self._clock.monotonic() + DIGESTS_ARE_FRESH
+        return self._digests.get(name)

@@ -12,7 +12,7 @@ _FEWER_FOR_LONGER = 0.25
 _LEAST_SIMILARITY = 0.6
 
 
-def evidence(passages: Sequence[Passage], words: int) -> list[Passage]:
+def evidence(passages: Sequence[Passage], words: float) -> list[Passage]:
     """Return the passages that count for a question of so many `words`; none is “no evidence”.
 
     1. One passage must hold enough of the words by itself, or nearly the question's meaning. The
@@ -29,9 +29,9 @@ def evidence(passages: Sequence[Passage], words: int) -> list[Passage]:
     return strong + [passage for passage in weak if _counts(passage, enough / 2)]
 
 
-def least_coverage(words: int) -> float:
+def least_coverage(words: float) -> float:
     """Return the share of a question's weight that shows that a passage is about it."""
-    return float(_LEAST_COVERAGE / max(words, 1) ** _FEWER_FOR_LONGER)
+    return float(_LEAST_COVERAGE / max(words, 1.0) ** _FEWER_FOR_LONGER)
 
 
 def _counts(passage: Passage, coverage: float) -> bool:

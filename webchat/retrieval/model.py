@@ -57,6 +57,7 @@ class EmbeddingModel:
 
     id: int
     name: str
+    digest: str
     dimensions: int
 
 

@@ -1,6 +1,6 @@
 -- name: serving_model
 -- The embedding model whose vectors are searched, if there is one.
-SELECT id, name, dimensions FROM library.embedding_model WHERE state = 'serving';
+SELECT id, name, digest, dimensions FROM library.embedding_model WHERE state = 'serving';
 
 -- name: search_settings
 -- For one transaction: the vector index goes on until enough rows pass the permission filter; no
@@ -84,15 +84,19 @@ own AS MATERIALIZED (
     LIMIT {cap} + 1
 ),
 listed AS MATERIALIZED (
-    -- What the rarest terms find: as many of them as stay below the cap, but always one.
+    -- What the rarest terms find of what the reader may see: as many of them as stay below the
+    -- cap, but always one, and of that the newest. (OFFSET keeps the planner from walking through
+    -- the chunks in their order, looking for the term in each.)
     SELECT found.id, sum(term.weight) AS weight
     FROM term CROSS JOIN LATERAL (
-        SELECT chunk.id, chunk.collection_id FROM library.chunk
-        WHERE chunk.words @@ term.query AND chunk.language = ANY (term.languages)
-        LIMIT {cap}) AS found
-    WHERE (term.chunks_so_far <= {cap} OR term.place = 1)
-      AND found.collection_id = ANY ((SELECT collections FROM readable)::uuid[])
-    GROUP BY found.id ORDER BY weight DESC, found.id LIMIT {ranked}
+        SELECT id FROM (
+            SELECT chunk.id FROM library.chunk
+            WHERE chunk.words @@ term.query AND chunk.language = ANY (term.languages)
+              AND chunk.collection_id = ANY ((SELECT collections FROM readable)::uuid[])
+            OFFSET 0) AS all_found
+        ORDER BY id DESC LIMIT {cap}) AS found
+    WHERE term.chunks_so_far <= {cap} OR term.place = 1
+    GROUP BY found.id ORDER BY weight DESC, found.id DESC LIMIT {ranked}
 ),
 hit AS MATERIALIZED (
     SELECT id FROM listed

@@ -3,39 +3,118 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from appliance.ingest.words import question_words
+from appliance.ingest.language import SIMPLE
+from appliance.ingest.words import all_words, question_language
 from webchat.retrieval.model import Question
+from webchat.retrieval.pointing import pointers
+from webchat.retrieval.telling import how_much, telling_words
 
-# A question with fewer words of its own than this leans on the one before: “And in 1998?”
-_STANDS_ALONE = 3
-_SHARE_OF_PREVIOUS = 0.5
+_MOST_WORDS = 32
+# A question with fewer telling words than this leans on the one before: “The price?”
+_STANDS_ALONE = 2
+# What a follow-up is about counts nearly as much as what it asks: “And the bridge in Bonn?” is
+# not about the one in Cologne.
+_SHARE_OF_SUBJECT = 0.9
+# What helps to choose among the passages that a question finds, without deciding.
+_SHARE_OF_CONTEXT = 0.5
+# A message of more telling words than any question has is a text with a question in it.
+_LONGEST_QUESTION = 20
 # Far beyond any question, and below what the smallest embedding model reads at once.
 _LONGEST_EMBEDDED = 2000
-# Chinese and Japanese words that ask, or only join others. Without spaces no list of stop words
-# finds them: they are cut out before the rest is read in pairs of characters.
-_ASKING = re.compile(
-    "为什么|為什麼|什么时候|什么|什麼|哪些|哪个|哪里|哪一|哪|谁|多少|怎么|怎样|如何|何时|何处|是否"
-    "|[吗呢的了是在和与被有]|どこ|いつ|なぜ|ですか|ますか|[はがをにの]"
-)
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")  # noqa: RUF001
+_QUESTION_MARKS = ("?", "？")  # noqa: RUF001
 
 
-def read_question(question: str, previous: str | None = None) -> Question:
-    """Return what to search for; the words of the `previous` question count for half.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question of a conversation: its telling words, and whether it means something before.
 
-    They are used only where `question` says too little by itself, so that a change of subject
-    is not held back by the subject before.
+    `around` is what stands around the question in a long message.
     """
-    own = _words(question)
-    if previous is None or len(own) >= _STANDS_ALONE:
-        return Question(own, (1.0,) * len(own), _embedded(question))
-    earlier = tuple(word for word in _words(previous) if word not in own)
-    shares = (1.0,) * len(own) + (_SHARE_OF_PREVIOUS,) * len(earlier)
-    return Question(own + earlier, shares, _embedded(f"{previous}\n{question}"))
+
+    text: str
+    words: tuple[str, ...]
+    points_back: bool
+    around: tuple[str, ...] = ()
+
+    @property
+    def stands_alone(self) -> bool:
+        return bool(self.around) or (not self.points_back and how_much(self.words) >= _STANDS_ALONE)
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return question_words(_ASKING.sub(" ", text)) or question_words(text)
+def read_question(question: str, earlier: Sequence[str] = ()) -> Question:
+    """Return what to search for after the `earlier` questions of a conversation, the oldest first.
+
+    1. A question that stands alone is taken as it is, so that a change of subject is not held
+       back by the subject before. Of a long message its last question, or sentence, counts; what
+       stands around it only helps to choose.
+    2. One that points back (“When did he die?”) or only asks (“Why?”) means the questions before
+       it, back to one that stands alone.
+    3. One that says little (“The price?”) may mean either: what was before only helps to choose.
+    """
+    conversation = "\n".join([*earlier, question])
+    asked = _read(question, conversation)
+    if asked.stands_alone:
+        return _searched(asked.words, asked.around, _help(asked.words, asked.around), question)
+    before = _back_to_a_subject(earlier, conversation)
+    context = tuple(word for each in reversed(before) for word in each.words)
+    text = "\n".join([*(each.text for each in before), question])
+    if not context:
+        return _searched(asked.words or all_words(question), (), 0.0, question)
+    follows = asked.points_back or not asked.words
+    share = _SHARE_OF_SUBJECT if follows else _help(asked.words, context)
+    return _searched(asked.words, context, share, text)
+
+
+def _read(text: str, conversation: str) -> _Asked:
+    """Read one question; where it is too short to tell its language, the conversation tells."""
+    language = question_language(text)
+    if language == SIMPLE:
+        language = question_language(conversation)
+    words = telling_words(text, language)
+    if how_much(words) > _LONGEST_QUESTION:
+        last = telling_words(_last_question(text), language) or words
+        return _Asked(text, last[-_MOST_WORDS:], points_back=False, around=words[::-1])
+    points_back = any(
+        how_much(telling_words(before, language)) < needed
+        for before, needed in pointers(text, language)
+    )
+    return _Asked(text, words, points_back)
+
+
+def _last_question(message: str) -> str:
+    """Return the last sentence that ends with a question mark, or else the last of all."""
+    sentences = [part for part in _SENTENCE_END.split(message) if part.strip()]
+    asking = [part for part in sentences if part.rstrip().endswith(_QUESTION_MARKS)]
+    return (asking or sentences)[-1]
+
+
+def _back_to_a_subject(earlier: Sequence[str], conversation: str) -> list[_Asked]:
+    """Return the end of a conversation from the last question on that stands alone."""
+    before: list[_Asked] = []
+    for text in reversed(earlier):
+        before.insert(0, _read(text, conversation))
+        if before[0].stands_alone:
+            break
+    return before
+
+
+def _help(words: Sequence[str], context: Sequence[str]) -> float:
+    """Return a share with which the context has together no more than half of the words'."""
+    return _SHARE_OF_CONTEXT * min(1.0, len(words) / max(len(context), 1))
+
+
+def _searched(
+    words: tuple[str, ...], context: tuple[str, ...], share: float, text: str
+) -> Question:
+    words = words[:_MOST_WORDS]
+    known = set(words)
+    rest = tuple(word for word in dict.fromkeys(context) if word not in known)
+    rest = rest[: _MOST_WORDS - len(words)]
+    return Question(words + rest, (1.0,) * len(words) + (share,) * len(rest), _embedded(text))
 
 
 def _embedded(text: str) -> str:

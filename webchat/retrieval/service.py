@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -46,15 +47,16 @@ class Retriever:
         *,
         k: int = 12,
         collection: UUID | None = None,
-        previous: str | None = None,
+        earlier: Sequence[str] = (),
     ) -> Retrieved:
         """Return at most `k` passages that are evidence, best first; none means no evidence.
 
-        `collection` narrows the search, `previous` is the question before in the conversation.
+        `collection` narrows the search, `earlier` are the questions before in the conversation, the
+        oldest first.
         A collection that `reader` may not read is empty. Without a model runner it searches by
         words alone. Raises DatabaseUnavailableError.
         """
-        asked = read_question(question, previous)
+        asked = read_question(question, earlier)
         vector = await self._vector(asked)
         if not asked.words and vector is None:
             return Retrieved((), used_vectors=False)
@@ -63,7 +65,7 @@ class Retriever:
         if vector is not None and all(chunk.similarity is None for chunk in found):
             # Another model may serve by now: look before the next question.
             self._model_until = float("-inf")
-        passages = distinct(evidence(joined(found), len(asked.words)))[:k]
+        passages = distinct(evidence(joined(found), sum(asked.shares)))[:k]
         return Retrieved(tuple(passages), used_vectors=vector is not None)
 
     async def aclose(self) -> None:

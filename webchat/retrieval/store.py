@@ -14,7 +14,7 @@ from webchat.retrieval.model import EmbeddingModel, FoundChunk, Question, Questi
 
 _QUERIES = Queries("webchat.retrieval")
 # Without vectors the statement names a model that does not exist.
-_NO_MODEL = EmbeddingModel(id=0, name="", dimensions=1)
+_NO_MODEL = EmbeddingModel(id=0, name="", digest="", dimensions=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,22 @@ _MEBIBYTE = 1024 * 1024
 _BLOCK = 256 * 1024
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _ENCRYPTED = 0x1
+# OpenDocument encrypts members and says so here, or the whole document inside one member.
+_MANIFEST = "META-INF/manifest.xml"
+_LARGEST_MANIFEST = 4 * _MEBIBYTE
+_WHOLE = "encrypted-package"
 _MOST_MEMBERS = 20_000
 _BODIES = {"docx": "word/", "odt": "content.xml"}
 _OTHERS = (
     ("xl/", "an Excel workbook"),
     ("ppt/", "a PowerPoint presentation"),
     ("word/", "a Word document"),
+)
+
+
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError),
+    *(ValueError, NotImplementedError),
 )
 
 
@@ -38,9 +48,10 @@ def check_archive(path: Path, expected: str, limit: int) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
+            protected = _is_protected(archive, members)
         if len(members) > _MOST_MEMBERS or sum(member.file_size for member in members) > limit:
             raise bomb
-        if any(member.flag_bits & _ENCRYPTED for member in members):
+        if protected:
             raise EncryptedDocumentError
         _check_kind([member.filename for member in members], expected)
         left = limit
@@ -49,8 +60,18 @@ def check_archive(path: Path, expected: str, limit: int) -> None:
                 left -= _inflated_size(file, member, left)
                 if left < 0:
                     raise bomb
-    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError) as error:
+    except _DAMAGE as error:
         raise DamagedFileError(format=expected.upper()) from error
+
+
+def _is_protected(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> bool:
+    names = {member.filename for member in members}
+    if _WHOLE in names or any(member.flag_bits & _ENCRYPTED for member in members):
+        return True
+    if _MANIFEST not in names:
+        return False
+    with archive.open(_MANIFEST) as manifest:
+        return b"encryption-data" in manifest.read(_LARGEST_MANIFEST)
 
 
 def _check_kind(names: list[str], expected: str) -> None:

@@ -15,6 +15,19 @@ _MOST_CONTROLS = 1 / 200
 # Text in a Western code page is mostly ASCII; bytes that are mostly above are something else.
 _MOST_ACCENTS = 0.3
 
+# What programs write that declare the smaller encoding, and what browsers read then: the same with
+# more characters. Keys are Python's names.
+_WIDER = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+}
+
 WINDOWS_NOTE = "The file is not UTF-8; it was read as Windows-1252 (Western European)."
 
 
@@ -31,13 +44,22 @@ def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if declared:
+        for encoding in _meant(declared):
             with contextlib.suppress(UnicodeDecodeError, LookupError):
-                return content.decode(declared), None
+                return content.decode(encoding), None
         return _windows(content, error.start), WINDOWS_NOTE
     if _count(content, _CONTROLS) > len(content) * _MOST_CONTROLS:
         raise NotTextError(position=1)
     return text, None
+
+
+def _meant(declared: str | None) -> tuple[str, ...]:
+    """Return the encodings to try for a declared one, the wider first."""
+    try:
+        name = codecs.lookup(declared or "").name
+    except LookupError:
+        return ()
+    return (_WIDER.get(name, name), name)
 
 
 def _count(content: bytes, wanted: bytes) -> int:

@@ -5,13 +5,17 @@ Also reads what pandoc makes of office documents.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from enum import IntEnum
 from html.parser import HTMLParser
 
 from typing_extensions import override
 
 from appliance.ingest.extract.clean import clean, one_line, short_title
+from appliance.ingest.extract.lists import Attributes, OpenList
 from appliance.ingest.extract.page import Heading
+from appliance.ingest.scripts import without_breaks
 
 
 def _tags(names: str) -> frozenset[str]:
@@ -21,6 +25,15 @@ def _tags(names: str) -> frozenset[str]:
 _SKIPPED = _tags(
     "script style noscript template svg nav select button iframe object textarea annotation"
 )
+# What is in these is no markup, so nothing but their own end can end them.
+_RAW = _tags("script style iframe textarea")
+# Nothing of the kind stands inside: whoever wrote it forgot to close what is skipped.
+_ENDS_SKIPPING = {
+    "nav": _tags("h1 main article p"),
+    "button": _tags("h1 h2 h3 h4 h5 h6 main article section p ul ol table button"),
+    "select": _tags("h1 h2 h3 h4 h5 h6 main article section p ul ol table select"),
+}
+_END_OF_SKIPPED = re.compile(rf"</({'|'.join(sorted(_SKIPPED))})\b", re.IGNORECASE)
 _LINES = _tags("dt dd figcaption caption")
 _PARAGRAPHS = _tags(
     """
@@ -28,6 +41,7 @@ _PARAGRAPHS = _tags(
     main ol p pre section summary table ul h1 h2 h3 h4 h5 h6
     """
 )
+_BLOCKS = _LINES | _PARAGRAPHS | _tags("tr td th li")
 _LISTS = _tags("ul ol")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
@@ -52,7 +66,7 @@ _SEPARATORS = {
 
 
 class MarkupReader(HTMLParser):
-    """Collects `text`, `headings` and `title` while it is fed; forgiving like a browser."""
+    """Collects `text`, `headings` and `title` from a whole page; forgiving like a browser."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -62,35 +76,55 @@ class MarkupReader(HTMLParser):
         self._length = 0
         self._gap = _Gap.NONE
         self._skipping: list[str] = []
+        # How many ends of each tag are still to come.
+        self._ends: Counter[str] = Counter()
         self._titles: list[str] | None = None
         self._heading: tuple[int, int] | None = None
-        self._preformatted = 0
+        self._preformatted: list[str] | None = None
         # Whether nothing was written yet in the table cell that is open, or the list item.
         self._fresh = False
         self._cells = 0
-        self._lists = 0
+        self._lists: list[OpenList] = []
 
     @property
     def text(self) -> str:
         """All text so far."""
         return "".join(self._parts)
 
+    def read(self, page: str) -> None:
+        """Read a page from its beginning to its end."""
+        self._ends.update(match.group(1).lower() for match in _END_OF_SKIPPED.finditer(page))
+        self.feed(page)
+        self.close()
+        self._end_preformatted()
+
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._skipping or tag in _SKIPPED:
-            if tag in _SKIPPED:
+        while self._skipping and tag in _ENDS_SKIPPING.get(self._skipping[-1], ()):
+            self._skipping.pop()
+        if tag in _SKIPPED:
+            # What is never closed would take the rest of the page with it.
+            if tag in _RAW or self._ends[tag] > self._skipping.count(tag):
                 self._skipping.append(tag)
             return
-        if tag == "title" and self.title is None:
-            self._titles = []
-        elif tag == "pre":
-            self._preformatted += 1
-        self._open(tag)
+        if self._skipping:
+            return
         if tag in _HEADINGS:
-            self._heading = (len(self._parts), _HEADINGS[tag])
+            self._end_preformatted()
+        if self._preformatted is not None:
+            self._break_preformatted(tag)
+            return
+        self._open(tag, dict(attrs))
+        self._begin(tag, dict(attrs))
+
+    @override
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _SKIPPED:
+            super().handle_startendtag(tag, attrs)
 
     @override
     def handle_endtag(self, tag: str) -> None:
+        self._ends[tag] -= 1
         if self._skipping:
             if tag in self._skipping:
                 while self._skipping.pop() != tag:
@@ -100,10 +134,13 @@ class MarkupReader(HTMLParser):
             self.title = short_title("".join(self._titles)) or None
             self._titles = None
         elif tag == "pre":
-            self._preformatted = max(0, self._preformatted - 1)
+            self._end_preformatted()
         elif tag in _HEADINGS:
             self._end_heading()
-        self._close(tag)
+        if self._preformatted is not None:
+            self._break_preformatted(tag)
+        else:
+            self._close(tag)
 
     @override
     def handle_data(self, data: str) -> None:
@@ -111,9 +148,9 @@ class MarkupReader(HTMLParser):
             return
         if self._titles is not None:
             self._titles.append(data)
-        elif self._preformatted and data.strip():
-            self._write(clean(data).strip("\n"))
-        elif words := one_line(data):
+        elif self._preformatted is not None:
+            self._preformatted.append(data)
+        elif words := one_line(without_breaks(data)):
             if data[0].isspace():
                 self._widen(_Gap.SPACE)
             self._write(words)
@@ -122,7 +159,7 @@ class MarkupReader(HTMLParser):
         elif data:
             self._widen(_Gap.SPACE)
 
-    def _open(self, tag: str) -> None:
+    def _open(self, tag: str, attributes: Attributes) -> None:
         match tag:
             case "br":
                 self._widen(_Gap.LINE)
@@ -137,16 +174,27 @@ class MarkupReader(HTMLParser):
                 self._fresh = True
             case "li":
                 self._widen(_Gap.LINE)
-                self._write("-")
+                listed = self._lists[-1] if self._lists else OpenList()
+                self._write(listed.mark(attributes))
                 self._gap = _Gap.SPACE
                 self._fresh = True
             case _ if tag in _LINES:
                 self._widen(_Gap.LINE)
             case _ if tag in _PARAGRAPHS:
                 self._block()
-                self._lists += tag in _LISTS
             case _:
                 pass
+
+    def _begin(self, tag: str, attributes: Attributes) -> None:
+        """Note what is open from here on."""
+        if tag in _LISTS:
+            self._lists.append(OpenList.opened(tag, attributes))
+        elif tag in _HEADINGS:
+            self._heading = (len(self._parts), _HEADINGS[tag])
+        elif tag == "pre":
+            self._preformatted = []
+        elif tag == "title" and self.title is None:
+            self._titles = []
 
     def _close(self, tag: str) -> None:
         match tag:
@@ -161,7 +209,8 @@ class MarkupReader(HTMLParser):
             case _ if tag in _LINES:
                 self._widen(_Gap.LINE)
             case _ if tag in _PARAGRAPHS:
-                self._lists = max(0, self._lists - (tag in _LISTS))
+                if tag in _LISTS and self._lists:
+                    self._lists.pop()
                 self._block()
             case _:
                 pass
@@ -181,6 +230,17 @@ class MarkupReader(HTMLParser):
         self._length += len(separator) + len(text)
         self._gap = _Gap.NONE
         self._fresh = False
+
+    def _break_preformatted(self, tag: str) -> None:
+        """Keep lines apart that are marked rather than written: some pages put each into a tag."""
+        lines = self._preformatted
+        if lines and (tag == "br" or (tag in _BLOCKS and not lines[-1].endswith("\n"))):
+            lines.append("\n")
+
+    def _end_preformatted(self) -> None:
+        lines, self._preformatted = self._preformatted, None
+        if lines:
+            self._write(clean("".join(lines)).strip("\n"))
 
     def _end_heading(self) -> None:
         if self._heading is None:

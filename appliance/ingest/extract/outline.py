@@ -17,7 +17,11 @@ _DECLARATION_WITHIN = 2048
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
 _ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(?=\S)(.+)$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-+)\s*$")
-_FRONT_MATTER = re.compile(r"\A---\n(.*?\n)(?:---|\.\.\.)\n", re.DOTALL)
+# Lines of `key: value`, what belongs to a key (indented lines, items), and comments; anything
+# else after a rule is text under a rule.
+_FRONT_MATTER = re.compile(
+    r"\A---\n((?:\w[\w .-]*:(?: .*)?\n|[ \t].*\n|- .*\n|#.*\n|\n)+)(?:---|\.\.\.)(?:\n|\Z)"
+)
 _FRONT_TITLE = re.compile(r"^title:(.+)$", re.MULTILINE)
 _EMPHASIS = re.compile(r"[*`]|\b_+|_+\b")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
@@ -36,22 +40,24 @@ def read_html(content: bytes) -> Outline:
     declared = _CHARSET.search(content[:_DECLARATION_WITHIN])
     text, note = decode(content, declared.group(1).decode() if declared else None)
     reader = MarkupReader()
-    reader.feed(text)
-    reader.close()
+    reader.read(text)
     first = next((heading.title for heading in reader.headings if heading.level == 1), None)
     return Outline(reader.title or first, parts(reader.text, reader.headings, note))
 
 
 def read_markdown(content: bytes) -> Outline:
-    """Read Markdown: its source is readable as it is, only the headings are looked for."""
+    """Read Markdown: its source is readable as it is, only the headings are looked for.
+
+    Front matter stays as well, since its author or date may be what somebody looks for.
+    """
     text, note = decode(content)
     text = clean(text)
-    title = None
+    title, begin = None, 0
     if front := _FRONT_MATTER.match(text):
         found = _FRONT_TITLE.search(front.group(1))
         title = short_title(found.group(1)).strip("\"'") if found else None
-        text = text[front.end() :]
-    headings = list(_markdown_headings(text))
+        begin = front.end()
+    headings = list(_markdown_headings(text, begin))
     first = next((heading.title for heading in headings if heading.level == 1), None)
     return Outline(title or first, parts(text, headings, note))
 
@@ -62,11 +68,11 @@ def read_text(content: bytes) -> Outline:
     return Outline(None, parts(clean(text), (), note))
 
 
-def _markdown_headings(text: str) -> Iterator[Heading]:
+def _markdown_headings(text: str, begin: int) -> Iterator[Heading]:
     fence = ""
-    offset = before_offset = 0
+    offset = before_offset = begin
     before = ""
-    for line in text.split("\n"):
+    for line in text[begin:].split("\n"):
         if opened := _FENCE.match(line):
             mark = opened.group(1)
             if not fence:

@@ -12,6 +12,7 @@ from appliance.ingest.errors import (
     DamagedFileError,
     DocumentError,
     EncryptedDocumentError,
+    MissingLanguageDataError,
     OnlyPicturesError,
     TooManyPagesError,
 )
@@ -26,6 +27,9 @@ _RANGE = 32
 _MOST_FAILED_PAGES = 5
 _OUTPUT_LIMIT = 64 * MEBIBYTE
 _FIELD = re.compile(r"^(Title|Pages):[ \t]*(.*)$", re.MULTILINE)
+_MISSING_DATA = b"Missing language pack"
+# pdftotext does not tell the two apart.
+_NO_TEXT = "No text: the page is blank, or a picture."
 # What programs write into the title when nobody gave one.
 _NO_TITLE = re.compile(r"(?i)^(microsoft \w+ - .*|untitled.*|.*\.\w{2,4}|\W*)$")
 
@@ -95,8 +99,10 @@ async def _range(
                     yield result
         return
     for number, text in enumerate(texts, start=first):
-        state = PageState.READ if text else PageState.EMPTY
-        yield ExtractedPage(number, text, headings=numbered_headings(text), state=state)
+        if text:
+            yield ExtractedPage(number, text, headings=numbered_headings(text))
+        else:
+            yield ExtractedPage(number, text, state=PageState.EMPTY, note=_NO_TEXT)
 
 
 async def _texts(path: Path, first: int, last: int, limits: ParserLimits) -> list[str]:
@@ -119,12 +125,15 @@ async def _pdftotext(
     path: Path, first: int, last: int, limits: ParserLimits, *options: str
 ) -> list[str]:
     span = ("-f", str(first), "-l", str(last))
-    argv = ("pdftotext", "-q", *options, *span, "-enc", "UTF-8", "-eol", "unix", str(path), "-")
+    argv = ("pdftotext", *options, *span, "-enc", "UTF-8", "-eol", "unix", str(path), "-")
     finished = await run(
         argv, timeout=limits.seconds, limits=limits.process(), output_limit=_OUTPUT_LIMIT
     )
     if error := failure(finished, limits):
         raise error
+    if _MISSING_DATA in finished.stderr:
+        # It goes on without the characters, and calls that a success.
+        raise MissingLanguageDataError
     # Each page ends with a form feed, also an empty one.
     pages = finished.stdout.decode(errors="replace").split("\f")[:-1]
     if first == last:

@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 
 from appliance.ingest.extract.clean import clean_characters, single_spaces
+from appliance.ingest.scripts import separator
 
 # Dots that lead to a page number, lines to write on, rules across the page.
 _LEADER = re.compile(r"\.{4,}|(?:\. ){4,}\.?|…{2,}")
@@ -104,7 +105,7 @@ def _join(parts: list[str], line: str, page: str) -> None:
     continued = _CONTINUED.match(line)
     word = continued.group() if continued else ""
     if not hyphenated or not word.islower() or word in _CONJUNCTIONS:
-        parts += (" ", line)
+        parts += (separator(parts[-1], line), line)
     elif f"{hyphenated.group(1)}-{word}" in page:
         parts.append(line)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 from appliance.ingest.cut import pieces
@@ -15,6 +16,8 @@ from appliance.ingest.extract.page import ExtractedPage
 from appliance.ingest.extract.paging import PART
 
 _DELIMITERS = ",;\t|"
+# How spreadsheets say the delimiter, in a first line that is no row.
+_SAID = re.compile(r"\A\"?sep=([^\"\w\r\n ])\"?(?:\r\n?|\n|\Z)", re.IGNORECASE)
 _SAMPLE = 16_384
 _LARGEST_FIELD = 16 * 1024 * 1024
 
@@ -28,7 +31,10 @@ def read_csv(content: bytes) -> Outline:
 
 def _rows(text: str) -> Iterator[list[str]]:
     try:
-        delimiter = max(_DELIMITERS, key=lambda delimiter: _evenness(text[:_SAMPLE], delimiter))
+        if said := _SAID.match(text):
+            delimiter, text = said.group(1), text[said.end() :]
+        else:
+            delimiter = max(_DELIMITERS, key=lambda each: _evenness(text[:_SAMPLE], each))
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             cells = [one_line(cell) for cell in row]
             if any(cells):

@@ -198,14 +198,14 @@
   const fadeToasts = (root) => findAll(".toast[data-passing]", root).forEach((toast) => setTimeout(() => toast.remove(), 6000));
 
   /* Errors that are not ours (a proxy's page, no answer at all) become one plain sentence. */
-  const tell = (sentence) => {
+  const tell = (sentence, { stays = false } = {}) => {
     const place = find("#toasts");
     const box = document.createElement("div");
     box.className = "toast alert alert--bad";
     box.setAttribute("role", "alert");
     box.textContent = sentence;
     place.append(box);
-    setTimeout(() => box.remove(), 8000);
+    if (!stays) setTimeout(() => box.remove(), 8000);
   };
   on("htmx:beforeSwap", (event) => {
     const { xhr } = event.detail;
@@ -224,7 +224,12 @@
     connection.hidden = lost.size === 0;
   };
   on("htmx:wsOpen", (event) => mark(event, false));
-  on("htmx:wsClose", (event) => mark(event, event.target.isConnected && event.detail.event?.code !== 1000));
+  on("htmx:wsClose", (event) => {
+    const code = event.detail.event?.code;
+    // 1000 is the end of an answer; after 1008 htmx does not try again, for it may not.
+    mark(event, event.target.isConnected && ![1000, 1008].includes(code));
+    if (code === 1008 && event.target.isConnected) tell("You were signed out somewhere, so this page stands still. Reload it to go on.", { stays: true });
+  });
   on("htmx:sseOpen", (event) => mark(event, false));
   on("htmx:sseError", (event) => mark(event, event.target.isConnected));
 

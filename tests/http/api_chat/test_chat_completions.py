@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,10 +15,17 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
+from appliance.accounts.people import People
+from appliance.accounts.service import Accounts
 from appliance.core.clock import SystemClock
+from appliance.core.settings import MEBIBYTE
 from appliance.db.pool import Database
+from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.builders.retrieval import Library, TestDocument
 from tests.fakes.ollama import FakeOllama, Fault
+from webchat.answering.admission import MOST_WAITING_OF_ONE
+from webchat.keys import ANSWERING
+from webchat.pages.api_chat_body import LARGEST_BODY, LONGEST_TEXT
 
 TEXT = "The pump in hall four was repaired on 3 May by Ms Huber. It runs quietly again."
 QUESTION = {"role": "user", "content": "When was the pump repaired?"}
@@ -36,7 +45,7 @@ async def client(
     site: TestServer, alice: Account, chat_database: Database
 ) -> TestClient[web.Request, web.Application]:
     keys = ApiKeys(chat_database, SystemClock())
-    _, secret = await keys.create(alice, "tests", [Scope.CHAT], 1)
+    _, secret = await keys.create(alice, alice, "tests", [Scope.CHAT], 1)
     return TestClient(site, headers={"Authorization": f"Bearer {secret.text}"})
 
 
@@ -218,6 +227,63 @@ async def test_a_client_that_leaves_stops_the_model(
     await runner.until(lambda: runner.aborted == 1)
 
 
+@pytest.fixture
+def endless(runner: FakeOllama) -> FakeOllama:
+    """A model that writes much longer than any test."""
+    runner.behaviour.answer = "word " * 10_000
+    runner.behaviour.token_delay = 0.02
+    return runner
+
+
+Revoke = Callable[[Account, Database], Awaitable[None]]
+
+
+async def revoke_key(alice: Account, database: Database) -> None:
+    keys = ApiKeys(database, SystemClock())
+    for key in await keys.mine(alice):
+        await keys.revoke(alice, alice, key.id)
+
+
+async def lock_out(alice: Account, database: Database) -> None:
+    await People(database, SystemClock()).set_locked(None, alice.id, locked=True)
+
+
+@pytest.mark.parametrize("revoke", [revoke_key, lock_out])
+async def test_who_may_not_any_more_gets_no_further_word(
+    ask: Ask,
+    alice: Account,
+    database: Database,
+    document: TestDocument,
+    endless: FakeOllama,
+    revoke: Revoke,
+) -> None:
+    stream = await ask(stream=True)
+    whole = asyncio.ensure_future(ask())
+    await endless.until(lambda: endless.active == 2)
+    await revoke(alice, database)
+    async with asyncio.timeout(10):
+        assert events(await stream.text())[-1]["error"]["code"] == "key_required"
+        assert (await whole).status == 401
+    await endless.until(lambda: endless.aborted == 2)
+
+
+async def test_a_browser_that_signs_out_ends_no_program_s_answer(
+    ask: Ask,
+    alice: Account,
+    database: Database,
+    document: TestDocument,
+    site: TestServer,
+    runner: FakeOllama,
+) -> None:
+    runner.behaviour.answer = "word " * 100
+    runner.behaviour.token_delay = 0.02
+    stream = await ask(stream=True)
+    accounts = Accounts(database, SystemClock(), FAST_PASSWORDS)
+    await accounts.sign_out((await accounts.sign_in("alice", PASSWORD, "192.0.2.1")).text)
+    chunks = events(await stream.text())
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -270,6 +336,26 @@ async def test_texts_become_vectors(client: TestClient[web.Request, web.Applicat
     await client.session.close()
 
 
+async def test_many_texts_come_at_once_and_too_many_are_refused(
+    client: TestClient[web.Request, web.Application],
+) -> None:
+    for count, code in ((30, None), (LARGEST_BODY // LONGEST_TEXT + 1, "too_large")):
+        texts = ["x" * LONGEST_TEXT] * count
+        body = json.dumps({"model": "fake-embed", "input": texts}).encode()
+        answer = await (await client.post("/v1/embeddings", data=io.BytesIO(body))).json()
+        assert answer.get("error", {}).get("code") == code
+    pieces = aiter_of(b" " * MEBIBYTE, LARGEST_BODY // MEBIBYTE + 1)
+    answer = await client.post("/v1/chat/completions", data=pieces)
+    assert answer.status == 413
+    await client.session.close()
+
+
+async def aiter_of(piece: bytes, count: int) -> AsyncIterator[bytes]:
+    """Yield a body without saying how long it will be."""
+    for _ in range(count):
+        yield piece
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -286,7 +372,7 @@ async def test_a_key_with_the_scope_is_needed(
     path: str,
 ) -> None:
     keys = ApiKeys(chat_database, SystemClock())
-    _, secret = await keys.create(alice, "tests", [Scope.SEARCH], 1)
+    _, secret = await keys.create(alice, alice, "tests", [Scope.SEARCH], 1)
     client = TestClient(site)
     assert (await client.request(method, path)).status == 401
     headers = {"Authorization": f"Bearer {secret.text}"}
@@ -294,3 +380,18 @@ async def test_a_key_with_the_scope_is_needed(
     assert answer.status == 403
     assert "message" in (await answer.json())["error"]
     await client.session.close()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_account_with_too_many_waiting_questions_is_told_so(
+    ask: Ask, site: TestServer, alice: Account, document: TestDocument, *, stream: bool
+) -> None:
+    admission = site.app[ANSWERING].admission
+    with ExitStack() as stack:
+        while admission.waiting < MOST_WAITING_OF_ONE:
+            stack.enter_context(admission.ticket(alice.id))
+        answer = await ask(stream=stream)
+        assert answer.status == 429
+        error = (await answer.json())["error"]
+        assert error["code"] == "too_many_of_yours_waiting"
+        assert "20 of your questions" in error["message"]

@@ -175,7 +175,8 @@ async def as_alice(
 ) -> ConsoleBrowser:
     """A member's browser: the session is from the chat site, which shares its cookies."""
     browser = await visit()
-    token = await Accounts(database, SystemClock(), FAST_PASSWORDS).open_session(alice.id)
+    accounts = Accounts(database, SystemClock(), FAST_PASSWORDS)
+    token = await accounts.sign_in(alice.name, PASSWORD, "192.0.2.1")
     browser.bring(token.text)
     return browser
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.db.pool import Database
-from tests.fakes.ollama import FakeOllama
+from tests.fakes.ollama import FakeModel, FakeOllama
 from tests.http.console.conftest import ConsoleBrowser
 
 
@@ -65,6 +65,18 @@ async def test_a_model_must_fit_its_purpose(as_olga: ConsoleBrowser, database: D
     ):
         answer = await as_olga.post("/admin/models/choose", {"purpose": purpose, "model": model})
         assert answer.status == status
+    assert await chosen(database) == {}
+
+
+async def test_a_model_whose_vectors_are_too_long_is_refused_and_says_so(
+    as_olga: ConsoleBrowser, runner: FakeOllama, database: Database
+) -> None:
+    runner.models["large:8b"] = FakeModel("large:8b", ("embedding",), dimensions=4096)
+    assert "too long to be searched: 4,096 numbers" in await as_olga.text("/admin/models")
+    fields = {"purpose": "search", "model": "large:8b"}
+    answer = await as_olga.post("/admin/models/choose", fields)
+    assert answer.status == 422
+    assert "4096 numbers each, 4000 at most" in await answer.text()
     assert await chosen(database) == {}
 
 

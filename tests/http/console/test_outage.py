@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+
 from admin.rescue import Rescue
-from appliance.accounts.model import Account
+from appliance.accounts.model import Account, Role
+from appliance.accounts.people import People
+from appliance.accounts.service import Accounts
+from appliance.core.clock import SystemClock
+from appliance.core.settings import Settings
 from appliance.db.pool import Database
-from tests.builders.people import PASSWORD
+from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
 from tests.fakes.units import FakeUnits
 from tests.http.console.conftest import ConsoleBrowser, EventReader, Open, Serve
 
@@ -69,6 +79,61 @@ async def test_streams_go_on_without_the_database(
             await EventReader(answer).until(event, words)
 
 
+async def lock_out(database: Database, operator: Account) -> None:
+    await People(database, SystemClock()).set_locked(None, operator.id, locked=True)
+
+
+async def demote(database: Database, operator: Account) -> None:
+    await People(database, SystemClock()).set_role(None, operator.id, Role.MEMBER)
+
+
+async def remove(database: Database, operator: Account) -> None:
+    await People(database, SystemClock()).remove(None, operator.id)
+
+
+async def change_password(database: Database, operator: Account) -> None:
+    accounts = Accounts(database, SystemClock(), FAST_PASSWORDS)
+    await accounts.change_password(operator, PASSWORD, f"{PASSWORD} and more")
+
+
+@pytest.mark.parametrize("end", [lock_out, demote, remove, change_password])
+async def test_who_is_no_operator_any_more_finds_the_door_shut_in_an_outage_a_moment_later(
+    *,
+    serve: Serve,
+    open_browser: Open,
+    database: Database,
+    dark_database: Database,
+    settings: Settings,
+    olga: Account,
+    end: Callable[[Database, Account], Awaitable[None]],
+) -> None:
+    await add_person(database, "oscar", Role.OPERATOR)
+    site = await serve(database)
+    browser = open_browser(site)
+    await browser.sign_in("olga")
+    await browser.text("/admin/")
+    session = browser.client.session.cookie_jar.filter_cookies(browser.client.make_url("/"))
+    await until_somebody_listens(database)
+    # From another process: the command line, or a chat server.
+    await end(database, olga)
+    async with asyncio.timeout(10):
+        while json.loads((settings.state / "console-sessions.json").read_bytes()):
+            await asyncio.sleep(0.01)
+    later = open_browser(await serve(dark_database))
+    later.bring(session["cloister_session"].value)
+    assert (await later.get("/admin/units/postgres")).status == 303
+
+
+async def until_somebody_listens(database: Database) -> None:
+    listening = (
+        "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        " AND query LIKE 'LISTEN%' AND state = 'idle'"
+    )
+    async with asyncio.timeout(10), database.connection() as connection:
+        while not (await connection.execute(listening)).rowcount:
+            await asyncio.sleep(0.01)
+
+
 async def test_signing_out_counts_without_the_database(
     serve: Serve, open_browser: Open, database: Database, dark_database: Database, olga: Account
 ) -> None:
@@ -117,6 +182,20 @@ async def test_a_rescue_code_opens_the_units_and_nothing_else(
     assert (await again.post("/admin/rescue", {"code": ""})).status == 422
     assert (await browser.post("/admin/sign-out")).status == 303
     assert (await browser.get("/admin/")).status == 303
+
+
+async def test_a_rescue_session_is_told_to_the_log(
+    serve: Serve,
+    open_browser: Open,
+    dark_database: Database,
+    rescue: Rescue,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    browser = open_browser(await serve(dark_database))
+    assert (await browser.post("/admin/rescue", {"code": "AAAAA"})).status == 403
+    assert "rescue.open" not in caplog.text
+    assert (await browser.post("/admin/rescue", {"code": rescue.new_code().text})).status == 303
+    assert "not in the audit: rescue did rescue.open 127.0.0.1" in caplog.text
 
 
 async def test_a_rescue_code_is_refused_while_the_database_answers(

@@ -35,7 +35,9 @@ async def test_a_new_person_gets_a_link_that_is_shown_once(
     assert address == f"{settings.address}/password"
     assert code not in await as_olga.text("/admin/people")
     accounts = Accounts(database, SystemClock(), FAST_PASSWORDS)
-    carla = await accounts.set_password(code, "some unrelated words")
+    session = await accounts.set_password(code, "some unrelated words")
+    carla = await accounts.person(session.text)
+    assert carla
     assert carla.display_name == "Carla C."
 
 

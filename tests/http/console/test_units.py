@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from bs4 import BeautifulSoup
 
 from appliance.db.pool import Database
 from appliance.supervisor.model import Phase
+from tests.builders.audit import audited
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.units import FakeUnits
 from tests.http.console.conftest import ConsoleBrowser, EventReader
@@ -93,11 +95,25 @@ async def test_units_are_started_stopped_and_restarted(
         answer = await as_olga.post(f"/admin/units/ingest/{verb}")
         assert (answer.status, answer.headers["Location"]) == (303, "/admin/units/ingest")
     assert units.wanted == [("start", "ingest"), ("stop", "ingest"), ("restart", "ingest")]
-    async with database.connection() as connection:
-        rows = await connection.execute("SELECT actor, action, object FROM core.audit ORDER BY id")
-        assert ("olga", "unit.stop", "ingest") in await rows.fetchall()
+    assert ("olga", "unit.stop", "ingest") in await audited(database)
     answer = await as_olga.post("/admin/units/ingest/start", {"from": "overview"})
     assert answer.headers["Location"] == "/admin/"
+
+
+async def test_a_deed_is_recorded_before_it_may_stop_the_database(
+    as_olga: ConsoleBrowser,
+    units: FakeUnits,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorded = []
+
+    async def stop(_: str) -> None:
+        recorded.extend(await audited(database))
+
+    monkeypatch.setattr(units, "stop", stop)
+    await as_olga.post("/admin/units/postgres/stop")
+    assert recorded == [("olga", "unit.stop", "postgres")]
 
 
 async def test_stopping_is_asked_once(as_olga: ConsoleBrowser) -> None:

@@ -11,6 +11,8 @@ from aiohttp.test_utils import TestServer
 from bs4 import BeautifulSoup
 
 from appliance.accounts.model import Account
+from appliance.accounts.store import AccountStore
+from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database
 from tests.builders.retrieval import TestDocument
 from tests.fakes.ollama import FakeOllama
@@ -167,6 +169,73 @@ async def test_a_revoked_session_closes_its_sockets(
         while (await socket.receive()).type == WSMsgType.TEXT:
             pass
         assert socket.close_code == 1008
+
+
+async def test_a_session_that_ends_while_the_socket_opens_shows_nothing(
+    *,
+    site: TestServer,
+    as_alice: Browser,
+    alice: Account,
+    database: Database,
+    document: TestDocument,
+    slow: FakeOllama,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever registers too late hears of no end; whoever asks too early sees a session."""
+    address = socket_in(await opened(as_alice, await asked(as_alice)))
+    accounts = site.app[keys.ACCOUNTS]
+    seen = accounts.seen
+
+    async def seen_and_ended(token: str) -> None:
+        await seen(token)
+        async with database.connection() as connection:
+            await AccountStore(connection).end_sessions_of(alice.id)
+
+    monkeypatch.setattr(accounts, "seen", seen_and_ended)
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await as_alice.client.ws_connect(address)
+    assert refused.value.status == 401
+
+
+async def test_a_conversation_that_is_deleted_elsewhere_is_told_and_not_asked_for_again(
+    as_alice: Browser,
+    document: TestDocument,
+    slow: FakeOllama,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    address = await asked(as_alice)
+    async with watching(as_alice, socket_in(await opened(as_alice, address))) as socket:
+        await socket.receive_str()
+        assert (await as_alice.post(f"{address}/delete")).status == 303
+        messages = await until_closed(socket)
+        assert socket.close_code == 1008
+    (article,) = BeautifulSoup(messages[-1], "html.parser").select("article")
+    assert article["hx-swap-oob"] == "true"
+    assert "There is no such answer." in article.text
+    assert "Traceback" not in caplog.text
+
+
+async def test_without_the_database_the_page_comes_back_later(
+    as_alice: Browser,
+    document: TestDocument,
+    slow: FakeOllama,
+    site: TestServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def unavailable(*_: object) -> None:
+        raise DatabaseUnavailableError
+
+    page = await opened(as_alice, await asked(as_alice))
+    form = answer_in(page).select_one("form")
+    assert form is not None
+    async with watching(as_alice, socket_in(page)) as socket:
+        await socket.receive_str()
+        monkeypatch.setattr(site.app[keys.CONVERSATIONS], "citations", unavailable)
+        assert (await as_alice.post(str(form["action"]), fragment=True)).status == 204
+        await until_closed(socket)
+        assert socket.close_code == 1012
+    assert "Traceback" not in caplog.text
 
 
 async def test_who_waits_for_a_place_is_told_how_many_come_before(

@@ -35,6 +35,51 @@ async def test_a_document_shows_how_each_page_was_read(as_bob: Browser, manual: 
     assert "Delete" not in page.text
 
 
+@pytest.mark.parametrize(
+    ("blank", "in_the_row", "above_the_ledger"),
+    [
+        (9, "9 of 10 pages have no text", "9 of 10 pages have no text."),
+        (1, "1 of 10 pages has no text", "1 of 10 pages has no text."),
+        (0, None, "10 pages"),
+    ],
+)
+async def test_a_document_that_is_mostly_scanned_says_so(
+    as_bob: Browser,
+    manual: Document,
+    database: Database,
+    blank: int,
+    in_the_row: str | None,
+    above_the_ledger: str,
+) -> None:
+    await _add_pages(database, manual, 9, blank)
+    row = await (await as_bob.get(f"/library/{manual.id}/row")).text()
+    assert ("no text" in row) == bool(in_the_row)
+    assert (in_the_row or "") in row
+    answer = await as_bob.get(f"/library/{manual.id}", headers={"HX-Request": "true"})
+    part = BeautifulSoup(await answer.text(), "html.parser")
+    assert above_the_ledger in part.text
+    assert ("ocrmypdf" in part.text) == bool(in_the_row)
+
+
+async def test_a_blank_page_here_and_there_is_counted_and_no_reason_to_worry(
+    as_bob: Browser, manual: Document, database: Database
+) -> None:
+    await _add_pages(database, manual, 19, 1)
+    assert "no text" not in await (await as_bob.get(f"/library/{manual.id}/row")).text()
+    answer = await as_bob.get(f"/library/{manual.id}")
+    assert "20 pages, 1 without text" in await answer.text()
+
+
+async def _add_pages(database: Database, document: Document, count: int, blank: int) -> None:
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO library.page (document_id, number, state)"
+            " SELECT %s, 1 + n, CASE WHEN n <= %s THEN 'empty' ELSE 'read' END"
+            " FROM generate_series(1, %s) n",
+            (document.id, blank, count),
+        )
+
+
 async def test_a_long_ledger_is_shown_in_parts(
     as_bob: Browser, manual: Document, database: Database
 ) -> None:

@@ -31,7 +31,9 @@ def library(database: Database) -> Library:
 async def search(visit: Visit, alice: Account, chat_database: Database, library: Library) -> Search:
     """Send a body with Alice's key; one shared document is there."""
     await library.add(TestDocument("pumps.txt", ["intro", PUMPS]))
-    _, secret = await ApiKeys(chat_database, SystemClock()).create(alice, "test", [Scope.SEARCH], 1)
+    _, secret = await ApiKeys(chat_database, SystemClock()).create(
+        alice, alice, "test", [Scope.SEARCH], 1
+    )
     client: TestClient[web.Request, web.Application] = (await visit()).client
 
     async def send(body: object = None, **options: object) -> ClientResponse:
@@ -139,7 +141,7 @@ async def test_a_key_without_the_scope_is_refused(
     visit: Visit, alice: Account, chat_database: Database
 ) -> None:
     keys = ApiKeys(chat_database, SystemClock())
-    _, secret = await keys.create(alice, "chat", [Scope.CHAT], 1)
+    _, secret = await keys.create(alice, alice, "chat", [Scope.CHAT], 1)
     answer = await (await visit()).client.post(
         "/api/search",
         json={"query": QUERY},

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.http.conftest import Browser
 
 FORM = "application/x-www-form-urlencoded"
-NESTED = b"--a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n--a--"
-ENCODED = (
-    b'--a\r\nContent-Disposition: form-data; name="csrf"\r\n'
-    b"Content-Transfer-Encoding: zork\r\n\r\nx\r\n--a--\r\n"
-)
+FILES = b'--a\r\nContent-Disposition: form-data; name="csrf"\r\n\r\nx\r\n--a--\r\n'
 
 
 @pytest.mark.parametrize("cookie", ["cloister_session", "cloister_visitor", "cloister_flash"])
@@ -35,24 +33,64 @@ async def test_an_api_key_that_is_no_text_is_refused(nobody: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content_type", "body"),
+    "content_type",
     [
-        (f"{FORM}; charset=nonsense", b"csrf=x"),
-        ("multipart/form-data", b"x"),
-        (f"multipart/form-data; boundary={'x' * 100}", b"x"),
-        ("multipart/form-data; boundary=a", NESTED),
-        ("multipart/form-data; boundary=a", ENCODED),
+        f"{FORM}; charset=nonsense",
+        f"{FORM}; charset=punycode",
+        f"{FORM}; charset=unicode_escape",
+        f"{FORM}; charset*=punycode''x",
+        "application/json",
     ],
 )
-async def test_a_body_that_is_no_form_is_a_bad_request(
-    nobody: Browser, content_type: str, body: bytes
+async def test_a_body_that_is_no_form_of_ours_is_a_bad_request(
+    nobody: Browser, content_type: str
 ) -> None:
     headers = {"Content-Type": content_type}
+    fields = {"name": "olga", "password": "x", "csrf": await nobody.token()}
+    body = urlencode(fields).encode()
+    assert (await nobody.client.post("/sign-in", data=body, headers=headers)).status == 400
+    headers = {"Content-Type": f'{FORM};charset="UTF-8"'}
+    assert (await nobody.client.post("/sign-in", data=body, headers=headers)).status == 401
+
+
+@pytest.mark.parametrize("body", [b"csrf=\xff", b"&" * 1000], ids=["no UTF-8", "a thousand fields"])
+async def test_a_form_that_no_page_of_ours_sends_is_a_bad_request(
+    nobody: Browser, body: bytes
+) -> None:
+    headers = {"Content-Type": FORM}
     assert (await nobody.client.post("/sign-in", data=body, headers=headers)).status == 400
 
 
-async def test_a_body_that_cannot_be_unpacked_is_a_bad_request(nobody: Browser) -> None:
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [("multipart/form-data; boundary=a", FILES), ("multipart/form-data", b"x")],
+)
+async def test_files_are_refused_before_anybody_knows_who_sends_them(
+    nobody: Browser, content_type: str, body: bytes
+) -> None:
+    headers = {"Content-Type": content_type}
+    answer = await nobody.client.post("/sign-in", data=body, headers=headers)
+    assert answer.status == 422
+    assert "This form takes no files." in await answer.text()
+
+
+async def test_no_codec_is_asked_that_a_client_names(nobody: Browser) -> None:
+    """Punycode, say, takes seconds for a hundred kilobytes, and the server serves nobody then."""
+    asked: list[str] = []
+    note = asked.append
+    codecs.register(note)
+    try:
+        headers = {"Content-Type": f"{FORM}; charset=slow"}
+        await nobody.client.post("/sign-in", data=b"csrf=x", headers=headers)
+    finally:
+        codecs.unregister(note)
+    assert "slow" not in asked
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/library", "/api/documents", "/v1/embeddings"])
+async def test_a_packed_body_is_refused(nobody: Browser, path: str) -> None:
     headers = {"Content-Type": FORM, "Content-Encoding": "gzip"}
-    broken = gzip.compress(b"csrf=x")[5:]
-    answer = await nobody.client.post("/sign-in", data=broken, headers=headers)
-    assert answer.status == 400
+    packed = gzip.compress(b"csrf=x")
+    answer = await nobody.client.post(path, data=packed, headers=headers)
+    assert answer.status == 415
+    assert "does not unpack" in await answer.text()

@@ -180,7 +180,7 @@ async def test_after_a_lost_connection_all_watchers_come_back_anew(
         async with database.connection() as connection:
             await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE query = 'LISTEN cloister_chat' AND datname = current_database()"
+                " WHERE query = 'LISTEN \"cloister_chat\"' AND datname = current_database()"
             )
         await until(lambda: alice.is_told)
         assert alice.may_return

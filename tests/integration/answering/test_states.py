@@ -57,7 +57,7 @@ async def test_a_follow_up_knows_what_was_said_before(chat: Chat) -> None:
     await chat.finished(first.answer.id)
     second = await chat.answering.ask(chat.alice, first.question.conversation_id, "By whom?")
     await chat.finished(second.answer.id)
-    assert chat.retriever.asked[-1][1:] == ("By whom?", "When was the pump repaired?")
+    assert chat.retriever.asked[-1][1:] == ("By whom?", ("When was the pump repaired?",))
     roles = [each["role"] for each in chat.fake.requests_to("/api/chat")[-1].body["messages"]]
     assert roles == ["system", "user", "assistant", "user"]
 

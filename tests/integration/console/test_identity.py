@@ -17,7 +17,7 @@ from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database, conninfo
-from tests.builders.people import FAST_PASSWORDS, add_person
+from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
 from tests.fakes.clock import FakeClock
 
 
@@ -55,7 +55,7 @@ async def olga(database: Database) -> Account:
 
 @pytest.fixture
 async def token(accounts: Accounts, olga: Account) -> str:
-    return (await accounts.open_session(olga.id)).text
+    return (await accounts.sign_in(olga.name, PASSWORD, "192.0.2.1")).text
 
 
 async def in_the_dark(
@@ -77,7 +77,8 @@ async def test_only_operators_are_remembered(
     token: str,
 ) -> None:
     alice = await add_person(database, "alice")
-    assert await identity.person((await accounts.open_session(alice.id)).text) == alice
+    session = await accounts.sign_in(alice.name, PASSWORD, "192.0.2.1")
+    assert await identity.person(session.text) == alice
     assert remembered.digests() == []
     await identity.person(token)
     assert len(remembered.digests()) == 1

@@ -6,10 +6,15 @@ import os
 import shlex
 import signal
 import sys
+from typing import cast
 
 import pytest
 
+from appliance.core.settings import from_environment
+from appliance.supervisor.control import Surroundings, control_server
+from appliance.supervisor.loop import Supervisor
 from tests.fakes.ollama import running_fake
+from tests.fakes.units import FakeUnits
 from tests.integration.fetch.conftest import ROOT, Machine
 
 UNIT = r"cloister-fetch@tiny:3b\x2dq4.service"
@@ -113,6 +118,24 @@ async def test_a_bad_name_starts_nothing(packaged: Machine, name: str) -> None:
     assert code == 1
     assert errors.startswith("cloister: ")
     assert not (packaged.folder / "systemctl").exists()
+
+
+@root_only
+async def test_taking_the_machine_online_is_recorded_by_the_supervisor(packaged: Machine) -> None:
+    audit = []
+
+    async def record(action: str, what: str) -> None:
+        audit.append((action, what))
+        # Before it is done.
+        assert not (packaged.folder / "systemctl").exists()
+
+    socket = from_environment(packaged.environment()).control_socket
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    surroundings = Surroundings((), lambda: "code", record)
+    async with control_server(cast("Supervisor", FakeUnits()), surroundings, socket):
+        code, _, errors = await packaged.run("model", "fetch", NAME)
+    assert (code, errors) == (0, "")
+    assert audit == [("model.fetch", NAME)]
 
 
 @root_only

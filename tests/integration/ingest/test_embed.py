@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
+from typing_extensions import override
 
 from appliance.accounts.model import Account
 from appliance.core.errors import ApplianceError
 from appliance.db.pool import Database
 from appliance.ingest.embed import Embedder
+from appliance.ingest.errors import NoRoomError
+from appliance.ingest.model import EmbeddingModel
+from appliance.ingest.vectors import VectorStore
 from appliance.jobs.model import JobState
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
-from appliance.llm.errors import ModelRunnerUnavailableError
+from appliance.llm.errors import ModelRunnerUnavailableError, VectorsTooLongError
+from appliance.llm.model import InstalledModel
 from tests.builders.documents import LOREM
 from tests.builders.library import Shelf, running, until, worker
 from tests.fakes.clock import FakeClock
 from tests.fakes.ollama import FakeOllama, running_fake
 from tests.fakes.ollama_behaviour import Behaviour, FakeModel, Fault
+
+
+class SecretiveRunner(ModelRunner):
+    """A runner that does not tell beforehand how long the vectors of a model are."""
+
+    @override
+    async def models(self) -> list[InstalledModel]:
+        return [replace(model, embedding_length=None) for model in await super().models()]
 
 
 @pytest.fixture
@@ -32,7 +46,11 @@ async def fake() -> AsyncIterator[FakeOllama]:
 async def embedder(fake: FakeOllama, ingest_database: Database) -> AsyncIterator[Embedder]:
     async with ModelRunner(fake.address) as runner:
         jobs = JobService(ingest_database, FakeClock())
-        yield Embedder(ingest_database, runner, jobs, FakeClock())
+        yield Embedder(ingest_database, runner, jobs, FakeClock(), has_room=_always)
+
+
+async def _always() -> bool:
+    return True
 
 
 async def _read(library: Shelf, ingest_database: Database, actor: Account, count: int) -> None:
@@ -205,6 +223,94 @@ async def test_a_failing_model_ends_the_job_with_the_reason(
     assert (await _vectors(database))["fake-embed:latest"][0] == "serving"
 
 
+async def test_vectors_that_cannot_be_indexed_end_the_job_and_other_models_get_their_turn(
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    database: Database,
+    fake: FakeOllama,
+) -> None:
+    await _read(library, ingest_database, alice, 2)
+    fake.models["a-large:8b"] = FakeModel("a-large:8b", ("embedding",), dimensions=4096)
+    clock = FakeClock()
+    async with SecretiveRunner(fake.address) as runner:
+        jobs = JobService(ingest_database, clock)
+        embedder = Embedder(ingest_database, runner, jobs, clock, has_room=_always)
+        with pytest.raises(VectorsTooLongError, match="4096 numbers each, 4000 at most"):
+            await embedder.catch_up()
+        [job] = await JobService(database, FakeClock()).jobs()
+        assert job.state is JobState.FAILED
+        assert "a-large:8b" in (job.result or "")
+        await embedder.catch_up()
+    assert list(await _vectors(database)) == ["fake-embed:latest"]
+
+
+async def test_a_defect_ends_the_job_and_the_embedder_goes_on(
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fake: FakeOllama,
+) -> None:
+    await _read(library, ingest_database, alice, 1)
+    clock = FakeClock()
+    broken = True
+    swap = VectorStore.serve
+
+    async def serve(store: VectorStore, model: EmbeddingModel) -> None:
+        if broken:
+            raise ZeroDivisionError
+        await swap(store, model)
+
+    monkeypatch.setattr(VectorStore, "serve", serve)
+    async with ModelRunner(fake.address) as runner:
+        jobs = JobService(ingest_database, clock)
+        embedder = Embedder(ingest_database, runner, jobs, clock, has_room=_always)
+        task = asyncio.ensure_future(embedder.run())
+        await until(lambda: _later(clock, 60))
+        ended = {job.state for job in (await jobs.jobs())[1:]}
+        assert ended == {JobState.FAILED}
+        broken = False
+
+        async def embedded() -> bool:
+            return ("serving", 1) in (await _vectors(ingest_database)).values()
+
+        await until(embedded)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert caplog.text.count("vectors wait") == 1
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_vectors_leave_room_for_the_database(
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    database: Database,
+    fake: FakeOllama,
+) -> None:
+    await _read(library, ingest_database, alice, 2)
+    clock, room = FakeClock(), False
+
+    async def has_room() -> bool:
+        return room
+
+    async with ModelRunner(fake.address) as runner:
+        jobs = JobService(ingest_database, clock)
+        embedder = Embedder(ingest_database, runner, jobs, clock, has_room=has_room)
+        with pytest.raises(NoRoomError):
+            await embedder.catch_up()
+        assert await jobs.jobs() == []
+        room = True
+        await embedder.catch_up()
+        await _read(library, ingest_database, alice, 3)
+        room = False
+        with pytest.raises(NoRoomError):
+            await embedder.catch_up()
+    assert (await _vectors(database))["fake-embed:latest"][1] < await _chunks(database)
+
+
 async def test_a_runner_that_is_down_is_named_once_and_tried_again(
     library: Shelf,
     alice: Account,
@@ -217,7 +323,8 @@ async def test_a_runner_that_is_down_is_named_once_and_tried_again(
     await _read(library, ingest_database, alice, 1)
     clock = FakeClock()
     async with ModelRunner(address) as runner:
-        embedder = Embedder(ingest_database, runner, JobService(ingest_database, clock), clock)
+        jobs = JobService(ingest_database, clock)
+        embedder = Embedder(ingest_database, runner, jobs, clock, has_room=_always)
         with pytest.raises(ModelRunnerUnavailableError):
             await embedder.catch_up()
         task = asyncio.ensure_future(embedder.run())

@@ -14,11 +14,13 @@ import aiohttp
 import pytest
 
 from appliance.accounts.model import Account
+from appliance.accounts.people import People
 from appliance.core.process import Running, kill_group, spawn
 from appliance.db.pool import Database
 from appliance.ingest.model import DocumentState
 from tests.builders import documents as make
 from tests.builders.library import Shelf, counted_terms, shelf, true_terms, until
+from tests.fakes.clock import FakeClock
 from tests.postgres import Server
 
 ROOT = Path(__file__).parents[3]
@@ -132,6 +134,27 @@ async def test_it_starts_before_its_database_and_tells_its_health(
         [document] = await shelf_at_home.finished(alice, uploaded.document.id)
         assert document.state is DocumentState.READY
         assert await _health(home) == {"status": "healthy", "database": True, "queue": 0}
+
+
+async def test_it_removes_the_files_of_people_who_are_removed(
+    shelf_at_home: Shelf,
+    alice: Account,
+    database: Database,
+    database_name: str,
+    server: Server,
+    home: Path,
+) -> None:
+    _connect(home, server)
+    own = await shelf_at_home.own(alice)
+    private = (await shelf_at_home.upload(alice, "diary.txt", "Dear diary.", own)).document
+
+    async def gone() -> bool:
+        return shelf_at_home.files() == []
+
+    async with _process(home, database_name):
+        await shelf_at_home.finished(alice, private.id)
+        await People(database, FakeClock()).remove(None, alice.id)
+        await until(gone)
 
 
 async def test_sigterm_ends_it_in_order(database_name: str, server: Server, home: Path) -> None:

@@ -36,6 +36,17 @@ async def _read(
     return document
 
 
+async def test_a_chinese_word_is_found_across_the_end_of_a_line(
+    library: Shelf, alice: Account, ingest_database: Database
+) -> None:
+    uploaded = await library.upload(alice, "a.txt", "办事处设在北\n京市朝阳区。")
+    async with running(worker(ingest_database, library.blobs)):
+        await library.finished(alice, uploaded.document.id)
+        page = await library.service.page(alice, uploaded.document.id, 1)
+    assert page.text == "办事处设在北\n京市朝阳区。"
+    assert await search(ingest_database, "北京") == ["a.txt"]
+
+
 async def test_every_kind_of_document_becomes_searchable(
     library: Shelf, alice: Account, ingest_database: Database, tmp_path: Path
 ) -> None:

@@ -8,9 +8,12 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from appliance.accounts.model import Account
 from appliance.db.pool import Database
+from appliance.ingest import worker as working
+from appliance.ingest.blobs import GIBIBYTE, Blobs, Room, SystemDisk
 from appliance.ingest.errors import ParserCrashedError
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
@@ -63,6 +66,51 @@ async def test_two_workers_read_every_document_exactly_once(
     assert set(reads.values()) == {1}
     assert len(reads) == 40
     assert await counted_terms(database) == await true_terms(database)
+
+
+class ChangingDisk(SystemDisk):
+    """A disk of 100 GiB of which tests say how much is free."""
+
+    def __init__(self, free: int) -> None:
+        self.left = free
+
+    @override
+    def free(self, folder: Path) -> int:
+        assert folder.is_dir()
+        return self.left
+
+    @override
+    def size(self, folder: Path) -> int:
+        return 100 * GIBIBYTE
+
+
+async def test_documents_wait_while_the_disk_has_only_the_room_that_the_database_needs(
+    library: Shelf,
+    alice: Account,
+    ingest_database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(working, "POLL_SECONDS", 0.02)
+    caplog.set_level("INFO")
+    disk = ChangingDisk(2 * GIBIBYTE - 1)
+    blobs = Blobs(tmp_path / "documents", Room(), disk)
+    uploaded = await library.upload(alice, "a.txt", "The harbour.")
+
+    async def waits() -> bool:
+        return "waits until there is room" in caplog.text
+
+    async with running(worker(ingest_database, blobs)):
+        await until(waits)
+        # Another document wakes the readers, and they look again.
+        other = await library.upload(alice, "b.txt", "The other harbour.")
+        assert (await QueueService(ingest_database).counts()).queued == 2
+        disk.left = 2 * GIBIBYTE
+        documents = await library.finished(alice, uploaded.document.id, other.document.id)
+    assert {document.state for document in documents} == {DocumentState.READY}
+    assert caplog.text.count("waits until there is room") == 1
+    assert caplog.text.count("there is room on the disk again") == 1
 
 
 async def test_the_ledger_shows_how_far_the_reading_is(

@@ -12,6 +12,7 @@ from appliance.db.pool import Database
 from appliance.ingest.errors import FileMissingError
 from appliance.ingest.model import DocumentState
 from appliance.ingest.sweep import sweep
+from tests.builders.audit import audited
 from tests.builders.library import Shelf, counted_terms, running, true_terms, worker
 from webchat.library.errors import NothingToRetryError, NotYourDocumentError
 
@@ -129,6 +130,30 @@ async def test_only_a_broken_document_can_be_retried(
         await library.service.retry(bob, document.id)
     retried = await library.service.retry(alice, document.id)
     assert (retried.state, retried.fault) == (DocumentState.QUEUED, None)
+
+
+async def test_what_is_done_with_documents_is_recorded_by_number_and_never_by_name(
+    library: Shelf, alice: Account, olga: Account, database: Database
+) -> None:
+    shared = (await library.upload(alice, "salaries.txt", TEXT)).document
+    private = (await library.upload(alice, "diary.txt", "Mine.", await library.own(alice))).document
+    await library.upload(alice, "salaries again.txt", TEXT)
+    async with database.connection() as connection:
+        await connection.execute(
+            "UPDATE library.document SET state = 'quarantined', error_code = 'x'"
+        )
+    await library.service.retry(olga, shared.id)
+    with pytest.raises(NothingToRetryError):
+        await library.service.retry(olga, shared.id)
+    await library.service.delete(olga, shared.id)
+    await library.service.delete(alice, private.id)
+    assert await audited(database) == [
+        ("alice", "document.add", str(shared.id)),
+        ("alice", "document.add", str(private.id)),
+        ("olga", "document.retry", str(shared.id)),
+        ("olga", "document.delete", str(shared.id)),
+        ("alice", "document.delete", str(private.id)),
+    ]
 
 
 async def test_the_original_is_there_until_the_disk_loses_it(

@@ -17,7 +17,7 @@ from typing_extensions import override
 from appliance.accounts.model import Account
 from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
-from appliance.ingest.blobs import Blobs, Room, SystemDisk
+from appliance.ingest.blobs import GIBIBYTE, Blobs, Room, SystemDisk, least_free
 from appliance.ingest.errors import DiskFullError, EmptyFileError, UploadTooLargeError
 from appliance.ingest.model import DocumentState
 from appliance.ingest.sweep import sweep
@@ -206,6 +206,27 @@ async def test_an_upload_leaves_room_for_the_database(
     almost = shelf(chat_database, tmp_path / "documents", room=room, disk=SmallDisk())
     with pytest.raises(DiskFullError):
         await almost.upload(alice, "pump.txt", TEXT)
+
+
+async def test_without_a_floor_the_size_of_the_disk_says_what_stays_free(
+    chat_database: Database, alice: Account, tmp_path: Path
+) -> None:
+    almost = shelf(chat_database, tmp_path / "documents", room=Room(limit=LIMIT), disk=SmallDisk())
+    with pytest.raises(DiskFullError):
+        await almost.upload(alice, "pump.txt", TEXT)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (GIBIBYTE, GIBIBYTE // 4),
+        (4 * GIBIBYTE, GIBIBYTE),
+        (8 * GIBIBYTE, 2 * GIBIBYTE),
+        (1000 * GIBIBYTE, 2 * GIBIBYTE),
+    ],
+)
+def test_what_stays_free_suits_the_disk(size: int, expected: int) -> None:
+    assert least_free(size) == expected
 
 
 async def test_nobody_uploads_to_what_they_cannot_see(

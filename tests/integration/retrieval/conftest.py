@@ -8,7 +8,8 @@ import pytest
 
 from appliance.accounts.model import Account
 from appliance.db.pool import Database
-from appliance.llm.model import Embeddings
+from appliance.llm.model import Embeddings, InstalledModel
+from tests.builders.models import installed
 from tests.builders.retrieval import Library, with_vectors
 from tests.fakes.clock import FakeClock
 from tests.fakes.ollama_words import embed
@@ -24,6 +25,15 @@ def meaning(text: str) -> list[float]:
 
 class Runner:
     """The fake model runner's vectors without HTTP, for any model."""
+
+    def __init__(self) -> None:
+        self.digests = {"first": "first", "second": "second"}
+
+    async def models(self) -> list[InstalledModel]:
+        """Return its models, each with its name as digest until a test says otherwise."""
+        return [
+            installed(name, "embedding", digest=digest) for name, digest in self.digests.items()
+        ]
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Return one vector a text."""
@@ -68,8 +78,16 @@ def words(chat_database: Database, clock: FakeClock) -> Retriever:
 
 
 @pytest.fixture
-async def hybrid(chat_database: Database, clock: FakeClock) -> AsyncIterator[Retriever]:
+def runner() -> Runner:
+    """The model runner of the retriever that has one."""
+    return Runner()
+
+
+@pytest.fixture
+async def hybrid(
+    chat_database: Database, clock: FakeClock, runner: Runner
+) -> AsyncIterator[Retriever]:
     """A retriever with a model runner."""
-    retriever = Retriever(chat_database, Runner(), clock)
+    retriever = Retriever(chat_database, runner, clock)
     yield retriever
     await retriever.aclose()

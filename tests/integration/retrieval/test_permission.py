@@ -66,3 +66,17 @@ async def test_a_neighbourhood_full_of_foreign_chunks_does_not_hide_ones_own(
     for each in (retriever, Retriever(chat_database, ranking=Ranking(cap=20))):
         found = await each.retrieve(alice, QUESTION)
         assert [passage.file_name for passage in found.passages] == ["mine.txt"]
+
+
+async def test_what_others_wrote_earlier_does_not_hide_ones_own_newest(
+    chat_database: Database, library: Library, alice: Account, bob: Account
+) -> None:
+    foreign = await library.collection("Bob's", bob)
+    own = await library.collection("Alice's", alice)
+    await library.add(TestDocument("old.txt", ["A contract of 1990 with the baker."], own))
+    texts = [f"The contract number {number} of Bob." for number in range(30)]
+    await library.add(*(TestDocument(f"{n}.txt", [t], foreign) for n, t in enumerate(texts)))
+    newest = "The contract: this contract replaces every older contract."
+    await library.add(TestDocument("new.txt", [newest], own))
+    found = await Retriever(chat_database, ranking=Ranking(cap=20)).retrieve(alice, "contract")
+    assert [passage.file_name for passage in found.passages] == ["new.txt", "old.txt"]

@@ -9,7 +9,7 @@ from appliance.accounts.model import Account
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
-from appliance.llm.model import Embeddings
+from appliance.llm.model import Embeddings, InstalledModel
 from tests.builders.retrieval import Library, TestDocument, with_vectors
 from tests.fakes.clock import FakeClock
 from tests.fakes.ollama_words import embed
@@ -23,7 +23,11 @@ QUESTION = "When was the pump replaced?"
 
 
 class Hanging:
-    """Never answers."""
+    """Never answers, but for the list of its models."""
+
+    async def models(self) -> list[InstalledModel]:
+        """Return the model whose vectors are searched."""
+        return await Runner().models()
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Wait for ever."""
@@ -110,6 +114,18 @@ async def test_another_embedding_model_takes_over_while_questions_are_asked(
     found = await hybrid.retrieve(alice, QUESTION)
     assert found.passages
     assert not found.used_vectors
+
+
+async def test_while_a_model_that_was_pulled_again_gets_new_vectors_the_words_are_searched(
+    hybrid: Retriever, embedded: Library, alice: Account, clock: FakeClock, runner: Runner
+) -> None:
+    await embedded.add(TestDocument("pumps.txt", [PUMPS]))
+    assert (await hybrid.retrieve(alice, QUESTION)).used_vectors
+    runner.digests["first"] = "other weights"
+    clock.advance(60)
+    found = await hybrid.retrieve(alice, QUESTION)
+    assert not found.used_vectors
+    assert found.passages[0].file_name == "pumps.txt"
 
 
 async def test_a_model_that_was_never_finished_is_not_used(

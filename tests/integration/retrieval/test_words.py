@@ -157,13 +157,15 @@ async def test_the_same_text_in_two_documents_comes_once(
     assert len([p for p in found.passages if "hall three" in p.text]) == 1
 
 
-async def test_a_follow_up_is_understood_by_the_question_before(
-    words: Retriever, alice: Account
+async def test_contracts_of_one_template_that_contradict_each_other_are_all_shown(
+    words: Retriever, alice: Account, library: Library
 ) -> None:
-    alone = await words.retrieve(alice, "And when?")
-    after = await words.retrieve(alice, "And when?", previous="Why was the pump replaced?")
-    assert alone.passages == ()
-    assert after.passages[0].file_name == "pumps.txt"
+    text = "This contract may be ended with a notice period of {} months. " + PUMPS
+    await library.add(
+        *(TestDocument(f"{n}.txt", [text.format(n)]) for n in ("three", "6", "12")),
+    )
+    found = await words.retrieve(alice, "What is the notice period of the contract?")
+    assert {passage.file_name for passage in found.passages[:3]} == {"three.txt", "6.txt", "12.txt"}
 
 
 async def test_a_document_that_is_deleted_is_not_found(

@@ -21,14 +21,23 @@ TALKER = (
     "while True:\n    print('again', flush=True)\n    time.sleep(0.05)"
 )
 
-SURROUNDINGS = Surroundings((Absent("nginx", "not installed"),), lambda: "a-rescue-code")
+
+@pytest.fixture
+def audit() -> list[tuple[str, str]]:
+    """Which actions were recorded, of what."""
+    return []
 
 
 @pytest.fixture
-async def supervisor(settings: Settings) -> AsyncIterator[Supervisor]:
+async def supervisor(settings: Settings, audit: list[tuple[str, str]]) -> AsyncIterator[Supervisor]:
+    async def record(action: str, what: str) -> None:
+        audit.append((action, what))
+
+    absent = (Absent("nginx", "not installed"),)
+    surroundings = Surroundings(absent, lambda: "a-rescue-code", record)
     async with (
         supervised(settings, script("one", TALKER, settings.home)) as supervisor,
-        control_server(supervisor, SURROUNDINGS, settings.control_socket),
+        control_server(supervisor, surroundings, settings.control_socket),
     ):
         await until(supervisor.ready.is_set)
         await until(lambda: supervisor.lines("one", 1))
@@ -77,6 +86,24 @@ async def test_it_stops_and_starts_a_unit(
 async def test_it_makes_a_code_for_the_console(client: aiohttp.ClientSession) -> None:
     async with client.post("/rescue") as answer:
         assert await answer.json() == {"code": "a-rescue-code"}
+
+
+async def test_each_deed_is_recorded_and_nothing_else(
+    client: aiohttp.ClientSession, audit: list[tuple[str, str]]
+) -> None:
+    for verb in ("stop", "start", "restart"):
+        await client.post(f"/units/one/{verb}")
+    await client.post("/rescue")
+    await client.post("/models/fetch", params={"model": "tiny:3b"})
+    await client.post("/units/two/stop")
+    await client.get("/units")
+    assert audit == [
+        ("unit.stop", "one"),
+        ("unit.start", "one"),
+        ("unit.restart", "one"),
+        ("rescue_code.create", ""),
+        ("model.fetch", "tiny:3b"),
+    ]
 
 
 async def test_it_shows_and_follows_a_log(client: aiohttp.ClientSession) -> None:

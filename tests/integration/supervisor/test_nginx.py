@@ -112,11 +112,15 @@ async def test_uploads_stream_through_and_other_bodies_are_limited(
         site("chat", settings.chat_socket(1)),
     ):
         await until(supervisor.ready.is_set)
-        for path in ("/library", "/api/documents"):
+        for path in ("/library", "/api/documents", "/v1/embeddings"):
             async with client.post(path, data=io.BytesIO(large)) as answer:
                 assert (await answer.json())["size"] == len(large)
         async with client.post("/c/1", data=io.BytesIO(large)) as answer:
             assert answer.status == 413
+            assert "That is too large" in await answer.text()
+        async with client.post("/api/search", data=io.BytesIO(large)) as answer:
+            assert answer.status == 413
+            assert (await answer.json())["error"]["code"] == "too_large"
 
 
 async def test_after_kill_9_it_serves_again_within_five_seconds(

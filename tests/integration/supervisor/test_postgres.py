@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
+from appliance.db.pool import CHAT_CONNECTIONS
 from appliance.probes.model import ReadingState
+from appliance.supervisor.loop import Policy
 from appliance.supervisor.model import Phase
 from appliance.units.errors import DatabaseVersionError, PreparationError
 from appliance.units.model import Unit
@@ -78,6 +83,34 @@ async def test_after_kill_9_it_serves_again_within_ten_seconds_and_has_lost_noth
         assert time.monotonic() - begun < 10
         assert await ask(settings, "SELECT number FROM kept") == 42
         assert supervisor.view("postgres").restarts == 1
+
+
+async def test_there_is_room_for_every_pool_of_every_chat_server(
+    settings: Settings, unit: Unit
+) -> None:
+    programs = await find_programs(settings)
+    assert programs.postgres
+    several = replace(settings, chat_processes=8)
+    unit = await asyncio.to_thread(postgres, several, programs.postgres, SystemClock())
+    async with supervised(several, unit) as supervisor:
+        await until(supervisor.ready.is_set)
+        assert int(str(await ask(several, "SHOW max_connections"))) > 8 * CHAT_CONNECTIONS
+
+
+async def test_a_server_that_lets_nobody_in_any_more_is_restarted(
+    settings: Settings, unit: Unit
+) -> None:
+    """After SIGTERM it waits for its last session, and refuses all others meanwhile."""
+    async with supervised(settings, unit, policy=Policy(failing=0.5)) as supervisor:
+        await until(supervisor.ready.is_set)
+        first = pid_of(supervisor, "postgres")
+        session = await psycopg.AsyncConnection.connect(
+            host=str(settings.database_socket), user="cloister", dbname="postgres"
+        )
+        async with session:
+            os.kill(first, signal.SIGTERM)
+            await until(lambda: supervisor.view("postgres").pid not in {None, first}, seconds=40)
+            await until(lambda: phase(supervisor, "postgres") is Phase.READY)
 
 
 async def test_a_server_that_was_left_running_is_stopped_before_a_new_one_starts(

@@ -19,7 +19,7 @@ from appliance.units.nginx import nginx
 from appliance.web.server import listening
 from tests.integration.supervisor.parts import supervised, until
 
-UPLOADS = ("/library", "/api/documents")
+UPLOADS = ("/library", "/api/documents", "/v1/embeddings")
 SENTENCE = b"That is too large."
 PIECE = b"x" * 65_536
 # More than the sockets between client and server hold together.

@@ -116,14 +116,30 @@ async def test_it_gives_up_when_the_budget_is_spent_and_shows_the_last_lines(
     unit = script("one", "print('no such table')\nraise SystemExit(7)", settings.home)
     policy = Policy(backoff=Backoff(first=0.01, budget=3), tick=0.05)
     async with supervising(settings, unit, policy=policy) as supervisor:
-        await until(lambda: phase(supervisor, "one") is Phase.GAVE_UP)
+        await until(lambda: "once more" in supervisor.view("one").reason)
         view = supervisor.view("one")
-        assert view.reason == "gave up: 3 restarts in 30 min, the last time it ended with code 7"
+        assert view.reason == (
+            "gave up: 3 restarts in 30 min, the last time it ended with code 7; "
+            "it is tried once more in 10 min"
+        )
         assert view.restarts == 3
         await until(lambda: "no such table" in supervisor.view("one").lines)
         assert "no such table" in caplog.text
         await supervisor.start("one")
         await until(lambda: supervisor.view("one").restarts > 3)
+
+
+async def test_what_was_given_up_comes_back_by_itself_when_what_it_lacked_is_there(
+    settings: Settings, supervising: Supervising
+) -> None:
+    room = settings.run / "room"
+    code = f"import os\nassert os.path.exists({str(room)!r}), 'no room'\n{SLEEPER}"
+    unit = script("one", code, settings.home)
+    policy = Policy(backoff=Backoff(first=0.01, budget=2, rest=0.3), tick=0.05)
+    async with supervising(settings, unit, policy=policy) as supervisor:
+        await until(lambda: phase(supervisor, "one") is Phase.GAVE_UP)
+        room.touch()
+        await until(lambda: phase(supervisor, "one") is Phase.READY)
 
 
 async def test_a_unit_that_hangs_is_restarted_after_failed_readings(

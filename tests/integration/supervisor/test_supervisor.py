@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from appliance.core.settings import Settings
 from appliance.supervisor import loop
 from appliance.supervisor.errors import SupervisorRunningError
+from appliance.supervisor.lock import Lock
 from appliance.supervisor.model import Phase
 from appliance.units.model import Kind
 from tests.integration.supervisor.parts import (
@@ -85,6 +87,21 @@ async def test_a_stop_in_the_middle_of_a_preparation_does_not_wait_for_it(
         await until(lambda: phase(supervisor, "one") is Phase.STARTING)
         assert supervisor.view("one").reason == "it is being prepared"
     assert time.monotonic() - begun < 5
+
+
+def test_a_full_disk_takes_only_the_number_in_the_lock(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    lock = Lock(settings.run / "supervisor.lock")
+    monkeypatch.setattr(os, "write", no_space)
+    lock.take()
+    monkeypatch.undo()
+    with pytest.raises(SupervisorRunningError):
+        Lock(settings.run / "supervisor.lock").take()
+    lock.release()
 
 
 async def test_an_error_in_the_block_still_stops_the_units(settings: Settings) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from appliance.core.settings import Settings
+from appliance.supervisor.backoff import Backoff
+from appliance.supervisor.loop import Policy
 from appliance.supervisor.model import Phase
 from appliance.units import systemd as driver_module
 from appliance.units.errors import SystemBusError, UnitUnknownError
@@ -195,6 +197,39 @@ async def test_units_outlive_the_supervisor_and_are_taken_over(
         assert [call for call in made.systemd.calls if call[0] == "StartUnit"] == [
             ("StartUnit", "cloister-one.service")
         ]
+
+
+async def test_what_the_operator_stopped_stays_down_under_the_next_supervisor(
+    settings: Settings, unit: Unit
+) -> None:
+    oneshot = script("two", "pass", settings.home, kind=Kind.ONESHOT, probe=None)
+    async with machine(settings, unit, oneshot) as made:
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+            await supervisor.stop("one")
+            await supervisor.stop("two")
+            await until((settings.run / "wishes.json").exists)
+            await until(lambda: phase(supervisor, "one") is Phase.STOPPED)
+        async with made.supervised() as supervisor:
+            await until(lambda: phase(supervisor, "two") is Phase.DONE)
+            assert phase(supervisor, "one") is Phase.STOPPED
+            assert supervisor.view("one").reason == "the operator stopped it"
+        await made.systemd.ask("start", "one")
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+            assert phase(supervisor, "one") is Phase.READY
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+
+
+async def test_what_is_given_up_is_stopped_so_that_no_visitor_starts_it(
+    settings: Settings,
+) -> None:
+    unit = script("one", "raise SystemExit(7)", settings.home)
+    policy = Policy(backoff=Backoff(first=0.01, budget=2), tick=0.05)
+    async with machine(settings, unit) as made, made.supervised(policy) as supervisor:
+        await until(lambda: phase(supervisor, "one") is Phase.GAVE_UP)
+        await until(lambda: ("StopUnit", "cloister-one.service") in made.systemd.calls)
 
 
 async def test_a_chat_server_that_the_settings_no_longer_ask_for_is_stopped(

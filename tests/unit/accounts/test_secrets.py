@@ -15,7 +15,6 @@ from appliance.accounts.secrets import (
     new_code,
     new_token,
 )
-from appliance.accounts.throttle import Throttle
 
 
 def test_a_code_is_the_same_however_it_is_typed() -> None:
@@ -63,15 +62,3 @@ def test_whoever_has_no_password_is_answered_no_sooner() -> None:
 
 def test_a_short_name_may_stand_in_a_password_by_chance() -> None:
     assert checked_password("correct horse battery", "o") == "correct horse battery"
-
-
-def test_waits_double_and_are_forgotten() -> None:
-    throttle, key = Throttle(), ("alice", "192.0.2.1")
-    waits = []
-    for attempt in range(8):
-        throttle.failed(key, float(attempt))
-        waits.append(throttle.wait(key, float(attempt)))
-    assert waits == [0, 0, 0, 0, 2, 4, 8, 16]
-    assert throttle.wait(key, 7.0 + 901) == 0
-    throttle.succeeded(key)
-    assert throttle.wait(key, 7.0) == 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from uuid import UUID
 
 import pytest
 
 from webchat.answering.admission import Admission, Ticket
-from webchat.answering.errors import TooManyWaitingError
+from webchat.answering.errors import TooManyOfYoursWaitingError, TooManyWaitingError
 
 ALICE, BOB, CAROL = UUID(int=1), UUID(int=2), UUID(int=3)
 
@@ -37,6 +37,64 @@ async def test_one_person_with_ten_questions_does_not_starve_another() -> None:
         tickets["bob 0"] = stack.enter_context(admission.ticket(BOB))
         tickets["bob 1"] = stack.enter_context(admission.ticket(BOB))
         assert order(admission, tickets)[:4] == ["bob 0", "alice 1", "bob 1", "alice 2"]
+
+
+class Asked:
+    """Questions that are answered one after the other, in the order that the queue gives."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._open: dict[str, tuple[ExitStack, Ticket]] = {}
+
+    def ask(self, name: str, account: UUID) -> None:
+        stack = ExitStack()
+        self._open[name] = (stack, stack.enter_context(self._admission.ticket(account)))
+
+    def leave(self, name: str) -> None:
+        self._open.pop(name)[0].close()
+
+    def answer(self) -> str:
+        """Let the question end that has the place now; say which one that was."""
+        name = next(name for name, (_, ticket) in self._open.items() if ticket.admitted)
+        self.leave(name)
+        return name
+
+    def answer_all(self) -> list[str]:
+        return [self.answer() for _ in range(len(self._open))]
+
+
+async def test_a_batch_of_one_person_stands_before_everybody_else_once() -> None:
+    asked = Asked(Admission(1))
+    for number in range(20):
+        asked.ask(f"alice {number}", ALICE)
+    for number in range(8):
+        asked.ask(f"single {number}", UUID(int=100 + number))
+    singles = [f"single {number}" for number in range(8)]
+    assert asked.answer_all()[:10] == ["alice 0", *singles, "alice 1"]
+
+
+async def test_who_asks_again_and_again_does_not_starve_who_waits() -> None:
+    asked = Asked(Admission(1))
+    for name, account in (("alice 0", ALICE), ("alice 1", ALICE), ("bob", BOB), ("carol", CAROL)):
+        asked.ask(name, account)
+    answered = []
+    for _ in range(4):
+        answered.append(asked.answer())
+        if answered[-1] in {"bob", "carol"}:
+            asked.ask(f"{answered[-1]} again", BOB if answered[-1] == "bob" else CAROL)
+    assert answered == ["alice 0", "bob", "carol", "alice 1"]
+
+
+async def test_questions_that_were_withdrawn_cost_no_turn() -> None:
+    asked = Asked(Admission(1))
+    for number in range(10):
+        asked.ask(f"alice {number}", ALICE)
+    for number in range(1, 10):
+        asked.leave(f"alice {number}")
+    for number in range(3):
+        asked.ask(f"bob {number}", BOB)
+    asked.ask("alice again", ALICE)
+    assert asked.answer_all() == ["alice 0", "bob 0", "bob 1", "alice again", "bob 2"]
 
 
 async def test_equals_come_in_the_order_of_arrival() -> None:
@@ -92,3 +150,14 @@ async def test_a_full_queue_says_so() -> None:
         admission.ticket(BOB),
     ):
         pass
+
+
+async def test_one_account_cannot_fill_the_queue_for_everybody() -> None:
+    admission = Admission(1)
+    with ExitStack() as stack:
+        for _ in range(21):
+            stack.enter_context(admission.ticket(ALICE))
+        with pytest.raises(TooManyOfYoursWaitingError, match="20 of your questions"):
+            stack.enter_context(admission.ticket(ALICE))
+        bobs = stack.enter_context(admission.ticket(BOB))
+        assert bobs.ahead == 0

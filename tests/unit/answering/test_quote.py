@@ -41,6 +41,13 @@ def test_it_finds_the_sentence_in_scripts_without_spaces() -> None:
     assert "ポンプは五月に修理された。" in text
 
 
+def test_a_rare_word_of_the_question_says_more_than_many_common_ones() -> None:
+    common = "What was the pump of the hall in the report of the year? " * 12
+    whole = f"{common}The bearing was replaced by Ms Huber. {'Nobody knows why. ' * 30}"
+    text, _ = quoted("What was in the report of the year about the bearing?", passage(whole))
+    assert "Ms Huber" in text
+
+
 def test_markdown_and_numbers_of_the_document_stay_text() -> None:
     text, _ = quoted("x", passage("# Not a heading\n1. *no* list [2] <b>"))
     assert "> \\# Not a heading\n> 1\\. \\*no\\* list" in text

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import errno
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import cast
 
@@ -34,11 +34,15 @@ async def served(units: FakeUnits, home: Path) -> AsyncIterator[Context]:
     """Lend a context whose supervisor answers with these units."""
     found = context(home)
     found.settings.control_socket.parent.mkdir(parents=True)
-    surroundings = Surroundings((), lambda: "code")
+    surroundings = Surroundings((), lambda: "code", _in_no_audit)
     async with control_server(
         cast("Supervisor", units), surroundings, found.settings.control_socket
     ):
         yield found
+
+
+async def _in_no_audit(_action: str, _what: str) -> None:
+    pass
 
 
 def asked(unit: str, *, lines: int, follow: bool = False) -> argparse.Namespace:
@@ -71,6 +75,22 @@ async def test_following_prints_the_last_lines_once_and_goes_on(
         following.cancel()
         await asyncio.wait({following})
     assert printed == "two\nthree\nfour\n"
+
+
+async def test_what_is_written_while_the_last_lines_are_sent_is_not_lost(tmp_path: Path) -> None:
+    units, between, seen = FakeUnits(), "written in between", [""]
+    # More than all buffers on the way take, so that sending waits for a reader.
+    units.write("postgres", *("x" * 8000 for _ in range(1000)))
+    async with served(units, tmp_path) as found, asyncio.timeout(20):
+        path = "/units/postgres/logs?follow=1&lines=1000"
+        async with aclosing(found.control.follow(path)) as lines:
+            seen = [await anext(lines)]
+            units.write("postgres", between)
+            while seen[-1] != between:
+                seen.append(await anext(lines))
+        assert len(seen) == 1001
+        while units.followers("postgres"):
+            await asyncio.sleep(0.005)
 
 
 async def test_following_a_unit_that_is_unknown_is_refused(tmp_path: Path) -> None:

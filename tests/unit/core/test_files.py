@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.files import private_directory, write_atomically
+from appliance.core.files import keep_written, private_directory, write_atomically
 
 
 def test_a_file_is_replaced_and_private(tmp_path: Path) -> None:
@@ -41,3 +41,19 @@ def test_a_private_directory_is_closed_to_others(tmp_path: Path) -> None:
     folder.chmod(0o755)
     private_directory(folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_what_is_written_already_needs_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    keep_written(path, b"same")
+
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    keep_written(path, b"same")
+    with pytest.raises(OSError, match="No space"):
+        keep_written(path, b"other")
+    assert path.read_bytes() == b"same"

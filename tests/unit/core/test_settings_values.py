@@ -14,6 +14,12 @@ def test_a_value_that_is_no_whole_number_is_named_with_its_variable(value: str) 
     assert f"CLOISTER_UPLOAD_LIMIT={value}" in raised.value.message
 
 
+def test_there_are_no_more_chat_servers_than_the_supervisor_may_start() -> None:
+    assert from_environment({"CLOISTER_CHAT_PROCESSES": "16"}).chat_processes == 16
+    with pytest.raises(SettingError, match="from 1 to 16"):
+        from_environment({"CLOISTER_CHAT_PROCESSES": "17"})
+
+
 def test_an_empty_value_is_the_default() -> None:
     assert from_environment({"CLOISTER_PORT": ""}) == from_environment({})
 

@@ -16,7 +16,14 @@ TABLE_HEAD = "  sl  local_address rem_address   st tx_queue\n"
 
 
 def proc_entry(
-    proc: Path, pid: int, name: str, *, service: str = "", namespace: str = HOST, inode: int = 0
+    proc: Path,
+    pid: int,
+    name: str,
+    *,
+    service: str = "",
+    namespace: str = HOST,
+    inode: int = 0,
+    more: tuple[str, ...] = (),
 ) -> None:
     """Write what the kernel would show about one process."""
     folder = proc / str(pid)
@@ -25,7 +32,7 @@ def proc_entry(
     (folder / "comm").write_text(f"{name}\n")
     (folder / "cgroup").write_text(f"0::/system.slice/{service or 'other.service'}\n")
     (folder / "ns" / "net").symlink_to(namespace)
-    interfaces = ("lo",) if namespace != HOST else ("lo", "eth0")
+    interfaces = ("lo", *more) if namespace != HOST else ("lo", "eth0")
     lines = (f"{interface:>6}:    0    0\n" for interface in interfaces)
     (folder / "net" / "dev").write_text(DEVICES + "".join(lines))
     if inode:
@@ -104,3 +111,11 @@ def test_the_real_proc_shows_a_socket_of_ours_with_its_holder() -> None:
     assert found
     # Only root may look into other accounts' processes, but everybody into their own.
     assert found[0].holders
+
+
+def test_tunnels_that_the_kernel_puts_everywhere_open_nothing(tmp_path: Path) -> None:
+    service = "cloister-ingest.service"
+    proc_entry(tmp_path, 20, "python3", service=service, namespace=OWN, more=("tunl0", "sit0"))
+    assert judged_networks(HOST, networks(tmp_path)).state is State.OK
+    proc_entry(tmp_path, 21, "python3", service=service, namespace=OWN, more=("wg0",))
+    assert judged_networks(HOST, networks(tmp_path)).state is State.FAILED

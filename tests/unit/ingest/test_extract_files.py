@@ -9,6 +9,7 @@ import pytest
 from appliance.ingest.errors import (
     DamagedFileError,
     DocumentBombError,
+    EncryptedDocumentError,
     NoTextError,
     NotTextError,
     ParserTimedOutError,
@@ -24,6 +25,7 @@ from appliance.ingest.formats import Format
 from tests.builders.documents import (
     LOREM,
     archive_of,
+    numbered_word,
     word,
     word_bomb,
     word_with_table,
@@ -49,6 +51,12 @@ async def test_a_word_document_without_a_title_is_not_named_after_its_digest(
     assert pages[0].text == "Name | City\nAnn | Paris"
 
 
+async def test_a_word_document_keeps_the_numbers_of_its_clauses(tmp_path: Path) -> None:
+    path = numbered_word(tmp_path / "a.docx", ["Scope", "Price", "Term"])
+    _, pages = await read(path)
+    assert pages[0].text == "1. Scope\n2. Price\n3. Term"
+
+
 async def test_a_long_word_document_becomes_parts(tmp_path: Path) -> None:
     sections = [(f"Section {number}", [LOREM] * 10) for number in range(10)]
     _, pages = await read(word(tmp_path / "a.docx", sections))
@@ -64,6 +72,25 @@ async def test_other_office_formats_are_read_the_same_way(tmp_path: Path, wanted
     subprocess.run(("pandoc", "-s", str(source), "-o", str(path)), check=True)
     _, pages = await read(path)
     assert "Two worn bearings." in pages[0].text
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {
+            "META-INF/manifest.xml": '<m:file-entry m:full-path="content.xml"><m:encryption-data/>',
+            "content.xml": "\x93\x17",
+        },
+        {"META-INF/manifest.xml": "<m:manifest/>", "encrypted-package": "\x93\x17"},
+    ],
+)
+async def test_an_odt_document_with_a_password_is_refused(
+    tmp_path: Path, members: dict[str, str]
+) -> None:
+    mimetype = {"mimetype": "application/vnd.oasis.opendocument.text"}
+    path = archive_of(tmp_path / "a.odt", mimetype | members)
+    with pytest.raises(EncryptedDocumentError, match="password"):
+        await read(path)
 
 
 async def test_a_word_document_that_claims_to_unpack_to_gigabytes_is_refused(
@@ -93,7 +120,7 @@ async def test_an_archive_of_another_kind_is_named(
     tmp_path: Path, names: list[str], found: str
 ) -> None:
     with pytest.raises(WrongContentError, match=f"named .docx, but it holds {found}"):
-        await read(archive_of(tmp_path / "a.docx", names))
+        await read(archive_of(tmp_path / "a.docx", dict.fromkeys(names, "content")))
 
 
 async def test_a_word_document_cut_off_in_the_middle_is_refused(tmp_path: Path) -> None:
@@ -104,7 +131,7 @@ async def test_a_word_document_cut_off_in_the_middle_is_refused(tmp_path: Path) 
 
 async def test_a_word_document_with_a_broken_body_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DamagedFileError, match="as DOCX"):
-        await read(archive_of(tmp_path / "a.docx", ["word/document.xml"]))
+        await read(archive_of(tmp_path / "a.docx", {"word/document.xml": "content"}))
 
 
 async def test_text_formats_are_read_in_a_child(tmp_path: Path) -> None:

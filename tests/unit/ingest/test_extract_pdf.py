@@ -8,6 +8,7 @@ import pytest
 from appliance.ingest.errors import (
     DamagedFileError,
     EncryptedDocumentError,
+    MissingLanguageDataError,
     MissingProgramError,
     OnlyPicturesError,
     ParserCrashedError,
@@ -16,7 +17,7 @@ from appliance.ingest.errors import (
 )
 from appliance.ingest.extract.page import PageState
 from appliance.ingest.extract.parser import ParserLimits
-from tests.builders.documents import damaged_pdf, pdf, scanned_pdf, two_column_pdf
+from tests.builders.documents import chinese_pdf, damaged_pdf, pdf, scanned_pdf, two_column_pdf
 from tests.unit.ingest.reading import read
 
 
@@ -38,6 +39,7 @@ async def test_more_pages_than_one_range_stay_in_order(tmp_path: Path) -> None:
 async def test_an_empty_page_is_a_row_of_the_ledger(tmp_path: Path) -> None:
     _, pages = await read(pdf(tmp_path / "a.pdf", ["Text.", "", "More."]))
     assert [page.state for page in pages] == [PageState.READ, PageState.EMPTY, PageState.READ]
+    assert [bool(page.note) for page in pages] == [False, True, False]
 
 
 async def test_numbered_headings_are_found(tmp_path: Path) -> None:
@@ -93,14 +95,41 @@ async def test_a_page_that_crashes_the_parser_does_not_take_the_others_with_it(
 ) -> None:
     path = pdf(tmp_path / "a.pdf", [f"Page {number}." for number in range(1, 6)])
     real = "/usr/bin/pdftotext"
-    # $4 and $6 are the first and the last page: a range with page 3 in it dies.
-    script = f'[ "$4" -le 3 ] && [ "$6" -ge 3 ] && kill -SEGV $$; exec {real} "$@"'
+    # $3 and $5 are the first and the last page: a range with page 3 in it dies.
+    script = f'[ "$3" -le 3 ] && [ "$5" -ge 3 ] && kill -SEGV $$; exec {real} "$@"'
     _install(tmp_path, "pdftotext", script, monkeypatch)
     _, pages = await read(path)
     assert [page.number for page in pages] == [1, 2, 3, 4, 5]
     assert [page.state is PageState.READ for page in pages] == [True, True, False, True, True]
     assert pages[2].state is PageState.FAILED
     assert "SIGSEGV" in (pages[2].note or "")
+
+
+async def test_chinese_in_a_standard_font_is_read_or_the_missing_package_is_named(
+    tmp_path: Path,
+) -> None:
+    path = chinese_pdf(tmp_path / "a.pdf", "办事处设在北京市")
+    if Path("/usr/share/poppler").is_dir():
+        _, [page] = await read(path)
+        assert page.text == "办事处设在北京市"
+        return
+    with pytest.raises(MissingLanguageDataError) as caught:
+        await read(path)
+    assert "poppler-data" in caught.value.advice
+
+
+async def test_a_page_whose_characters_cannot_be_told_is_no_picture_and_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pdf(tmp_path / "a.pdf", [f"Page {number}." for number in range(1, 6)])
+    complaint = "Syntax Error: Missing language pack for 'Adobe-Japan1' mapping"
+    # $3 and $5 are the first and the last page.
+    script = f'[ "$3" -le 3 ] && [ "$5" -ge 3 ] && echo "{complaint}" >&2'
+    _install(tmp_path, "pdftotext", f'{script}; exec /usr/bin/pdftotext "$@"', monkeypatch)
+    _, pages = await read(path)
+    assert [page.state is PageState.READ for page in pages] == [True, True, False, True, True]
+    assert pages[2].state is PageState.FAILED
+    assert "Japanese" in (pages[2].note or "")
 
 
 async def test_a_form_feed_inside_a_page_does_not_shift_the_pages(

@@ -5,6 +5,7 @@ import pytest
 
 from appliance.ingest.errors import NotTextError
 from appliance.ingest.extract.encoding import WINDOWS_NOTE, decode
+from appliance.ingest.extract.lists import numeral
 from appliance.ingest.extract.outline import Outline, read_html, read_markdown, read_text
 from appliance.ingest.extract.rows import read_csv
 from tests.builders.documents import LOREM
@@ -58,6 +59,12 @@ def test_bytes_that_are_no_text_are_refused_with_their_place(content: bytes, pos
 def test_a_declared_encoding_is_believed_when_the_bytes_are_not_utf8() -> None:
     page = '<meta charset="iso-8859-2"><p>Łódź</p>'.encode("iso-8859-2")
     assert next(read_html(page).pages).text == "Łódź"
+    western = '<meta charset="iso-8859-1"><p>“5 €” – yes</p>'.encode("cp1252")
+    assert next(read_html(western).pages).text == "“5 €” – yes"
+    control = '<meta charset="iso-8859-1"><p>caf\xe9 \x81</p>'.encode("latin-1")
+    assert next(read_html(control).pages).text == "café"
+    chinese = '<meta charset="gb2312"><p>朱镕基</p>'.encode("gbk")
+    assert next(read_html(chinese).pages).text == "朱镕基"
     unknown = '<meta charset="hex"><p>Café</p>'.encode("cp1252")
     assert next(read_html(unknown).pages).note == WINDOWS_NOTE
 
@@ -81,6 +88,66 @@ def test_html_keeps_lists_tables_lines_and_preformatted_text() -> None:
     assert _html(body) == (
         "- one\n- two\n- three\n\nName | City\nAnn | Paris\n\na\nb\n\n  x\n    y"
     )
+
+
+def test_numbered_lists_keep_their_numbers() -> None:
+    body = (
+        "<ol><li>Scope<li>Price<ol type=a><li>net<li>gross</ol><li value=7>Term</ol>"
+        "<ul><li>plain</ul><ol start=4><li>Notice</li><li>Law</li></ol>"
+        "<ol type=I start=9><li>Annex</ol><li>stray"
+    )
+    assert _html(body) == (
+        "1. Scope\n2. Price\na. net\nb. gross\n7. Term\n\n- plain\n\n4. Notice\n5. Law\n\n"
+        "IX. Annex\n\n- stray"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "expected"),
+    [
+        (3, "1", "3"),
+        (27, "a", "aa"),
+        (52, "A", "AZ"),
+        (0, "a", "0"),
+        (14, "i", "xiv"),
+        (1994, "I", "MCMXCIV"),
+        (4000, "i", "4000"),
+        (-1, "1", "-1"),
+    ],
+)
+def test_numbers_are_written_in_every_kind(number: int, kind: str, expected: str) -> None:
+    assert numeral(number, kind) == expected
+
+
+def test_preformatted_lines_stay_apart_whatever_they_are_wrapped_in() -> None:
+    spans = (
+        "<pre>\n<span>one</span>\n  <span>t</span><span>wo</span>\n<span>three\n</span>four</pre>"
+    )
+    assert _html(spans) == "one\n  two\nthree\nfour"
+    assert _html("<pre><div>one</div><div>two</div>three<br>four") == "one\ntwo\nthree\nfour"
+    assert _html("<pre>one\ntwo<h2>Sub</h2><p>text</p>") == "one\ntwo\n\nSub\n\ntext"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<nav>menu<div>text</div><p>more</p>", "menu\n\ntext\n\nmore"),
+        ("<nav>menu<h1>Title</h1>text<nav>foot</nav>", "Title\n\ntext"),
+        ("<button>ok<p>text</p><button>no</button>", "text"),
+        ("<button>a<button>b</button>text", "text"),
+        ("<nav><button>x<ul><li>menu</ul></nav>text<button>y</button>", "text"),
+        ("<svg/><p>text</p><svg><text>no</text></svg>", "text"),
+        ("<p>text</p><script>var rest = 1;", "text"),
+    ],
+)
+def test_what_is_skipped_and_never_closed_does_not_take_the_rest_with_it(
+    body: str, expected: str
+) -> None:
+    assert _html(body) == expected
+
+
+def test_html_joins_lines_of_chinese_without_a_space() -> None:
+    assert _html("<p>在北\n京市。\n第二 page\nof 3</p>") == "在北京市。第二 page of 3"
 
 
 def test_html_has_a_title_and_headings_at_their_places() -> None:
@@ -111,10 +178,21 @@ def test_markdown_headings_of_both_kinds_are_found_outside_of_code() -> None:
     assert found == [(1, "Big title"), (2, "Sub link"), (2, "Second"), (3, "code of it")]
 
 
-def test_markdown_front_matter_gives_the_title_and_is_no_text() -> None:
-    outline = read_markdown(b'---\ntitle: "Front"\nkey: value\n---\n# Other\n')
+def test_markdown_front_matter_gives_the_title_and_stays_to_be_found() -> None:
+    front = '---\ntitle: "Front"\nauthor: Ann Lee\ntags:\n- pumps\n  - valves\n# note\n---\n'
+    outline = read_markdown(f"{front}# Other\n\nSub\n---\n".encode())
     assert outline.title == "Front"
-    assert next(outline.pages).text == "# Other"
+    page = next(outline.pages)
+    assert page.text == f"{front}# Other\n\nSub\n---"
+    assert [heading.title for heading in page.headings] == ["Other", "Sub"]
+    assert [page.text[heading.offset :][:2] for heading in page.headings] == ["# ", "Su"]
+
+
+def test_a_rule_at_the_beginning_of_markdown_takes_no_text_with_it() -> None:
+    text = "---\n\nThe deadline is the 3rd of May.\n\n---\n\nThe rest."
+    outline = read_markdown(text.encode())
+    assert outline.title is None
+    assert next(outline.pages).text == text
 
 
 def test_long_text_becomes_parts_that_lose_nothing() -> None:
@@ -147,6 +225,13 @@ def test_it_finds_the_delimiter(delimiter: str) -> None:
         delimiter.join(row) for row in (("Name", "Age"), ("Ann", "41"), ("Bo", "7"))
     )
     assert next(read_csv(content.encode()).pages).text == "Name: Ann; Age: 41\n\nName: Bo; Age: 7"
+
+
+@pytest.mark.parametrize("said", ["sep=;", '"sep=;"', "SEP=;"])
+def test_a_delimiter_that_the_table_says_is_taken_and_is_no_row(said: str) -> None:
+    content = f"{said}\r\nName;City, Country\r\nAnn;Paris, France\r\n"
+    page = next(read_csv(content.encode()).pages)
+    assert (page.text, page.label) == ("Name: Ann; City, Country: Paris, France", "row 1")
 
 
 def test_a_table_without_names_keeps_its_first_row() -> None:

@@ -36,6 +36,12 @@ def test_lines_of_a_paragraph_are_joined() -> None:
     assert reflow(f"{FULL}\n{FULL}\nand ends.\n\nNext.") == f"{FULL} {FULL} and ends.\n\nNext."
 
 
+def test_lines_of_chinese_are_joined_without_a_space() -> None:
+    chinese = "根据本合同第二条的规定供应商应当在交货前三十天内以书面形式通知采购方其办事处设在北"
+    assert reflow(f"{chinese}\n京市朝阳区。") == f"{chinese}京市朝阳区。"
+    assert reflow(f"{chinese}\nBeijing") == f"{chinese} Beijing"
+
+
 def test_an_indented_line_starts_a_paragraph() -> None:
     assert reflow(f"{FULL}\n    {FULL}\n{FULL}") == f"{FULL}\n\n{FULL} {FULL}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from appliance.llm.choice import Chosen, Purpose, Use, find, in_use, uses
@@ -38,6 +40,14 @@ def test_one_model_is_used_for_a_purpose(
 def test_no_model_is_used_where_none_is_able() -> None:
     assert in_use(Purpose.CHAT, Chosen(), [EMBED]) is None
     assert in_use(Purpose.SEARCH, Chosen(), []) is None
+
+
+def test_a_model_whose_vectors_cannot_be_indexed_does_not_search() -> None:
+    too_long = dataclasses.replace(OTHER_EMBED, embedding_length=4001)
+    assert in_use(Purpose.SEARCH, Chosen(), [too_long, EMBED]) == EMBED
+    assert in_use(Purpose.SEARCH, Chosen(search="arctic"), [too_long, EMBED]) is None
+    just_fits = dataclasses.replace(OTHER_EMBED, embedding_length=4000)
+    assert in_use(Purpose.SEARCH, Chosen(), [just_fits, EMBED]) == just_fits
 
 
 def test_a_model_searches_when_its_vectors_are_there() -> None:

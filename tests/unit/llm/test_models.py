@@ -16,6 +16,7 @@ async def test_it_lists_what_each_model_can_do(fake: FakeOllama, runner: ModelRu
     assert not models["fake-chat:latest"].can_embed
     assert models["fake-embed:latest"].can_embed
     assert models["fake-embed:latest"].quantization == "F32"
+    assert models["fake-embed:latest"].embedding_length == 256
     assert "thinking" in models["fake-think:latest"].capabilities
     assert fake.requests_to("/api/show") == []
 
@@ -32,6 +33,7 @@ async def test_it_asks_old_runners_about_each_model_once(
     assert not models["fake-embed:latest"].can_chat
     assert models["fake-embed:latest"].can_embed
     assert models["fake-chat:latest"].context_length == 131_072
+    assert models["fake-embed:latest"].embedding_length == 256
     assert len(fake.requests_to("/api/show")) == 3
 
 

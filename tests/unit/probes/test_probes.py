@@ -43,7 +43,7 @@ async def test_a_port_that_accepts_connections() -> None:
     assert (await TcpProbe("127.0.0.1", port).read()).state is ReadingState.OK
     server.close()
     await server.wait_closed()
-    assert (await TcpProbe("127.0.0.1", port).read()).state is ReadingState.NOT_READY
+    assert (await TcpProbe("127.0.0.1", port).read()).state is ReadingState.FAILED
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ async def test_a_web_server_on_a_socket(tmp_path: Path, status: int, state: Read
 
 async def test_a_web_server_that_is_not_there_yet(tmp_path: Path) -> None:
     reading = await HttpProbe("http://x/health", socket=tmp_path / "s").read()
-    assert reading.state is ReadingState.NOT_READY
+    assert reading.state is ReadingState.FAILED
     assert "does not accept connections" in reading.sentence
 
 
@@ -86,7 +86,7 @@ async def test_a_web_server_that_hangs_up() -> None:
 
 async def test_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
     reading = await SqlProbe(tmp_path, "cloister", Queries("appliance.probes")).read()
-    assert reading.state is ReadingState.NOT_READY
+    assert reading.state is ReadingState.FAILED
     assert "\n" not in reading.sentence
 
 

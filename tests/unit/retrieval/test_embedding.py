@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from appliance.llm.errors import ModelRunnerUnavailableError
-from appliance.llm.model import Embeddings
+from appliance.llm.model import Embeddings, InstalledModel
+from tests.builders.models import installed
 from tests.fakes.clock import FakeClock
-from webchat.retrieval.embedding import QuestionEmbedder
+from webchat.retrieval.embedding import DIGESTS_ARE_FRESH, QuestionEmbedder
 from webchat.retrieval.model import EmbeddingModel
 
-MODEL = EmbeddingModel(id=1, name="fake", dimensions=2)
+MODEL = EmbeddingModel(id=1, name="fake", digest="weights", dimensions=2)
 
 
 class Runner:
@@ -26,6 +27,12 @@ class Runner:
         self.answers.set()
         self.error: Exception | None = None
         self.vector = [1.0, 0.0]
+        self.digest = "weights"
+        self.looks = 0
+
+    async def models(self) -> list[InstalledModel]:
+        self.looks += 1
+        return [installed("fake", "embedding", digest=self.digest)]
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         self.calls += 1
@@ -121,6 +128,25 @@ async def test_a_vector_that_cannot_be_compared_is_not_used(
 ) -> None:
     runner.vector = vector
     assert await embedder.embed(MODEL, "question") is None
+
+
+async def test_other_weights_under_the_same_name_are_not_asked(
+    embedder: QuestionEmbedder, runner: Runner, clock: FakeClock
+) -> None:
+    runner.digest = "other weights"
+    assert await embedder.embed(MODEL, "question") is None
+    assert runner.calls == 0
+    runner.digest = "weights"
+    clock.advance(DIGESTS_ARE_FRESH)
+    assert await embedder.embed(MODEL, "question") is not None
+
+
+async def test_the_list_of_models_is_not_read_for_each_question(
+    embedder: QuestionEmbedder, runner: Runner
+) -> None:
+    for _ in range(5):
+        await embedder.embed(MODEL, "question")
+    assert runner.looks == 1
 
 
 async def test_closing_gives_up_what_is_late(embedder: QuestionEmbedder, runner: Runner) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from appliance.probes.model import ReadingState
@@ -161,11 +163,40 @@ def test_when_the_budget_is_spent_it_gives_up() -> None:
     )
 
 
-def test_after_giving_up_it_keeps_saying_why() -> None:
+def test_after_giving_up_it_rests_and_says_why() -> None:
     observation = seen(UnitState.FAILED, started_before=True, gave_up="gave up: enough")
-    assert decided(observation, NOW + 9000) == Decision(
-        Action.WAIT, Phase.GAVE_UP, "gave up: enough"
+    assert decided(observation, NOW + 70) == Decision(
+        Action.WAIT, Phase.GAVE_UP, "gave up: enough; it is tried once more in 9 min"
     )
+
+
+def test_what_was_given_up_is_tried_again_in_case_that_what_it_lacked_is_back() -> None:
+    observation = seen(UnitState.FAILED, started_before=True, gave_up="gave up: enough")
+    decision = decided(observation, NOW + 600)
+    assert decision == Decision(
+        Action.RETRY, Phase.STARTING, "try ollama once more: gave up: enough"
+    )
+    waiting = decided(replace(observation, missing=("postgres",)), NOW + 600)
+    assert waiting == Decision(Action.WAIT, Phase.GAVE_UP, "gave up: enough; it waits for postgres")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("not ready 60 s after its start (no answer)", "was not ready 60 s after its start"),
+        ("3 failed readings in 12 s (no answer)", "had 3 failed readings in 12 s"),
+    ],
+)
+def test_a_unit_that_we_stopped_is_given_up_for_its_fault_and_not_for_its_exit(
+    fault: str, words: str
+) -> None:
+    restarts = tuple(NOW - n for n in range(10))
+    observation = seen(
+        UnitState.STOPPED, started_before=True, exit_="ended with code 0", fault=fault, streak=4
+    )
+    assert decided(observation, NOW + 1).reason == f"{fault}; starts again in 7 s"
+    spent = replace(observation, restarts=restarts)
+    assert f"the last time it {words}" in decided(spent).reason
 
 
 def test_what_somebody_stopped_elsewhere_stays_down_and_says_how_to_start_it() -> None:

@@ -80,11 +80,31 @@ def test_a_stop_by_somebody_else_is_forgotten_when_the_unit_starts() -> None:
 
 def test_a_start_by_somebody_else_is_a_wish() -> None:
     unit = tracked(UnitState.STOPPED)
-    unit.wish, unit.gave_up = Wish.DOWN, "gave up"
+    unit.wish, unit.gave_up, unit.restarts, unit.streak = Wish.DOWN, "gave up", (NOW,), 9
     unit.take_status(outside(UnitState.RUNNING))
     observation = unit.observation(())
     assert (observation.wish, observation.gave_up) == (Wish.UP, None)
+    assert (observation.restarts, observation.streak) == ((), 0)
     assert observation.started_before
+
+
+def test_a_visitor_whom_systemd_starts_it_for_renews_no_budget() -> None:
+    unit = tracked(UnitState.FAILED)
+    unit.restarts = (NOW,)
+    unit.take_status(outside(UnitState.RUNNING))
+    assert unit.restarts == (NOW,)
+
+
+def test_what_was_given_up_and_serves_again_for_a_while_is_like_any_other() -> None:
+    unit = tracked()
+    unit.gave_up = "gave up"
+    unit.take_reading(reading(ReadingState.OK), NOW)
+    assert unit.gave_up
+    unit.take_reading(reading(ReadingState.OK), NOW + 10)
+    assert not unit.gave_up
+    unit.gave_up = "gave up"
+    unit.take_status(UnitStatus(UnitState.DONE, START, NOW))
+    assert not unit.gave_up
 
 
 def test_what_runs_already_is_taken_over_and_counts_as_started() -> None:

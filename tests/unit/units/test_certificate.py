@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from appliance.units.certificate import ensure_certificate, expires, fingerprint
+from appliance.units.certificate import ensure_certificate, expires, fingerprint, is_due
 from appliance.units.errors import CertificateError
 from appliance.units.selfsigned import LASTS, alternative_names, self_signed
 from tests.fakes.clock import START, FakeClock
@@ -144,6 +144,24 @@ def test_it_is_renewed_a_month_before_it_ends(tmp_path: Path, clock: FakeClock) 
     clock.advance((LASTS - timedelta(days=30)).total_seconds())
     ensure_certificate(tmp_path, HOST, clock)
     assert parsed(tmp_path).not_valid_after_utc > clock.now() + timedelta(days=700)
+
+
+def test_a_clock_that_must_be_wrong_renews_nothing(tmp_path: Path, clock: FakeClock) -> None:
+    ensure_certificate(tmp_path, HOST, clock)
+    before = contents(tmp_path)
+    woken = FakeClock(START - timedelta(days=900))
+    ensure_certificate(tmp_path, HOST, woken, earliest=START)
+    assert contents(tmp_path) == before
+    ensure_certificate(tmp_path / "..", HOST, woken, earliest=START)
+    assert parsed(tmp_path / "..").not_valid_before_utc < woken.now(), "one is needed all the same"
+
+
+def test_one_of_ours_is_due_a_month_before_it_ends_and_theirs_never() -> None:
+    own, (foreign, _) = self_signed(HOST, START).certificate, foreign_pair()
+    assert not is_due(own, HOST, START)
+    assert is_due(own, "other.example", START)
+    assert is_due(own, HOST, START + LASTS - timedelta(days=31))
+    assert not is_due(foreign, HOST, START + timedelta(days=900))
 
 
 def test_one_from_the_future_is_renewed(tmp_path: Path, clock: FakeClock) -> None:

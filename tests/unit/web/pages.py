@@ -46,5 +46,4 @@ class PatternsPage:
     form: Form = field(default_factory=wrong_form)
     moment: datetime = NOON
     log: tuple[str, ...] = ("ready <now>",)
-    numbers: tuple[int, ...] = (3, 1, 4)
     prose: Markup = field(default_factory=lambda: render("It ends in May [1].", {1: "/p"}))

@@ -1,0 +1,49 @@
+"""Password hashes, a few at a time: a crowd at the door must not take the whole machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from appliance.accounts.errors import TooManyAttemptsError
+from appliance.accounts.secrets import Passwords
+
+# Each hash takes 19 MiB and a core for a moment.
+_AT_ONCE = 2
+# About a second and a half of work: whoever came after them would wait too long.
+MOST_WAITING = 50
+
+
+class Hashing:
+    """Hashes in threads, two at once; when too many wait, further ones are refused."""
+
+    def __init__(self, passwords: Passwords, *, most_waiting: int = MOST_WAITING) -> None:
+        self._passwords = passwords
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._most_waiting = most_waiting
+        self._waiting = 0
+
+    async def hash(self, password: str) -> str:
+        """Return the encoded hash. Raises TooManyAttemptsError."""
+        async with self._place():
+            return await asyncio.to_thread(self._passwords.hash, password)
+
+    async def matches(self, encoded: str | None, password: str) -> bool:
+        """Say whether the password is right. Raises TooManyAttemptsError."""
+        async with self._place():
+            return await asyncio.to_thread(self._passwords.matches, encoded, password)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        if self._waiting >= self._most_waiting:
+            raise TooManyAttemptsError(seconds=2)
+        self._waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._places.release()

@@ -1,0 +1,72 @@
+"""Who is said to have made codes and keys."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from appliance.accounts.keys import ApiKeys
+from appliance.accounts.model import Account, Scope
+from appliance.accounts.service import Accounts
+from appliance.cli.context import Context
+from appliance.cli.output import Output
+from appliance.cli.people import create_key, revoke_key
+from appliance.core.clock import SystemClock
+from appliance.core.errors import ForbiddenError
+from appliance.core.settings import Settings
+from appliance.db.pool import Database
+from tests.builders.audit import audited
+from tests.builders.cli import with_database
+from tests.builders.people import FAST_PASSWORDS
+
+
+async def test_a_claim_code_is_recorded_with_who_made_it(database: Database) -> None:
+    accounts = Accounts(database, SystemClock(), FAST_PASSWORDS)
+    await accounts.new_claim_code()
+    await accounts.new_claim_code(by="supervisor")
+    assert await audited(database) == [
+        ("command line", "claim_code.create", ""),
+        ("supervisor", "claim_code.create", ""),
+    ]
+
+
+async def test_a_key_of_one_s_own_has_the_same_words_at_both_ends_of_its_life(
+    chat_database: Database, database: Database, alice: Account
+) -> None:
+    keys = ApiKeys(chat_database, SystemClock())
+    key, secret = await keys.create(alice, alice, "script", [Scope.CHAT], 1)
+    await keys.revoke(alice, alice, key.id)
+    named = f"{key.prefix} of alice"
+    assert secret.text.startswith(key.prefix)
+    assert await audited(database) == [
+        ("alice", "api_key.create", named),
+        ("alice", "api_key.revoke", named),
+    ]
+
+
+async def test_nobody_makes_or_revokes_a_key_of_somebody_else(
+    chat_database: Database, alice: Account, olga: Account
+) -> None:
+    keys = ApiKeys(chat_database, SystemClock())
+    with pytest.raises(ForbiddenError):
+        await keys.create(olga, alice, "script", [Scope.CHAT], 1)
+    key, _ = await keys.create(alice, alice, "script", [Scope.CHAT], 1)
+    with pytest.raises(ForbiddenError):
+        await keys.revoke(olga, alice, key.id)
+
+
+async def test_the_command_line_does_not_act_in_the_name_of_the_key_s_owner(
+    database: Database, alice: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with_database(monkeypatch, database)
+    context = Context(Settings(home=tmp_path), SystemClock(), Output(as_json=False))
+    options = argparse.Namespace(user="alice", name="script", scope=[Scope.CHAT], days=1)
+    await create_key(context, options)
+    (key,) = await ApiKeys(database, SystemClock()).mine(alice)
+    await revoke_key(context, argparse.Namespace(user="alice", id=key.id))
+    assert await audited(database) == [
+        ("command line", "api_key.create", f"{key.prefix} of alice"),
+        ("command line", "api_key.revoke", f"{key.prefix} of alice"),
+    ]

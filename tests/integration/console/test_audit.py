@@ -1,0 +1,61 @@
+"""The command line's deeds in the audit, with a database and without."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import aiohttp
+import pytest
+
+from admin.audit import Audit
+from admin.outage import Outage
+from appliance.db.pool import Database, conninfo
+from appliance.supervisor.control import Surroundings, control_server
+from appliance.supervisor.loop import Supervisor
+from tests.builders.audit import audited
+from tests.fakes.clock import FakeClock
+from tests.fakes.units import FakeUnits
+
+
+@asynccontextmanager
+async def client_of(
+    units: FakeUnits, database: Database, folder: Path
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Lend a client of a control socket that records as the supervisor's process does."""
+    socket = folder / "control.sock"
+    record = partial(Audit(database, Outage(FakeClock())).record, None)
+    surroundings = Surroundings((), lambda: "code", record)
+    connector = aiohttp.UnixConnector(str(socket))
+    async with (
+        control_server(cast("Supervisor", units), surroundings, socket),
+        aiohttp.ClientSession("http://control", connector=connector) as client,
+    ):
+        yield client
+
+
+async def test_what_the_command_line_does_with_units_is_in_the_audit(
+    database: Database, tmp_path: Path
+) -> None:
+    units = FakeUnits()
+    async with client_of(units, database, tmp_path) as client:
+        assert (await client.post("/units/ingest/stop")).status == 202
+    assert units.wanted == [("stop", "ingest")]
+    assert await audited(database) == [("command line", "unit.stop", "ingest")]
+
+
+async def test_without_a_database_it_is_done_all_the_same_and_told_to_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    units = FakeUnits()
+    address = conninfo(tmp_path / "nothing", "cloister")
+    async with (
+        Database(address, wait=0.2) as dark,
+        client_of(units, dark, tmp_path) as client,
+    ):
+        assert (await client.post("/units/postgres/start")).status == 202
+    assert units.wanted == [("start", "postgres")]
+    assert "not in the audit: command line did unit.start postgres" in caplog.text
