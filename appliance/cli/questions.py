@@ -15,7 +15,9 @@ from webchat.answering.admission import Admission
 from webchat.answering.choice import ModelChoice
 from webchat.answering.composer import Composer
 from webchat.answering.model import Enquiry, Numbered, Outcome, Words
+from webchat.answering.quote import unescaped
 from webchat.answering.store import AnswerStore
+from webchat.conversations.model import AnswerKind
 from webchat.retrieval.service import Retriever
 
 # The command line keeps no answers, so it is no worker that could own one.
@@ -69,7 +71,8 @@ async def ask(context: Context, options: argparse.Namespace) -> ExitCode:
         text, outcome = await _answer(context, database, runner, reader, options.question)
     sources = "\n".join([*map(_source, outcome.cited), outcome.reading.words])
     note = f"\n\n{outcome.note.message} {outcome.note.advice}" if outcome.note else ""
-    context.output.value(_as_json(text, outcome), f"{text}\n\n{sources}".rstrip() + note)
+    shown = unescaped(text) if outcome.kind is AnswerKind.QUOTED else text
+    context.output.value(_as_json(text, outcome), f"{shown}\n\n{sources}".rstrip() + note)
     if outcome.failure is not None:
         raise outcome.failure
     return ExitCode.DONE

@@ -22,6 +22,7 @@ _DENSE_PAIR = re.compile(r"(?=([\u2e80-\u9fff\uac00-\ud7af]{2}))")
 # What Markdown, or our own citations, would take for something else than text.
 _MARKS = re.compile(r"([\\`*_\[\]<>#|~!&])")
 _LIST_MARK = re.compile(r"^(\d{0,9})([-+=.)])(?=\s|$)")
+_ESCAPED = re.compile(r"\\([\\`*_\[\]<>#|~!&+=.)-])")
 _NUMBER = re.compile(r"(?<=\\\[)(?=\d)")
 _WORD_JOINER = "\u2060"
 
@@ -46,6 +47,11 @@ def quote(question: str, passages: tuple[Numbered, ...]) -> Quoted:
     )
     quotations = [f"{_block(each.passage.text)} [{each.number}]" for each in chosen]
     return Quoted("\n\n".join([intro, *quotations]), chosen)
+
+
+def unescaped(quotations: str) -> str:
+    """Return quotations for whoever reads plain text: as they stand in the documents."""
+    return _ESCAPED.sub(r"\1", quotations).replace(_WORD_JOINER, "")
 
 
 def _weights(question: str, passages: tuple[Numbered, ...]) -> dict[str, float]:

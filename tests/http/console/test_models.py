@@ -15,7 +15,7 @@ async def chosen(database: Database) -> dict[str, str]:
 
 async def test_models_are_listed_with_what_they_can_do(as_olga: ConsoleBrowser) -> None:
     page = await as_olga.text("/admin/models")
-    for words in ("fake-chat:latest", "Use for chat", "fake-embed:latest", "Use for search"):
+    for words in ("fake-chat:latest", "fake-embed:latest", "Can make vectors of text."):
         assert words in page
 
 
@@ -25,6 +25,9 @@ async def test_what_answers_and_searches_is_shown_although_nobody_chose(
     page = await as_olga.text("/admin/models")
     assert "used for chat" in page
     assert "being prepared for search" in page
+    # What is used anyway can be chosen, so that it stays when another one comes.
+    assert "Always use for chat" in page
+    assert "Use for chat" in page
     async with database.connection() as connection:
         await connection.execute(
             "INSERT INTO library.embedding_model (name, digest, dimensions, state)"
@@ -46,7 +49,7 @@ async def test_models_are_chosen_for_chat_and_for_search(
     page = await as_olga.text("/admin/models")
     assert "used for chat" in page
     assert "being prepared for search" in page
-    assert "Use for search" not in page
+    assert "se for search" not in page
     async with database.connection() as connection:
         rows = await connection.execute("SELECT action, object FROM core.audit ORDER BY id")
         assert await rows.fetchall() == [

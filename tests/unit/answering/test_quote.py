@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.builders.answers import passage
 from webchat.answering.model import Numbered
-from webchat.answering.quote import quote
+from webchat.answering.quote import quote, unescaped
 from webchat.retrieval.model import Passage
 
 
@@ -53,3 +53,10 @@ def test_markdown_and_numbers_of_the_document_stay_text() -> None:
     assert "> \\# Not a heading\n> 1\\. \\*no\\* list" in text
     assert "[2]" not in text
     assert "\\<b\\>" in text
+
+
+def test_in_plain_text_a_quotation_stands_as_in_the_document() -> None:
+    line = r"3. The *pump* of hall [2] costs <b>5 #</b> & \\ more"
+    text, _ = quoted("pump?", passage(line))
+    assert f"> {line} [1]" not in text
+    assert f"> {line} [1]" in unescaped(text)
