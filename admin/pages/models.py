@@ -13,7 +13,7 @@ from admin.auth import operator
 from admin.frame import frame
 from admin.outage import Region
 from appliance.core.errors import ApplianceError
-from appliance.llm.choice import Chosen, Purpose, Use, uses
+from appliance.llm.choice import Chosen, Purpose, Use, missing, uses
 from appliance.llm.model import InstalledModel
 from appliance.web import flash
 from appliance.web.forms import read_form
@@ -90,7 +90,7 @@ async def _answer(
     page = ModelsPage(
         frame(request, "Models", "models"),
         [_card(model, models.value or [], known) for model in models.value or []],
-        _missing(models.value, known),
+        [] if models.value is None else missing(known, models.value),
         models,
         chosen,
         None if settings.ollama_url else settings.models / "models",
@@ -104,11 +104,3 @@ def _card(model: InstalledModel, models: list[InstalledModel], chosen: Chosen) -
     good_for = tuple(purpose for purpose in Purpose if purpose.suits(model))
     choices = tuple(purpose for purpose in good_for if chosen.name_for(purpose) != model.name)
     return Card(model, uses(model, chosen, models), good_for, choices)
-
-
-def _missing(models: list[InstalledModel] | None, chosen: Chosen) -> list[tuple[Purpose, str]]:
-    if models is None:
-        return []
-    installed = {model.name for model in models}
-    wanted = [(purpose, chosen.name_for(purpose)) for purpose in Purpose]
-    return [(purpose, name) for purpose, name in wanted if name and name not in installed]

@@ -12,7 +12,7 @@ from appliance.db.migrate import pending
 from appliance.db.pool import Database, conninfo
 from appliance.db.queries import Queries
 from appliance.health.model import Check, Finding, failed, fine, judged, unknown, warning
-from appliance.llm.choice import Chosen, Purpose, find, in_use
+from appliance.llm.choice import Chosen, Purpose, in_use, missing
 from appliance.llm.client import ModelRunner
 from appliance.llm.model import InstalledModel
 from appliance.llm.service import ModelChoice
@@ -127,9 +127,8 @@ def _absence(answer: dict[str, Any], name: str) -> str | None:
 def judged_models(chosen: Chosen, installed: Sequence[InstalledModel]) -> Finding:
     """Judge what is used for answers and for search."""
     hint = "`cloister model list`, then `cloister model use`."
-    wanted = [name for name in (chosen.chat, chosen.search) if name]
-    if missing := [name for name in wanted if find(name, installed) is None]:
-        return failed(f"Chosen, but not installed: {', '.join(missing)}.", hint)
+    if gone := [name for _, name in missing(chosen, installed)]:
+        return failed(f"Chosen, but not installed: {', '.join(gone)}.", hint)
     chat = in_use(Purpose.CHAT, chosen, installed)
     search = f"{chosen.searching} searches" if chosen.searching else "search goes by words alone"
     if chat is None:

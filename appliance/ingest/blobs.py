@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from appliance.core.files import fsync_directory
+from appliance.core.settings import GIBIBYTE, MEBIBYTE
 from appliance.ingest.errors import DiskFullError, EmptyFileError, UploadTooLargeError
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
-MEBIBYTE = 1024 * 1024
-GIBIBYTE = 1024 * MEBIBYTE
 _PIECE = MEBIBYTE
 # Ingest may be another user than who took the upload: the folder's group is what they share.
 _READABLE_BY_GROUP = 0o640

@@ -1,4 +1,4 @@
-"""Scripts that are written without spaces between words, at the ends of lines.
+"""Scripts that are written without spaces between words, and what that means at the ends of lines.
 
 A space there would stand inside of a word. Korean is not among them: it has spaces.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 
-# Thai, Lao, Burmese, Khmer; Chinese and Japanese with their marks and full-width forms.
-_UNSPACED = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3001-\u303f\u3040-\u30ff\u31f0-\u31ff"
-    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9f\U00020000-\U0003ffff"
+# Thai, Lao, Burmese, Khmer; kana and Han: what stands between the brackets of a pattern.
+LETTERS = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
+# With the marks and full-width forms of Chinese and Japanese.
+_UNSPACED = LETTERS + r"\u3001-\u303f\uff01-\uff9f"
 _AT_THE_END = re.compile(f"[{_UNSPACED}]$")
 _AT_THE_START = re.compile(f"[{_UNSPACED}]")
 _BREAK = re.compile(rf"(?<=[{_UNSPACED}])[ \t]*\n[ \t]*(?=[{_UNSPACED}])")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from appliance.ingest.asking_words import ASKING_WORDS
 from appliance.ingest.language import detect
+from appliance.ingest.scripts import LETTERS
 from appliance.ingest.stop_words import STOP_WORDS
 
 # What a question may say without telling what it is about.
@@ -16,10 +17,7 @@ _IN_QUESTIONS = {language: STOP_WORDS[language] | ASKING_WORDS[language] for lan
 # Scripts written without spaces between words: Han with its marks, kana, Hangul, Thai, Lao,
 # Burmese and Khmer. Pairs of neighbours serve as words there, which needs no dictionary.
 # Hangul has spaces but glues particles to its words; pairs find the word below them.
-_UNSPACED = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
-    r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-)
+_UNSPACED = LETTERS + r"\u3005-\u3007\uac00-\ud7af"
 # Vowel signs that belong to the letter before them, which \w leaves out.
 _MARKS = r"\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
 UNSPACED = re.compile(rf"[{_UNSPACED}]")

@@ -79,6 +79,12 @@ def in_use(
     return kept or next(iter(able), None)
 
 
+def missing(chosen: Chosen, installed: Sequence[InstalledModel]) -> list[tuple[Purpose, str]]:
+    """Return what was chosen and is not installed, by purpose."""
+    named = [(purpose, chosen.name_for(purpose)) for purpose in Purpose]
+    return [(purpose, name) for purpose, name in named if name and find(name, installed) is None]
+
+
 def uses(
     model: InstalledModel, chosen: Chosen, installed: Sequence[InstalledModel]
 ) -> tuple[Use, ...]:

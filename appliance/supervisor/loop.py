@@ -198,8 +198,8 @@ class Supervisor:
         while True:
             self._look()
             self._notifier.watchdog()
-            if self._wishes:
-                await asyncio.to_thread(self._wishes.keep, self._unwanted(), self._clock.now())
+            if self._wishes and not self._wishes.are(unwanted := self._unwanted()):
+                await asyncio.to_thread(self._wishes.keep, unwanted, self._clock.now())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._policy.tick):
                     await self._wake.wait()

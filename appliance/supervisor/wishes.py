@@ -37,9 +37,13 @@ class Wishes:
             self._kept = {}
         return dict(self._kept)
 
+    def are(self, names: Collection[str]) -> bool:
+        """Say whether exactly these are remembered."""
+        return set(names) == set(self._kept)
+
     def keep(self, names: Collection[str], now: datetime) -> None:
         """Remember that exactly these stay down. Where the disk does not let us, try again."""
-        if set(names) == set(self._kept):
+        if self.are(names):
             return
         wanted = {name: self._kept.get(name, now) for name in sorted(names)}
         text = json.dumps({name: at.isoformat() for name, at in wanted.items()})

@@ -11,9 +11,10 @@ import pytest
 from typing_extensions import override
 
 from appliance.accounts.model import Account
+from appliance.core.settings import GIBIBYTE
 from appliance.db.pool import Database
 from appliance.ingest import worker as working
-from appliance.ingest.blobs import GIBIBYTE, Blobs, Room, SystemDisk
+from appliance.ingest.blobs import Blobs, Room, SystemDisk
 from appliance.ingest.errors import ParserCrashedError
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage

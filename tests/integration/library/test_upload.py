@@ -16,8 +16,9 @@ from typing_extensions import override
 
 from appliance.accounts.model import Account
 from appliance.core.errors import NotFoundError
+from appliance.core.settings import GIBIBYTE
 from appliance.db.pool import Database
-from appliance.ingest.blobs import GIBIBYTE, Blobs, Room, SystemDisk, least_free
+from appliance.ingest.blobs import Blobs, Room, SystemDisk, least_free
 from appliance.ingest.errors import DiskFullError, EmptyFileError, UploadTooLargeError
 from appliance.ingest.model import DocumentState
 from appliance.ingest.sweep import sweep

@@ -22,21 +22,13 @@ async def test_a_library_of_one_chunk_answers(
     assert (await words.retrieve(alice, "What is the safe code?")).passages == ()
 
 
-async def test_a_term_beyond_the_cap_is_found_when_it_is_the_only_one(
+async def test_of_a_term_beyond_the_cap_that_is_the_only_one_the_newest_are_found(
     chat_database: Database, alice: Account, library: Library
 ) -> None:
     await library.add(*(TestDocument(f"{n}.txt", [f"Boiler number {n}."]) for n in range(30)))
     capped = Retriever(chat_database, ranking=Ranking(cap=10))
     found = await capped.retrieve(alice, "boiler")
     assert 0 < len(found.passages) <= 10
-
-
-async def test_of_a_term_beyond_the_cap_the_newest_are_found(
-    chat_database: Database, alice: Account, library: Library
-) -> None:
-    await library.add(*(TestDocument(f"{n}.txt", [f"Boiler number {n}."]) for n in range(30)))
-    capped = Retriever(chat_database, ranking=Ranking(cap=10))
-    found = await capped.retrieve(alice, "boiler")
     assert {passage.file_name for passage in found.passages} == {f"{n}.txt" for n in range(20, 30)}
 
 
