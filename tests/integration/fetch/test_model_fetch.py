@@ -28,13 +28,16 @@ def packaged(machine: Machine) -> Machine:
     journal = shlex.quote(str(machine.folder / "journal"))
     record = shlex.quote(str(machine.folder / "systemctl"))
     command = f"{shlex.quote(sys.executable)} -m appliance fetch {NAME}"
+    # A unit has an environment of its own, with nothing of whoever starts it.
+    variables = machine.environment() | {"CLOISTER_PACKAGED": "0"}
+    environment = shlex.join(f"{name}={value}" for name, value in variables.items())
     machine.install(
         "systemctl",
         f'echo "$@" >>{record}\n'
         f'case "$1" in stop) exit 0 ;; esac\n'
         f"cd {shlex.quote(str(ROOT))}\n"
         # It is not root in life, and has no rights to give up.
-        f"export CLOISTER_PACKAGED=0; {command} >>{journal} 2>&1",
+        f"exec env {environment} {command} >>{journal} 2>&1",
     )
     machine.install(
         "journalctl",
@@ -63,6 +66,7 @@ async def test_it_shows_what_its_unit_says_and_what_to_do_next(packaged: Machine
     assert lines[-2] == "tiny:3b-q4 has arrived."
     assert "cloister model use chat tiny:3b-q4" in lines[-1]
     assert asked(packaged) == [f"start --wait {UNIT}"]
+    assert list(packaged.models.glob("models/manifests/*/library/tiny/3b-q4"))
 
 
 @root_only
