@@ -31,8 +31,8 @@ from appliance.core.clock import Clock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.core.settings import MEBIBYTE, Settings
 from appliance.db.pool import Database
-from appliance.ingest.service import QueueService
 from appliance.jobs.service import JobService
+from appliance.library.queue import QueueService
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.units.model import Absent

@@ -17,8 +17,8 @@ from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
-from appliance.ingest.service import QueueService
 from appliance.jobs.service import JobService
+from appliance.library.queue import QueueService
 from appliance.llm.service import ModelChoice
 from appliance.web.render import Renderer
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from admin.outage import Outage, Region, region
-from appliance.ingest.model import QueueCounts
-from appliance.ingest.service import QueueService
+from appliance.library.model import QueueCounts
+from appliance.library.queue import QueueService
 from appliance.llm.choice import Chosen
 from appliance.llm.client import ModelRunner
 from appliance.llm.errors import ModelRunnerUnavailableError

@@ -11,23 +11,23 @@ from appliance.accounts.guard import Guard
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
+from appliance.answering.service import Answering
+from appliance.conversations.service import Conversations
 from appliance.core.clock import Clock
 from appliance.core.settings import MEBIBYTE, Settings
 from appliance.db.pool import Database
-from appliance.ingest.blobs import Blobs, Room, SystemDisk
+from appliance.library.blobs import Blobs, Room, SystemDisk
+from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
 from appliance.probes.disk import DiskProbe
 from appliance.probes.memory import MemoryProbe
+from appliance.retrieval.service import Retriever
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import add_security_headers
 from appliance.web.render import Renderer
 from webchat import keys
-from webchat.answering.service import Answering
-from webchat.conversations.service import Conversations
 from webchat.frame import frame
-from webchat.library.service import LibraryService
-from webchat.retrieval.service import Retriever
 from webchat.routes import ROUTES
 from webchat.signed_out import send_to_sign_in
 

@@ -7,18 +7,18 @@ from aiohttp import web
 from appliance.accounts.guard import Guard
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.service import Accounts
+from appliance.answering.service import Answering
+from appliance.conversations.service import Conversations
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
+from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
 from appliance.probes.disk import DiskProbe
 from appliance.probes.memory import MemoryProbe
+from appliance.retrieval.service import Retriever
 from appliance.web.assets import Assets
 from appliance.web.render import Renderer
-from webchat.answering.service import Answering
-from webchat.conversations.service import Conversations
-from webchat.library.service import LibraryService
-from webchat.retrieval.service import Retriever
 
 CLOCK = web.AppKey("clock", Clock)
 PROBES = web.AppKey("probes", tuple[DiskProbe, MemoryProbe])

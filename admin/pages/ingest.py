@@ -13,7 +13,7 @@ from admin.auth import operator
 from admin.frame import frame
 from admin.live import keep_up
 from admin.outage import Region, region
-from appliance.ingest.model import DocumentState, QueueCounts, QueuedDocument
+from appliance.library.model import DocumentState, QueueCounts, QueuedDocument
 from appliance.web import flash
 from appliance.web.formats import count_of
 from appliance.web.paths import identifier

@@ -19,10 +19,9 @@ from appliance.cli.sources import Source, Sources
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import MEBIBYTE
-from appliance.ingest.blobs import Blobs, Room, SystemDisk
-from appliance.ingest.model import DocumentState
-from webchat.library.model import SHARED_NAME, Document
-from webchat.library.service import LibraryService
+from appliance.library.blobs import Blobs, Room, SystemDisk
+from appliance.library.model import SHARED_NAME, Document, DocumentState
+from appliance.library.service import LibraryService
 
 _LOOK_EVERY = 0.2
 _REFUSED = "refused"

@@ -6,19 +6,19 @@ import argparse
 from dataclasses import asdict
 
 from appliance.accounts.model import Account
+from appliance.answering.admission import Admission
+from appliance.answering.choice import ModelChoice
+from appliance.answering.composer import Composer
+from appliance.answering.model import Enquiry, Numbered, Outcome, Words
+from appliance.answering.quote import unescaped
+from appliance.answering.store import AnswerStore
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_verb
+from appliance.conversations.model import AnswerKind
 from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
-from webchat.answering.admission import Admission
-from webchat.answering.choice import ModelChoice
-from webchat.answering.composer import Composer
-from webchat.answering.model import Enquiry, Numbered, Outcome, Words
-from webchat.answering.quote import unescaped
-from webchat.answering.store import AnswerStore
-from webchat.conversations.model import AnswerKind
-from webchat.retrieval.service import Retriever
+from appliance.retrieval.service import Retriever
 
 # The command line keeps no answers, so it is no worker that could own one.
 _NO_WORKER = 0

@@ -16,14 +16,14 @@ from appliance.core.errors import DatabaseUnavailableError
 from appliance.core.notify import Notifier, watchdog_interval
 from appliance.core.settings import Settings
 from appliance.db.pool import DATABASE, Database, conninfo
-from appliance.ingest.blobs import Blobs, Room, SystemDisk
 from appliance.ingest.embed import Embedder
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.reading import Reader
-from appliance.ingest.sweep import Sweeper
 from appliance.ingest.worker import Worker
 from appliance.jobs.service import JobService
+from appliance.library.blobs import Blobs, Room, SystemDisk
+from appliance.library.orphans import Sweeper
 from appliance.llm.client import ModelRunner
 
 ROLE = "cloister_ingest"

@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import ClassVar
 
 from appliance.core.errors import ApplianceError
-
-
-class DocumentError(ApplianceError):
-    """One document cannot be read; every other document is unaffected.
-
-    `quarantine` marks a file that killed its parser: it is not tried again by itself.
-    """
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    quarantine: ClassVar[bool] = False
-
-
-class EmptyFileError(DocumentError):
-    """There is not one byte in the file."""
-
-    code = "empty_file"
-    sentence = "The file is empty: it has 0 bytes."
-    hint = "Check that the original opens, and upload it again."
+from appliance.library.errors import DocumentError
 
 
 class UnsupportedTypeError(DocumentError):
@@ -152,14 +134,6 @@ class ParserCrashedError(DocumentError):
     hint = "Save the document again with another program and upload the result."
 
 
-class FileMissingError(DocumentError):
-    """The row is there, but its file is gone from the disk."""
-
-    code = "file_missing"
-    sentence = "The file of this document is no longer on the disk."
-    hint = "Delete the document and upload it again, or restore a backup."
-
-
 class ReaderDiedError(DocumentError):
     """The ingest process itself ended again and again over this document."""
 
@@ -178,24 +152,6 @@ class ReadingFailedError(DocumentError):
     hint = "Try it once more. If it happens again, ask the operator to look at the log of ingest."
 
 
-class UploadTooLargeError(ApplianceError):
-    """The file is over the operator's limit; nothing of it is kept."""
-
-    code = "too_large"
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    sentence = "The file is larger than {megabytes} MB, which is the most that is taken."
-    hint = "Split the document, or ask the operator to raise the limit."
-
-
-class DiskFullError(ApplianceError):
-    """There is no room for the file, or only room that the database needs."""
-
-    code = "disk_full"
-    status = HTTPStatus.INSUFFICIENT_STORAGE
-    sentence = "The disk has no room left for the file: it was not saved."
-    hint = "Delete what is no longer needed, or ask the operator for more space."
-
-
 class NoRoomError(ApplianceError):
     """What is read of documents would take room that the database needs; everything waits."""
 
@@ -203,11 +159,3 @@ class NoRoomError(ApplianceError):
     status = HTTPStatus.INSUFFICIENT_STORAGE
     sentence = "The disk is nearly full: the reading of documents waits until there is room."
     hint = "Delete what is no longer needed, or give the machine more space."
-
-
-class UploadBrokenOffError(ApplianceError):
-    """The sender went away in the middle; nothing of the file is kept."""
-
-    code = "upload_broken_off"
-    sentence = "The upload was broken off: the file did not arrive completely."
-    hint = "Nothing was saved. Upload it again."

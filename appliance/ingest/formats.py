@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from appliance.ingest.errors import (
-    EmptyFileError,
-    MissingProgramError,
-    UnsupportedTypeError,
-    WrongExtensionError,
-)
+from appliance.ingest.errors import MissingProgramError, UnsupportedTypeError, WrongExtensionError
+from appliance.library.errors import EmptyFileError
 
 # How much of a file `recognise` wants to see.
 HEAD_SIZE = 4096

@@ -10,17 +10,18 @@ from pathlib import Path, PurePosixPath
 
 from appliance.core.clock import Clock
 from appliance.db.pool import Database
-from appliance.ingest.blobs import Blobs
 from appliance.ingest.chunk import chunks, open_headings
-from appliance.ingest.errors import DocumentError, FileMissingError, NoTextError
+from appliance.ingest.errors import NoTextError
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, Heading
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.formats import HEAD_SIZE, Format, recognise
-from appliance.ingest.language import detect
 from appliance.ingest.model import Claim, IndexedChunk, Reading
-from appliance.ingest.scripts import without_breaks
 from appliance.ingest.store import IngestStore
-from appliance.ingest.words import search_text
+from appliance.library.blobs import Blobs
+from appliance.library.errors import DocumentError, FileMissingError
+from appliance.text.language import detect
+from appliance.text.scripts import without_breaks
+from appliance.text.words import search_text
 
 Extract = Callable[
     [Path, Format, ParserLimits], AsyncGenerator[DocumentFacts | ExtractedPage, None]

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
-from psycopg.rows import class_row, kwargs_row
+from psycopg.rows import class_row
 
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
 from appliance.ingest.extract.page import ExtractedPage
-from appliance.ingest.model import (
-    Claim,
-    DocumentState,
-    Fault,
-    QueueCounts,
-    QueuedDocument,
-    Reading,
-)
+from appliance.ingest.model import Claim, Reading
+from appliance.library.model import DocumentState, Fault
 
 _QUERIES = Queries("appliance.ingest")
 
@@ -47,10 +40,6 @@ class IngestStore:
         """Be told on this connection when a document is queued."""
         # Not among the queries: it takes no parameters and cannot be prepared.
         await self._connection.execute("LISTEN library_queued")
-
-    async def listen_for_removals(self) -> None:
-        """Be told on this connection when documents were removed."""
-        await self._connection.execute("LISTEN library_removed")
 
     async def claim(self, instance: str) -> Claim | None:
         """Take the oldest queued document, or None if there is none."""
@@ -146,73 +135,3 @@ class IngestStore:
         cursor = await self._connection.execute(_QUERIES["queue_length"])
         row = await cursor.fetchone()
         return int(row[0]) if row else 0
-
-    async def lock_digest(self, digest: str) -> None:
-        """Hold the lock on a file until the commit."""
-        await self._first("lock_digest", digest=digest)
-
-    async def digest_is_used(self, digest: str) -> bool:
-        """Say whether any document has this content."""
-        return bool(await self._first("digest_is_used", digest=digest))
-
-    async def unused_digests(self, digests: Sequence[str]) -> list[str]:
-        """Return those of many contents that no document has."""
-        values = {"digests": list(digests)}
-        cursor = await self._connection.execute(_QUERIES["unused_digests"], values)
-        return [str(digest) for (digest,) in await cursor.fetchall()]
-
-    async def queue(self, state: DocumentState | None, limit: int) -> list[QueuedDocument]:
-        """Return the operator's view of the queue."""
-        async with self._connection.cursor(row_factory=kwargs_row(_queued)) as cursor:
-            values = {"state": None if state is None else str(state), "limit": limit}
-            await cursor.execute(_QUERIES["queue"], values)
-            return await cursor.fetchall()
-
-    async def counts(self) -> QueueCounts:
-        """Return how many documents are in each state."""
-        cursor = await self._connection.execute(_QUERIES["counts"])
-        return QueueCounts(**dict(await cursor.fetchall()))
-
-    async def retry(self, document: UUID) -> int:
-        """Queue a broken document again; return how many that were."""
-        return await self._changed("retry", id=document)
-
-    async def retry_failed(self) -> int:
-        """Queue all failed documents again; return how many."""
-        return await self._changed("retry_failed")
-
-
-def _queued(  # noqa: PLR0913 - the columns of the row
-    *,
-    id: UUID,  # noqa: A002
-    file_name: str,
-    owner: str | None,
-    collection: str,
-    size: int,
-    state: str,
-    pages_done: int,
-    page_count: int | None,
-    attempts: int,
-    created_at: datetime,
-    error_code: str | None,
-    error_message: str | None,
-    error_hint: str | None,
-) -> QueuedDocument:
-    return QueuedDocument(
-        id=id,
-        file_name=file_name,
-        owner=owner,
-        collection=collection,
-        size=size,
-        state=DocumentState(state),
-        pages_done=pages_done,
-        page_count=page_count,
-        attempts=attempts,
-        created_at=created_at,
-        fault=fault(error_code, error_message, error_hint),
-    )
-
-
-def fault(code: str | None, message: str | None, hint: str | None) -> Fault | None:
-    """Put the three columns of an error together."""
-    return None if code is None else Fault(code, message or "", hint or "")

@@ -13,15 +13,12 @@ from uuid import UUID
 from appliance.core.clock import Clock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database
-from appliance.ingest.errors import (
-    DocumentError,
-    NoRoomError,
-    ReaderDiedError,
-    ReadingFailedError,
-)
-from appliance.ingest.model import Claim, DocumentState, Fault
+from appliance.ingest.errors import NoRoomError, ReaderDiedError, ReadingFailedError
+from appliance.ingest.model import Claim
 from appliance.ingest.reading import ClaimLostError, Reader
 from appliance.ingest.store import IngestStore
+from appliance.library.errors import DocumentError
+from appliance.library.model import DocumentState, Fault
 
 _LOG = logging.getLogger(__name__)
 

@@ -32,17 +32,17 @@ import psycopg
 from psycopg import sql
 
 from appliance.accounts.model import Account, Role
+from appliance.answering.model import Numbered
+from appliance.answering.quote import quote
 from appliance.db.migrate import migrate
 from appliance.db.pool import Database, conninfo
 from appliance.db.roles import create_database, install_extension
 from appliance.llm.model import Embeddings, InstalledModel
+from appliance.retrieval.service import Retriever
 from tests.builders.models import installed
 from tests.builders.retrieval import Library, TestDocument, with_vectors
 from tests.fakes.ollama_words import embed
 from tests.postgres import Server, running_server
-from webchat.answering.model import Numbered
-from webchat.answering.quote import quote
-from webchat.retrieval.service import Retriever
 
 DEPTHS = (1, 5, 10)
 DIMENSIONS = 768

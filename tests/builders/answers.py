@@ -7,7 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from appliance.accounts.model import Account
-from webchat.retrieval.model import Passage, Retrieved
+from appliance.retrieval.model import Passage, Retrieved
 
 DOCUMENT = UUID(int=7)
 

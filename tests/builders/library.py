@@ -12,13 +12,13 @@ from uuid import UUID
 from appliance.accounts.model import Account
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
-from appliance.ingest.blobs import Blobs, Disk, Room, SystemDisk
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.reading import Extract, Reader
 from appliance.ingest.worker import Worker
-from webchat.library.model import Document, Uploaded
-from webchat.library.service import LibraryService
+from appliance.library.blobs import Blobs, Disk, Room, SystemDisk
+from appliance.library.model import Document, Uploaded
+from appliance.library.service import LibraryService
 
 LIMIT = 1024 * 1024
 ROOM = Room(limit=LIMIT, floor=0)

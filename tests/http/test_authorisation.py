@@ -16,12 +16,12 @@ from aiohttp import ClientResponse
 from appliance.accounts.guard import Access, Route
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
+from appliance.conversations.service import Conversations
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from tests.builders.library import running, shelf, worker
 from tests.http.conftest import Browser, Visit
-from webchat.conversations.service import Conversations
 from webchat.routes import ROUTES
 
 

@@ -17,12 +17,12 @@ from markupsafe import Markup
 from appliance.accounts.errors import RequestForgedError
 from appliance.accounts.guard import person, visitor
 from appliance.accounts.model import Account
+from appliance.answering.live import Live
+from appliance.answering.watchers import Dismissal
 from appliance.core.errors import ApplianceError, NotFoundError
 from appliance.web import csrf
 from appliance.web.paths import identifier
 from webchat import keys
-from webchat.answering.live import Live
-from webchat.answering.watchers import Dismissal
 from webchat.pages.answer_view import LiveAnswer, message_view
 
 _LOG = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from markupsafe import Markup, escape
 
+from appliance.answering.live import Live
+from appliance.conversations.model import AnswerKind, Author, Citation, Message, MessageState
 from appliance.core.clock import Clock
 from appliance.web import markdown
 from appliance.web.render import url
-from webchat.answering.live import Live
-from webchat.conversations.model import AnswerKind, Author, Citation, Message, MessageState
 
 RENDER_SECONDS = 0.1
 

@@ -17,6 +17,8 @@ from typing import Any
 from aiohttp import web
 
 from appliance.accounts.guard import holder
+from appliance.answering.errors import InternalFaultError
+from appliance.answering.model import Numbered, Outcome, Part, Queued, Words
 from appliance.core.errors import ApplianceError
 from appliance.llm.errors import (
     ModelCannotChatError,
@@ -24,8 +26,6 @@ from appliance.llm.errors import (
     ModelRunnerUnavailableError,
 )
 from webchat import keys
-from webchat.answering.errors import InternalFaultError
-from webchat.answering.model import Numbered, Outcome, Part, Queued, Words
 from webchat.pages.api_chat_body import (
     LARGEST_BODY,
     OUR_NAME,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.accounts.model import Account
+from appliance.answering.errors import BrokenRequestError
+from appliance.answering.model import Enquiry, Turn
+from appliance.conversations.service import checked_question
 from appliance.core.settings import MEBIBYTE
-from webchat.answering.errors import BrokenRequestError
-from webchat.answering.model import Enquiry, Turn
-from webchat.conversations.service import checked_question
 
 OUR_NAME = "cloister"
 MOST_MESSAGES = 1000

@@ -9,12 +9,11 @@ from aiohttp import BodyPartReader, web
 from appliance.accounts.guard import holder
 from appliance.accounts.model import Account
 from appliance.core.errors import InvalidInputError
-from appliance.ingest.extract.page import PageState
+from appliance.library.errors import NoFileError
+from appliance.library.model import PRIVATE_NAME, Document, LedgerRow, PageState, Uploaded
+from appliance.library.service import LibraryService
 from appliance.web.paths import identifier, whole_number
 from webchat import keys
-from webchat.library.errors import NoFileError
-from webchat.library.model import PRIVATE_NAME, Document, LedgerRow, Uploaded
-from webchat.library.service import LibraryService
 from webchat.pages.uploads import field, file_name, parts, pieces
 
 _MOST = 1000

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from appliance.accounts.guard import holder
 from appliance.core.errors import InvalidInputError
+from appliance.retrieval.model import Passage
+from appliance.retrieval.service import MOST_PASSAGES
 from webchat import keys
-from webchat.retrieval.model import Passage
-from webchat.retrieval.service import MOST_PASSAGES
 
 LONGEST_QUERY = 20_000
 _USUAL_PASSAGES = 12

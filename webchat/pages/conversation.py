@@ -10,15 +10,15 @@ from uuid import UUID
 from aiohttp import web
 
 from appliance.accounts.guard import person, visitor
+from appliance.conversations.model import Conversation, Exchange
+from appliance.conversations.service import PAGE
 from appliance.core.errors import ApplianceError
-from appliance.ingest.model import DocumentState
+from appliance.library.model import DocumentState
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
 from appliance.web.paths import identifier
 from appliance.web.render import Frame, url, wants_fragment
 from webchat import keys
-from webchat.conversations.model import Conversation, Exchange
-from webchat.conversations.service import PAGE
 from webchat.frame import frame
 from webchat.pages.answer_view import MessageView, message_view
 

@@ -10,11 +10,11 @@ from aiohttp import web
 
 from appliance.accounts.guard import person
 from appliance.core.errors import NotFoundError
+from appliance.library.model import Document, LedgerRow, PageText
 from appliance.web.paths import identifier, whole_number
 from appliance.web.render import Frame
 from webchat import keys
 from webchat.frame import frame
-from webchat.library.model import Document, LedgerRow, PageText
 
 # Ten thousand rows would keep every other reader waiting while they are rendered.
 _LEDGER_SIZE = 200

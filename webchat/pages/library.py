@@ -11,16 +11,15 @@ from aiohttp import BodyPartReader, web
 from appliance.accounts.guard import check_form, person
 from appliance.accounts.model import Account
 from appliance.core.errors import ApplianceError, NotFoundError
-from appliance.ingest.errors import UploadBrokenOffError
+from appliance.library.errors import FormCutShortError, NoFileError, UploadBrokenOffError
+from appliance.library.model import Collection, Document, Uploaded
+from appliance.library.names import clean
 from appliance.web import csrf, flash
 from appliance.web.formats import count_of
 from appliance.web.paths import identifier, whole_number
 from appliance.web.render import Frame, wants_fragment
 from webchat import keys
 from webchat.frame import frame
-from webchat.library.errors import FormCutShortError, NoFileError
-from webchat.library.model import Collection, Document, Uploaded
-from webchat.library.names import clean
 from webchat.pages.uploads import field, file_name, parts, pieces
 
 LIBRARY = "/library"

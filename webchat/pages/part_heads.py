@@ -7,7 +7,7 @@ import re
 from aiohttp import StreamReader
 from aiohttp.http import HttpProcessingError
 
-from webchat.library.errors import PartHeadError
+from appliance.library.errors import PartHeadError
 
 # A name of 255 characters, each as %XX of up to four bytes, fits twice.
 LONGEST_HEAD = 8 * 1024

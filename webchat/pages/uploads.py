@@ -9,8 +9,7 @@ from aiohttp import BodyPartReader, MultipartReader, StreamReader, hdrs, web
 from aiohttp.http import HttpProcessingError
 
 from appliance.core.errors import InvalidInputError
-from appliance.ingest.errors import UploadBrokenOffError
-from webchat.library.errors import TooManyPartsError
+from appliance.library.errors import TooManyPartsError, UploadBrokenOffError
 from webchat.pages.part_heads import PartHeads
 
 MOST_PARTS = 1000

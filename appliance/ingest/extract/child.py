@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from appliance.ingest.errors import DocumentError, NoTextError
+from appliance.ingest.errors import NoTextError
+from appliance.library.errors import DocumentError
 
 # The exit status after an error that was printed as JSON.
 REFUSED = 3

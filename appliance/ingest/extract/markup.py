@@ -15,7 +15,7 @@ from typing_extensions import override
 from appliance.ingest.extract.clean import clean, one_line, short_title
 from appliance.ingest.extract.lists import Attributes, OpenList
 from appliance.ingest.extract.page import Heading
-from appliance.ingest.scripts import without_breaks
+from appliance.text.scripts import without_breaks
 
 
 def _tags(names: str) -> frozenset[str]:

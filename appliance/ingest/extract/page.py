@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class PageState(StrEnum):
-    """How reading one page went: the ledger's `state`."""
-
-    READ = "read"
-    EMPTY = "empty"
-    FAILED = "failed"
+from appliance.library.model import PageState
 
 
 @dataclass(frozen=True, slots=True)

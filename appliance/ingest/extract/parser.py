@@ -7,12 +7,8 @@ import signal
 from dataclasses import dataclass
 
 from appliance.core.process import Finished, Limits
-from appliance.ingest.errors import (
-    DocumentError,
-    ParserCrashedError,
-    ParserTimedOutError,
-    ParserTooBigError,
-)
+from appliance.ingest.errors import ParserCrashedError, ParserTimedOutError, ParserTooBigError
+from appliance.library.errors import DocumentError
 
 MEBIBYTE = 1024 * 1024
 

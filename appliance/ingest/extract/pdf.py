@@ -10,17 +10,18 @@ from pathlib import Path
 from appliance.core.process import run
 from appliance.ingest.errors import (
     DamagedFileError,
-    DocumentError,
     EncryptedDocumentError,
     MissingLanguageDataError,
     OnlyPicturesError,
     TooManyPagesError,
 )
 from appliance.ingest.extract.clean import short_title
-from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, PageState
+from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
 from appliance.ingest.extract.parser import MEBIBYTE, ParserLimits, failure
 from appliance.ingest.extract.reflow import has_columns_of_prose, reflow
 from appliance.ingest.extract.sections import numbered_headings
+from appliance.library.errors import DocumentError
+from appliance.library.model import PageState
 
 # One process a range: starting one costs about as much as reading a page.
 _RANGE = 32

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 from appliance.ingest.extract.clean import clean_characters, single_spaces
-from appliance.ingest.scripts import separator
+from appliance.text.scripts import separator
 
 # Dots that lead to a page number, lines to write on, rules across the page.
 _LEADER = re.compile(r"\.{4,}|(?:\. ){4,}\.?|…{2,}")

@@ -12,7 +12,6 @@ from appliance.core.python import module_command, module_environment
 from appliance.ingest.errors import (
     DamagedFileError,
     DocumentBombError,
-    DocumentError,
     EncryptedDocumentError,
     NoTextError,
     NotTextError,
@@ -21,6 +20,7 @@ from appliance.ingest.errors import (
 )
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, Heading
 from appliance.ingest.extract.parser import ParserLimits, failure
+from appliance.library.errors import DocumentError
 
 _REFUSALS: dict[str, type[DocumentError]] = {
     refusal.code: refusal

@@ -17,13 +17,13 @@ from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
+from appliance.answering.admission import MOST_WAITING_OF_ONE
 from appliance.core.clock import SystemClock
 from appliance.core.settings import MEBIBYTE
 from appliance.db.pool import Database
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.builders.retrieval import Library, TestDocument
 from tests.fakes.ollama import FakeOllama, Fault
-from webchat.answering.admission import MOST_WAITING_OF_ONE
 from webchat.keys import ANSWERING
 from webchat.pages.api_chat_body import LARGEST_BODY, LONGEST_TEXT
 

@@ -12,6 +12,8 @@ from bs4 import BeautifulSoup
 
 from appliance.accounts.model import Account
 from appliance.accounts.store import AccountStore
+from appliance.conversations.model import MessageState
+from appliance.conversations.service import Conversations
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database
 from tests.builders.retrieval import TestDocument
@@ -27,8 +29,6 @@ from tests.http.conversation.conftest import (
     watching,
 )
 from webchat import keys
-from webchat.conversations.model import MessageState
-from webchat.conversations.service import Conversations
 
 
 def squeezed(text: str) -> str:

@@ -9,9 +9,9 @@ from bs4 import BeautifulSoup
 
 from appliance.accounts.model import Account
 from appliance.db.pool import Database
+from appliance.library.model import Document
 from tests.builders.library import Shelf
 from tests.http.conftest import Browser
-from webchat.library.model import Document
 
 TEXT = "The pump & the valve were inspected in March."
 

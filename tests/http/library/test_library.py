@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 
 from appliance.accounts.model import Account
 from appliance.db.pool import Database
-from appliance.ingest.model import DocumentState
+from appliance.library.model import DocumentState
 from tests.builders.library import Shelf
 from tests.http.conftest import Browser
 

@@ -12,6 +12,10 @@ from uuid import UUID
 import pytest
 
 from appliance.accounts.model import Account
+from appliance.answering.deadline import Limits
+from appliance.answering.service import Answering
+from appliance.conversations.model import Citation, Message, MessageState
+from appliance.conversations.service import Conversations
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
@@ -19,10 +23,6 @@ from appliance.llm.client import ModelRunner
 from tests.builders.answers import FixedRetriever, passage
 from tests.builders.retrieval import Library, TestDocument
 from tests.fakes.ollama import FakeOllama, running_fake
-from webchat.answering.deadline import Limits
-from webchat.answering.service import Answering
-from webchat.conversations.model import Citation, Message, MessageState
-from webchat.conversations.service import Conversations
 
 SETTINGS = Settings(home=Path("/nowhere"))
 # What is waited for comes much sooner; a machine that is busy with other tests may take its time.

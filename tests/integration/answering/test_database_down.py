@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 import psycopg
 from psycopg import sql
 
+from appliance.conversations.model import MessageState
 from appliance.db.pool import conninfo
 from tests.integration.answering.conftest import Chat, until
 from tests.postgres import Server
-from webchat.conversations.model import MessageState
 
 
 @asynccontextmanager

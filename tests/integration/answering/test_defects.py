@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from psycopg.errors import DeadlockDetected
 
+from appliance.answering.store import AnswerStore, Ending
+from appliance.conversations.model import MessageState
 from tests.fakes.ollama import Fault
 from tests.integration.answering.conftest import Chat, until
-from webchat.answering.store import AnswerStore, Ending
-from webchat.conversations.model import MessageState
 
 UNKEEPABLE = "a\0b\ud800c"
 Refuse = Callable[[Ending], Exception | None]

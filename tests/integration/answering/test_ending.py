@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from appliance.answering.service import Answering
+from appliance.conversations.errors import AnswerUnfinishedError, NothingToTryAgainError
+from appliance.conversations.model import MessageState
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from tests.integration.answering.conftest import SETTINGS, Chat, until
-from webchat.answering.service import Answering
-from webchat.conversations.errors import AnswerUnfinishedError, NothingToTryAgainError
-from webchat.conversations.model import MessageState
 
 
 def slow(chat: Chat) -> None:

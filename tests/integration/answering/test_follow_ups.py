@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from appliance.answering.service import Answering
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
+from appliance.retrieval.service import Retriever
 from tests.builders.retrieval import Library, TestDocument
 from tests.integration.answering.conftest import SETTINGS, Chat
-from webchat.answering.service import Answering
-from webchat.retrieval.service import Retriever
 
 TEXTS = {
     "tesla.txt": "Nikola Tesla was an inventor. He moved to New York and died in 1943.",

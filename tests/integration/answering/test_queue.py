@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from appliance.conversations.model import MessageState
 from tests.integration.answering.conftest import Chat, until
-from webchat.conversations.model import MessageState
 
 
 async def test_the_model_never_gets_more_than_the_slots(chat: Chat) -> None:

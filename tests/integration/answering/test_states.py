@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from appliance.answering.composer import NO_EVIDENCE
+from appliance.answering.deadline import Limits
+from appliance.conversations.model import AnswerKind, MessageState
 from appliance.core.errors import DatabaseUnavailableError, NotFoundError
 from appliance.db.pool import Database
 from tests.builders.answers import passage
 from tests.fakes.ollama import Fault
 from tests.integration.answering.conftest import Chat, until
-from webchat.answering.composer import NO_EVIDENCE
-from webchat.answering.deadline import Limits
-from webchat.conversations.model import AnswerKind, MessageState
 
 
 async def test_a_question_is_kept_before_it_is_acknowledged(chat: Chat) -> None:

@@ -8,17 +8,17 @@ from uuid import uuid4
 import pytest
 
 from appliance.accounts.model import Account
-from appliance.core.errors import NotFoundError
-from appliance.db.pool import Database
-from tests.builders.people import add_person
-from webchat.conversations.errors import (
+from appliance.conversations.errors import (
     AnswerUnfinishedError,
     EmptyQuestionError,
     QuestionTooLongError,
     WrongTitleError,
 )
-from webchat.conversations.model import Author, MessageState
-from webchat.conversations.service import Conversations
+from appliance.conversations.model import Author, MessageState
+from appliance.conversations.service import Conversations
+from appliance.core.errors import NotFoundError
+from appliance.db.pool import Database
+from tests.builders.people import add_person
 
 
 @pytest.fixture

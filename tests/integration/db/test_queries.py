@@ -14,7 +14,7 @@ import appliance
 import webchat
 from appliance.db.pool import Database
 from appliance.db.queries import Queries
-from webchat.retrieval.store import Ranking
+from appliance.retrieval.store import Ranking
 
 _ROOTS = (appliance, webchat)
 # What a feature fills into a statement itself: numbers that an index must see as literals.

@@ -17,7 +17,7 @@ from appliance.accounts.model import Account
 from appliance.accounts.people import People
 from appliance.core.process import Running, kill_group, spawn
 from appliance.db.pool import Database
-from appliance.ingest.model import DocumentState
+from appliance.library.model import DocumentState
 from tests.builders import documents as make
 from tests.builders.library import Shelf, counted_terms, shelf, true_terms, until
 from tests.fakes.clock import FakeClock

@@ -8,12 +8,10 @@ import pytest
 
 from appliance.accounts.model import Account
 from appliance.db.pool import Database
-from appliance.ingest.extract.page import PageState
 from appliance.ingest.extract.parser import ParserLimits
-from appliance.ingest.model import DocumentState
+from appliance.library.model import Document, DocumentState, PageState
 from tests.builders import documents as make
 from tests.builders.library import Shelf, running, search, worker
-from webchat.library.model import Document
 
 GOOD = "The pumping station was inspected in March. Two bearings were worn."
 

@@ -14,14 +14,14 @@ from appliance.accounts.model import Account
 from appliance.core.settings import GIBIBYTE
 from appliance.db.pool import Database
 from appliance.ingest import worker as working
-from appliance.ingest.blobs import Blobs, Room, SystemDisk
 from appliance.ingest.errors import ParserCrashedError
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.formats import Format
-from appliance.ingest.model import DocumentState
-from appliance.ingest.service import QueueService
+from appliance.library.blobs import Blobs, Room, SystemDisk
+from appliance.library.model import DocumentState
+from appliance.library.queue import QueueService
 from tests.builders.library import (
     Shelf,
     counted_terms,

@@ -9,12 +9,11 @@ import pytest
 from appliance.accounts.model import Account
 from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
-from appliance.ingest.errors import FileMissingError
-from appliance.ingest.model import DocumentState
-from appliance.ingest.sweep import sweep
+from appliance.library.errors import FileMissingError, NothingToRetryError, NotYourDocumentError
+from appliance.library.model import DocumentState
+from appliance.library.orphans import sweep
 from tests.builders.audit import audited
 from tests.builders.library import Shelf, counted_terms, running, true_terms, worker
-from webchat.library.errors import NothingToRetryError, NotYourDocumentError
 
 TEXT = "The pump was inspected in March. The valve is due in May."
 

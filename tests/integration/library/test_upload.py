@@ -18,10 +18,10 @@ from appliance.accounts.model import Account
 from appliance.core.errors import NotFoundError
 from appliance.core.settings import GIBIBYTE
 from appliance.db.pool import Database
-from appliance.ingest.blobs import Blobs, Room, SystemDisk, least_free
-from appliance.ingest.errors import DiskFullError, EmptyFileError, UploadTooLargeError
-from appliance.ingest.model import DocumentState
-from appliance.ingest.sweep import sweep
+from appliance.library.blobs import Blobs, Room, SystemDisk, least_free
+from appliance.library.errors import DiskFullError, EmptyFileError, UploadTooLargeError
+from appliance.library.model import DocumentState
+from appliance.library.orphans import sweep
 from tests.builders.library import LIMIT, ROOM, Shelf, pieces, shelf
 
 TEXT = b"The pump was inspected in March."

@@ -9,11 +9,11 @@ import pytest
 from appliance.accounts.model import Account
 from appliance.db.pool import Database
 from appliance.llm.model import Embeddings, InstalledModel
+from appliance.retrieval.service import Retriever
 from tests.builders.models import installed
 from tests.builders.retrieval import Library, with_vectors
 from tests.fakes.clock import FakeClock
 from tests.fakes.ollama_words import embed
-from webchat.retrieval.service import Retriever
 
 DIMENSIONS = 256
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from appliance.accounts.model import Account
+from appliance.retrieval.service import Retriever
 from tests.builders.retrieval import Library, TestDocument
-from webchat.retrieval.service import Retriever
 
 TEXTS = {
     "tesla.txt": "Nikola Tesla was an inventor. He moved to New York in 1884 and died in 1943.",

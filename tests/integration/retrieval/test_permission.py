@@ -6,9 +6,9 @@ import pytest
 
 from appliance.accounts.model import Account, Role
 from appliance.db.pool import Database
+from appliance.retrieval.service import Retriever
+from appliance.retrieval.store import Ranking
 from tests.builders.retrieval import Library, TestDocument
-from webchat.retrieval.service import Retriever
-from webchat.retrieval.store import Ranking
 
 SECRET = "The merger with Northwind Traders closes on the ninth of October."
 QUESTION = "When does the merger with Northwind Traders close?"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from appliance.accounts.model import Account
+from appliance.retrieval.service import Retriever
 from tests.builders.retrieval import Library, TestDocument
-from webchat.retrieval.service import Retriever
 
 LEASE = (
     "The contract begins on the first of May. The deposit is three months of rent and is paid back"

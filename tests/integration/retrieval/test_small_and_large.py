@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from appliance.accounts.model import Account
 from appliance.db.pool import Database
+from appliance.retrieval.service import Retriever
+from appliance.retrieval.store import Ranking
 from tests.builders.retrieval import Library, TestDocument
-from webchat.retrieval.service import Retriever
-from webchat.retrieval.store import Ranking
 
 
 async def test_an_empty_library_has_no_evidence(words: Retriever, alice: Account) -> None:

@@ -10,13 +10,13 @@ from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
 from appliance.llm.model import Embeddings, InstalledModel
+from appliance.retrieval.embedding import QuestionEmbedder
+from appliance.retrieval.service import Retriever
+from appliance.retrieval.store import Ranking
 from tests.builders.retrieval import Library, TestDocument, with_vectors
 from tests.fakes.clock import FakeClock
 from tests.fakes.ollama_words import embed
 from tests.integration.retrieval.conftest import DIMENSIONS, Runner, meaning
-from webchat.retrieval.embedding import QuestionEmbedder
-from webchat.retrieval.service import Retriever
-from webchat.retrieval.store import Ranking
 
 PUMPS = "The pump in hall three was replaced in March because a bearing was worn."
 QUESTION = "When was the pump replaced?"

@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from appliance.accounts.model import Account
+from appliance.retrieval.service import Retriever
 from tests.builders.retrieval import Library, TestDocument
-from webchat.retrieval.service import Retriever
 
 PUMPS = "The pump in hall three was replaced in March because a bearing was worn. " * 3
 VALVES = "Valve AB-1234/7 is rated for 3,500 litres and was inspected by O'Brien. " * 3

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from webchat.answering.admission import Admission, Ticket
-from webchat.answering.errors import TooManyOfYoursWaitingError, TooManyWaitingError
+from appliance.answering.admission import Admission, Ticket
+from appliance.answering.errors import TooManyOfYoursWaitingError, TooManyWaitingError
 
 ALICE, BOB, CAROL = UUID(int=1), UUID(int=2), UUID(int=3)
 

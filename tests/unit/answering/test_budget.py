@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from appliance.answering.budget import Measure, answer_reserve, fit, passage_tokens, tokens_in
+from appliance.answering.errors import QuestionDoesNotFitError
+from appliance.answering.model import Turn
 from appliance.llm.errors import PromptTooLongError
 from tests.builders.answers import passage
-from webchat.answering.budget import Measure, answer_reserve, fit, passage_tokens, tokens_in
-from webchat.answering.errors import QuestionDoesNotFitError
-from webchat.answering.model import Turn
 
 SENTENCE = "The pump was repaired on the third of May by two people. "
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from webchat.answering.citations import CitationFilter
+from appliance.answering.citations import CitationFilter
 
 
 def filtered(text: str, known: set[int], step: int = 1) -> tuple[str, tuple[int, ...]]:

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from appliance.answering.live import Live
+from appliance.answering.model import Evidence, Numbered, Queued, Thinking, Words
+from appliance.conversations.model import Author, Exchange, Message, MessageState
 from tests.builders.answers import passage
 from tests.fakes.clock import FakeClock
-from webchat.answering.live import Live
-from webchat.answering.model import Evidence, Numbered, Queued, Thinking, Words
-from webchat.conversations.model import Author, Exchange, Message, MessageState
 from webchat.pages.answer_view import LiveAnswer, status_words
 
 

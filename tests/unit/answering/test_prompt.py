@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from appliance.answering import prompt
+from appliance.answering.budget import Fitted
+from appliance.answering.model import Numbered, Turn
+from appliance.retrieval.model import Passage
 from tests.builders.answers import passage
-from webchat.answering import prompt
-from webchat.answering.budget import Fitted
-from webchat.answering.model import Numbered, Turn
-from webchat.retrieval.model import Passage
 
 
 def chat(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from appliance.answering.model import Numbered
+from appliance.answering.quote import quote, unescaped
+from appliance.retrieval.model import Passage
 from tests.builders.answers import passage
-from webchat.answering.model import Numbered
-from webchat.answering.quote import quote, unescaped
-from webchat.retrieval.model import Passage
 
 
 def quoted(question: str, *passages: Passage) -> tuple[str, tuple[Numbered, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webchat.conversations.model import Reading
+from appliance.conversations.model import Reading
 
 
 @pytest.mark.parametrize(

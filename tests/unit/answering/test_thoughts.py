@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webchat.answering.thoughts import ThoughtFilter
+from appliance.answering.thoughts import ThoughtFilter
 
 
 def filtered(text: str, step: int) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from appliance.answering.model import Numbered
 from appliance.cli.questions import _source
 from tests.builders.answers import passage
-from webchat.answering.model import Numbered
 
 
 def test_a_source_is_named_with_its_page_or_what_stands_for_it() -> None:

@@ -10,7 +10,7 @@ from admin.machine import Facts
 from admin.outage import Region
 from admin.verdict import Tone, judge
 from appliance.core.errors import DatabaseUnavailableError
-from appliance.ingest.model import QueueCounts
+from appliance.library.model import QueueCounts
 from appliance.llm.choice import Chosen
 from appliance.probes.model import Reading, ReadingState
 from appliance.supervisor.model import Phase

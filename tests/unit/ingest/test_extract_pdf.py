@@ -15,8 +15,8 @@ from appliance.ingest.errors import (
     ParserTimedOutError,
     TooManyPagesError,
 )
-from appliance.ingest.extract.page import PageState
 from appliance.ingest.extract.parser import ParserLimits
+from appliance.library.model import PageState
 from tests.builders.documents import chinese_pdf, damaged_pdf, pdf, scanned_pdf, two_column_pdf
 from tests.unit.ingest.reading import read
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.ingest.errors import EmptyFileError, UnsupportedTypeError, WrongExtensionError
+from appliance.ingest.errors import UnsupportedTypeError, WrongExtensionError
 from appliance.ingest.formats import Format, missing_program, recognise
+from appliance.library.errors import EmptyFileError
 from tests.builders.documents import picture
 
 

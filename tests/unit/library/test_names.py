@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webchat.library.names import clean
+from appliance.library.names import clean
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from webchat.retrieval.model import FoundChunk, Passage
+from appliance.retrieval.model import FoundChunk, Passage
 
 DOCUMENT = UUID(int=1)
 PAGE = "".join(f"Sentence number {number:02d}. " for number in range(30))

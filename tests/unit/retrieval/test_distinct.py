@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from appliance.retrieval.distinct import distinct
 from tests.unit.retrieval.found import passage
-from webchat.retrieval.distinct import distinct
 
 NOTICE = (
     "Either party may end this contract with notice of {} months to the end of a month. Rent is due"

@@ -10,10 +10,10 @@ import pytest
 
 from appliance.llm.errors import ModelRunnerUnavailableError
 from appliance.llm.model import Embeddings, InstalledModel
+from appliance.retrieval.embedding import DIGESTS_ARE_FRESH, QuestionEmbedder
+from appliance.retrieval.model import EmbeddingModel
 from tests.builders.models import installed
 from tests.fakes.clock import FakeClock
-from webchat.retrieval.embedding import DIGESTS_ARE_FRESH, QuestionEmbedder
-from webchat.retrieval.model import EmbeddingModel
 
 MODEL = EmbeddingModel(id=1, name="fake", digest="weights", dimensions=2)
 

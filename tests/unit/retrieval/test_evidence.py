@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from appliance.retrieval.evidence import evidence, least_coverage
 from tests.unit.retrieval.found import passage
-from webchat.retrieval.evidence import evidence, least_coverage
 
 
 def test_a_passage_with_all_words_counts() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from appliance.retrieval.joined import joined
 from tests.unit.retrieval.found import PAGE, SIZE, chunk
-from webchat.retrieval.joined import joined
 
 
 def test_winners_come_best_first() -> None:

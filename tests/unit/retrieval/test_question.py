@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from webchat.retrieval.question import read_question
+from appliance.retrieval.question import read_question
 
 LETTER = (
     "Dear Sir or Madam, my neighbour told me last Sunday that his cat had climbed over our fence"

@@ -1,0 +1,33 @@
+"""How long an answer may take in all, its time in the queue included."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from appliance.answering.errors import TookTooLongError
+from appliance.answering.model import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds until an answer is given up."""
+
+    deadline: float = 900.0
+
+
+async def within(parts: AsyncGenerator[Part, None], limits: Limits) -> AsyncGenerator[Part, None]:
+    """Yield the parts of an answer. Raises TookTooLongError when the time is over."""
+    end = asyncio.get_running_loop().time() + limits.deadline
+    async with aclosing(parts):
+        while True:
+            try:
+                async with asyncio.timeout_at(end):
+                    part = await anext(parts, None)
+            except TimeoutError as error:
+                raise TookTooLongError(minutes=max(1, round(limits.deadline / 60))) from error
+            if part is None:
+                return
+            yield part

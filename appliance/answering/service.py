@@ -1,0 +1,239 @@
+"""Answering: questions are kept, then answered by tasks that belong to this service alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Self, assert_never
+from uuid import UUID
+
+from appliance.accounts.model import Account
+from appliance.answering.admission import Admission
+from appliance.answering.choice import ModelChoice
+from appliance.answering.composer import Composer
+from appliance.answering.deadline import Limits, within
+from appliance.answering.generation import Generation
+from appliance.answering.live import Live
+from appliance.answering.model import Enquiry, Part, Retriever
+from appliance.answering.notices import Notice, Notices, Subject
+from appliance.answering.store import AnswerStore
+from appliance.answering.watchers import Watchers
+from appliance.conversations.model import Exchange, Message, MessageState
+from appliance.conversations.service import Conversations
+from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError
+from appliance.core.settings import Settings
+from appliance.db.pool import Database
+from appliance.llm.client import ModelRunner
+
+_LOG = logging.getLogger(__name__)
+KEEP_SECONDS = 1.0
+PAUSE_SECONDS = 1.0
+GRACE_SECONDS = 5.0
+DEFAULT_LIMITS = Limits()
+
+
+class Answering:
+    """Owns every answer that this process writes; use it as `async with Answering(...)`."""
+
+    def __init__(  # noqa: PLR0913 - one argument for each neighbour of the service
+        self,
+        database: Database,
+        retriever: Retriever,
+        runner: ModelRunner,
+        clock: Clock,
+        settings: Settings,
+        worker: int,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.worker = worker
+        self.watchers = Watchers()
+        self.admission = Admission(max(1, settings.generation_slots // settings.chat_processes))
+        self._workers = settings.chat_processes
+        self._clock = clock
+        self._limits = limits
+        self._conversations = Conversations(database)
+        self._store = AnswerStore(database, worker=worker)
+        choice = ModelChoice(self._store, runner, clock, context_tokens=settings.context_tokens)
+        self._composer = Composer(retriever, runner, choice, self.admission)
+        self._notices = Notices(database.address, clock)
+        self._group = asyncio.TaskGroup()
+        self._own_tasks: list[asyncio.Task[None]] = []
+        self._generations: dict[UUID, Generation] = {}
+        self._recovery = asyncio.Lock()
+        self._recovered = False
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        works = {
+            "recover": self._recover,
+            "keep progress": self._keep_progress,
+            "obey notices": self._obey_notices,
+        }
+        self._own_tasks = [
+            self._group.create_task(_going_on(work, name, self._clock), name=f"answers: {name}")
+            for name, work in works.items()
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.shut_down()
+        await self._group.__aexit__(None, None, None)
+
+    async def shut_down(self) -> None:
+        """Interrupt all answers and keep what they have; then send all watchers away.
+
+        Call it before the server waits for its open sockets. A second call does nothing.
+        """
+        for generation in self._generations.values():
+            generation.cancel(MessageState.INTERRUPTED)
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                for generation in list(self._generations.values()):
+                    await generation.live.until_ended()
+        except TimeoutError:
+            for generation in self._generations.values():
+                generation.give_up()
+        for task in self._own_tasks:
+            task.cancel()
+        self.watchers.refresh()
+
+    async def start(self, reader: Account, question: str) -> Exchange:
+        """Keep the first question of a new conversation, and begin to answer it."""
+        await self._recover()
+        exchange = await self._conversations.start(reader, question, worker=self.worker)
+        self._begin(reader, exchange)
+        return exchange
+
+    async def ask(self, reader: Account, conversation_id: UUID, question: str) -> Exchange:
+        """Keep the next question of a conversation, and begin to answer it."""
+        await self._recover()
+        exchange = await self._conversations.ask(
+            reader, conversation_id, question, worker=self.worker
+        )
+        self._begin(reader, exchange)
+        return exchange
+
+    async def ask_again(self, reader: Account, message_id: UUID) -> Exchange:
+        """Write an answer anew that was stopped, interrupted, failed or only quoted."""
+        await self._recover()
+        exchange = await self._conversations.ask_again(reader, message_id, worker=self.worker)
+        self._begin(reader, exchange)
+        return exchange
+
+    async def stop(self, reader: Account, message_id: UUID) -> Message:
+        """Stop an answer, whichever process writes it. Nothing happens to a finished one.
+
+        The model stops at once; the answer is `stopped` a moment later.
+        """
+        message = await self._conversations.message(reader, message_id)
+        if not message.is_finished and message.worker is not None:
+            await self._stop(message.id, message.worker)
+        return message
+
+    async def delete(self, reader: Account, conversation_id: UUID) -> None:
+        """Delete a conversation, and stop what is being written in it."""
+        unfinished = await self._store.unfinished(reader.id, conversation_id)
+        await self._conversations.delete(reader, conversation_id)
+        for answer in unfinished:
+            await self._stop(answer.id, answer.worker)
+
+    def live(self, message_id: UUID) -> Live | None:
+        """Return an answer that this process writes now. The caller has checked the reader."""
+        generation = self._generations.get(message_id)
+        return generation.live if generation else None
+
+    async def compose(self, enquiry: Enquiry) -> AsyncGenerator[Part, None]:
+        """Answer without keeping anything; closing the generator stops the model.
+
+        Raises TookTooLongError at the deadline, as kept answers do.
+        """
+        async with aclosing(within(self._composer.compose(enquiry), self._limits)) as parts:
+            async for part in parts:
+                yield part
+
+    def _begin(self, reader: Account, exchange: Exchange) -> None:
+        live = Live(reader.id, exchange)
+        generation = Generation(self._composer, self._store, self._clock, live, self._limits)
+        self._generations[live.message.id] = generation
+        generation.begin(self._group, reader, on_end=self._forget)
+
+    def _forget(self, message_id: UUID) -> None:
+        self._generations.pop(message_id, None)
+
+    async def _stop(self, message_id: UUID, worker: int) -> None:
+        if generation := self._generations.get(message_id):
+            generation.cancel(MessageState.STOPPED)
+        elif worker == self.worker:
+            await self._store.interrupt_one(message_id)
+        else:
+            await self._store.notify(Notice(Subject.STOP, message_id).payload)
+
+    async def _recover(self) -> None:
+        """Mark what this worker left behind, once, before it begins anything new."""
+        if self._recovered:
+            return
+        async with self._recovery:
+            if not self._recovered:
+                count = await self._store.interrupt_leftovers(self._workers)
+                self._recovered = True
+                if count:
+                    _LOG.warning("%d answers were interrupted by the end of the last run", count)
+
+    async def _keep_progress(self) -> None:
+        kept: dict[UUID, int] = {}
+        while True:
+            await self._clock.sleep(KEEP_SECONDS)
+            lives = [each.live for each in self._generations.values() if each.live.text]
+            kept = {live.message.id: kept.get(live.message.id, -1) for live in lives}
+            changed = [live for live in lives if kept[live.message.id] != live.version]
+            versions = {live.message.id: live.version for live in changed}
+            if not changed:
+                continue
+            existing = await self._store.keep([live.progress() for live in changed])
+            kept.update(versions)
+            self._end_what_is_gone(versions.keys() - existing)
+
+    def _end_what_is_gone(self, missing: set[UUID]) -> None:
+        """Stop writing what was deleted; a finished one is on its way out by itself."""
+        for message_id in missing:
+            if generation := self._generations.get(message_id):
+                generation.cancel(MessageState.INTERRUPTED)
+
+    async def _obey_notices(self) -> None:
+        async with aclosing(self._notices.heard()) as notices:
+            async for notice in notices:
+                self._obey(notice)
+
+    def _obey(self, notice: Notice) -> None:
+        match notice.subject:
+            case Subject.STOP:
+                if notice.id and (generation := self._generations.get(notice.id)):
+                    generation.cancel(MessageState.STOPPED)
+            case Subject.REVOKED:
+                if notice.id:
+                    self.watchers.revoke(notice.id)
+            case Subject.MISSED:
+                self.watchers.refresh()
+            case _ as unreachable:
+                assert_never(unreachable)
+
+
+async def _going_on(work: Callable[[], Awaitable[None]], name: str, clock: Clock) -> None:
+    """Do a work of the service to its end, from the beginning after each fault.
+
+    A task that fails would take along the group that it is in, and with it the whole server.
+    """
+    while True:
+        try:
+            await work()
+        except ApplianceError as error:
+            _LOG.warning("answers: %s: %s", name, error)
+        except Exception:  # noqa: BLE001 - see above
+            _LOG.exception("answers: %s failed and begins anew", name)
+        else:
+            return
+        await clock.sleep(PAUSE_SECONDS)

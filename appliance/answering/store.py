@@ -1,0 +1,165 @@
+"""Answers in the database while they are written and when they have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row, scalar_row
+
+from appliance.answering.errors import InterruptedAnswerError
+from appliance.answering.model import Numbered, Turn
+from appliance.conversations.model import AnswerKind, MessageState, Reading
+from appliance.core.errors import ApplianceError
+from appliance.db.pool import Database
+from appliance.db.queries import Queries
+
+MOST_TURNS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An answer as far as it is written."""
+
+    id: UUID
+    text: str
+    model: str | None = None
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an answer ended; `words` say why it failed, was quoted or was cut."""
+
+    progress: Progress
+    state: MessageState
+    kind: AnswerKind | None
+    cited: tuple[Numbered, ...] = ()
+    words: ApplianceError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An answer that is being written, and by which worker."""
+
+    id: UUID
+    worker: int
+
+
+class AnswerStore:
+    """The only reader of this feature's statements; `worker` is this process's number."""
+
+    def __init__(self, database: Database, *, worker: int) -> None:
+        self.worker = worker
+        self._database = database
+        self._queries = Queries("appliance.answering")
+
+    async def chosen_model(self) -> str | None:
+        """Return the model that an operator chose."""
+        async with (
+            self._database.connection() as connection,
+            connection.cursor(row_factory=scalar_row) as cursor,
+        ):
+            await cursor.execute(self._queries["chosen_model"])
+            return await cursor.fetchone()
+
+    async def turns(self, conversation_id: UUID, before: int) -> tuple[Turn, ...]:
+        """Return what was said before message number `before`, oldest first."""
+        facts = {"conversation": conversation_id, "before": before, "limit": MOST_TURNS}
+        async with (
+            self._database.connection() as connection,
+            connection.cursor(row_factory=class_row(Turn)) as cursor,
+        ):
+            await cursor.execute(self._queries["turns"], facts)
+            return tuple(reversed(await cursor.fetchall()))
+
+    async def keep(self, written: Sequence[Progress]) -> frozenset[UUID]:
+        """Keep unfinished texts in one statement; returns those that still exist."""
+        readings = [_reading(each) for each in written]
+        facts: dict[str, Any] = {
+            "ids": [each.id for each in written],
+            "texts": [each.text for each in written],
+            "models": [each.model for each in written],
+            "found": [each["found"] for each in readings],
+            "used": [each["used"] for each in readings],
+            "shortened": [each["shortened"] for each in readings],
+            "left_out": [each["left_out"] for each in readings],
+            "worker": self.worker,
+        }
+        async with (
+            self._database.connection() as connection,
+            connection.cursor(row_factory=scalar_row) as cursor,
+        ):
+            await cursor.execute(self._queries["progress"], facts)
+            return frozenset(await cursor.fetchall())
+
+    async def finish(self, ending: Ending) -> None:
+        """Keep an answer for good, in one statement."""
+        places = [numbered.passage for numbered in ending.cited]
+        facts: dict[str, Any] = {
+            "id": ending.progress.id,
+            "state": ending.state,
+            "kind": ending.kind,
+            "text": ending.progress.text,
+            "model": ending.progress.model,
+            **_reading(ending.progress),
+            "worker": self.worker,
+            **_words(ending.words),
+            "numbers": [numbered.number for numbered in ending.cited],
+            "documents": [place.document_id for place in places],
+            "files": [place.file_name for place in places],
+            "pages": [place.page for place in places],
+            "starts": [place.start for place in places],
+            "ends": [place.end for place in places],
+        }
+        async with self._database.connection() as connection:
+            await connection.execute(self._queries["finish"], facts)
+
+    async def interrupt_leftovers(self, workers: int) -> int:
+        """Mark what this worker left behind when it was killed; returns how many."""
+        facts = {"worker": self.worker, "workers": workers, **InterruptedAnswerError().as_json()}
+        async with self._database.connection() as connection:
+            return (await connection.execute(self._queries["interrupt"], facts)).rowcount
+
+    async def interrupt_one(self, message_id: UUID) -> None:
+        """Mark one of this worker's answers that nobody writes."""
+        facts = {"id": message_id, "worker": self.worker, **InterruptedAnswerError().as_json()}
+        async with self._database.connection() as connection:
+            await connection.execute(self._queries["interrupt_one"], facts)
+
+    async def unfinished(self, reader: UUID, conversation_id: UUID) -> list[Unfinished]:
+        """Return the answers of a conversation that are being written."""
+        facts = {"reader": reader, "conversation": conversation_id}
+        async with (
+            self._database.connection() as connection,
+            connection.cursor(row_factory=class_row(Unfinished)) as cursor,
+        ):
+            await cursor.execute(self._queries["unfinished"], facts)
+            return await cursor.fetchall()
+
+    async def notify(self, notice: str) -> None:
+        """Tell all chat servers."""
+        async with self._database.connection() as connection:
+            await connection.execute(self._queries["notify"], {"notice": notice})
+
+
+def _reading(progress: Progress) -> dict[str, int | None]:
+    reading = progress.reading
+    return {
+        "found": reading.found if reading else None,
+        "used": reading.used if reading else None,
+        "shortened": reading.shortened if reading else None,
+        "left_out": reading.questions_left_out if reading else None,
+    }
+
+
+def _words(error: ApplianceError | None) -> dict[str, str | None]:
+    if error is None:
+        return {"error_code": None, "error_message": None, "error_hint": None}
+    return {
+        "error_code": error.code,
+        "error_message": error.message,
+        "error_hint": error.advice,
+    }

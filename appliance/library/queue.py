@@ -1,0 +1,44 @@
+"""The queue as the operator's console and the command line see it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from appliance.core.errors import NotFoundError
+from appliance.db.pool import Database
+from appliance.library.model import BROKEN, DocumentState, QueueCounts, QueuedDocument
+from appliance.library.store import DocumentStore
+
+
+class QueueService:
+    """What an operator may do with the queue; it never shows what is in a document."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def queue(
+        self, state: DocumentState | None = None, limit: int = 200
+    ) -> list[QueuedDocument]:
+        """Return documents, unfinished ones first, then broken ones, then the newest."""
+        async with self._database.connection() as connection:
+            return await DocumentStore(connection).queue(state, limit)
+
+    async def counts(self) -> QueueCounts:
+        """Return how many documents are in each state."""
+        async with self._database.connection() as connection:
+            return await DocumentStore(connection).counts()
+
+    async def retry(self, document: UUID) -> None:
+        """Queue a failed or quarantined document again.
+
+        Raises NotFoundError when it is gone or needs no retry.
+        """
+        async with self._database.transaction() as connection:
+            if not await DocumentStore(connection).queue_again(BROKEN, document):
+                raise NotFoundError(what="document to retry")
+
+    async def retry_failed(self) -> int:
+        """Queue all failed documents again, but not those in quarantine; return how many."""
+        async with self._database.transaction() as connection:
+            # Each document in quarantine is a decision of its own.
+            return await DocumentStore(connection).queue_again({DocumentState.FAILED})

@@ -1,0 +1,228 @@
+"""What people do with documents: upload, list, read a page, delete, try again.
+
+The actor is always the first argument, and who may see what is decided inside the SQL. What the
+actor may not see does not exist for them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from uuid import UUID
+
+from appliance.accounts.model import Account
+from appliance.accounts.store import AccountStore
+from appliance.core.errors import DatabaseUnavailableError, NotFoundError
+from appliance.db.pool import Connection, Database
+from appliance.library.blobs import Blobs, Incoming
+from appliance.library.errors import FileMissingError, NothingToRetryError, NotYourDocumentError
+from appliance.library.model import (
+    BROKEN,
+    PRIVATE_NAME,
+    Collection,
+    Document,
+    LedgerRow,
+    Original,
+    PageText,
+    Uploaded,
+)
+from appliance.library.names import clean
+from appliance.library.orphans import remove_unused
+from appliance.library.store import DocumentStore, LibraryStore
+
+_LOG = logging.getLogger(__name__)
+
+PAGE_SIZE = 100
+
+
+class LibraryService:
+    """The library of this machine."""
+
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    async def collections(self, actor: Account) -> list[Collection]:
+        """Return the collections the actor may see and add to: shared ones, then their own."""
+        async with self._database.connection() as connection:
+            store = LibraryStore(connection, actor)
+            found = await store.collections()
+            if all(collection.is_shared for collection in found):
+                await store.ensure_private_collection(PRIVATE_NAME)
+                found = await store.collections()
+            return found
+
+    async def collection(self, actor: Account, name_or_id: str) -> Collection:
+        """Return a collection by its id or its name. Raises NotFoundError.
+
+        Where a name is both shared and the actor's own, their own is meant.
+        """
+        for collection in reversed(await self.collections(actor)):
+            if name_or_id in {collection.name, str(collection.id)}:
+                return collection
+        raise NotFoundError(what="collection")
+
+    async def documents(
+        self,
+        actor: Account,
+        collection: UUID | None = None,
+        *,
+        words: str = "",
+        limit: int = PAGE_SIZE,
+        offset: int = 0,
+    ) -> list[Document]:
+        """Return documents, newest first; `words` must stand in the file's name."""
+        async with self._database.connection() as connection:
+            return await LibraryStore(connection, actor).documents(
+                collection=collection, words=words, limit=limit, offset=offset
+            )
+
+    async def count(
+        self, actor: Account, collection: UUID | None = None, *, words: str = ""
+    ) -> int:
+        """Return how many documents `documents` would give without a limit."""
+        async with self._database.connection() as connection:
+            return await LibraryStore(connection, actor).count_documents(collection, words)
+
+    async def document(self, actor: Account, document: UUID) -> Document:
+        """Return one document. Raises NotFoundError."""
+        async with self._database.connection() as connection:
+            return await _document(LibraryStore(connection, actor), document)
+
+    async def ledger(
+        self, actor: Account, document: UUID, *, limit: int | None = None, offset: int = 0
+    ) -> list[LedgerRow]:
+        """Return how the reading of each page went; nothing for what the actor may not see."""
+        async with self._database.connection() as connection:
+            return await LibraryStore(connection, actor).ledger(document, limit, offset)
+
+    async def page(self, actor: Account, document: UUID, number: int) -> PageText:
+        """Return the text of one page. Raises NotFoundError."""
+        async with self._database.connection() as connection:
+            page = await LibraryStore(connection, actor).page(document, number)
+        if page is None:
+            raise NotFoundError(what="page")
+        return page
+
+    async def original(self, actor: Account, document: UUID) -> Original:
+        """Return where the uploaded file is. Raises NotFoundError or FileMissingError."""
+        found = await self.document(actor, document)
+        path = self._blobs.path(found.digest)
+        if not path.is_file():
+            raise FileMissingError
+        return Original(path, found.file_name, found.size)
+
+    async def upload(
+        self,
+        actor: Account,
+        collection: UUID,
+        file_name: str,
+        pieces: AsyncIterator[bytes],
+        declared_size: int | None = None,
+        *,
+        by: str | None = None,
+    ) -> Uploaded:
+        """Keep a file and queue it; on return it is on the disk and in the database for good.
+
+        The audit names `by`, or else the actor.
+
+        Raises NotFoundError (collection), EmptyFileError, UploadTooLargeError, DiskFullError.
+        """
+        await self._check_collection(actor, collection)
+        async with self.receive(pieces, declared_size) as incoming:
+            return await self.add(actor, collection, file_name, incoming, by=by)
+
+    def receive(
+        self, pieces: AsyncIterator[bytes], declared_size: int | None = None
+    ) -> AbstractAsyncContextManager[Incoming]:
+        """Write a file to the disk without a name; what is not added by the end is deleted.
+
+        Raises EmptyFileError, UploadTooLargeError, DiskFullError.
+        """
+        return self._blobs.receive(pieces, declared_size)
+
+    async def add(
+        self,
+        actor: Account,
+        collection: UUID,
+        file_name: str,
+        incoming: Incoming,
+        *,
+        by: str | None = None,
+    ) -> Uploaded:
+        """Queue a file that was received; the audit names `by`, or else the actor.
+
+        The file gets its place and the row is committed under the lock of the digest, so that
+        nobody who deletes the same content takes the file away in between; the commit wakes the
+        ingest process. A file that the collection has already is not added again; if it could
+        not be read, it is tried once more under the new name. Raises NotFoundError (collection).
+        """
+        await self._check_collection(actor, collection)
+        name = clean(file_name)
+        async with self._database.transaction() as connection:
+            await DocumentStore(connection).lock_digest(incoming.digest)
+            await self._blobs.keep(incoming)
+            store = LibraryStore(connection, actor)
+            added = await store.add_document(
+                collection=collection, file_name=name, digest=incoming.digest, size=incoming.size
+            )
+            document = added or await store.document_by_digest(collection, incoming.digest)
+            if document is None:
+                raise NotFoundError(what="collection")
+            if added:
+                await store.announce(document)
+            if added or await DocumentStore(connection).queue_again(BROKEN, document, name):
+                await _record(connection, by or actor.name, "document.add", document)
+            return Uploaded(await _document(store, document), duplicate=added is None)
+
+    async def delete(self, actor: Account, document: UUID) -> None:
+        """Remove a document with its pages, chunks and vectors, then its file if nobody uses it.
+
+        A file that cannot be removed now is left to the ingest process: the document is gone.
+        Raises NotFoundError or NotYourDocumentError.
+        """
+        async with self._database.transaction() as connection:
+            store = LibraryStore(connection, actor)
+            found = await _changeable(store, document)
+            await store.delete_document(document)
+            await _record(connection, actor.name, "document.delete", document)
+        try:
+            await remove_unused(self._database, self._blobs, found.digest)
+        except (OSError, DatabaseUnavailableError) as error:
+            _LOG.warning("the file of a deleted document stays for now: %s", error)
+
+    async def retry(self, actor: Account, document: UUID) -> Document:
+        """Queue a document again that could not be read.
+
+        Raises NotFoundError, NotYourDocumentError or NothingToRetryError.
+        """
+        async with self._database.transaction() as connection:
+            store = LibraryStore(connection, actor)
+            found = await _changeable(store, document)
+            if not await DocumentStore(connection).queue_again(BROKEN, document):
+                raise NothingToRetryError(file_name=found.file_name)
+            await _record(connection, actor.name, "document.retry", document)
+            return await _document(store, document)
+
+    async def _check_collection(self, actor: Account, collection: UUID) -> None:
+        if collection not in {found.id for found in await self.collections(actor)}:
+            raise NotFoundError(what="collection")
+
+
+async def _record(connection: Connection, who: str, action: str, document: UUID) -> None:
+    """Note it in the audit, without the file's name: operators read that, and may not know it."""
+    await AccountStore(connection).add_audit(who, action, str(document))
+
+
+async def _document(store: LibraryStore, document: UUID) -> Document:
+    for found in await store.documents(document=document):
+        return found
+    raise NotFoundError(what="document")
+
+
+async def _changeable(store: LibraryStore, document: UUID) -> Document:
+    found = await _document(store, document)
+    if not found.may_change:
+        raise NotYourDocumentError(file_name=found.file_name)
+    return found
