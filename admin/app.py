@@ -14,13 +14,13 @@ from aiohttp import web
 from admin import keys
 from admin.audit import Audit
 from admin.auth import ConsoleIdentity
+from admin.database_breaker import Breaker
 from admin.frame import frame
+from admin.login_redirect import redirect_to_login
 from admin.machine import Machine
-from admin.outage import Outage
 from admin.remembered import RememberedSessions
 from admin.rescue import Rescue
 from admin.routes import ROUTES
-from admin.signed_out import send_to_the_door
 from admin.units import Units
 from appliance.accounts.guard import Guard
 from appliance.accounts.people import People
@@ -77,7 +77,7 @@ def build(console: Console) -> web.Application:
     app[keys.STOPPING] = asyncio.Event()
 
     answers = ErrorAnswers(renderer, frame, frame)
-    app.middlewares.extend([guard.cookies, answers.middleware, send_to_the_door])
+    app.middlewares.extend([guard.cookies, answers.middleware, redirect_to_login])
     app.on_response_prepare.extend([remember_start, add_security_headers])
     app.on_shutdown.append(_end_streams)
     app.cleanup_ctx.append(partial(_reviewing, database=console.database))
@@ -88,7 +88,7 @@ def build(console: Console) -> web.Application:
 
 def _add_services(app: web.Application, console: Console) -> None:
     settings, clock, database = console.settings, console.clock, console.database
-    outage, runner = Outage(clock), console.runner
+    breaker, runner = Breaker(clock), console.runner
     accounts = Accounts(database, clock, console.passwords)
     queue, choice = QueueService(database), ModelChoice(database, runner)
     remembered = RememberedSessions(settings.state / "console-sessions.json")
@@ -96,11 +96,11 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.SETTINGS] = settings
     app[keys.CLOCK] = clock
     app[keys.UNITS] = console.units
-    app[keys.MACHINE] = Machine(settings.home, console.absent, outage, queue, runner, choice)
-    app[keys.OUTAGE] = outage
-    app[keys.IDENTITY] = ConsoleIdentity(accounts, outage, remembered, console.rescue, clock)
+    app[keys.MACHINE] = Machine(settings.home, console.absent, breaker, queue, runner, choice)
+    app[keys.BREAKER] = breaker
+    app[keys.IDENTITY] = ConsoleIdentity(accounts, breaker, remembered, console.rescue, clock)
     app[keys.RESCUE] = console.rescue
-    app[keys.AUDIT] = Audit(database, outage)
+    app[keys.AUDIT] = Audit(database, breaker)
     app[keys.ACCOUNTS] = accounts
     app[keys.PEOPLE] = People(database, clock)
     app[keys.QUEUE] = queue
@@ -119,7 +119,7 @@ async def _reviewing(app: web.Application, database: Database) -> AsyncIterator[
 
     async def review() -> None:
         with contextlib.suppress(DatabaseUnavailableError):
-            await app[keys.OUTAGE].ask(lambda: identity.review(database))
+            await app[keys.BREAKER].ask(lambda: identity.review(database))
 
     async def review_now_and_then() -> None:
         while True:

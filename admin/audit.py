@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from admin.outage import Outage
+from admin.database_breaker import Breaker
 from appliance.accounts.model import Account, audit_name
 from appliance.accounts.store import AccountStore
 from appliance.core.errors import DatabaseUnavailableError
@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 class Audit:
     """Writes to `core.audit`, and to the log when the database cannot be reached."""
 
-    def __init__(self, database: Database, outage: Outage) -> None:
+    def __init__(self, database: Database, breaker: Breaker) -> None:
         self._database = database
-        self._outage = outage
+        self._breaker = breaker
 
     async def record(self, actor: Account | None, action: str, what: str = "") -> None:
         """Record a named operation. Never fails: the operation itself is done all the same.
@@ -32,6 +32,6 @@ class Audit:
                 await AccountStore(connection).add_audit(name, action, what)
 
         try:
-            await self._outage.ask(write)
+            await self._breaker.ask(write)
         except DatabaseUnavailableError:
             logger.warning("not in the audit: %s did %s %s", name, action, what)

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from aiohttp import web
 
+from admin.database_breaker import Breaker
 from admin.errors import RescueOnlyError
-from admin.outage import Outage
 from admin.remembered import RememberedSessions
 from admin.rescue import RESCUER, Rescue
 from appliance.accounts.guard import person
@@ -35,13 +35,13 @@ class ConsoleIdentity:
     def __init__(
         self,
         accounts: Accounts,
-        outage: Outage,
+        breaker: Breaker,
         remembered: RememberedSessions,
         rescue: Rescue,
         clock: Clock,
     ) -> None:
         self._accounts = accounts
-        self._outage = outage
+        self._breaker = breaker
         self._remembered = remembered
         self._rescue = rescue
         self._clock = clock
@@ -50,7 +50,7 @@ class ConsoleIdentity:
         """Return who is signed in with a token."""
         key = digest(token).hex()
         try:
-            account = await self._outage.ask(lambda: self._accounts.person(token))
+            account = await self._breaker.ask(lambda: self._accounts.person(token))
         except DatabaseUnavailableError:
             kept = self._remembered.account(key, self._clock.now())
             return kept or self._rescue.person(token)
@@ -60,14 +60,14 @@ class ConsoleIdentity:
     async def seen(self, token: str) -> None:
         """Keep the session from ending."""
         with contextlib.suppress(DatabaseUnavailableError):
-            await self._outage.ask(lambda: self._accounts.seen(token))
+            await self._breaker.ask(lambda: self._accounts.seen(token))
 
     async def sign_out(self, token: str) -> None:
         """End a session, as far as the database can be told."""
         self._rescue.end(token)
         await self._learn(digest(token).hex(), None)
         with contextlib.suppress(DatabaseUnavailableError):
-            await self._outage.ask(lambda: self._accounts.sign_out(token))
+            await self._breaker.ask(lambda: self._accounts.sign_out(token))
 
     async def review(self, database: Database) -> None:
         """Ask the database about every remembered session: one may belong to a locked person."""

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from admin.audit import Audit
 from admin.auth import ConsoleIdentity
+from admin.database_breaker import Breaker
 from admin.machine import Machine
-from admin.outage import Outage
 from admin.rescue import Rescue
 from admin.units import Units
 from appliance.accounts.guard import Guard
@@ -26,7 +26,7 @@ SETTINGS = web.AppKey("settings", Settings)
 CLOCK = web.AppKey("clock", Clock)
 UNITS = web.AppKey("units", Units)
 MACHINE = web.AppKey("machine", Machine)
-OUTAGE = web.AppKey("outage", Outage)
+BREAKER = web.AppKey("breaker", Breaker)
 RENDERER = web.AppKey("renderer", Renderer)
 GUARD = web.AppKey("guard", Guard)
 IDENTITY = web.AppKey("identity", ConsoleIdentity)

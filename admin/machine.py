@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from admin.outage import Outage, Region, region
+from admin.database_breaker import Breaker, Partial, load_partial
 from appliance.library.model import QueueCounts
 from appliance.library.queue import QueueService
 from appliance.llm.choice import Chosen
@@ -16,7 +16,7 @@ from appliance.llm.model import InstalledModel, LoadedModel
 from appliance.llm.service import ModelChoice
 from appliance.probes.disk import DiskProbe
 from appliance.probes.memory import MemoryProbe
-from appliance.probes.model import Reading
+from appliance.probes.model import ProbeResult
 from appliance.units.model import Absent
 
 _RUNNER_SECONDS = 2.0
@@ -26,12 +26,12 @@ _RUNNER_SECONDS = 2.0
 class Facts:
     """How the machine is at one moment; what could not be asked says why."""
 
-    disk: Reading
-    memory: Reading
-    counts: Region[QueueCounts]
-    chosen: Region[Chosen]
-    models: Region[list[InstalledModel]]
-    loaded: Region[list[LoadedModel]]
+    disk: ProbeResult
+    memory: ProbeResult
+    counts: Partial[QueueCounts]
+    chosen: Partial[Chosen]
+    models: Partial[list[InstalledModel]]
+    loaded: Partial[list[LoadedModel]]
 
 
 class Machine:
@@ -41,7 +41,7 @@ class Machine:
         self,
         home: Path,
         absent: tuple[Absent, ...],
-        outage: Outage,
+        breaker: Breaker,
         queue: QueueService,
         runner: ModelRunner,
         choice: ModelChoice,
@@ -49,7 +49,7 @@ class Machine:
         self.absent = absent
         self._disk = DiskProbe(home)
         self._memory = MemoryProbe()
-        self._outage = outage
+        self._breaker = breaker
         self._queue = queue
         self._runner = runner
         self._choice = choice
@@ -59,20 +59,20 @@ class Machine:
         disk, memory, counts, chosen, models, loaded = await asyncio.gather(
             self._disk.read(),
             self._memory.read(),
-            region(lambda: self._outage.ask(self._queue.counts)),
+            load_partial(lambda: self._breaker.ask(self._queue.counts)),
             self.chosen(),
             self.models(),
-            region(self._loaded),
+            load_partial(self._loaded),
         )
         return Facts(disk, memory, counts, chosen, models, loaded)
 
-    async def chosen(self) -> Region[Chosen]:
+    async def chosen(self) -> Partial[Chosen]:
         """Return which models are used, or that the database does not answer."""
-        return await region(lambda: self._outage.ask(self._choice.chosen))
+        return await load_partial(lambda: self._breaker.ask(self._choice.chosen))
 
-    async def models(self) -> Region[list[InstalledModel]]:
+    async def models(self) -> Partial[list[InstalledModel]]:
         """Return which models are installed, or that the runner does not answer."""
-        return await region(self._models)
+        return await load_partial(self._models)
 
     async def _models(self) -> list[InstalledModel]:
         try:

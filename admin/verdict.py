@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from admin.machine import Facts
-from appliance.probes.model import ReadingState
+from appliance.probes.model import ProbeState
 from appliance.supervisor.model import Phase, UnitView
 
 
@@ -90,9 +90,9 @@ _PREDICATES = {
 
 def _about_machine(facts: Facts) -> list[Finding]:
     found = []
-    if facts.disk.state is ReadingState.FAILED:
+    if facts.disk.state is ProbeState.FAILED:
         found.append(Finding(Tone.BAD, f"The disk is nearly full: {facts.disk.sentence}"))
-    if facts.memory.state is ReadingState.FAILED:
+    if facts.memory.state is ProbeState.FAILED:
         found.append(Finding(Tone.WARN, f"Memory is short: {facts.memory.sentence}"))
     if facts.counts.problem is not None:
         found.append(Finding(Tone.BAD, facts.counts.problem.message))

@@ -18,7 +18,7 @@ from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 from appliance.core.files import private_directory
 from appliance.core.log import log_to_file, set_up
-from appliance.core.notify import Notifier
+from appliance.core.sd_notify import Notifier
 from appliance.core.settings import Settings
 from appliance.db.pool import Database, conninfo
 from appliance.jobs.service import JobService

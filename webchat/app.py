@@ -28,8 +28,8 @@ from appliance.web.headers import add_security_headers
 from appliance.web.render import Renderer
 from webchat import keys
 from webchat.frame import frame
+from webchat.login_redirect import send_to_sign_in
 from webchat.routes import ROUTES
-from webchat.signed_out import send_to_sign_in
 
 # Forms are small; uploads are streamed past this limit by their handlers.
 _FORM_LIMIT = MEBIBYTE

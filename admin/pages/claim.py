@@ -9,7 +9,7 @@ from aiohttp import web
 
 from admin import keys
 from admin.frame import frame
-from admin.signed_out import START, is_claimed
+from admin.login_redirect import START, is_claimed
 from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
@@ -45,7 +45,7 @@ async def claim(request: web.Request) -> web.Response:
         return await _answer(request, form, status=422)
     try:
         token = await accounts.claim(code, name, display_name, password)
-        request.app[keys.OUTAGE].answered()
+        request.app[keys.BREAKER].answered()
         # Remembered at once: an outage in the next moment must not shut the operator out.
         await request.app[keys.IDENTITY].person(token.text)
     except ApplianceError as error:

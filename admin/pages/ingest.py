@@ -10,9 +10,9 @@ from aiohttp import web
 
 from admin import keys
 from admin.auth import operator
+from admin.database_breaker import Partial, load_partial
 from admin.frame import frame
-from admin.live import keep_up
-from admin.outage import Region, region
+from admin.page_stream import stream_page
 from appliance.library.model import DocumentState, QueueCounts, QueuedDocument
 from appliance.web import flash
 from appliance.web.formats import count_of
@@ -31,8 +31,8 @@ class IngestPage:
     template: ClassVar[str] = "ingest.html"
 
     frame: Frame
-    documents: Region[list[QueuedDocument]]
-    counts: Region[QueueCounts]
+    documents: Partial[list[QueuedDocument]]
+    counts: Partial[QueueCounts]
     state: DocumentState | None
     states: tuple[DocumentState, ...] = tuple(DocumentState)
     most_shown: int = _MOST_SHOWN
@@ -51,7 +51,7 @@ async def follow_queue(request: web.Request) -> web.StreamResponse:
         page = await _page(request)
         return {"queue": request.app[keys.RENDERER].fragment(page.template, "queue", page)}
 
-    return await keep_up(request, render, every=_EVERY_SECONDS)
+    return await stream_page(request, render, every=_EVERY_SECONDS)
 
 
 async def retry(request: web.Request) -> web.Response:
@@ -73,12 +73,12 @@ async def retry_all(request: web.Request) -> web.Response:
 
 
 async def _page(request: web.Request) -> IngestPage:
-    queue, ask = request.app[keys.QUEUE], request.app[keys.OUTAGE].ask
+    queue, ask = request.app[keys.QUEUE], request.app[keys.BREAKER].ask
     named = request.query.get("state", "")
     state = DocumentState(named) if named in set(DocumentState) else None
     return IngestPage(
         frame(request, "Ingest", "ingest"),
-        await region(lambda: ask(lambda: queue.queue(state, _MOST_SHOWN))),
-        await region(lambda: ask(queue.counts)),
+        await load_partial(lambda: ask(lambda: queue.queue(state, _MOST_SHOWN))),
+        await load_partial(lambda: ask(queue.counts)),
         state,
     )

@@ -9,9 +9,9 @@ from typing import ClassVar
 from aiohttp import web
 
 from admin import keys
+from admin.database_breaker import Partial, load_partial
 from admin.frame import frame
-from admin.live import keep_up
-from admin.outage import Region, region
+from admin.page_stream import stream_page
 from appliance.jobs.model import Job
 from appliance.web.paths import identifier
 from appliance.web.render import Frame
@@ -26,7 +26,7 @@ class JobsPage:
     template: ClassVar[str] = "jobs.html"
 
     frame: Frame
-    jobs: Region[list[Job]]
+    jobs: Partial[list[Job]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ async def follow_jobs(request: web.Request) -> web.StreamResponse:
         page = await _all(request)
         return {"jobs": request.app[keys.RENDERER].fragment(page.template, "jobs", page)}
 
-    return await keep_up(request, render, every=_EVERY_SECONDS)
+    return await stream_page(request, render, every=_EVERY_SECONDS)
 
 
 async def show_job(request: web.Request) -> web.Response:
@@ -67,23 +67,23 @@ async def follow_job(request: web.Request) -> web.StreamResponse:
 
     async def render() -> Mapping[str, str]:
         # While the database is away the page stays as it was.
-        found = await region(lambda: _one(request))
+        found = await load_partial(lambda: _one(request))
         if (page := found.value) is None:
             return {}
         return {"job": request.app[keys.RENDERER].fragment(page.template, "job", page)}
 
-    return await keep_up(request, render, every=_EVERY_SECONDS)
+    return await stream_page(request, render, every=_EVERY_SECONDS)
 
 
 async def _all(request: web.Request) -> JobsPage:
-    ask, jobs = request.app[keys.OUTAGE].ask, request.app[keys.JOBS]
+    ask, jobs = request.app[keys.BREAKER].ask, request.app[keys.JOBS]
     return JobsPage(
         frame(request, "Jobs", "jobs"),
-        await region(lambda: ask(jobs.jobs)),
+        await load_partial(lambda: ask(jobs.jobs)),
     )
 
 
 async def _one(request: web.Request) -> JobPage:
-    ask, jobs, job_id = request.app[keys.OUTAGE].ask, request.app[keys.JOBS], identifier(request)
+    ask, jobs, job_id = request.app[keys.BREAKER].ask, request.app[keys.JOBS], identifier(request)
     job = await ask(lambda: jobs.job(job_id))
     return JobPage(frame(request, f"Job {job.kind.replace('_', ' ')}", "jobs"), job)

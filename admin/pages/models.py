@@ -10,8 +10,8 @@ from aiohttp import web
 
 from admin import keys
 from admin.auth import operator
+from admin.database_breaker import Partial
 from admin.frame import frame
-from admin.outage import Region
 from appliance.core.errors import ApplianceError
 from appliance.llm.choice import Chosen, Purpose, Use, missing, uses
 from appliance.llm.model import InstalledModel
@@ -47,8 +47,8 @@ class ModelsPage:
     frame: Frame
     cards: list[Card]
     missing: list[tuple[Purpose, str]]
-    models: Region[list[InstalledModel]]
-    chosen: Region[Chosen]
+    models: Partial[list[InstalledModel]]
+    chosen: Partial[Chosen]
     folder: Path | None
     runner_address: str
     error: ApplianceError | None = None

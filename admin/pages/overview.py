@@ -10,9 +10,9 @@ from aiohttp import web
 
 from admin import keys
 from admin.frame import frame
-from admin.live import keep_up
+from admin.login_redirect import START
 from admin.machine import Facts
-from admin.signed_out import START
+from admin.page_stream import stream_page
 from admin.verdict import Verdict, judge
 from appliance.supervisor.model import UnitView
 from appliance.units.model import Absent
@@ -58,7 +58,7 @@ async def follow_overview(request: web.Request) -> web.StreamResponse:
         return {block: fragment(page.template, block, page) for block in _BLOCKS}
 
     changes = request.app[keys.UNITS].subscribe()
-    return await keep_up(request, render, every=_EVERY_SECONDS, changes=changes)
+    return await stream_page(request, render, every=_EVERY_SECONDS, changes=changes)
 
 
 async def _page(request: web.Request, *, welcome: bool = False) -> OverviewPage:

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from admin import keys
 from admin.auth import operator
+from admin.database_breaker import Partial, load_partial
 from admin.frame import frame
-from admin.outage import Region, region
 from appliance.accounts.guard import person
 from appliance.accounts.model import Account, Role
 from appliance.accounts.secrets import Secret
@@ -39,7 +39,7 @@ class PeoplePage:
     template: ClassVar[str] = "people.html"
 
     frame: Frame
-    people: Region[list[Account]]
+    people: Partial[list[Account]]
     own_id: UUID
     form: Form
     error: ApplianceError | None = None
@@ -129,11 +129,11 @@ async def _answer(
     invitation: Invitation | None = None,
     status: int = 200,
 ) -> web.Response:
-    actor, ask = person(request), request.app[keys.OUTAGE].ask
+    actor, ask = person(request), request.app[keys.BREAKER].ask
     people = request.app[keys.PEOPLE]
     page = PeoplePage(
         frame(request, "People", "people"),
-        await region(lambda: ask(lambda: people.all(actor))),
+        await load_partial(lambda: ask(lambda: people.all(actor))),
         actor.id,
         form or Form({"role": Role.MEMBER}),
         error,

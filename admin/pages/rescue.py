@@ -10,7 +10,7 @@ from aiohttp import web
 from admin import keys
 from admin.errors import RescueNotNeededError
 from admin.frame import frame
-from admin.signed_out import START
+from admin.login_redirect import START
 from appliance.accounts.guard import client_address
 from appliance.accounts.secrets import Secret
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
@@ -54,7 +54,7 @@ async def rescue(request: web.Request) -> web.Response:
 async def _session(request: web.Request, code: str) -> Secret:
     """Use the code up. Raises RescueNotNeededError, and what `Rescue.use` raises."""
     try:
-        await request.app[keys.OUTAGE].ask(request.app[keys.ACCOUNTS].is_claimed)
+        await request.app[keys.BREAKER].ask(request.app[keys.ACCOUNTS].is_claimed)
     except DatabaseUnavailableError:
         rescue, address = request.app[keys.RESCUE], client_address(request)
         token = rescue.use(code, address)

@@ -11,7 +11,7 @@ from aiohttp import web
 from admin import keys
 from admin.errors import NotOperatorError
 from admin.frame import frame
-from admin.signed_out import CLAIM, SIGN_IN, START, is_claimed, local
+from admin.login_redirect import CLAIM, SIGN_IN, START, is_claimed, local
 from appliance.accounts.guard import SESSION_COOKIE, client_address, visitor
 from appliance.accounts.secrets import Secret
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
@@ -73,7 +73,7 @@ async def _operator_session(request: web.Request, name: str, password: str) -> S
     accounts = request.app[keys.ACCOUNTS]
     token = await accounts.sign_in(name, password, client_address(request))
     # Otherwise an outage that has just ended would make an operator look like nobody.
-    request.app[keys.OUTAGE].answered()
+    request.app[keys.BREAKER].answered()
     account = await request.app[keys.IDENTITY].person(token.text)
     if account is None or not account.is_operator:
         await accounts.sign_out(token.text)
@@ -89,7 +89,7 @@ async def _answer(
     status: int = HTTPStatus.OK,
 ) -> web.Response:
     try:
-        await request.app[keys.OUTAGE].ask(request.app[keys.ACCOUNTS].is_claimed)
+        await request.app[keys.BREAKER].ask(request.app[keys.ACCOUNTS].is_claimed)
         outage = False
     except DatabaseUnavailableError:
         outage = True

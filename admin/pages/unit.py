@@ -12,7 +12,7 @@ from aiohttp import web
 
 from admin import keys
 from admin.frame import frame
-from admin.signed_out import START
+from admin.login_redirect import START
 from admin.units import Units
 from appliance.accounts.guard import person
 from appliance.supervisor.model import UnitView

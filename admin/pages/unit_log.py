@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from aiohttp import web
 
 from admin import keys
-from admin.live import Trust, waiting
+from admin.page_stream import SessionCheck, waiting
 from admin.pages.unit import KEPT_LINES, log_lines, matches, unit_page, wanted
 from appliance.web.stream import Event, send_events
 
@@ -41,13 +41,13 @@ async def download_log(request: web.Request) -> web.Response:
 
 async def _events(request: web.Request) -> AsyncGenerator[Event, None]:
     """Yield the whole log at first, then each new line, and the unit's state when it differs."""
-    renderer, trust = request.app[keys.RENDERER], Trust(request)
+    renderer, check = request.app[keys.RENDERER], SessionCheck(request)
     contains, on_page = wanted(request), _MOST_ON_PAGE + 1
     sent: dict[str, str] = {}
     async with waiting(request.app[keys.UNITS].follow(request.match_info["name"])) as wait:
         # Listening begins here, so that no line falls between the page and its stream.
         await wait(0)
-        while await trust.holds():
+        while await check.holds():
             page = unit_page(request)
             if on_page > _MOST_ON_PAGE:
                 on_page = len(page.log.lines)

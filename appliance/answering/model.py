@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from appliance.accounts.model import Account
-from appliance.conversations.model import AnswerKind, Reading
+from appliance.conversations.model import AnswerKind, ContextUsage
 from appliance.core.errors import ApplianceError
 from appliance.retrieval.model import Passage, Retrieved
 
@@ -74,9 +74,9 @@ class Evidence:
     questions_left_out: int = 0
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> ContextUsage:
         """How much of what there is the answer is written from."""
-        return Reading(self.found, len(self.passages), self.shortened, self.questions_left_out)
+        return ContextUsage(self.found, len(self.passages), self.shortened, self.questions_left_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Outcome:
     """
 
     kind: AnswerKind
-    reading: Reading
+    reading: ContextUsage
     cited: tuple[Numbered, ...] = ()
     note: ApplianceError | None = None
     failure: ApplianceError | None = None

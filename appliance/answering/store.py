@@ -11,7 +11,7 @@ from psycopg.rows import class_row, scalar_row
 
 from appliance.answering.errors import InterruptedAnswerError
 from appliance.answering.model import Numbered, Turn
-from appliance.conversations.model import AnswerKind, MessageState, Reading
+from appliance.conversations.model import AnswerKind, ContextUsage, MessageState
 from appliance.core.errors import ApplianceError
 from appliance.db.pool import Database
 from appliance.db.queries import Queries
@@ -26,7 +26,7 @@ class Progress:
     id: UUID
     text: str
     model: str | None = None
-    reading: Reading | None = None
+    reading: ContextUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from appliance.answering.errors import AnswerTooLongError
 from appliance.answering.model import Evidence, Numbered, Part, Thinking, Usage, Words
 from appliance.answering.thoughts import ThoughtFilter
 from appliance.core.errors import ApplianceError
-from appliance.core.text import keepable
+from appliance.core.text import storable
 from appliance.llm.model import ChatChunk
 
 
@@ -43,7 +43,7 @@ class Writing:
         if chunk.done:
             self._note_the_end(chunk)
         # Blocks of Markdown are counted in characters, and "\r" is sometimes none.
-        written = keepable(chunk.text.replace("\r", ""))
+        written = storable(chunk.text.replace("\r", ""))
         words = self._citations.feed(self._thoughts.feed(written))
         if (chunk.thinking or self._thoughts.is_thinking) and not self._is_thinking:
             self._is_thinking = True

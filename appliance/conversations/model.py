@@ -55,7 +55,7 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ContextUsage:
     """How much of what there was an answer was written from: nothing is left out silently.
 
     `found` and `used` count passages, and `shortened` those of the used that lost their end.
@@ -107,11 +107,11 @@ class Message:
     finished_at: datetime | None
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> ContextUsage | None:
         """What it was written from, once that is known."""
         if self.passages_found is None or self.passages_used is None:
             return None
-        return Reading(
+        return ContextUsage(
             self.passages_found,
             self.passages_used,
             self.passages_shortened or 0,

@@ -26,7 +26,7 @@ from appliance.conversations.model import (
 )
 from appliance.conversations.store import ConversationStore
 from appliance.core.errors import NotFoundError
-from appliance.core.text import is_keepable, keepable
+from appliance.core.text import is_keepable, storable
 from appliance.db.pool import Database
 
 PAGE = 30
@@ -88,7 +88,7 @@ class Conversations:
 
     async def rename(self, reader: Account, conversation_id: UUID, title: str) -> Conversation:
         """Give a conversation another title."""
-        wanted = " ".join(keepable(title).split())
+        wanted = " ".join(storable(title).split())
         if not 1 <= len(wanted) <= TITLE_LIMIT:
             raise WrongTitleError(limit=TITLE_LIMIT)
         renamed = await self._store.rename(reader.id, conversation_id, wanted)

@@ -25,7 +25,7 @@ OUTPUT_LIMIT = 1024 * 1024
 LINE_LIMIT = 16 * 1024 * 1024
 BLOCK = 65536
 # What a service is told by systemd (sd_notify(3), sd_listen_fds(3), systemd.exec(5)).
-TOLD_BY_SYSTEMD = (
+INHERITED_FROM_SYSTEMD = (
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
@@ -289,12 +289,12 @@ async def stream(  # noqa: PLR0913 - what a program needs to start
             lent.finished = _finished(process, b"", await stderr, timed_out=timed_out)
 
 
-def become(argv: Command, env: Mapping[str, str]) -> NoReturn:
+def exec_program(argv: Command, env: Mapping[str, str]) -> NoReturn:
     """Turn this process into another program, which keeps its number and its open sockets.
 
     The program finds what systemd told this process about it, beside its own environment.
     """
-    told = {name: os.environ[name] for name in TOLD_BY_SYSTEMD if name in os.environ}
+    told = {name: os.environ[name] for name in INHERITED_FROM_SYSTEMD if name in os.environ}
     variables = environment({**told, **env})
     # Python ignores these two, and what is ignored would stay ignored in the next program.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):

@@ -13,6 +13,6 @@ def is_keepable(text: str) -> bool:
     return _UNKEEPABLE.search(text) is None
 
 
-def keepable(text: str) -> str:
+def storable(text: str) -> str:
     """Return a text without what cannot be kept."""
     return _UNKEEPABLE.sub("", text)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from appliance.probes.model import Reading, ReadingState
+from appliance.probes.model import ProbeResult, ProbeState
 
 
 class State(StrEnum):
@@ -78,8 +78,8 @@ def unknown(sentence: str, hint: str = "") -> Finding:
     return Finding(State.UNKNOWN, sentence, hint)
 
 
-def judged(reading: Reading, subject: str, hint: str) -> Finding:
+def judged(reading: ProbeResult, subject: str, hint: str) -> Finding:
     """Return a probe's answer as a finding about `subject`."""
-    if reading.state is ReadingState.OK:
+    if reading.state is ProbeState.OK:
         return fine(f"{subject}: {reading.sentence}")
     return failed(f"{subject}: {reading.sentence}", hint)

@@ -16,7 +16,7 @@ from appliance.llm.choice import Chosen, Purpose, in_use, missing
 from appliance.llm.client import ModelRunner
 from appliance.llm.model import InstalledModel
 from appliance.llm.service import ModelChoice
-from appliance.probes.model import ReadingState
+from appliance.probes.model import ProbeState
 from appliance.probes.sql import SqlProbe
 
 # Answers what the control socket says at /units.
@@ -110,7 +110,7 @@ class ServiceChecks:
     async def _database_answers(self) -> bool:
         queries = Queries("appliance.probes")
         reading = await SqlProbe(self._settings.database_socket, "cloister", queries).read()
-        return reading.state is ReadingState.OK
+        return reading.state is ProbeState.OK
 
     async def _units_or_none(self) -> dict[str, Any] | None:
         try:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import DatabaseUnavailableError
-from appliance.core.notify import Notifier, watchdog_interval
+from appliance.core.sd_notify import Notifier, watchdog_interval
 from appliance.core.settings import Settings
 from appliance.db.pool import DATABASE, Database, conninfo
 from appliance.ingest.embed import Embedder

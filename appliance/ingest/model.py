@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Lease:
     """A document that this instance of the ingest process reads now."""
 
     id: UUID
@@ -34,7 +34,7 @@ class IndexedChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class IndexedDocument:
     """What is known of a document once all of it was read."""
 
     title: str | None

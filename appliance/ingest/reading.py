@@ -15,7 +15,7 @@ from appliance.ingest.errors import NoTextError
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, Heading
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.formats import HEAD_SIZE, Format, recognise
-from appliance.ingest.model import Claim, IndexedChunk, Reading
+from appliance.ingest.model import IndexedChunk, IndexedDocument, Lease
 from appliance.ingest.store import IngestStore
 from appliance.library.blobs import Blobs
 from appliance.library.errors import DocumentError, FileMissingError
@@ -61,7 +61,7 @@ class Reader:
         """Say whether there is room on the disk for what is read."""
         return await self._blobs.has_room()
 
-    async def read(self, claim: Claim) -> None:
+    async def read(self, claim: Lease) -> None:
         """Read a document and make it searchable in one transaction.
 
         Raises DocumentError, ClaimLostError or DatabaseUnavailableError; then nothing of it is
@@ -76,7 +76,7 @@ class Reader:
         await self._finish(claim, indexer.reading(facts))
 
     async def _read_pages(
-        self, claim: Claim, path: Path, wanted: Format, indexer: Indexer
+        self, claim: Lease, path: Path, wanted: Format, indexer: Indexer
     ) -> DocumentFacts:
         facts = DocumentFacts()
         waiting: list[ExtractedPage] = []
@@ -100,7 +100,7 @@ class Reader:
         await self._keep(claim, waiting, facts, indexer)
         return facts
 
-    async def _note(self, claim: Claim, facts: DocumentFacts) -> None:
+    async def _note(self, claim: Lease, facts: DocumentFacts) -> None:
         if facts.page_count is not None:
             async with self._database.connection() as connection:
                 store = IngestStore(connection)
@@ -108,7 +108,7 @@ class Reader:
 
     async def _keep(
         self,
-        claim: Claim,
+        claim: Lease,
         pages: Sequence[ExtractedPage],
         facts: DocumentFacts,
         indexer: Indexer,
@@ -118,7 +118,7 @@ class Reader:
                 raise ClaimLostError
         await asyncio.to_thread(indexer.add, pages, facts.title)
 
-    async def _finish(self, claim: Claim, reading: Reading) -> None:
+    async def _finish(self, claim: Lease, reading: IndexedDocument) -> None:
         if not reading.chunks:
             raise NoTextError
         async with self._database.transaction() as connection:
@@ -159,9 +159,9 @@ class Indexer:
                 )
             self._carried = open_headings(self._carried, page.headings)
 
-    def reading(self, facts: DocumentFacts) -> Reading:
+    def reading(self, facts: DocumentFacts) -> IndexedDocument:
         """Return what is known after the last page."""
-        return Reading(facts.title, detect(self._sample), self._pages, tuple(self._chunks))
+        return IndexedDocument(facts.title, detect(self._sample), self._pages, tuple(self._chunks))
 
 
 def _head(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
 from appliance.ingest.extract.page import ExtractedPage
-from appliance.ingest.model import Claim, Reading
+from appliance.ingest.model import IndexedDocument, Lease
 from appliance.library.model import DocumentState, Fault
 
 _QUERIES = Queries("appliance.ingest")
@@ -41,9 +41,9 @@ class IngestStore:
         # Not among the queries: it takes no parameters and cannot be prepared.
         await self._connection.execute("LISTEN library_queued")
 
-    async def claim(self, instance: str) -> Claim | None:
+    async def claim(self, instance: str) -> Lease | None:
         """Take the oldest queued document, or None if there is none."""
-        async with self._connection.cursor(row_factory=class_row(Claim)) as cursor:
+        async with self._connection.cursor(row_factory=class_row(Lease)) as cursor:
             await cursor.execute(_QUERIES["claim"], {"instance": instance})
             return await cursor.fetchone()
 
@@ -76,7 +76,7 @@ class IngestStore:
         )
         return added == len(pages)
 
-    async def finish(self, claim: Claim, reading: Reading) -> None:
+    async def finish(self, claim: Lease, reading: IndexedDocument) -> None:
         """Add all chunks and make the document ready. The caller holds the claim."""
         chunks = reading.chunks
         await self._changed(

@@ -14,7 +14,7 @@ from appliance.core.clock import Clock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database
 from appliance.ingest.errors import NoRoomError, ReaderDiedError, ReadingFailedError
-from appliance.ingest.model import Claim
+from appliance.ingest.model import Lease
 from appliance.ingest.reading import ClaimLostError, Reader
 from appliance.ingest.store import IngestStore
 from appliance.library.errors import DocumentError
@@ -125,7 +125,7 @@ class Worker:
         self._full = full
         return not full
 
-    async def _claim(self) -> Claim | None:
+    async def _claim(self) -> Lease | None:
         try:
             async with self._database.connection() as connection:
                 return await IngestStore(connection).claim(self._instance)
@@ -133,7 +133,7 @@ class Worker:
             await self._clock.sleep(_RETRY_SECONDS)
             return None
 
-    async def _read(self, claim: Claim) -> None:
+    async def _read(self, claim: Lease) -> None:
         try:
             await self._reader.read(claim)
             self._when_ready()
@@ -157,7 +157,7 @@ class Worker:
                 return await save()
             await self._clock.sleep(_RETRY_SECONDS)
 
-    async def _give_back(self, claim: Claim) -> None:
+    async def _give_back(self, claim: Lease) -> None:
         """Try again later, unless it seems to be this document that the database dies of."""
         self._lost[claim.id] += 1
         if self._lost[claim.id] < _MOST_LOSSES:
@@ -165,11 +165,11 @@ class Worker:
         else:
             await self._fail(claim, ReadingFailedError())
 
-    async def _release(self, claim: Claim) -> None:
+    async def _release(self, claim: Lease) -> None:
         async with self._database.connection() as connection:
             await IngestStore(connection).release(claim.id, self._instance)
 
-    async def _fail(self, claim: Claim, error: DocumentError) -> None:
+    async def _fail(self, claim: Lease, error: DocumentError) -> None:
         state = DocumentState.QUARANTINED if error.quarantine else DocumentState.FAILED
         _LOG.info("document %s is %s: %s", claim.id, state, error.code)
         async with self._database.connection() as connection:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from appliance.core.errors import ApplianceError
-from appliance.core.text import keepable
+from appliance.core.text import storable
 
 
 class ModelRunnerUnavailableError(ApplianceError):
@@ -140,7 +140,7 @@ def unwrap(body: bytes) -> ErrorAnswer:
             break
     return ErrorAnswer(
         # An answer that failed is kept with the reason.
-        message=keepable(str(value)) or "no reason given",
+        message=storable(str(value)) or "no reason given",
         is_json=is_json,
         kind=details.get("type"),
         prompt_tokens=details.get("n_prompt_tokens"),

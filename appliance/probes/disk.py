@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.core.settings import GIBIBYTE
-from appliance.probes.model import Answer, Reading, ReadingState, measured
+from appliance.probes.model import Answer, ProbeResult, ProbeState, measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class DiskProbe:
     least_share: float = 0.10
     limit: float = 3.0
 
-    async def read(self) -> Reading:
+    async def read(self) -> ProbeResult:
         """Ask the kernel, in a thread: a network disk may hang."""
         return await measured(self._ask, limit=self.limit)
 
@@ -28,5 +28,5 @@ class DiskProbe:
         free = facts.f_bavail * facts.f_frsize
         share = facts.f_bavail / max(1, facts.f_blocks)
         sentence = f"{free / GIBIBYTE:.1f} GiB free ({share:.0%})"
-        state = ReadingState.OK if share > self.least_share else ReadingState.FAILED
+        state = ProbeState.OK if share > self.least_share else ProbeState.FAILED
         return Answer(state, sentence, 1 - share)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
-from appliance.probes.model import Answer, Reading, ReadingState, measured
+from appliance.probes.model import Answer, ProbeResult, ProbeState, measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class HttpProbe:
     limit: float = 3.0
     verified: bool = True
 
-    async def read(self) -> Reading:
+    async def read(self) -> ProbeResult:
         """Ask once, on a connection of its own: a kept one would hide that nobody accepts."""
         return await measured(self._ask, limit=self.limit)
 
@@ -38,13 +38,13 @@ class HttpProbe:
                     return self._judge(response.status)
             except aiohttp.ClientConnectorError as error:
                 sentence = f"it does not accept connections: {error.strerror}"
-                return Answer(ReadingState.FAILED, sentence)
+                return Answer(ProbeState.FAILED, sentence)
             except aiohttp.ServerDisconnectedError:
-                return Answer(ReadingState.FAILED, "it hung up without an answer")
+                return Answer(ProbeState.FAILED, "it hung up without an answer")
 
     def _judge(self, status: int) -> Answer:
         if status == self.expected:
-            return Answer(ReadingState.OK, "answers")
+            return Answer(ProbeState.OK, "answers")
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            return Answer(ReadingState.NOT_READY, "answers that it is not ready")
-        return Answer(ReadingState.FAILED, f"answers {status} instead of {self.expected:d}")
+            return Answer(ProbeState.NOT_READY, "answers that it is not ready")
+        return Answer(ProbeState.FAILED, f"answers {status} instead of {self.expected:d}")

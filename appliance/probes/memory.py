@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.probes.model import Answer, Reading, ReadingState, measured
+from appliance.probes.model import Answer, ProbeResult, ProbeState, measured
 
 KIBIBYTES_PER_MEBIBYTE = 1024
 
@@ -19,7 +19,7 @@ class MemoryProbe:
     source: Path = Path("/proc/meminfo")
     limit: float = 3.0
 
-    async def read(self) -> Reading:
+    async def read(self) -> ProbeResult:
         """Ask once."""
         return await measured(self._ask, limit=self.limit)
 
@@ -28,6 +28,6 @@ class MemoryProbe:
         facts = dict(line.split(":", 1) for line in text.splitlines())
         available = int(facts["MemAvailable"].split()[0]) // KIBIBYTES_PER_MEBIBYTE
         share = available / max(1, int(facts["MemTotal"].split()[0]) // KIBIBYTES_PER_MEBIBYTE)
-        state = ReadingState.OK if share > self.least_share else ReadingState.FAILED
+        state = ProbeState.OK if share > self.least_share else ProbeState.FAILED
         sentence = f"{available / 1024:.1f} GiB ({share:.0%}) available"
         return Answer(state, sentence, 1 - share)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 
-class ReadingState(StrEnum):
+class ProbeState(StrEnum):
     """What was read."""
 
     OK = "ok"
@@ -19,13 +19,13 @@ class ReadingState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ProbeResult:
     """One answer: the state, a sentence for people, and how long the answer took.
 
     `taken` is the share of a finite thing that is in use, from 0 to 1, where one was asked about.
     """
 
-    state: ReadingState
+    state: ProbeState
     sentence: str
     took_seconds: float = 0.0
     taken: float | None = None
@@ -34,7 +34,7 @@ class Reading:
 class Probe(Protocol):
     """One question that can be asked again and again."""
 
-    async def read(self) -> Reading:
+    async def read(self) -> ProbeResult:
         """Ask, and return the answer within the probe's own time limit. Never raises."""
         ...
 
@@ -42,19 +42,19 @@ class Probe(Protocol):
 class Answer(NamedTuple):
     """What one kind of probe says; `measured` makes a reading of it."""
 
-    state: ReadingState
+    state: ProbeState
     sentence: str
     taken: float | None = None
 
 
-async def measured(ask: Callable[[], Awaitable[Answer]], *, limit: float) -> Reading:
+async def measured(ask: Callable[[], Awaitable[Answer]], *, limit: float) -> ProbeResult:
     """Ask within `limit` seconds; an error and silence are answers like any other."""
     begun = time.monotonic()
     try:
         async with asyncio.timeout(limit):
             answer = await ask()
     except TimeoutError:
-        answer = Answer(ReadingState.FAILED, f"no answer within {limit:g} s")
+        answer = Answer(ProbeState.FAILED, f"no answer within {limit:g} s")
     except Exception as error:  # noqa: BLE001 - a probe reports, it never raises
-        answer = Answer(ReadingState.FAILED, f"{type(error).__name__}: {error}")
-    return Reading(answer.state, answer.sentence, time.monotonic() - begun, answer.taken)
+        answer = Answer(ProbeState.FAILED, f"{type(error).__name__}: {error}")
+    return ProbeResult(answer.state, answer.sentence, time.monotonic() - begun, answer.taken)

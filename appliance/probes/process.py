@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.probes.model import Answer, Reading, ReadingState, measured
+from appliance.probes.model import Answer, ProbeResult, ProbeState, measured
 
 PROC = Path("/proc")
 
@@ -87,11 +87,11 @@ class ProcessProbe:
     start_time: int
     limit: float = 2.0
 
-    async def read(self) -> Reading:
+    async def read(self) -> ProbeResult:
         """Look once."""
         return await measured(self._ask, limit=self.limit)
 
     async def _ask(self) -> Answer:
         if await asyncio.to_thread(alive, self.pid, self.start_time):
-            return Answer(ReadingState.OK, f"process {self.pid} runs")
-        return Answer(ReadingState.FAILED, f"process {self.pid} has ended")
+            return Answer(ProbeState.OK, f"process {self.pid} runs")
+        return Answer(ProbeState.FAILED, f"process {self.pid} has ended")

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 
 from appliance.db.queries import Queries
-from appliance.probes.model import Answer, Reading, ReadingState, measured
+from appliance.probes.model import Answer, ProbeResult, ProbeState, measured
 
 # How libpq passes on what the server itself has said: that it starts, recovers, or is full.
 FROM_THE_SERVER = "FATAL"
@@ -26,7 +26,7 @@ class SqlProbe:
     database: str = "postgres"
     limit: float = 3.0
 
-    async def read(self) -> Reading:
+    async def read(self) -> ProbeResult:
         """Ask once, on a connection of its own: that is what a new client would meet."""
         return await measured(self._ask, limit=self.limit)
 
@@ -43,10 +43,10 @@ class SqlProbe:
         except psycopg.OperationalError as error:
             sentence = _first_line(error)
             waits = FROM_THE_SERVER in sentence and CLOSES not in sentence
-            return Answer(ReadingState.NOT_READY if waits else ReadingState.FAILED, sentence)
+            return Answer(ProbeState.NOT_READY if waits else ProbeState.FAILED, sentence)
         async with connection:
             await connection.execute(self.queries["answer"])
-        return Answer(ReadingState.OK, "answers queries")
+        return Answer(ProbeState.OK, "answers queries")
 
 
 def _first_line(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from appliance.probes.model import Answer, Reading, ReadingState, measured
+from appliance.probes.model import Answer, ProbeResult, ProbeState, measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class TcpProbe:
     port: int
     limit: float = 2.0
 
-    async def read(self) -> Reading:
+    async def read(self) -> ProbeResult:
         """Try to connect once."""
         return await measured(self._ask, limit=self.limit)
 
@@ -24,6 +24,6 @@ class TcpProbe:
         try:
             _, writer = await asyncio.open_connection(self.host, self.port)
         except ConnectionRefusedError:
-            return Answer(ReadingState.FAILED, f"nothing listens on {self.host}:{self.port}")
+            return Answer(ProbeState.FAILED, f"nothing listens on {self.host}:{self.port}")
         writer.close()
-        return Answer(ReadingState.OK, f"{self.host}:{self.port} accepts connections")
+        return Answer(ProbeState.OK, f"{self.host}:{self.port} accepts connections")

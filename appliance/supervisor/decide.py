@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from appliance.probes.model import ReadingState
+from appliance.probes.model import ProbeState
 from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.model import Action, Decision, Observation, Phase, Wish
 from appliance.units.model import Kind, UnitState
@@ -74,7 +74,7 @@ def _decide_ready(seen: Observation, now: float) -> Decision:
     if seen.failures >= FAILED_READINGS and failing >= FAILING_SECONDS:
         count = f"{seen.failures} failed readings in {failing:.0f} s ({heard})"
         return Decision(Action.RESTART, Phase.FAILING, f"restart {seen.unit.name}: {count}")
-    if seen.reading and seen.reading.state is not ReadingState.OK:
+    if seen.reading and seen.reading.state is not ProbeState.OK:
         return _wait(Phase.FAILING, heard)
     return _wait(Phase.READY, heard)
 

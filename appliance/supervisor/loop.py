@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from appliance.core.clock import Clock
-from appliance.core.notify import Notifier
+from appliance.core.sd_notify import Notifier
 from appliance.supervisor.adoption import newest_change, runs_old_program
 from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.changes import Changes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from appliance.probes.model import Reading
+from appliance.probes.model import ProbeResult
 from appliance.units.model import Unit, UnitStatus
 
 
@@ -58,7 +58,7 @@ class Observation:
     status: UnitStatus
     wish: Wish
     missing: tuple[str, ...] = ()
-    reading: Reading | None = None
+    reading: ProbeResult | None = None
     ready_since: float | None = None
     failures: int = 0
     failing_since: float | None = None
@@ -91,7 +91,7 @@ class UnitView:
     reason: str
     pid: int | None
     restarts: int
-    reading: Reading | None
+    reading: ProbeResult | None
     lines: tuple[str, ...]
 
     def as_json(self) -> dict[str, object]:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from appliance.probes.model import Reading, ReadingState
+from appliance.probes.model import ProbeResult, ProbeState
 from appliance.supervisor.model import Decision, Observation, Phase, UnitView, Wish
 from appliance.units.model import Unit, UnitState, UnitStatus
 
@@ -23,7 +23,7 @@ class Tracked:
     since: datetime
     wish: Wish = Wish.UP
     decision: Decision | None = None
-    reading: Reading | None = None
+    reading: ProbeResult | None = None
     ready_since: float | None = None
     failures: int = 0
     failing_since: float | None = None
@@ -54,7 +54,7 @@ class Tracked:
         """Whether units that need this one may start."""
         if self.status.state is UnitState.DONE:
             return True
-        answers = self.reading is not None and self.reading.state is ReadingState.OK
+        answers = self.reading is not None and self.reading.state is ProbeState.OK
         return self.status.state is UnitState.RUNNING and answers
 
     def take_status(self, status: UnitStatus) -> None:
@@ -99,15 +99,15 @@ class Tracked:
         """Whether anybody wants the unit to run."""
         return self.wish is not Wish.DOWN and not self.left_down
 
-    def take_reading(self, reading: Reading, now: float) -> None:
+    def take_reading(self, reading: ProbeResult, now: float) -> None:
         """Count a reading. NOT_READY is no failure: the unit says itself that it waits."""
         self.reading = reading
-        if reading.state is ReadingState.FAILED:
+        if reading.state is ProbeState.FAILED:
             self.failures += 1
             self.failing_since = now if self.failing_since is None else self.failing_since
             return
         self.failures, self.failing_since = 0, None
-        if reading.state is ReadingState.OK and self.ready_since is None:
+        if reading.state is ProbeState.OK and self.ready_since is None:
             self.ready_since = now
         if self.ready_since is not None and now - self.ready_since >= STABLE_SECONDS:
             self.streak, self.gave_up = 0, None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from appliance.core.clock import Clock
-from appliance.core.process import become
+from appliance.core.process import exec_program
 from appliance.core.settings import Settings
 from appliance.units.catalog import catalog
 from appliance.units.errors import UnitUnknownError
@@ -26,4 +26,4 @@ async def launch(settings: Settings, clock: Clock, name: str) -> NoReturn:
     if unit is None:
         raise UnitUnknownError(unit=name, what="unit")
     await unit.prepare()
-    become(unit.command, unit.environment)
+    exec_program(unit.command, unit.environment)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from appliance.core.notify import Notifier
+from appliance.core.sd_notify import Notifier
 
 # How long open requests may go on after SIGTERM. Answers have saved themselves by then.
 _GRACE = 3.0

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from appliance.probes.model import Reading, ReadingState
+from appliance.probes.model import ProbeResult, ProbeState
 from appliance.supervisor.changes import Changes
 from appliance.supervisor.model import Phase, UnitView
 from appliance.units.errors import UnitUnknownError
@@ -21,7 +21,7 @@ READY = UnitView(
     reason="answers queries",
     pid=4711,
     restarts=0,
-    reading=Reading(ReadingState.OK, "answers queries", 0.002),
+    reading=ProbeResult(ProbeState.OK, "answers queries", 0.002),
     lines=(),
 )
 UNITS = (

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from appliance.core.errors import ApplianceError
-from appliance.probes.model import Reading, ReadingState
+from appliance.probes.model import ProbeResult, ProbeState
 from webchat import keys
 
 
@@ -33,8 +33,8 @@ async def ready(request: web.Request) -> web.Response:
     return web.json_response(body, status=status)
 
 
-def _fine(reading: Reading) -> bool:
-    return reading.state is ReadingState.OK
+def _fine(reading: ProbeResult) -> bool:
+    return reading.state is ProbeState.OK
 
 
 async def _database(request: web.Request) -> bool:

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from admin.audit import Audit
-from admin.outage import Outage
+from admin.database_breaker import Breaker
 from appliance.db.pool import Database, conninfo
 from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
@@ -27,7 +27,7 @@ async def client_of(
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Lend a client of a control socket that records as the supervisor's process does."""
     socket = folder / "control.sock"
-    record = partial(Audit(database, Outage(FakeClock())).record, None)
+    record = partial(Audit(database, Breaker(FakeClock())).record, None)
     surroundings = Surroundings((), lambda: "code", record)
     connector = aiohttp.UnixConnector(str(socket))
     async with (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from admin.auth import ConsoleIdentity
-from admin.outage import Outage
+from admin.database_breaker import Breaker
 from admin.remembered import LIMIT, RememberedSessions
 from admin.rescue import Rescue
 from appliance.accounts.model import Account, Role
@@ -45,7 +45,7 @@ def accounts(database: Database, clock: FakeClock) -> Accounts:
 def identity(
     accounts: Accounts, remembered: RememberedSessions, rescue: Rescue, clock: FakeClock
 ) -> ConsoleIdentity:
-    return ConsoleIdentity(accounts, Outage(clock), remembered, rescue, clock)
+    return ConsoleIdentity(accounts, Breaker(clock), remembered, rescue, clock)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def in_the_dark(
     """Ask who holds a token while no database is there."""
     async with Database(conninfo(tmp_path, "cloister"), wait=0.2) as dark:
         accounts = Accounts(dark, clock, FAST_PASSWORDS)
-        identity = ConsoleIdentity(accounts, Outage(clock), remembered, rescue, clock)
+        identity = ConsoleIdentity(accounts, Breaker(clock), remembered, rescue, clock)
         await identity.seen(token)
         return await identity.person(token)
 
@@ -137,7 +137,7 @@ async def hang() -> None:
 
 
 async def test_after_a_silence_the_next_questions_are_short(clock: FakeClock) -> None:
-    outage = Outage(clock, patience=0.2, short=0.001)
+    outage = Breaker(clock, patience=0.2, short=0.001)
 
     async def seconds_of_silence() -> float:
         begun = time.monotonic()
@@ -154,7 +154,7 @@ async def test_after_a_silence_the_next_questions_are_short(clock: FakeClock) ->
 async def test_a_database_that_is_back_is_noticed_at_once(
     database: Database, accounts: Accounts, clock: FakeClock
 ) -> None:
-    outage = Outage(clock, patience=0.01)
+    outage = Breaker(clock, patience=0.01)
     with pytest.raises(DatabaseUnavailableError):
         await outage.ask(hang)
     assert await outage.ask(accounts.is_claimed) is False
@@ -168,4 +168,4 @@ async def test_a_database_without_our_tables_counts_as_down(
             await connection.execute("SELECT * FROM core.no_such_table")
 
     with pytest.raises(DatabaseUnavailableError):
-        await Outage(clock).ask(read)
+        await Breaker(clock).ask(read)

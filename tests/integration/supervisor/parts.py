@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance.core.clock import SystemClock
-from appliance.core.notify import Notifier
+from appliance.core.sd_notify import Notifier
 from appliance.core.settings import Settings
-from appliance.probes.model import Reading, ReadingState
+from appliance.probes.model import ProbeResult, ProbeState
 from appliance.supervisor.loop import Policy, Supervisor
 from appliance.supervisor.model import Phase
 from appliance.units.child import ChildProcessDriver
@@ -58,11 +58,11 @@ def free_port() -> int:
 class Answers:
     """A probe whose answer the test sets."""
 
-    state: ReadingState = ReadingState.OK
+    state: ProbeState = ProbeState.OK
     sentence: str = "answers"
 
-    async def read(self) -> Reading:
-        return Reading(self.state, self.sentence)
+    async def read(self) -> ProbeResult:
+        return ProbeResult(self.state, self.sentence)
 
 
 @dataclass
@@ -72,9 +72,9 @@ class Written:
     file: Path
     word: str
 
-    async def read(self) -> Reading:
+    async def read(self) -> ProbeResult:
         written = await asyncio.to_thread(self._written)
-        return Reading(ReadingState.OK if written else ReadingState.NOT_READY, "answers")
+        return ProbeResult(ProbeState.OK if written else ProbeState.NOT_READY, "answers")
 
     def _written(self) -> bool:
         return self.file.exists() and self.word in self.file.read_text()

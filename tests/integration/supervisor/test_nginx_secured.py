@@ -22,7 +22,7 @@ from appliance.core.clock import SystemClock
 from appliance.core.process import as_account, environment
 from appliance.core.python import module_environment
 from appliance.core.settings import Settings
-from appliance.probes.model import ReadingState
+from appliance.probes.model import ProbeState
 from appliance.units.certificate import fingerprint
 from appliance.units.directories import owned_directory
 from appliance.units.nginx import nginx, published_certificate
@@ -125,7 +125,7 @@ async def healthy(settings: Settings, process: asyncio.subprocess.Process) -> No
     probe = nginx(settings, PROGRAM, SystemClock()).probe
     assert probe is not None
     async with asyncio.timeout(20):
-        while (await probe.read()).state is not ReadingState.OK:
+        while (await probe.read()).state is not ProbeState.OK:
             assert process.returncode is None, await Started(process).kill()
             await asyncio.sleep(0.02)
 

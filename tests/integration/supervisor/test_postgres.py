@@ -14,7 +14,7 @@ import pytest
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import CHAT_CONNECTIONS
-from appliance.probes.model import ReadingState
+from appliance.probes.model import ProbeState
 from appliance.supervisor.loop import Policy
 from appliance.supervisor.model import Phase
 from appliance.units.errors import DatabaseVersionError, PreparationError
@@ -119,7 +119,7 @@ async def test_a_server_that_was_left_running_is_stopped_before_a_new_one_starts
     async with driver_of((unit,), settings) as driver:
         await driver.start(unit)
         first = driver.status("postgres").pid or 0
-        while (await unit.probe.read()).state is not ReadingState.OK:  # type: ignore[union-attr]
+        while (await unit.probe.read()).state is not ProbeState.OK:  # type: ignore[union-attr]
             await asyncio.sleep(0.05)
         # There is no record of it, as after a crash between its start and the record.
         (settings.run / "units" / "postgres.json").unlink()

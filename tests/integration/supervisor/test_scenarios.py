@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from appliance.core.settings import Settings
-from appliance.probes.model import ReadingState
+from appliance.probes.model import ProbeState
 from appliance.supervisor import decide
 from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.loop import Policy, Supervisor
@@ -65,7 +65,7 @@ async def test_units_start_in_the_order_of_their_needs(
 async def test_a_unit_whose_need_is_not_ready_waits_and_says_for_what(
     settings: Settings, supervising: Supervising
 ) -> None:
-    answers = Answers(ReadingState.NOT_READY, "is starting up")
+    answers = Answers(ProbeState.NOT_READY, "is starting up")
     units = (
         script("base", SLEEPER, settings.home, probe=answers),
         script("site", SLEEPER, settings.home, needs=("base",)),
@@ -75,7 +75,7 @@ async def test_a_unit_whose_need_is_not_ready_waits_and_says_for_what(
         assert phase(supervisor, "site") is Phase.WAITING
         assert supervisor.view("site").reason == "waits for base"
         assert not supervisor.all_ready
-        answers.state = ReadingState.OK
+        answers.state = ProbeState.OK
         await until(supervisor.ready.is_set)
 
 
@@ -152,10 +152,10 @@ async def test_a_unit_that_hangs_is_restarted_after_failed_readings(
     async with supervising(settings, unit, policy=policy) as supervisor:
         await until(supervisor.ready.is_set)
         hung = pid_of(supervisor, "one")
-        answers.state, answers.sentence = ReadingState.FAILED, "no answer within 3 s"
+        answers.state, answers.sentence = ProbeState.FAILED, "no answer within 3 s"
         await until(lambda: phase(supervisor, "one") is Phase.FAILING)
         await until(lambda: supervisor.view("one").pid not in {None, hung})
-        answers.state = ReadingState.OK
+        answers.state = ProbeState.OK
         await until(lambda: phase(supervisor, "one") is Phase.READY)
         assert gone(hung)
 

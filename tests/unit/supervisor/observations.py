@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from appliance.probes.model import Reading, ReadingState
+from appliance.probes.model import ProbeResult, ProbeState
 from appliance.supervisor.model import Observation, Wish
 from appliance.units.model import Unit, UnitState, UnitStatus
 from tests.fakes.clock import START
@@ -14,8 +14,8 @@ NOW = 1000.0
 
 
 class SilentProbe:
-    async def read(self) -> Reading:
-        return Reading(ReadingState.OK, "answers")
+    async def read(self) -> ProbeResult:
+        return ProbeResult(ProbeState.OK, "answers")
 
 
 def a_unit(name: str = "ollama", **changes: object) -> Unit:
@@ -45,5 +45,5 @@ def seen(
     return replace(observation, **facts)  # type: ignore[arg-type]
 
 
-def reading(state: ReadingState, sentence: str = "answers 200") -> Reading:
-    return Reading(state, sentence)
+def reading(state: ProbeState, sentence: str = "answers 200") -> ProbeResult:
+    return ProbeResult(state, sentence)

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from appliance.probes.model import ReadingState
+from appliance.probes.model import ProbeState
 from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.decide import decide
 from appliance.supervisor.model import Action, Decision, Observation, Phase, Wish
 from appliance.units.model import Kind, UnitState
 from tests.unit.supervisor.observations import NOW, a_unit, reading, seen
 
-OK, NOT_READY, FAILED = ReadingState.OK, ReadingState.NOT_READY, ReadingState.FAILED
+OK, NOT_READY, FAILED = ProbeState.OK, ProbeState.NOT_READY, ProbeState.FAILED
 
 
 def decided(observation: Observation, now: float = NOW) -> Decision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from appliance.probes.model import ReadingState
+from appliance.probes.model import ProbeState
 from appliance.supervisor.model import Phase, Wish
 from appliance.supervisor.tracking import Tracked
 from appliance.units.model import UnitState, UnitStatus
@@ -18,10 +18,10 @@ def tracked(state: UnitState = UnitState.RUNNING) -> Tracked:
 
 def test_failed_readings_in_a_row_are_counted_from_the_first() -> None:
     unit = tracked()
-    unit.take_reading(reading(ReadingState.FAILED), NOW)
-    unit.take_reading(reading(ReadingState.FAILED), NOW + 5)
+    unit.take_reading(reading(ProbeState.FAILED), NOW)
+    unit.take_reading(reading(ProbeState.FAILED), NOW + 5)
     assert (unit.failures, unit.failing_since) == (2, NOW)
-    unit.take_reading(reading(ReadingState.NOT_READY), NOW + 6)
+    unit.take_reading(reading(ProbeState.NOT_READY), NOW + 6)
     assert (unit.failures, unit.failing_since) == (0, None)
     assert unit.ready_since is None
 
@@ -29,15 +29,15 @@ def test_failed_readings_in_a_row_are_counted_from_the_first() -> None:
 def test_a_stable_run_ends_the_streak() -> None:
     unit = tracked()
     unit.streak = 4
-    unit.take_reading(reading(ReadingState.OK), NOW)
+    unit.take_reading(reading(ProbeState.OK), NOW)
     assert unit.streak == 4
-    unit.take_reading(reading(ReadingState.OK), NOW + 10)
+    unit.take_reading(reading(ProbeState.OK), NOW + 10)
     assert unit.streak == 0
 
 
 def test_readings_of_an_earlier_run_are_forgotten() -> None:
     unit = tracked()
-    unit.take_reading(reading(ReadingState.OK), NOW)
+    unit.take_reading(reading(ProbeState.OK), NOW)
     assert unit.serves
     unit.take_status(UnitStatus(UnitState.FAILED, START, NOW))
     assert unit.reading is None
@@ -98,9 +98,9 @@ def test_a_visitor_whom_systemd_starts_it_for_renews_no_budget() -> None:
 def test_what_was_given_up_and_serves_again_for_a_while_is_like_any_other() -> None:
     unit = tracked()
     unit.gave_up = "gave up"
-    unit.take_reading(reading(ReadingState.OK), NOW)
+    unit.take_reading(reading(ProbeState.OK), NOW)
     assert unit.gave_up
-    unit.take_reading(reading(ReadingState.OK), NOW + 10)
+    unit.take_reading(reading(ProbeState.OK), NOW + 10)
     assert not unit.gave_up
     unit.gave_up = "gave up"
     unit.take_status(UnitStatus(UnitState.DONE, START, NOW))

@@ -21,7 +21,7 @@ _SHORT_SECONDS = 0.25
 _REST_SECONDS = 2.0
 
 
-class Outage:
+class Breaker:
     """Knows whether the database answers.
 
     After a question without an answer the next ones are given little time for a moment, so that
@@ -61,16 +61,16 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
-class Region(Generic[Value]):
+class Partial(Generic[Value]):
     """A part of a page that may fail alone: either a value or what is wrong."""
 
     value: Value | None = None
     problem: ApplianceError | None = None
 
 
-async def region(question: Callable[[], Awaitable[Value]]) -> Region[Value]:
+async def load_partial(question: Callable[[], Awaitable[Value]]) -> Partial[Value]:
     """Ask for a part of a page; what can be said in words does not take the page with it."""
     try:
-        return Region(await question())
+        return Partial(await question())
     except ApplianceError as problem:
-        return Region(problem=problem)
+        return Partial(problem=problem)

@@ -19,7 +19,7 @@ START = "/admin/"
 
 
 @web.middleware
-async def send_to_the_door(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def redirect_to_login(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Redirect a browser; programs and streams get the plain error."""
     try:
         return await handler(request)
@@ -38,7 +38,7 @@ async def send_to_the_door(request: web.Request, handler: Handler) -> web.Stream
 async def is_claimed(request: web.Request) -> bool:
     """Say whether the machine has an operator; without an answer it is taken to have one."""
     try:
-        return await request.app[keys.OUTAGE].ask(request.app[keys.ACCOUNTS].is_claimed)
+        return await request.app[keys.BREAKER].ask(request.app[keys.ACCOUNTS].is_claimed)
     except DatabaseUnavailableError:
         return True
 

@@ -23,7 +23,7 @@ _GATHER_SECONDS = 0.15
 _TRUST_SECONDS = 5.0
 
 
-async def keep_up(
+async def stream_page(
     request: web.Request,
     render: Callable[[], Awaitable[Parts]],
     *,
@@ -45,9 +45,9 @@ async def _parts(
     changes: AsyncIterator[object] | None,
 ) -> AsyncGenerator[Event, None]:
     sent: dict[str, str] = {}
-    trust = Trust(request)
+    check = SessionCheck(request)
     async with waiting(changes) as wait:
-        while await trust.holds():
+        while await check.holds():
             for name, text in (await render()).items():
                 if sent.get(name) != text:
                     sent[name] = text
@@ -56,7 +56,7 @@ async def _parts(
             await asyncio.sleep(_GATHER_SECONDS)
 
 
-class Trust:
+class SessionCheck:
     """Whether whoever opened a stream may still see it: asked again every few seconds."""
 
     def __init__(self, request: web.Request) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.notify import Notifier, watchdog_interval
+from appliance.core.sd_notify import Notifier, watchdog_interval
 
 
 def test_systemd_hears_each_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
