@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from aiohttp import web
@@ -23,18 +23,12 @@ from admin.rescue import Rescue
 from admin.routes import ROUTES
 from admin.units import Units
 from appliance.accounts.guard import Guard
-from appliance.accounts.people import People
 from appliance.accounts.revocations import Revocations
-from appliance.accounts.secrets import Passwords
-from appliance.accounts.service import Accounts
 from appliance.core.clock import Clock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.core.settings import MEBIBYTE, Settings
 from appliance.db.pool import Database
-from appliance.jobs.service import JobService
-from appliance.library.queue import QueueService
-from appliance.llm.client import ModelRunner
-from appliance.llm.service import ModelChoice
+from appliance.services import Services
 from appliance.units.model import Absent
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
@@ -50,19 +44,14 @@ _REVIEW_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What the console is given; whoever builds these also opens and closes them.
-
-    `database` has the role `cloister`. `passwords` can be cheaper in tests.
-    """
+    """What the console is given; its builder opens and closes it."""
 
     settings: Settings
     clock: Clock
     units: Units
     absent: tuple[Absent, ...]
-    database: Database
-    runner: ModelRunner
+    services: Services
     rescue: Rescue
-    passwords: Passwords = field(default_factory=Passwords)
 
 
 def build(console: Console) -> web.Application:
@@ -80,32 +69,32 @@ def build(console: Console) -> web.Application:
     app.middlewares.extend([guard.cookies, answers.middleware, redirect_to_login])
     app.on_response_prepare.extend([remember_start, add_security_headers])
     app.on_shutdown.append(_end_streams)
-    app.cleanup_ctx.append(partial(_reviewing, database=console.database))
+    app.cleanup_ctx.append(partial(_reviewing, database=console.services.database))
     guard.add(app, ROUTES)
     app.add_routes(assets.routes())
     return app
 
 
 def _add_services(app: web.Application, console: Console) -> None:
-    settings, clock, database = console.settings, console.clock, console.database
-    breaker, runner = Breaker(clock), console.runner
-    accounts = Accounts(database, clock, console.passwords)
-    queue, choice = QueueService(database), ModelChoice(database, runner)
+    settings, clock, services = console.settings, console.clock, console.services
+    breaker = Breaker(clock)
     remembered = RememberedSessions(settings.state / "console-sessions.json")
 
     app[keys.SETTINGS] = settings
     app[keys.CLOCK] = clock
     app[keys.UNITS] = console.units
-    app[keys.MACHINE] = Machine(settings.home, console.absent, breaker, queue, runner, choice)
+    app[keys.MACHINE] = Machine(settings.home, console.absent, breaker, services)
     app[keys.BREAKER] = breaker
-    app[keys.IDENTITY] = ConsoleIdentity(accounts, breaker, remembered, console.rescue, clock)
+    app[keys.IDENTITY] = ConsoleIdentity(
+        services.accounts, breaker, remembered, console.rescue, clock
+    )
     app[keys.RESCUE] = console.rescue
-    app[keys.AUDIT] = Audit(database, breaker)
-    app[keys.ACCOUNTS] = accounts
-    app[keys.PEOPLE] = People(database, clock)
-    app[keys.QUEUE] = queue
-    app[keys.JOBS] = JobService(database, clock)
-    app[keys.CHOICE] = choice
+    app[keys.AUDIT] = Audit(services.database, breaker)
+    app[keys.ACCOUNTS] = services.accounts
+    app[keys.PEOPLE] = services.people
+    app[keys.QUEUE] = services.queue
+    app[keys.JOBS] = services.jobs
+    app[keys.CHOICE] = services.choice
 
 
 async def _end_streams(app: web.Application) -> None:

@@ -8,15 +8,13 @@ from pathlib import Path
 
 from admin.database_breaker import Breaker, Partial, load_partial
 from appliance.library.model import QueueCounts
-from appliance.library.queue import QueueService
 from appliance.llm.choice import Chosen
-from appliance.llm.client import ModelRunner
 from appliance.llm.errors import ModelRunnerUnavailableError
 from appliance.llm.model import InstalledModel, LoadedModel
-from appliance.llm.service import ModelChoice
 from appliance.probes.disk import DiskProbe
 from appliance.probes.memory import MemoryProbe
 from appliance.probes.model import ProbeResult
+from appliance.services import Services
 from appliance.units.model import Absent
 
 _RUNNER_SECONDS = 2.0
@@ -42,17 +40,15 @@ class Machine:
         home: Path,
         absent: tuple[Absent, ...],
         breaker: Breaker,
-        queue: QueueService,
-        runner: ModelRunner,
-        choice: ModelChoice,
+        services: Services,
     ) -> None:
         self.absent = absent
         self._disk = DiskProbe(home)
         self._memory = MemoryProbe()
         self._breaker = breaker
-        self._queue = queue
-        self._runner = runner
-        self._choice = choice
+        self._queue = services.queue
+        self._runner = services.runner
+        self._choice = services.choice
 
     async def facts(self) -> Facts:
         """Ask all at once."""

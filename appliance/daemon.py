@@ -13,7 +13,10 @@ from functools import partial
 from admin import keys
 from admin.app import Console, build
 from admin.rescue import Rescue
+from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
+from appliance.control.keys import Surroundings
+from appliance.control.server import control_server
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 from appliance.core.files import private_directory
@@ -21,10 +24,9 @@ from appliance.core.log import log_to_file, set_up
 from appliance.core.sd_notify import Notifier
 from appliance.core.settings import Settings
 from appliance.db.pool import Database, conninfo
-from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
 from appliance.schedule.jobs import Schedule, ScheduledJob
-from appliance.supervisor.control import Surroundings, control_server
+from appliance.services import Services, build_services
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
 from appliance.supervisor.motd import LoginMessage
@@ -67,10 +69,11 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
         database = await stack.enter_async_context(
             Database(conninfo(settings.database_socket, "cloister"), size=4, wait=2.0)
         )
-        accounts = await stack.enter_async_context(
-            _console(applied, clock, supervisor, parts, database)
-        )
-        await stack.enter_async_context(_schedule(applied, clock, database, accounts, supervisor))
+        runner = await stack.enter_async_context(ModelRunner(applied.runner_address))
+        services = build_services(database, runner, clock, Passwords())
+        accounts = services.accounts
+        await stack.enter_async_context(_sites(applied, clock, supervisor, parts, services))
+        await stack.enter_async_context(_schedule(applied, clock, services, supervisor))
         if settings.packaged:
             await stack.enter_async_context(
                 LoginMessage(
@@ -115,37 +118,34 @@ def _driver(
 
 
 @asynccontextmanager
-async def _console(
-    settings: Settings, clock: Clock, supervisor: Supervisor, parts: Catalog, database: Database
-) -> AsyncIterator[Accounts]:
+async def _sites(
+    settings: Settings, clock: Clock, supervisor: Supervisor, parts: Catalog, services: Services
+) -> AsyncIterator[None]:
     """Serve the console, and the control socket of the command line."""
     rescue = Rescue(clock)
-    async with ModelRunner(settings.runner_address) as runner:
-        console = build(
-            Console(settings, clock, supervisor, parts.absent, database, runner, rescue)
-        )
-        surroundings = Surroundings(
-            parts.absent,
-            lambda: rescue.new_code().text,
-            partial(console[keys.AUDIT].record, None),
-            _addresses(settings),
-        )
-        alone = None if settings.nginx else (settings.bind, settings.port + 1)
-        async with (
-            listening(console, settings.console_socket, alone),
-            control_server(supervisor, surroundings, settings.control_socket),
-        ):
-            yield console[keys.ACCOUNTS]
+    console = build(Console(settings, clock, supervisor, parts.absent, services, rescue))
+    surroundings = Surroundings(
+        parts.absent,
+        lambda: rescue.new_code().text,
+        partial(console[keys.AUDIT].record, None),
+        _addresses(settings),
+    )
+    alone = None if settings.nginx else (settings.bind, settings.port + 1)
+    async with (
+        listening(console, [settings.console_socket], alone),
+        control_server(supervisor, services, surroundings, settings.control_socket),
+    ):
+        yield
 
 
 @asynccontextmanager
 async def _schedule(
-    settings: Settings, clock: Clock, database: Database, accounts: Accounts, supervisor: Supervisor
+    settings: Settings, clock: Clock, services: Services, supervisor: Supervisor
 ) -> AsyncIterator[None]:
     """Run what has its times."""
 
     async def sweep() -> str:
-        return f"Forgot {await accounts.sweep()} expired sessions and codes."
+        return f"Forgot {await services.accounts.sweep()} expired sessions and codes."
 
     async def renew() -> str:
         if not await asyncio.to_thread(certificate_is_due, settings, clock):
@@ -159,7 +159,7 @@ async def _schedule(
     rows = [ScheduledJob("sweep", "17 * * * *", timedelta(minutes=5), sweep)]
     if settings.packaged:
         rows.append(ScheduledJob("certificate", "43 3 * * *", timedelta(minutes=5), renew))
-    async with Schedule(JobService(database, clock), tuple(rows)):
+    async with Schedule(services.jobs, tuple(rows)):
         yield
 
 

@@ -28,7 +28,8 @@ async def _serve(settings: Settings, worker: int, port: tuple[str, int] | None) 
     address = conninfo(settings.database_socket, "cloister_chat")
     database = Database(address, size=CHAT_CONNECTIONS)
     app = build(settings, SystemClock(), worker, database, Passwords())
-    await serve(app, settings.chat_socket(worker), port)
+    sockets = [settings.chat_socket(worker), settings.command_socket(worker)]
+    await serve(app, sockets, port)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,12 @@ def build(
     runner = ModelRunner(settings.runner_address)
     accounts = Accounts(database, clock, passwords)
     api_keys = ApiKeys(database, clock)
-    guard = Guard(accounts, api_keys, secure_cookies=settings.secure_cookies)
+    guard = Guard(
+        accounts,
+        api_keys,
+        secure_cookies=settings.secure_cookies,
+        command_socket=settings.command_socket(worker),
+    )
     retriever = Retriever(database, runner, clock)
     blobs = Blobs(settings.documents, Room(limit=settings.upload_limit), SystemDisk())
 

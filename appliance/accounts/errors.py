@@ -95,3 +95,21 @@ class RequestForgedError(ApplianceError):
     status = HTTPStatus.FORBIDDEN
     sentence = "This form is no longer valid."
     hint = "Load the page again, then repeat what you did."
+
+
+class NotClaimedError(ApplianceError):
+    """The command line acts for a person, and there is none yet."""
+
+    code = "not_claimed"
+    status = HTTPStatus.CONFLICT
+    sentence = "This machine has no operator yet."
+    hint = "Open the link that `cloister claim` prints."
+
+
+class SeveralOperatorsError(ApplianceError):
+    """The command line does not say for whom it acts, and there is more than one operator."""
+
+    code = "several_operators"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "There are several operators: {names}."
+    hint = "Say for whom: --user NAME."

@@ -10,11 +10,13 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
+from appliance.accounts.command_line import is_command_line, named_person
 from appliance.accounts.errors import KeyRequiredError, RequestForgedError, ScopeMissingError
 from appliance.accounts.model import Account, KeyHolder, Scope
 from appliance.accounts.secrets import Secret
@@ -76,6 +78,13 @@ class KeyRing(Protocol):
         """Return the holder. Raises KeyRequiredError."""
         ...
 
+    async def command_line(self, name: str | None) -> KeyHolder:
+        """Return the person for whom the command line acts, with every scope.
+
+        Raises NotFoundError, NotClaimedError and SeveralOperatorsError.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -97,11 +106,17 @@ class Guard:
     """Adds routes to an application, each behind its check."""
 
     def __init__(
-        self, identity: Identity, keys: KeyRing | None = None, *, secure_cookies: bool = False
+        self,
+        identity: Identity,
+        keys: KeyRing | None = None,
+        *,
+        secure_cookies: bool = False,
+        command_socket: Path | None = None,
     ) -> None:
         self._identity = identity
         self._keys = keys
         self._secure = secure_cookies
+        self._command_socket = command_socket
 
     def add(self, app: web.Application, routes: Iterable[Route]) -> None:
         """Add every row to the application."""
@@ -130,6 +145,8 @@ class Guard:
         Raises KeyRequiredError.
         """
         scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if self._keys is not None and is_command_line(request, self._command_socket):
+            return await self._keys.command_line(named_person(request))
         if self._keys is None or scheme.lower() != "bearer" or not secret.strip():
             raise KeyRequiredError
         return await self._keys.holder(secret.strip())

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from appliance.accounts.errors import KeyRequiredError
 from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope, audit_name
+from appliance.accounts.people import named_or_only_operator
 from appliance.accounts.secrets import Secret, digest, new_token
 from appliance.accounts.store import AccountStore
 from appliance.core.clock import Clock
@@ -91,6 +92,16 @@ class ApiKeys:
         if found is None:
             raise KeyRequiredError
         return found
+
+    async def command_line(self, name: str | None) -> KeyHolder:
+        """Return the person for whom the command line acts, with every scope.
+
+        Without a name that is the only operator. Raises NotFoundError, NotClaimedError and
+        SeveralOperatorsError.
+        """
+        async with self._database.connection() as connection:
+            account = await named_or_only_operator(AccountStore(connection), name)
+        return KeyHolder(account, account.id, frozenset(Scope), by_command_line=True)
 
 
 def _must_be_own(actor: Account | None, owner: Account) -> None:

@@ -61,8 +61,13 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """Who presented an API key, and what it allows."""
+    """Who presented an API key, and what it allows.
+
+    `by_command_line` says that the command line acts for the account, without a key: `key_id` is
+    the account's then.
+    """
 
     account: Account
     key_id: UUID
     scopes: frozenset[Scope]
+    by_command_line: bool = False

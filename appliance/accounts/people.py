@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from appliance.accounts.errors import LastOperatorError
+from appliance.accounts.errors import LastOperatorError, NotClaimedError, SeveralOperatorsError
 from appliance.accounts.model import Account, Role, audit_name
 from appliance.accounts.secrets import Passwords, Secret, checked_name, new_code
 from appliance.accounts.store import AccountStore
@@ -99,11 +99,15 @@ class People:
 
     async def by_name(self, name: str) -> Account:
         """Return a person by sign-in name, for the command line. Raises NotFoundError."""
+        return await self.named_or_only_operator(name)
+
+    async def named_or_only_operator(self, name: str | None) -> Account:
+        """Return the person for whom the command line acts.
+
+        Raises NotFoundError, NotClaimedError and SeveralOperatorsError.
+        """
         async with self._database.connection() as connection:
-            account = await AccountStore(connection).account_by_name(name.strip().lower())
-        if account is None:
-            raise NotFoundError(what="person")
-        return account
+            return await named_or_only_operator(AccountStore(connection), name)
 
     async def _invite(self, store: AccountStore, account_id: UUID) -> Secret:
         code = new_code()
@@ -111,6 +115,24 @@ class People:
             code.digest, "password", account_id, self._clock.now() + INVITATION_LASTS
         )
         return code
+
+
+async def named_or_only_operator(store: AccountStore, name: str | None) -> Account:
+    """Return a person by sign-in name, or the only operator when there is no name.
+
+    Raises NotFoundError, NotClaimedError and SeveralOperatorsError.
+    """
+    if name is not None:
+        account = await store.account_by_name(name.strip().lower())
+        if account is None:
+            raise NotFoundError(what="person")
+        return account
+    operators = [account for account in await store.all_accounts() if account.is_operator]
+    if not operators:
+        raise NotClaimedError
+    if len(operators) > 1:
+        raise SeveralOperatorsError(names=", ".join(account.name for account in operators))
+    return operators[0]
 
 
 def _must_be_operator(actor: Account | None) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from appliance.accounts.model import Account
-from appliance.accounts.people import People
-from appliance.cli.control import Control
-from appliance.cli.errors import NoOperatorError
+from appliance.cli.connection import Connection
+from appliance.cli.errors import NotRunningError, RightsMissingError, ServiceNotRunningError
 from appliance.cli.output import Output
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
@@ -25,10 +24,9 @@ class Context:
     output: Output
 
     @property
-    def control(self) -> Control:
+    def control(self) -> Connection:
         """The running supervisor."""
-        settings = self.settings
-        return Control(settings.control_socket, settings.home, packaged=settings.packaged)
+        return Connection([self.settings.control_socket], self._not_running)
 
     @property
     def runner_address(self) -> str:
@@ -41,17 +39,23 @@ class Context:
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
-        """The running database as its owner."""
+        """The running database as its owner. Raises RightsMissingError for other accounts."""
+        self._check_rights()
         address = conninfo(self.settings.database_socket, "cloister")
         async with Database(address, size=2) as database:
             yield database
 
-    async def person(self, database: Database, name: str | None) -> Account:
-        """Return the named person, or the operator who is there longest. Raises NoOperatorError."""
-        people = People(database, self.clock)
-        if name is not None:
-            return await people.by_name(name)
-        operators = [account for account in await people.all(None) if account.is_operator]
-        if not operators:
-            raise NoOperatorError
-        return min(operators, key=lambda account: account.created_at)
+    def _check_rights(self) -> None:
+        """Refuse an account that PostgreSQL would refuse: the owner's folder is closed to it."""
+        folder = self.settings.control_socket.parent
+        try:
+            may = not folder.exists() or os.access(folder, os.R_OK | os.X_OK)
+        except PermissionError:
+            may = False
+        if not may:
+            raise RightsMissingError
+
+    def _not_running(self) -> NotRunningError:
+        if self.settings.packaged:
+            return ServiceNotRunningError()
+        return NotRunningError(home=self.settings.home)

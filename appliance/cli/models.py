@@ -19,9 +19,8 @@ from appliance.fetch.pull import PULL_TIMEOUTS, Pull
 from appliance.fetch.runner import TemporaryRunner
 from appliance.fetch.service import Fetching
 from appliance.fetch.unit import FetchUnit
-from appliance.llm.choice import Purpose, uses
+from appliance.llm.choice import Purpose
 from appliance.llm.client import ModelRunner
-from appliance.llm.service import ModelChoice
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -43,36 +42,17 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 
 async def list_models(context: Context, _: argparse.Namespace) -> ExitCode:
     """Show every model, what it can do, and what it is used for."""
-    async with (
-        context.database() as database,
-        ModelRunner(context.runner_address) as runner,
-    ):
-        chosen = await ModelChoice(database, runner).chosen()
-        installed = await runner.models()
-    used = {model.name: uses(model, chosen, installed) for model in installed}
-    rows: list[dict[str, object]] = [
-        {
-            "model": model.name,
-            "size": model.size,
-            "can": sorted(model.capabilities),
-            "used_for": [use.purpose for use in used[model.name] if use.ready],
-            "prepared_for": [use.purpose for use in used[model.name] if not use.ready],
-        }
-        for model in installed
-    ]
+    rows = await context.control.ask("GET", "/models")
     context.output.table(rows, "No models are installed; questions are answered by quotation.")
     return ExitCode.DONE
 
 
 async def use_model(context: Context, options: argparse.Namespace) -> ExitCode:
     """Choose a model."""
-    async with (
-        context.database() as database,
-        ModelRunner(context.runner_address) as runner,
-    ):
-        await ModelChoice(database, runner).choose(None, options.purpose, options.model)
+    body = {"purpose": options.purpose, "model": options.model}
+    await context.control.ask("POST", "/models/use", body=body)
     text = f"{options.model} is now used for {options.purpose}."
-    context.output.value({"purpose": options.purpose, "model": options.model}, text)
+    context.output.value(body, text)
     return ExitCode.DONE
 
 
@@ -84,7 +64,7 @@ async def fetch_model(context: Context, options: argparse.Namespace) -> ExitCode
     # Root is nobody to the database. Where no supervisor can note it either, systemd's own line
     # in the journal tells that the unit was started.
     with contextlib.suppress(ApplianceError):
-        await context.control.ask("POST", "/models/fetch", model=str(name))
+        await context.control.ask("POST", "/models/fetch", params={"model": str(name)})
     if context.settings.packaged:
         context.output.say(
             f"{name} is downloaded from {REGISTRY}. For this alone the machine goes online; "

@@ -34,6 +34,11 @@ class Output:
         if not self.as_json:
             print(text, flush=True)
 
+    def progress(self, text: str) -> None:
+        """Print how far long work is, to standard error and for people at a terminal only."""
+        if not self.as_json and sys.stderr.isatty():
+            print(text, file=sys.stderr, flush=True)
+
     def value(self, value: object, text: str) -> None:
         """Print `value` as JSON, or `text` for people."""
         print(json.dumps(value, default=_plain, ensure_ascii=False) if self.as_json else text)

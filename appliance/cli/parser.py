@@ -29,6 +29,10 @@ _MODULES = {
     "models": ("model", "fetch"),
 }
 
+# Errors that mean that the appliance, or its database, does not run. One that the appliance sent
+# has its code and not its class.
+_NOT_RUNNING = {NotRunningError.code, DatabaseUnavailableError.code}
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run one verb and return its exit code."""
@@ -43,12 +47,10 @@ def run(arguments: Sequence[str]) -> int:
         if not options.as_root:
             _become_owner_of(settings)
         return asyncio.run(_finish(verb(context, options)))
-    except (NotRunningError, DatabaseUnavailableError) as error:
-        output.error(error)
-        return ExitCode.NOT_RUNNING
     except ApplianceError as error:
         output.error(error)
-        return ExitCode.FAILED
+        is_down = error.as_json()["code"] in _NOT_RUNNING
+        return ExitCode.NOT_RUNNING if is_down else ExitCode.FAILED
     except KeyboardInterrupt:
         return ExitCode.FAILED
 

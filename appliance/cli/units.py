@@ -60,10 +60,10 @@ async def logs(context: Context, options: argparse.Namespace) -> ExitCode:
     path = f"/units/{quote(options.unit, safe='')}/logs"
     if options.follow:
         # The last lines come first in the same answer, so that none is lost or printed twice.
-        async for line in context.control.follow(f"{path}?follow=1&lines={options.lines}"):
+        async for line in context.control.lines("GET", f"{path}?follow=1&lines={options.lines}"):
             context.output.value(line, line)
         return ExitCode.DONE
-    answer = await context.control.ask("GET", path, lines=str(options.lines))
+    answer = await context.control.ask("GET", path, params={"lines": str(options.lines)})
     for line in answer["lines"]:
         context.output.value(line, line)
     return ExitCode.DONE

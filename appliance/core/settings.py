@@ -120,6 +120,10 @@ class Settings:
         """Chat server number `worker`, counted from 1."""
         return self.run / "chat" / f"{worker}.sock"
 
+    def command_socket(self, worker: int) -> Path:
+        """The same chat server, as the command line reaches it. Nginx cannot connect here."""
+        return self.run / "commands" / f"{worker}.sock"
+
     @property
     def nginx_folder(self) -> Path:
         """Nginx's configuration and temporary files."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,14 +21,14 @@ _LINGER = 600.0
 
 
 async def serve(
-    app: web.Application, socket: Path | None, address: tuple[str, int] | None = None
+    app: web.Application, sockets: Sequence[Path], address: tuple[str, int] | None = None
 ) -> None:
-    """Serve on a unix socket, on a TCP address, or on both, until SIGTERM or SIGINT."""
+    """Serve on unix sockets, and on a TCP address if there is one, until SIGTERM or SIGINT."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    async with listening(app, socket, address):
+    async with listening(app, sockets, address):
         notifier = Notifier()
         notifier.ready()
         await ended.wait()
@@ -38,7 +38,7 @@ async def serve(
 @asynccontextmanager
 async def listening(
     app: web.Application,
-    socket: Path | None,
+    sockets: Sequence[Path],
     address: tuple[str, int] | None = None,
     *,
     mode: int = 0o660,
@@ -55,7 +55,7 @@ async def listening(
     )
     await runner.setup()
     try:
-        if socket is not None:
+        for socket in sockets:
             _forget(socket)
             await web.UnixSite(runner, str(socket), backlog=1024).start()
             os.chmod(socket, mode)  # noqa: PTH101 - a moment's work, also for the event loop
@@ -65,7 +65,7 @@ async def listening(
         yield
     finally:
         await runner.cleanup()
-        if socket is not None:
+        for socket in sockets:
             _forget(socket)
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from aiohttp import BodyPartReader, web
 
 from appliance.accounts.guard import holder
-from appliance.accounts.model import Account
+from appliance.accounts.model import Account, audit_name
 from appliance.core.errors import InvalidInputError
 from appliance.library.errors import NoFileError
 from appliance.library.model import PRIVATE_NAME, Document, LedgerRow, PageState, Uploaded
@@ -26,7 +26,8 @@ async def upload(request: web.Request) -> web.Response:
     already. Without `collection` the file goes to the key owner's own documents, which nobody
     else can read: to share it, name “Shared library”.
     """
-    actor = holder(request).account
+    who = holder(request)
+    actor, by = who.account, audit_name(None) if who.by_command_line else None
     library = request.app[keys.LIBRARY]
     uploaded, collection = None, None
     form = parts(request)
@@ -35,7 +36,7 @@ async def upload(request: web.Request) -> web.Response:
             case "collection":
                 collection = await field(part)
             case "file":
-                uploaded = await _receive(library, actor, part, collection, form)
+                uploaded = await _receive(library, actor, by, part, collection, form)
                 break
             case _:
                 pass
@@ -80,6 +81,7 @@ async def delete(request: web.Request) -> web.Response:
 async def _receive(
     library: LibraryService,
     actor: Account,
+    by: str | None,
     part: BodyPartReader,
     collection: str | None,
     form: AsyncIterator[BodyPartReader],
@@ -93,7 +95,7 @@ async def _receive(
             if later.name == "collection":
                 collection = await field(later)
         target = await library.collection(actor, collection or PRIVATE_NAME)
-        return await library.add(actor, target.id, file_name(part), incoming)
+        return await library.add(actor, target.id, file_name(part), incoming, by=by)
 
 
 def _short(found: Document) -> dict[str, object]:

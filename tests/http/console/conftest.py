@@ -22,6 +22,7 @@ from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database, conninfo
 from appliance.llm.client import ModelRunner
+from appliance.services import build_services
 from appliance.units.model import Absent
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.fakes.ollama import FakeOllama
@@ -115,9 +116,9 @@ async def serve(
     async with ModelRunner(runner.address) as client:
 
         async def start(database: Database) -> Site:
-            console = Console(
-                settings, SystemClock(), units, ABSENT, database, client, rescue, FAST_PASSWORDS
-            )
+            clock = SystemClock()
+            services = build_services(database, client, clock, FAST_PASSWORDS)
+            console = Console(settings, clock, units, ABSENT, services, rescue)
             server: Site = TestServer(build(console))
             await server.start_server()
             servers.append(server)

@@ -13,10 +13,12 @@ import pytest
 
 from admin.audit import Audit
 from admin.database_breaker import Breaker
+from appliance.control.keys import Surroundings
+from appliance.control.server import control_server
 from appliance.db.pool import Database, conninfo
-from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
 from tests.builders.audit import audited
+from tests.builders.services import services_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.units import FakeUnits
 
@@ -31,7 +33,7 @@ async def client_of(
     surroundings = Surroundings((), lambda: "code", record)
     connector = aiohttp.UnixConnector(str(socket))
     async with (
-        control_server(cast("Supervisor", units), surroundings, socket),
+        control_server(cast("Supervisor", units), services_of(database), surroundings, socket),
         aiohttp.ClientSession("http://control", connector=connector) as client,
     ):
         yield client

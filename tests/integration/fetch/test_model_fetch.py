@@ -10,9 +10,11 @@ from typing import cast
 
 import pytest
 
+from appliance.control.keys import Surroundings
+from appliance.control.server import control_server
 from appliance.core.settings import from_environment
-from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
+from tests.builders.services import services_without_database
 from tests.fakes.ollama import running_fake
 from tests.fakes.units import FakeUnits
 from tests.integration.fetch.conftest import ROOT, Machine
@@ -136,7 +138,9 @@ async def test_taking_the_machine_online_is_recorded_by_the_supervisor(packaged:
     socket = from_environment(packaged.environment()).control_socket
     socket.parent.mkdir(parents=True, exist_ok=True)
     surroundings = Surroundings((), lambda: "code", record)
-    async with control_server(cast("Supervisor", FakeUnits()), surroundings, socket):
+    async with control_server(
+        cast("Supervisor", FakeUnits()), services_without_database(), surroundings, socket
+    ):
         code, _, errors = await packaged.run("model", "fetch", NAME)
     assert (code, errors) == (0, "")
     assert audit == [("model.fetch", NAME)]

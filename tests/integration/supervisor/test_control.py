@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from appliance.control.keys import Surroundings
+from appliance.control.server import control_server
 from appliance.core.settings import Settings
-from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
 from appliance.units.model import Absent
+from tests.builders.services import services_without_database
 from tests.integration.supervisor.parts import phase, script, supervised, until
 
 TALKER = (
@@ -37,7 +39,9 @@ async def supervisor(settings: Settings, audit: list[tuple[str, str]]) -> AsyncI
     surroundings = Surroundings(absent, lambda: "a-rescue-code", record)
     async with (
         supervised(settings, script("one", TALKER, settings.home)) as supervisor,
-        control_server(supervisor, surroundings, settings.control_socket),
+        control_server(
+            supervisor, services_without_database(), surroundings, settings.control_socket
+        ),
     ):
         await until(supervisor.ready.is_set)
         await until(lambda: supervisor.lines("one", 1))

@@ -12,14 +12,16 @@ from typing import cast
 
 import pytest
 
+from appliance.cli.connection import Connection, RefusedError
 from appliance.cli.context import Context
-from appliance.cli.control import Control, RefusedError
 from appliance.cli.errors import NotRunningError, RightsMissingError, ServiceNotRunningError
 from appliance.cli.output import Output
 from appliance.cli.units import logs, status
+from appliance.control.keys import Surroundings
+from appliance.control.server import control_server
 from appliance.core.settings import Settings
-from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
+from tests.builders.services import services_without_database
 from tests.fakes.clock import FakeClock
 from tests.fakes.units import FakeUnits
 
@@ -36,7 +38,10 @@ async def served(units: FakeUnits, home: Path) -> AsyncIterator[Context]:
     found.settings.control_socket.parent.mkdir(parents=True)
     surroundings = Surroundings((), lambda: "code", _in_no_audit)
     async with control_server(
-        cast("Supervisor", units), surroundings, found.settings.control_socket
+        cast("Supervisor", units),
+        services_without_database(),
+        surroundings,
+        found.settings.control_socket,
     ):
         yield found
 
@@ -83,7 +88,7 @@ async def test_what_is_written_while_the_last_lines_are_sent_is_not_lost(tmp_pat
     units.write("postgres", *("x" * 8000 for _ in range(1000)))
     async with served(units, tmp_path) as found, asyncio.timeout(20):
         path = "/units/postgres/logs?follow=1&lines=1000"
-        async with aclosing(found.control.follow(path)) as lines:
+        async with aclosing(found.control.lines("GET", path)) as lines:
             seen = [await anext(lines)]
             units.write("postgres", between)
             while seen[-1] != between:
@@ -113,8 +118,7 @@ async def test_without_a_supervisor_it_says_how_to_go_on(
 
 def test_a_socket_that_belongs_to_somebody_else_is_no_missing_supervisor(tmp_path: Path) -> None:
     # Root may connect to every socket, so the kernel's refusal is made here.
-    refusal = Control(tmp_path / "control.sock", tmp_path)._refusal(
-        PermissionError(errno.EACCES, "Permission denied")
-    )
+    connection = Connection([tmp_path / "control.sock"], ServiceNotRunningError)
+    refusal = connection._refusal(PermissionError(errno.EACCES, "Permission denied"))
     assert isinstance(refusal, RightsMissingError)
     assert "sudo" in refusal.advice

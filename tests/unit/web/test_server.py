@@ -20,7 +20,7 @@ async def test_a_packed_body_is_never_unpacked(tmp_path: Path) -> None:
     app.router.add_post("/", _size)
     socket = tmp_path / "socket"
     async with (
-        listening(app, socket),
+        listening(app, [socket]),
         ClientSession("http://localhost", connector=UnixConnector(str(socket))) as client,
         client.post("/", data=packed, headers={"Content-Encoding": "gzip"}) as answer,
     ):

@@ -1,0 +1,40 @@
+"""What the handlers of the control socket find in the application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from appliance.accounts.keys import ApiKeys
+from appliance.accounts.people import People
+from appliance.llm.client import ModelRunner
+from appliance.llm.service import ModelChoice
+from appliance.supervisor.loop import Supervisor
+from appliance.units.model import Absent
+
+Record = Callable[[str, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the command line may ask besides the services.
+
+    `absent` is what this machine lacks; `new_rescue_code` makes the code for the console that
+    works without the database; `record` adds an action and its object to the audit and never
+    fails; `addresses` are those of the sites, as people open them.
+    """
+
+    absent: tuple[Absent, ...]
+    new_rescue_code: Callable[[], str]
+    record: Record
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+
+SUPERVISOR = web.AppKey("supervisor", Supervisor)
+SURROUNDINGS = web.AppKey("surroundings", Surroundings)
+PEOPLE = web.AppKey("people", People)
+API_KEYS = web.AppKey("api_keys", ApiKeys)
+CHOICE = web.AppKey("choice", ModelChoice)
+RUNNER = web.AppKey("runner", ModelRunner)

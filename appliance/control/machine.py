@@ -1,0 +1,25 @@
+"""The machine itself: where its sites are, rescue codes, and the record of a download."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from appliance.control.keys import SURROUNDINGS
+
+
+async def addresses(request: web.Request) -> web.Response:
+    """GET /addresses: where people open the sites."""
+    return web.json_response(dict(request.app[SURROUNDINGS].addresses))
+
+
+async def rescue(request: web.Request) -> web.Response:
+    """POST /rescue: a code for the console while the database is down."""
+    surroundings = request.app[SURROUNDINGS]
+    await surroundings.record("rescue_code.create", "")
+    return web.json_response({"code": surroundings.new_rescue_code()})
+
+
+async def record_fetch(request: web.Request) -> web.Response:
+    """POST /models/fetch?model=: record that root takes the machine online for a download."""
+    await request.app[SURROUNDINGS].record("model.fetch", request.query.get("model", ""))
+    return web.json_response({})
