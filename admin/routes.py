@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from admin.pages import claim, ingest, jobs, models, overview, people, rescue, sign_in, unit
+from admin.pages import (
+    api_jobs,
+    claim,
+    ingest,
+    jobs,
+    models,
+    overview,
+    people,
+    rescue,
+    sign_in,
+    unit,
+)
 from admin.pages import unit_log as log
 from appliance.accounts.guard import Access, Route
 
@@ -30,8 +41,14 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/admin/ingest/{id}/retry", ingest.retry, Access.OPERATOR),
     Route("GET", "/admin/jobs", jobs.show_jobs, Access.OPERATOR),
     Route("GET", "/admin/jobs/events", jobs.follow_jobs, Access.OPERATOR),
+    Route("POST", "/admin/jobs", jobs.start_job, Access.OPERATOR),
     Route("GET", "/admin/jobs/{id}", jobs.show_job, Access.OPERATOR),
     Route("GET", "/admin/jobs/{id}/events", jobs.follow_job, Access.OPERATOR),
+    Route("POST", "/admin/jobs/{id}/cancel", jobs.cancel_job, Access.OPERATOR),
+    Route("GET", "/admin/api/jobs", api_jobs.list_jobs, Access.OPERATOR),
+    Route("POST", "/admin/api/jobs", api_jobs.start_job, Access.OPERATOR),
+    Route("GET", "/admin/api/jobs/{id}", api_jobs.show_job, Access.OPERATOR),
+    Route("POST", "/admin/api/jobs/{id}/cancel", api_jobs.cancel_job, Access.OPERATOR),
     # People and models
     Route("GET", "/admin/people", people.show_people, Access.OPERATOR),
     Route("POST", "/admin/people", people.add, Access.OPERATOR),

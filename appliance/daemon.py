@@ -7,7 +7,6 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from functools import partial
 
 from admin import keys
@@ -24,8 +23,11 @@ from appliance.core.log import log_to_file, set_up
 from appliance.core.sd_notify import Notifier
 from appliance.core.settings import Settings
 from appliance.db.pool import Database, conninfo
+from appliance.jobs.engine import JobEngine
+from appliance.jobs.kinds import Process, available
 from appliance.llm.client import ModelRunner
-from appliance.schedule.jobs import Schedule, ScheduledJob
+from appliance.schedule.cron import Schedule
+from appliance.schedule.works import SupervisorWorks
 from appliance.services import Services, build_services
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
@@ -33,7 +35,6 @@ from appliance.supervisor.motd import LoginMessage
 from appliance.units.catalog import Catalog, catalog
 from appliance.units.child import ChildProcessDriver
 from appliance.units.driver import UnitDriver
-from appliance.units.nginx import certificate_is_due
 from appliance.units.programs import find_programs
 from appliance.units.systemd import SystemdDriver
 from appliance.web.server import listening
@@ -142,24 +143,17 @@ async def _sites(
 async def _schedule(
     settings: Settings, clock: Clock, services: Services, supervisor: Supervisor
 ) -> AsyncIterator[None]:
-    """Run what has its times."""
+    """Queue jobs at their times, and run those that are the supervisor's."""
+    jobs, kinds = services.jobs, available(packaged=settings.packaged)
+    works = SupervisorWorks(
+        settings, clock, jobs, services.accounts.sweep, partial(supervisor.restart, "nginx")
+    )
 
-    async def sweep() -> str:
-        return f"Forgot {await services.accounts.sweep()} expired sessions and codes."
+    def serves(name: str) -> bool:
+        return supervisor.view(name).phase in {Phase.READY, Phase.DONE}
 
-    async def renew() -> str:
-        if not await asyncio.to_thread(certificate_is_due, settings, clock):
-            return "The certificate need not be renewed."
-        if supervisor.view("nginx").phase is not Phase.READY:
-            return "The certificate is due; Nginx renews it when it starts."
-        # Nobody but Nginx may see the key.
-        await supervisor.restart("nginx")
-        return "Nginx was restarted, to renew the certificate. Its fingerprint is another one now."
-
-    rows = [ScheduledJob("sweep", "17 * * * *", timedelta(minutes=5), sweep)]
-    if settings.packaged:
-        rows.append(ScheduledJob("certificate", "43 3 * * *", timedelta(minutes=5), renew))
-    async with Schedule(services.jobs, tuple(rows)):
+    engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, works.table(), serves)
+    async with engine, Schedule(jobs, kinds):
         yield
 
 

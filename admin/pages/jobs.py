@@ -1,4 +1,4 @@
-"""Long work: what runs, how far it came, and how it ended."""
+"""Long work: which kinds there are, what runs, how far it is, and how it ended."""
 
 from __future__ import annotations
 
@@ -9,40 +9,69 @@ from typing import ClassVar
 from aiohttp import web
 
 from admin import keys
+from admin.auth import operator
 from admin.database_breaker import Partial, load_partial
 from admin.frame import frame
 from admin.page_stream import stream_page
+from appliance.core.errors import ApplianceError
+from appliance.jobs.kinds import KINDS, Kind, Starter, available, title_of
 from appliance.jobs.model import Job
+from appliance.jobs.service import is_cancellable
+from appliance.web import flash
+from appliance.web.forms import read_form
 from appliance.web.paths import identifier
-from appliance.web.render import Frame
+from appliance.web.render import FlashKind, Frame
 
+JOBS = "/admin/jobs"
+MOST_SHOWN = 200
 _EVERY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
+class KindRow:
+    """A kind with its newest job; `can_start` says whether the page offers a button for it."""
+
+    kind: Kind
+    latest: Job | None
+    can_start: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as the pages show it."""
+
+    job: Job
+    title: str
+    can_cancel: bool
+
+
+@dataclass(frozen=True, slots=True)
 class JobsPage:
-    """All jobs, the last started first."""
+    """All kinds, and their jobs with the newest first; `kind` is the one that is shown alone."""
 
     template: ClassVar[str] = "jobs.html"
 
     frame: Frame
-    jobs: Partial[list[Job]]
+    kinds: Partial[list[KindRow]]
+    jobs: Partial[list[JobRow]]
+    kind: Kind | None
+    most_shown: int = MOST_SHOWN
 
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """One job with its log."""
+    """One job with its log; `waits_for` names units that must serve before it begins."""
 
     template: ClassVar[str] = "job.html"
 
     frame: Frame
-    job: Job
+    row: JobRow
+    waits_for: tuple[str, ...]
 
 
 async def show_jobs(request: web.Request) -> web.Response:
-    """GET /admin/jobs, and for htmx the list alone."""
-    page = await _all(request)
-    return request.app[keys.RENDERER].page(request, page, block="jobs")
+    """GET /admin/jobs, and for htmx the lists alone."""
+    return request.app[keys.RENDERER].page(request, await _all(request), block="jobs")
 
 
 async def follow_jobs(request: web.Request) -> web.StreamResponse:
@@ -55,10 +84,19 @@ async def follow_jobs(request: web.Request) -> web.StreamResponse:
     return await stream_page(request, render, every=_EVERY_SECONDS)
 
 
+async def start_job(request: web.Request) -> web.Response:
+    """POST /admin/jobs."""
+    actor, form = operator(request), await read_form(request)
+    try:
+        job = await request.app[keys.JOBS].start(actor, form.text("kind"))
+    except ApplianceError as error:
+        return flash.redirect(JOBS, f"{error.message} {error.advice}", FlashKind.BAD)
+    return flash.redirect(f"{JOBS}/{job.id}", f"“{title_of(job.kind)}” is queued.")
+
+
 async def show_job(request: web.Request) -> web.Response:
     """GET /admin/jobs/{id}, and for htmx what changes of it."""
-    page = await _one(request)
-    return request.app[keys.RENDERER].page(request, page, block="job")
+    return request.app[keys.RENDERER].page(request, await _one(request), block="job")
 
 
 async def follow_job(request: web.Request) -> web.StreamResponse:
@@ -75,15 +113,47 @@ async def follow_job(request: web.Request) -> web.StreamResponse:
     return await stream_page(request, render, every=_EVERY_SECONDS)
 
 
+async def cancel_job(request: web.Request) -> web.Response:
+    """POST /admin/jobs/{id}/cancel."""
+    actor, job_id = operator(request), identifier(request)
+    try:
+        job = await request.app[keys.JOBS].cancel(actor, job_id)
+    except ApplianceError as error:
+        return flash.redirect(JOBS, f"{error.message} {error.advice}", FlashKind.BAD)
+    said = "The job ends as soon as it can." if job.is_cancelling else "The job is cancelled."
+    return flash.redirect(f"{JOBS}/{job.id}", said)
+
+
+def row_of(job: Job) -> JobRow:
+    """Return a job as pages show it."""
+    return JobRow(job, title_of(job.kind), is_cancellable(job) and not job.is_cancelling)
+
+
 async def _all(request: web.Request) -> JobsPage:
     ask, jobs = request.app[keys.BREAKER].ask, request.app[keys.JOBS]
+    known = available(packaged=request.app[keys.SETTINGS].packaged)
+    kind = next((kind for kind in known if kind.name == request.query.get("kind")), None)
+
+    async def kinds() -> list[KindRow]:
+        latest = await ask(jobs.latest_of_kinds)
+        return [_kind_row(kind, latest.get(kind.name)) for kind in known]
+
+    async def rows() -> list[JobRow]:
+        found = await ask(lambda: jobs.jobs(MOST_SHOWN, kind.name if kind else None))
+        return [row_of(job) for job in found]
+
     return JobsPage(
-        frame(request, "Jobs", "jobs"),
-        await load_partial(lambda: ask(jobs.jobs)),
+        frame(request, "Jobs", "jobs"), await load_partial(kinds), await load_partial(rows), kind
     )
+
+
+def _kind_row(kind: Kind, latest: Job | None) -> KindRow:
+    is_idle = latest is None or not latest.state.is_active
+    return KindRow(kind, latest, kind.starter is Starter.OPERATOR and is_idle)
 
 
 async def _one(request: web.Request) -> JobPage:
     ask, jobs, job_id = request.app[keys.BREAKER].ask, request.app[keys.JOBS], identifier(request)
-    job = await ask(lambda: jobs.job(job_id))
-    return JobPage(frame(request, f"Job {job.kind.replace('_', ' ')}", "jobs"), job)
+    row = row_of(await ask(lambda: jobs.job(job_id)))
+    needs = next((kind.needs for kind in KINDS if kind.name == row.job.kind), ())
+    return JobPage(frame(request, row.title, "jobs"), row, needs)

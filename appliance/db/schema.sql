@@ -60,17 +60,27 @@ CREATE TABLE core.setting (
 CREATE TABLE core.job (
     id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     kind         text NOT NULL,
-    state        text NOT NULL CHECK (state IN ('running', 'done', 'failed')),
-    started_at   timestamptz NOT NULL DEFAULT now(),
-    heartbeat_at timestamptz NOT NULL DEFAULT now(),
-    deadline_at  timestamptz NOT NULL,
+    state        text NOT NULL CHECK (state IN
+                 ('queued', 'running', 'done', 'failed', 'cancelled', 'interrupted')),
+    started_at   timestamptz,
+    heartbeat_at timestamptz,
+    deadline_at  timestamptz,
     finished_at  timestamptz,
     log          text NOT NULL DEFAULT '',
-    result       text
+    result       text,
+    lock         text NOT NULL,
+    subject      text NOT NULL DEFAULT '',
+    requested_by text NOT NULL DEFAULT '',
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    cancel_asked_at timestamptz,
+    -- How far it is: a sentence, and how many of how many parts where that is known.
+    progress     text NOT NULL DEFAULT '',
+    done         bigint,
+    total        bigint
 );
--- The lock of a job: at most one of a kind runs.
-CREATE UNIQUE INDEX job_runs_once ON core.job (kind) WHERE state = 'running';
-CREATE INDEX job_started ON core.job (started_at DESC);
+-- At most one job holds a lock.
+CREATE UNIQUE INDEX job_lock ON core.job (lock) WHERE state IN ('queued', 'running');
+CREATE INDEX job_newest ON core.job (kind, created_at DESC);
 
 CREATE TABLE core.audit (
     id     bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -320,5 +330,10 @@ CREATE VIEW core.chosen_model AS
     SELECT name, value #>> '{}' AS model FROM core.setting
     WHERE name IN ('chat_model', 'embedding_model');
 GRANT SELECT ON core.chosen_model TO cloister_chat, cloister_ingest;
+
+-- What an operator sets, for the processes that use it: they may not read other settings.
+CREATE VIEW core.operator_setting AS
+    SELECT name, value FROM core.setting WHERE name IN ('upload_limit', 'context_tokens');
+GRANT SELECT ON core.operator_setting TO cloister_chat, cloister_ingest;
 
 INSERT INTO library.collection (name) VALUES ('Shared library');

@@ -21,6 +21,8 @@ from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.reading import Reader
 from appliance.ingest.worker import Worker
+from appliance.jobs.engine import JobEngine
+from appliance.jobs.kinds import EMBED, KINDS, Process
 from appliance.jobs.service import JobService
 from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.orphans import Sweeper
@@ -36,26 +38,26 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
     address = conninfo(settings.database_socket, ROLE, database=database_name)
     blobs = Blobs(settings.documents, Room(settings.upload_limit), SystemDisk())
     instance = f"ingest-{os.getpid()}-{secrets.token_hex(4)}"
-    async with Database(address) as database, asyncio.TaskGroup() as tasks:
-        runner = ModelRunner(settings.runner_address)
+    async with (
+        Database(address) as database,
+        ModelRunner(settings.runner_address) as runner,
+        asyncio.TaskGroup() as tasks,
+    ):
         jobs = JobService(database, clock)
         embedder = Embedder(database, runner, jobs, clock, has_room=blobs.has_room)
         reader = Reader(database, blobs, instance, extract, ParserLimits(), clock)
         worker = Worker(database, reader, instance, clock, when_ready=embedder.wake)
-        async with _health(settings.ingest_socket, worker):
+        works = {EMBED.name: embedder.build}
+        engine = JobEngine(database, clock, Process.INGEST, KINDS, works)
+        async with _health(settings.ingest_socket, worker), engine:
             tasks.create_task(Sweeper(database, blobs, clock).run(), name="ingest-sweep")
-            tasks.create_task(_embed(embedder, runner), name="ingest-embedder")
+            tasks.create_task(embedder.run(), name="ingest-embedder")
             tasks.create_task(_watchdog(notifier, clock), name="ingest-watchdog")
             notifier.ready()
             try:
                 await worker.run()
             finally:
                 notifier.stopping()
-
-
-async def _embed(embedder: Embedder, runner: ModelRunner) -> None:
-    async with runner:
-        await embedder.run()
 
 
 async def _watchdog(notifier: Notifier, clock: Clock) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import timedelta
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from appliance.core.clock import Clock
@@ -15,20 +15,24 @@ from appliance.db.pool import Database
 from appliance.ingest.errors import NoRoomError
 from appliance.ingest.model import EmbeddingModel, Unembedded
 from appliance.ingest.vectors import VectorStore
-from appliance.jobs.service import JobService
+from appliance.jobs.errors import JobRunningError
+from appliance.jobs.kinds import EMBED
+from appliance.jobs.model import Job, JobState
+from appliance.jobs.record import JobRecord
+from appliance.jobs.service import ITSELF, JobService
 from appliance.llm.choice import Chosen, Purpose, in_use
 from appliance.llm.errors import ModelFailedError, VectorsTooLongError
 from appliance.llm.model import MOST_DIMENSIONS, Embeddings, InstalledModel
 
 _LOG = logging.getLogger(__name__)
 
-JOB = "embed"
 BATCH = 32
 POLL_SECONDS = 30.0
-_LIFETIME = timedelta(days=2)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-# During a rebuild: how often to log, to look for new documents and for another choice.
+# During a build: how often to log, to let new documents through and to look for another choice.
 _BATCHES_BETWEEN_LOOKS = 16
+# A build that failed is not begun again at once: the reason needs time, or an operator.
+RETRY_AFTER = timedelta(minutes=5)
 _PROBE = "probe"
 
 
@@ -55,8 +59,9 @@ class ChoiceChangedError(ApplianceError):
 class Embedder:
     """Keeps the vectors of the chosen model complete, and changes from one model to the next.
 
-    A new model's set is built in the background as a job while the old set serves; then they
-    change places in one transaction and the old one is dropped.
+    A new model's set is built in the background as a job of the kind `embed` while the old set
+    serves; then they change places in one transaction and the old one is dropped. A build that an
+    operator cancelled is begun again only when an operator starts it, or chooses another model.
     """
 
     def __init__(
@@ -74,6 +79,8 @@ class Embedder:
         self._clock = clock
         self._has_room = has_room
         self._wake = asyncio.Event()
+        # New documents and a build take turns: the runner would load both models for each batch.
+        self._turn = asyncio.Lock()
         # Models whose vectors turned out to be too long, by name and digest.
         self._too_long: set[tuple[str, str]] = set()
 
@@ -86,36 +93,48 @@ class Embedder:
 
         A fault is logged once, a defect with its traceback, and tried again after a longer pause.
         """
-        pause, told = _FIRST_PAUSE, ""
+        pause, logged = _FIRST_PAUSE, ""
         while True:
             self._wake.clear()
             try:
                 await self.catch_up()
             except Exception as error:  # noqa: BLE001 - without vectors, words still find all
                 fault = error.code if isinstance(error, ApplianceError) else repr(error)
-                if told != fault:
-                    _tell(error)
-                    told = fault
+                if logged != fault:
+                    _log_fault(error)
+                    logged = fault
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
-            if told:
-                _LOG.info("vectors are up to date again")
-            pause, told = _FIRST_PAUSE, ""
+            if logged:
+                _LOG.info("embedding goes on")
+            pause, logged = _FIRST_PAUSE, ""
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
 
     async def catch_up(self) -> None:
-        """Make every vector that is missing, and change to the chosen model if it is another."""
+        """Make the vectors that the serving set lacks; queue a build if another model is chosen."""
         installed = await self._runner.models()
-        known = await self._known()
-        serving = _serving(known)
+        serving = _serving(await self._known())
         target = await self._target(installed, serving)
         if serving and any(_is_same(model, serving) for model in installed):
-            await self._fill(serving)
+            async with self._turn:
+                await self._fill(serving)
         if target and not (serving and _is_same(target, serving)):
-            await self._change(target, serving, known)
+            await self._queue_build(target)
+
+    async def build(self, record: JobRecord) -> str:
+        """Make the chosen model's set of vectors and let it serve: the work of the kind `embed`.
+
+        What an earlier run made is kept. Raises ChoiceChangedError when another model is chosen
+        meanwhile, and what the model runner raises.
+        """
+        try:
+            return await self._build(record)
+        finally:
+            # Whatever the end means for the choice is found out at once.
+            self.wake()
 
     async def _target(
         self, installed: Sequence[InstalledModel], serving: EmbeddingModel | None
@@ -130,39 +149,57 @@ class Embedder:
         async with self._database.connection() as connection:
             return await VectorStore(connection).models()
 
-    async def _change(
+    async def _queue_build(self, target: InstalledModel) -> None:
+        latest = await self._jobs.latest_about(EMBED.name, target.name)
+        if not may_begin(latest, self._clock.now()):
+            return
+        # Checked first: a job that cannot begin is not worth a record.
+        await self._check_room()
+        with contextlib.suppress(JobRunningError):
+            await self._jobs.enqueue(EMBED.name, subject=target.name, requested_by=ITSELF)
+
+    async def _build(self, record: JobRecord) -> str:
+        installed, known = await self._runner.models(), await self._known()
+        serving = _serving(known)
+        target = await self._target(installed, serving)
+        if target is None:
+            return "No installed model can make vectors, so search goes by words alone."
+        if serving and _is_same(target, serving):
+            return f"Search uses {target.name} already."
+        await self._check_room()
+        model = await self._begin(target, known)
+        missing = await self._count(model)
+        await record.progress(f"Making vectors with {target.name}.", 0, missing, log=True)
+        made = await self._make(record, model, missing, target, serving)
+        await self._swap(model, serving)
+        _LOG.info("vectors are now made with %s", target.name)
+        return f"{made} vectors were made with {target.name}."
+
+    async def _make(
         self,
+        record: JobRecord,
+        model: EmbeddingModel,
+        missing: int,
         target: InstalledModel,
         serving: EmbeddingModel | None,
-        known: Sequence[EmbeddingModel],
-    ) -> None:
-        # Looked at first: a job that cannot begin is none.
-        await self._check_room()
-        job = await self._jobs.start(JOB, _LIFETIME)
-        try:
-            model = await self._begin(target, known)
-            missing = await self._count(model)
-            await self._jobs.beat(job.id, f"Making {missing} vectors with {target.name}.")
-            made = batches = 0
-            async for count in self._batches(model):
-                made, batches = made + count, batches + 1
-                if batches % _BATCHES_BETWEEN_LOOKS:
-                    await self._jobs.beat(job.id)
-                    continue
-                await self._jobs.beat(job.id, f"{made} of {missing} are made.")
-                await self._look_around(target, serving)
-            await self._swap(model, serving)
-        except ApplianceError as error:
-            await self._jobs.fail(job.id, error.message)
-            raise
-        except Exception:
-            await self._jobs.fail(job.id, ApplianceError().message)
-            raise
-        except asyncio.CancelledError:
-            await asyncio.shield(self._jobs.fail(job.id, "The ingest process was stopped."))
-            raise
-        await self._jobs.finish(job.id, f"{made} vectors were made with {target.name}.")
-        _LOG.info("vectors are now made with %s", target.name)
+    ) -> int:
+        """Make the missing vectors; return how many. The turn is passed on every few batches."""
+        made = number = 0
+        batches = self._batches(model)
+        async with contextlib.aclosing(batches):
+            while True:
+                async with self._turn:
+                    async for count in batches:
+                        made, number = made + count, number + 1
+                        is_time = number % _BATCHES_BETWEEN_LOOKS == 0
+                        sentence = f"{made} of {missing} vectors are made."
+                        await record.progress(sentence, made, max(made, missing), log=is_time)
+                        if is_time:
+                            break
+                    else:
+                        return made
+                if await self._target(await self._runner.models(), serving) != target:
+                    raise ChoiceChangedError
 
     async def _begin(
         self, target: InstalledModel, known: Sequence[EmbeddingModel]
@@ -188,13 +225,6 @@ class Embedder:
         async with self._database.transaction() as connection:
             return await VectorStore(connection).add_model(target.name, target.digest, dimensions)
 
-    async def _look_around(self, target: InstalledModel, serving: EmbeddingModel | None) -> None:
-        installed = await self._runner.models()
-        if await self._target(installed, serving) != target:
-            raise ChoiceChangedError
-        if serving and any(_is_same(model, serving) for model in installed):
-            await self._fill(serving)
-
     async def _swap(self, model: EmbeddingModel, serving: EmbeddingModel | None) -> None:
         async with self._database.transaction() as connection:
             store = VectorStore(connection)
@@ -214,7 +244,7 @@ class Embedder:
         async for _ in self._batches(model):
             pass
 
-    async def _batches(self, model: EmbeddingModel) -> AsyncIterator[int]:
+    async def _batches(self, model: EmbeddingModel) -> AsyncGenerator[int, None]:
         """Make missing vectors batch after batch; yield how many each batch gave."""
         after = 0
         while True:
@@ -251,11 +281,24 @@ class Embedder:
         return list(zip((chunk.id for chunk in chunks), made.vectors, strict=True))
 
 
-def _tell(error: Exception) -> None:
+def may_begin(latest: Job | None, now: datetime) -> bool:
+    """Say whether a build may be queued without an operator, after the latest one for its model."""
+    if latest is None:
+        return True
+    match latest.state:
+        case JobState.QUEUED | JobState.RUNNING | JobState.CANCELLED:
+            return False
+        case JobState.FAILED:
+            return latest.finished_at is None or now - latest.finished_at >= RETRY_AFTER
+        case JobState.DONE | JobState.INTERRUPTED:
+            return True
+
+
+def _log_fault(error: Exception) -> None:
     if isinstance(error, ApplianceError):
-        _LOG.warning("vectors wait: %s", error)
+        _LOG.warning("embedding paused: %s", error)
     else:
-        _LOG.error("vectors wait", exc_info=error)
+        _LOG.error("embedding paused", exc_info=error)
 
 
 def _serving(known: Sequence[EmbeddingModel]) -> EmbeddingModel | None:

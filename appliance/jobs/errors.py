@@ -7,19 +7,55 @@ from http import HTTPStatus
 from appliance.core.errors import ApplianceError
 
 
+class UnknownKindError(ApplianceError):
+    """There is no such kind of job. Facts: `kind`."""
+
+    code = "unknown_kind"
+    status = HTTPStatus.NOT_FOUND
+    sentence = "There is no kind of job named “{kind}”."
+    hint = "“cloister job kinds” and the page Jobs of the console list all of them."
+
+
 class JobRunningError(ApplianceError):
-    """Another job of the kind runs already."""
+    """Another job holds the lock. Facts: `title`."""
 
     code = "job_running"
     status = HTTPStatus.CONFLICT
-    sentence = "Another job of the kind “{kind}” is running already."
-    hint = "Wait until it is done; the list of jobs shows how far it is."
+    sentence = "“{title}” is queued or running already."
+    hint = "Wait until it has ended, or cancel it; the list of jobs shows how far it is."
+
+
+class JobForRootError(ApplianceError):
+    """The kind is not for operators to start. Facts: `title`, `command`."""
+
+    code = "job_for_root"
+    status = HTTPStatus.FORBIDDEN
+    sentence = "Only root at the machine itself can start “{title}”."
+    hint = "Run “sudo {command}” there."
+
+
+class JobNotCancellableError(ApplianceError):
+    """The kind is too short, or too dangerous to break off. Facts: `title`."""
+
+    code = "job_not_cancellable"
+    status = HTTPStatus.CONFLICT
+    sentence = "“{title}” cannot be cancelled once it runs."
+    hint = "Wait until it has ended; it has a deadline."
+
+
+class JobFinishedError(ApplianceError):
+    """The job has ended, so there is nothing to cancel. Facts: `title`."""
+
+    code = "job_finished"
+    status = HTTPStatus.CONFLICT
+    sentence = "This job has ended already: “{title}”."
+    hint = "Its page shows how it ended."
 
 
 class JobEndedError(ApplianceError):
-    """The record of a job was closed while it worked: overdue, or taken for dead."""
+    """The record of a job was closed while it worked."""
 
     code = "job_ended"
     status = HTTPStatus.CONFLICT
-    sentence = "The job was ended: it ran past its deadline, or gave no sign of life."
+    sentence = "The record of this job was closed while it worked."
     hint = "Start it again. What it had done is kept."

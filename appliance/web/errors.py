@@ -161,7 +161,7 @@ class ErrorAnswers:
         allow: str | None = None,
     ) -> web.Response:
         """Answer with an error in the form that the client reads."""
-        if request.path.startswith(("/api/", "/v1/")):
+        if request.path.startswith(("/api/", "/v1/", "/admin/api/")):
             response = web.json_response(_as_json(request.path, error), status=error.status)
         else:
             response = self._as_html(request, error)
@@ -210,7 +210,7 @@ def _in_our_words(error: web.HTTPException) -> ApplianceError:
 
 
 def _as_json(path: str, error: ApplianceError) -> dict[str, object]:
-    if path.startswith("/api/"):
+    if not path.startswith("/v1/"):
         return {"error": error.as_json()}
     # The shape that clients of OpenAI's API know.
     failed_here = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR

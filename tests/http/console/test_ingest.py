@@ -1,23 +1,13 @@
-"""The queue of documents, and the record of jobs."""
+"""The queue of documents."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from uuid import uuid4
 
-import pytest
-
 from appliance.accounts.model import Account
-from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
-from appliance.jobs.service import JobService
 from tests.builders.queue import add_document
 from tests.http.console.conftest import ConsoleBrowser, EventReader
-
-
-@pytest.fixture
-def jobs(database: Database) -> JobService:
-    return JobService(database, SystemClock())
 
 
 async def test_an_empty_queue_says_what_will_appear(as_olga: ConsoleBrowser) -> None:
@@ -87,50 +77,3 @@ async def test_the_queue_is_pushed(as_olga: ConsoleBrowser, database: Database) 
         await reader.until("queue", "Nothing here yet")
         await add_document(database, "late.pdf", state="reading", page_count=9)
         assert "0 of 9" in await reader.until("queue", "late.pdf")
-
-
-async def test_no_job_yet(as_olga: ConsoleBrowser) -> None:
-    assert "No job has run yet" in await as_olga.text("/admin/jobs")
-
-
-async def test_jobs_are_listed_and_shown_with_their_log(
-    as_olga: ConsoleBrowser, jobs: JobService
-) -> None:
-    job = await jobs.start("sweep", timedelta(minutes=5))
-    await jobs.beat(job.id, "half of it <done>")
-    assert f'href="/admin/jobs/{job.id}"' in await as_olga.text("/admin/jobs")
-    page = await as_olga.text(f"/admin/jobs/{job.id}")
-    assert "half of it &lt;done&gt;" in page
-    assert "sse-connect" in page
-    await jobs.fail(job.id, "The disk was full.")
-    page = await as_olga.text(f"/admin/jobs/{job.id}")
-    assert "The disk was full." in page
-    assert "sse-connect" not in page
-
-
-async def test_an_unknown_job_is_not_found(as_olga: ConsoleBrowser) -> None:
-    for path in (f"/admin/jobs/{uuid4()}", f"/admin/jobs/{uuid4()}/events", "/admin/jobs/x"):
-        assert (await as_olga.get(path)).status == 404
-
-
-async def test_htmx_gets_jobs_in_part(as_olga: ConsoleBrowser, jobs: JobService) -> None:
-    job = await jobs.start("sweep", timedelta(minutes=5))
-    for path in ("/admin/jobs", f"/admin/jobs/{job.id}"):
-        answer = await as_olga.get(path, headers={"HX-Request": "true"})
-        text = await answer.text()
-        assert "running" in text
-        assert "<html" not in text
-
-
-async def test_jobs_are_pushed(as_olga: ConsoleBrowser, jobs: JobService) -> None:
-    job = await jobs.start("sweep", timedelta(minutes=5))
-    async with (
-        as_olga.client.get("/admin/jobs/events") as every,
-        as_olga.client.get(f"/admin/jobs/{job.id}/events") as one,
-    ):
-        all_jobs, one_job = EventReader(every), EventReader(one)
-        await all_jobs.until("jobs", "running")
-        await one_job.until("job", "running")
-        await jobs.finish(job.id, "Forgot 3 sessions.")
-        await all_jobs.until("jobs", "Forgot 3 sessions.")
-        await one_job.until("job", "Forgot 3 sessions.")

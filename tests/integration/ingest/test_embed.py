@@ -10,16 +10,17 @@ import pytest
 from typing_extensions import override
 
 from appliance.accounts.model import Account
-from appliance.core.errors import ApplianceError
 from appliance.db.pool import Database
-from appliance.ingest.embed import Embedder
+from appliance.ingest.embed import RETRY_AFTER, Embedder
 from appliance.ingest.errors import NoRoomError
 from appliance.ingest.model import EmbeddingModel
 from appliance.ingest.vectors import VectorStore
+from appliance.jobs.engine import JobEngine
+from appliance.jobs.kinds import KINDS, Process
 from appliance.jobs.model import JobState
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
-from appliance.llm.errors import ModelRunnerUnavailableError, VectorsTooLongError
+from appliance.llm.errors import ModelRunnerUnavailableError
 from appliance.llm.model import InstalledModel
 from tests.builders.documents import LOREM
 from tests.builders.library import Shelf, running, until, worker
@@ -43,14 +44,38 @@ async def fake() -> AsyncIterator[FakeOllama]:
 
 
 @pytest.fixture
-async def embedder(fake: FakeOllama, ingest_database: Database) -> AsyncIterator[Embedder]:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def embedder(
+    fake: FakeOllama, ingest_database: Database, clock: FakeClock
+) -> AsyncIterator[Embedder]:
     async with ModelRunner(fake.address) as runner:
-        jobs = JobService(ingest_database, FakeClock())
-        yield Embedder(ingest_database, runner, jobs, FakeClock(), has_room=_always)
+        jobs = JobService(ingest_database, clock)
+        yield Embedder(ingest_database, runner, jobs, clock, has_room=_always)
 
 
 async def _always() -> bool:
     return True
+
+
+def _engine(embedder: Embedder, database: Database) -> JobEngine:
+    works = {"embed": embedder.build}
+    return JobEngine(database, embedder._clock, Process.INGEST, KINDS, works)
+
+
+async def _catch_up(embedder: Embedder) -> None:
+    """Let the embedder find what is missing, and see a job that it queues to its end."""
+    await embedder.catch_up()
+    jobs = embedder._jobs
+    async with _engine(embedder, embedder._database):
+        await until(lambda: _idle(jobs))
+
+
+async def _idle(jobs: JobService) -> bool:
+    return not any(job.state.is_active for job in await jobs.jobs())
 
 
 async def _read(library: Shelf, ingest_database: Database, actor: Account, count: int) -> None:
@@ -107,15 +132,19 @@ async def test_every_chunk_gets_a_vector_in_batches(
     fake: FakeOllama,
 ) -> None:
     await _read(library, ingest_database, alice, 40)
-    await embedder.catch_up()
+    await _catch_up(embedder)
     chunks = await _chunks(database)
     assert chunks > 32
     assert await _vectors(database) == {"fake-embed:latest": ("serving", chunks)}
     sizes = [len(request.body["input"]) for request in fake.requests_to("/api/embed")]
     assert max(sizes) == 32
-    [job] = await JobService(database, FakeClock()).jobs()
+    [listed] = await JobService(database, FakeClock()).jobs()
+    job = await JobService(database, FakeClock()).job(listed.id)
     assert (job.kind, job.state) == ("embed", JobState.DONE)
-    assert f"Making {chunks} vectors" in job.log
+    assert (job.subject, job.requested_by) == ("fake-embed:latest", "Cloister")
+    assert (job.done, job.total) == (chunks, chunks)
+    assert "Making vectors with fake-embed:latest." in job.log
+    assert job.result == f"{chunks} vectors were made with fake-embed:latest."
 
 
 async def test_new_chunks_get_their_vectors_without_a_job(
@@ -125,9 +154,9 @@ async def test_new_chunks_get_their_vectors_without_a_job(
     database: Database,
     embedder: Embedder,
 ) -> None:
-    await embedder.catch_up()
+    await _catch_up(embedder)
     await _read(library, ingest_database, alice, 2)
-    await embedder.catch_up()
+    await _catch_up(embedder)
     assert await _vectors(database) == {"fake-embed:latest": ("serving", await _chunks(database))}
     assert len(await JobService(database, FakeClock()).jobs()) == 1
 
@@ -136,7 +165,7 @@ async def test_without_an_embedding_model_nothing_happens(
     embedder: Embedder, fake: FakeOllama, database: Database
 ) -> None:
     del fake.models["fake-embed:latest"]
-    await embedder.catch_up()
+    await _catch_up(embedder)
     assert await _vectors(database) == {}
 
 
@@ -149,46 +178,50 @@ async def test_another_choice_builds_a_new_set_and_drops_the_old_one(
     fake: FakeOllama,
 ) -> None:
     await _read(library, ingest_database, alice, 4)
-    await embedder.catch_up()
+    await _catch_up(embedder)
     fake.models["better:latest"] = FakeModel("better:latest", ("embedding",), dimensions=64)
-    await embedder.catch_up()
+    await _catch_up(embedder)
     assert list(await _vectors(database)) == ["fake-embed:latest"]
     await _choose(database, "better")
-    await embedder.catch_up()
+    await _catch_up(embedder)
     assert await _vectors(database) == {"better:latest": ("serving", await _chunks(database))}
     assert await _indexes(database) == 1
 
 
 async def test_the_old_set_serves_until_the_new_one_is_complete(
+    *,
     library: Shelf,
     alice: Account,
     ingest_database: Database,
     database: Database,
     embedder: Embedder,
     fake: FakeOllama,
+    clock: FakeClock,
 ) -> None:
     await _read(library, ingest_database, alice, 40)
-    await embedder.catch_up()
+    await _catch_up(embedder)
     chunks = await _chunks(database)
     fake.models["better:latest"] = FakeModel("better:latest", ("embedding",), dimensions=64)
     await _choose(database, "better:latest")
     fake.behaviour.embed_delay = 0.3
-    change = asyncio.ensure_future(embedder.catch_up())
+    clock.advance(1)
+    await embedder.catch_up()
 
     async def half() -> bool:
         return (await _vectors(database)).get("better:latest", ("", 0))[1] > 0
 
-    await until(half)
-    now = await _vectors(database)
-    assert now["fake-embed:latest"] == ("serving", chunks)
-    assert now["better:latest"][0] == "building"
-    change.cancel()
-    await asyncio.gather(change, return_exceptions=True)
+    async with _engine(embedder, ingest_database):
+        await until(half)
+        now = await _vectors(database)
+        assert now["fake-embed:latest"] == ("serving", chunks)
+        assert now["better:latest"][0] == "building"
+    # The process ended in the middle: the same job goes on in the next one.
+    [job, _] = await embedder._jobs.jobs()
+    assert job.state is JobState.QUEUED
     made = len(fake.requests_to("/api/embed"))
-    async with database.connection() as connection:
-        await connection.execute("UPDATE core.job SET heartbeat_at = '-infinity'")
     fake.behaviour.embed_delay = 0
-    await embedder.catch_up()
+    await _catch_up(embedder)
+    assert (await embedder._jobs.job(job.id)).state is JobState.DONE
     assert await _vectors(database) == {"better:latest": ("serving", chunks)}
     again = [request.body["input"] for request in fake.requests_to("/api/embed")[made:]]
     assert sum(map(len, again)) < chunks
@@ -197,29 +230,55 @@ async def test_the_old_set_serves_until_the_new_one_is_complete(
 async def test_a_chosen_model_that_is_not_installed_changes_nothing(
     database: Database, embedder: Embedder
 ) -> None:
-    await embedder.catch_up()
+    await _catch_up(embedder)
     await _choose(database, "elsewhere")
-    await embedder.catch_up()
+    await _catch_up(embedder)
     assert list(await _vectors(database)) == ["fake-embed:latest"]
 
 
-async def test_a_failing_model_ends_the_job_with_the_reason(
+async def test_a_failing_model_ends_the_job_with_the_reason_and_is_tried_again_later(
+    *,
     library: Shelf,
     alice: Account,
     ingest_database: Database,
     database: Database,
     embedder: Embedder,
     fake: FakeOllama,
+    clock: FakeClock,
 ) -> None:
     await _read(library, ingest_database, alice, 2)
     fake.behaviour.fault = Fault.LOAD_FAILS
-    with pytest.raises(ApplianceError):
-        await embedder.catch_up()
-    [job] = await JobService(database, FakeClock()).jobs()
+    await _catch_up(embedder)
+    [job] = await embedder._jobs.jobs()
     assert job.state is JobState.FAILED
     assert "fake-embed" in (job.result or "")
     fake.behaviour.fault = None
+    await _catch_up(embedder)
+    assert len(await embedder._jobs.jobs()) == 1
+    clock.advance(RETRY_AFTER.total_seconds() + 1)
+    await _catch_up(embedder)
+    assert (await _vectors(database))["fake-embed:latest"][0] == "serving"
+
+
+async def test_a_cancelled_build_is_begun_again_only_by_an_operator(
+    *,
+    library: Shelf,
+    alice: Account,
+    olga: Account,
+    ingest_database: Database,
+    database: Database,
+    embedder: Embedder,
+    clock: FakeClock,
+) -> None:
+    await _read(library, ingest_database, alice, 2)
     await embedder.catch_up()
+    jobs = JobService(database, clock)
+    [job] = await jobs.jobs()
+    await jobs.cancel(olga, job.id)
+    await _catch_up(embedder)
+    assert await _vectors(database) == {}
+    await jobs.start(olga, "embed")
+    await _catch_up(embedder)
     assert (await _vectors(database))["fake-embed:latest"][0] == "serving"
 
 
@@ -236,51 +295,40 @@ async def test_vectors_that_cannot_be_indexed_end_the_job_and_other_models_get_t
     async with SecretiveRunner(fake.address) as runner:
         jobs = JobService(ingest_database, clock)
         embedder = Embedder(ingest_database, runner, jobs, clock, has_room=_always)
-        with pytest.raises(VectorsTooLongError, match="4096 numbers each, 4000 at most"):
-            await embedder.catch_up()
-        [job] = await JobService(database, FakeClock()).jobs()
+        await _catch_up(embedder)
+        [job] = await jobs.jobs()
         assert job.state is JobState.FAILED
-        assert "a-large:8b" in (job.result or "")
-        await embedder.catch_up()
+        assert "a-large:8b” are too long: 4096 numbers each, 4000 at most" in (job.result or "")
+        await _catch_up(embedder)
     assert list(await _vectors(database)) == ["fake-embed:latest"]
 
 
 async def test_a_defect_ends_the_job_and_the_embedder_goes_on(
+    *,
     library: Shelf,
     alice: Account,
     ingest_database: Database,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    fake: FakeOllama,
+    embedder: Embedder,
+    clock: FakeClock,
 ) -> None:
     await _read(library, ingest_database, alice, 1)
-    clock = FakeClock()
-    broken = True
     swap = VectorStore.serve
 
-    async def serve(store: VectorStore, model: EmbeddingModel) -> None:
-        if broken:
-            raise ZeroDivisionError
-        await swap(store, model)
+    async def broken(store: VectorStore, model: EmbeddingModel) -> None:
+        raise ZeroDivisionError
 
-    monkeypatch.setattr(VectorStore, "serve", serve)
-    async with ModelRunner(fake.address) as runner:
-        jobs = JobService(ingest_database, clock)
-        embedder = Embedder(ingest_database, runner, jobs, clock, has_room=_always)
-        task = asyncio.ensure_future(embedder.run())
-        await until(lambda: _later(clock, 60))
-        ended = {job.state for job in (await jobs.jobs())[1:]}
-        assert ended == {JobState.FAILED}
-        broken = False
-
-        async def embedded() -> bool:
-            return ("serving", 1) in (await _vectors(ingest_database)).values()
-
-        await until(embedded)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    assert caplog.text.count("vectors wait") == 1
+    monkeypatch.setattr(VectorStore, "serve", broken)
+    await _catch_up(embedder)
+    [job] = await embedder._jobs.jobs()
+    assert job.state is JobState.FAILED
+    assert "Something went wrong inside Cloister." in (job.result or "")
     assert "ZeroDivisionError" in caplog.text
+    monkeypatch.setattr(VectorStore, "serve", swap)
+    clock.advance(RETRY_AFTER.total_seconds() + 1)
+    await _catch_up(embedder)
+    assert ("serving", 1) in (await _vectors(ingest_database)).values()
 
 
 async def test_vectors_leave_room_for_the_database(
@@ -300,14 +348,14 @@ async def test_vectors_leave_room_for_the_database(
         jobs = JobService(ingest_database, clock)
         embedder = Embedder(ingest_database, runner, jobs, clock, has_room=has_room)
         with pytest.raises(NoRoomError):
-            await embedder.catch_up()
+            await _catch_up(embedder)
         assert await jobs.jobs() == []
         room = True
-        await embedder.catch_up()
+        await _catch_up(embedder)
         await _read(library, ingest_database, alice, 3)
         room = False
         with pytest.raises(NoRoomError):
-            await embedder.catch_up()
+            await _catch_up(embedder)
     assert (await _vectors(database))["fake-embed:latest"][1] < await _chunks(database)
 
 
@@ -329,7 +377,10 @@ async def test_a_runner_that_is_down_is_named_once_and_tried_again(
             await embedder.catch_up()
         task = asyncio.ensure_future(embedder.run())
         await until(lambda: _later(clock, 60))
-        async with running_fake(host=address):
+        async with (
+            running_fake(host=address),
+            _engine(embedder, ingest_database),
+        ):
 
             async def embedded() -> bool:
                 return ("serving", 1) in (await _vectors(database)).values()
@@ -337,7 +388,7 @@ async def test_a_runner_that_is_down_is_named_once_and_tried_again(
             await until(embedded)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert caplog.text.count("vectors wait") == 1
+    assert caplog.text.count("embedding paused") == 1
 
 
 async def _later(clock: FakeClock, seconds: float) -> bool:

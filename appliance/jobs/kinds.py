@@ -1,0 +1,118 @@
+"""The table of kinds: everything that runs at a time, or long, and which process runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from appliance.jobs.errors import UnknownKindError
+
+
+class Process(StrEnum):
+    """Which process does the work of a kind."""
+
+    SUPERVISOR = "supervisor"
+    INGEST = "ingest"
+    COMMAND_LINE = "command line"
+
+
+class Starter(StrEnum):
+    """Who may start a kind by hand."""
+
+    OPERATOR = "operator"
+    ROOT = "root"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of work.
+
+    - `cron` is in the machine's local time, `rhythm` says the same to people.
+    - A job that runs past `deadline` is ended as failed.
+    - Two jobs with the same `lock` never run at once; one for each subject has `lock_each`.
+    - `needs` names units that must serve; until then the job stays queued.
+    - A kind with `resumes` goes on after a restart of its process; another one is interrupted.
+    - `packaged` kinds exist only where the Debian package is installed.
+    """
+
+    name: str
+    title: str
+    purpose: str
+    process: Process
+    deadline: timedelta
+    starter: Starter = Starter.OPERATOR
+    cron: str | None = None
+    rhythm: str = ""
+    lock: str = ""
+    lock_each: bool = False
+    needs: tuple[str, ...] = ()
+    cancellable: bool = True
+    resumes: bool = False
+    packaged: bool = False
+
+    def lock_for(self, subject: str) -> str:
+        """Return the name of the lock that a job about `subject` holds."""
+        lock = self.lock or self.name
+        return f"{lock}:{subject}" if self.lock_each else lock
+
+
+SWEEP = Kind(
+    name="sweep",
+    title="Clean up",
+    purpose="Removes expired sessions and codes, and old records of jobs.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(minutes=5),
+    cron="17 * * * *",
+    rhythm="every hour",
+)
+CERTIFICATE = Kind(
+    name="certificate",
+    title="Renew the certificate",
+    purpose="Restarts the web server with a new certificate a month before the old one ends.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(minutes=5),
+    cron="43 3 * * *",
+    rhythm="every night",
+    needs=("nginx",),
+    cancellable=False,
+    packaged=True,
+)
+EMBED = Kind(
+    name="embed",
+    title="Build the search index",
+    purpose="Makes the vectors of every passage with the model that is chosen for search.",
+    process=Process.INGEST,
+    deadline=timedelta(days=2),
+    resumes=True,
+)
+MODEL_FETCH = Kind(
+    name="model_fetch",
+    title="Download a model",
+    purpose="“cloister model fetch NAME” downloads a model from the internet.",
+    process=Process.COMMAND_LINE,
+    deadline=timedelta(days=7),
+    starter=Starter.ROOT,
+    lock_each=True,
+)
+
+KINDS: tuple[Kind, ...] = (SWEEP, CERTIFICATE, EMBED, MODEL_FETCH)
+
+
+def available(*, packaged: bool) -> tuple[Kind, ...]:
+    """Return the kinds that this installation has."""
+    return tuple(kind for kind in KINDS if packaged or not kind.packaged)
+
+
+def find_kind(name: str) -> Kind:
+    """Return a kind by its name. Raises UnknownKindError."""
+    for kind in KINDS:
+        if kind.name == name:
+            return kind
+    raise UnknownKindError(kind=name)
+
+
+def title_of(name: str) -> str:
+    """Return what people call a kind; a record may be of a kind that no longer exists."""
+    titles = {kind.name: kind.title for kind in KINDS}
+    return titles.get(name, name.replace("_", " ").capitalize())

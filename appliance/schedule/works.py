@@ -1,0 +1,58 @@
+"""What the supervisor's own kinds of jobs do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from appliance.core.clock import Clock
+from appliance.core.settings import Settings
+from appliance.jobs.engine import Work
+from appliance.jobs.kinds import CERTIFICATE, SWEEP
+from appliance.jobs.record import JobRecord
+from appliance.jobs.service import JobService
+from appliance.units.nginx import certificate_is_due
+
+# Long enough to see how a month went.
+KEPT_RECORDS = timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorWorks:
+    """The works of `Process.SUPERVISOR`, with what they need of the rest of the process.
+
+    `sweep` removes expired sessions and codes and returns how many; `restart_nginx` asks the
+    supervisor to restart the web server.
+    """
+
+    settings: Settings
+    clock: Clock
+    jobs: JobService
+    sweep: Callable[[], Awaitable[int]]
+    restart_nginx: Callable[[], Awaitable[None]]
+
+    def table(self) -> Mapping[str, Work]:
+        """Return the work of each kind that this installation has."""
+        works: dict[str, Work] = {SWEEP.name: self.clean_up}
+        if self.settings.packaged:
+            works[CERTIFICATE.name] = self.renew_certificate
+        return works
+
+    async def clean_up(self, record: JobRecord) -> str:
+        """Remove what has expired, and old records of jobs."""
+        expired = await self.sweep()
+        await record.progress(f"{expired} expired sessions and codes are removed.", 1, 2, log=True)
+        old = await self.jobs.forget(KEPT_RECORDS)
+        return f"Removed {expired} expired sessions and codes, and {old} old records of jobs."
+
+    async def renew_certificate(self, _: JobRecord) -> str:
+        """Restart the web server when its certificate ends soon; it makes the new one itself.
+
+        Only the web server's own account may see the key.
+        """
+        if not await asyncio.to_thread(certificate_is_due, self.settings, self.clock):
+            return "The certificate need not be renewed."
+        await self.restart_nginx()
+        return "The web server restarts with a new certificate, which has another fingerprint."
