@@ -153,7 +153,7 @@ async def _schedule(
         if supervisor.view("nginx").phase is not Phase.READY:
             return "The certificate is due; Nginx renews it when it starts."
         # Nobody but Nginx may see the key.
-        await supervisor.restart("nginx")
+        await supervisor.restart("nginx", by="system")
         return "Nginx was restarted, to renew the certificate. Its fingerprint is another one now."
 
     rows = [ScheduledJob("sweep", "17 * * * *", timedelta(minutes=5), sweep)]

@@ -19,6 +19,8 @@ from appliance.units.model import Absent
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 SURROUNDINGS: web.AppKey[Surroundings] = web.AppKey("surroundings")
 OWNER_ONLY = 0o600
+# Who asks through this socket; the kernel says only which account that is.
+COMMAND_LINE = "the command line"
 MOST_LINES = 1000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -68,7 +70,7 @@ async def control_server(
     The socket is bound in a folder that only its owner may enter, and closed to others besides.
     """
     application = control_application(supervisor, surroundings)
-    # Whoever follows a log and hangs up is noticed, also while the unit is silent.
+    # A client that follows a log and hangs up is noticed, also while the unit is silent.
     runner = web.AppRunner(
         application, access_log=None, shutdown_timeout=0.5, handler_cancellation=True
     )
@@ -115,7 +117,7 @@ async def _rescue(request: web.Request) -> web.Response:
 
 
 async def _note_fetch(request: web.Request) -> web.Response:
-    """Note that root takes the machine online; it is not done here, nor could it be."""
+    """Record that root takes the machine online, which this process itself cannot do."""
     await request.app[SURROUNDINGS].record("model.fetch", request.query.get("model", ""))
     return web.json_response({})
 
@@ -125,13 +127,13 @@ async def _unit(request: web.Request) -> web.Response:
 
 
 async def _change(request: web.Request) -> web.Response:
-    """Note what the operator wants; the answer shows the unit before it is done."""
+    """Change a unit's desired state; the answer shows the unit before anything is done."""
     supervisor, name = request.app[SUPERVISOR], request.match_info["name"]
     change = {"start": supervisor.start, "stop": supervisor.stop, "restart": supervisor.restart}
     verb, name = request.match_info["verb"], supervisor.view(name).name
     # Before it is done: it may be the database that is to be stopped.
     await request.app[SURROUNDINGS].record(f"unit.{verb}", name)
-    await change[verb](name)
+    await change[verb](name, COMMAND_LINE)
     return web.json_response(supervisor.view(name).as_json(), status=HTTPStatus.ACCEPTED)
 
 
@@ -156,7 +158,7 @@ async def _last_and_further(
 ) -> AsyncGenerator[str, None]:
     """Yield the last lines, then each further one: none is lost between, and none comes twice."""
     further = supervisor.follow(name)
-    # It listens from here on: between this step and the last lines nothing else runs.
+    # From here on it receives lines: nothing else runs between this step and the last lines.
     coming = asyncio.ensure_future(_next(further))
     await asyncio.sleep(0)
     try:
