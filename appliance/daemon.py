@@ -146,7 +146,11 @@ async def _schedule(
     """Queue jobs at their times, and run those that are the supervisor's."""
     jobs, kinds = services.jobs, available(packaged=settings.packaged)
     works = SupervisorWorks(
-        settings, clock, jobs, services.accounts.sweep, partial(supervisor.restart, "nginx")
+        settings,
+        clock,
+        jobs,
+        services.accounts.sweep,
+        partial(supervisor.restart, "nginx", "system"),
     )
 
     def serves(name: str) -> bool:

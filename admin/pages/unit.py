@@ -92,21 +92,21 @@ async def change(request: web.Request) -> web.Response:
     name, verb = units.view(request.match_info["name"]).name, Verb(request.match_info["verb"])
     # Before it is done: it may be the database that is to be stopped.
     await request.app[keys.AUDIT].record(actor, f"unit.{verb}", name)
-    message = await _want(units, verb, name)
+    message = await _want(units, verb, name, actor.name)
     logger.info("%s: %s %s", actor.name, verb, name)
     back = START if form.value("from") == "overview" else f"/admin/units/{quote(name, safe='')}"
     return flash.redirect(back, message)
 
 
-async def _want(units: Units, verb: Verb, name: str) -> str:
+async def _want(units: Units, verb: Verb, name: str, by: str) -> str:
     """Tell the supervisor, and return what to tell the operator."""
     match verb:
         case Verb.START:
-            await units.start(name)
+            await units.start(name, by)
             return f"{name} is being started."
         case Verb.STOP:
-            await units.stop(name)
+            await units.stop(name, by)
             return f"{name} is being stopped. It stays down until you start it."
         case Verb.RESTART:
-            await units.restart(name)
+            await units.restart(name, by)
             return f"{name} is being restarted."

@@ -13,11 +13,11 @@ from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
 from appliance.core.errors import ApplianceError
 from appliance.fetch.errors import FetchStoppedError, RootNeededError
-from appliance.fetch.incoming import UMASK
 from appliance.fetch.names import REGISTRY, ModelName
 from appliance.fetch.pull import PULL_TIMEOUTS, Pull
 from appliance.fetch.runner import TemporaryRunner
 from appliance.fetch.service import Fetching
+from appliance.fetch.staging import UMASK
 from appliance.fetch.unit import FetchUnit
 from appliance.llm.choice import Purpose
 from appliance.llm.client import ModelRunner

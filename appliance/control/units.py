@@ -14,6 +14,8 @@ from appliance.core.errors import InvalidInputError
 from appliance.supervisor.loop import Supervisor
 
 MOST_LINES = 1000
+# Who asks through this socket; the kernel says only which account that is.
+COMMAND_LINE = "the command line"
 
 
 async def units(request: web.Request) -> web.Response:
@@ -39,7 +41,7 @@ async def change(request: web.Request) -> web.Response:
     verb, name = request.match_info["verb"], supervisor.view(name).name
     # Before it is done: it may be the database that is to be stopped.
     await request.app[SURROUNDINGS].record(f"unit.{verb}", name)
-    await changes[verb](name)
+    await changes[verb](name, COMMAND_LINE)
     return web.json_response(supervisor.view(name).as_json(), status=HTTPStatus.ACCEPTED)
 
 
@@ -64,7 +66,7 @@ async def _last_and_further(
 ) -> AsyncGenerator[str, None]:
     """Yield the last lines, then each further one: none is lost between, and none comes twice."""
     further = supervisor.follow(name)
-    # It listens from here on: between this step and the last lines nothing else runs.
+    # From here on it receives lines: nothing else runs between this step and the last lines.
     coming = asyncio.ensure_future(_next(further))
     await asyncio.sleep(0)
     try:

@@ -24,7 +24,7 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_LIMIT = 1024 * 1024
 LINE_LIMIT = 16 * 1024 * 1024
 BLOCK = 65536
-# What a service is told by systemd (sd_notify(3), sd_listen_fds(3), systemd.exec(5)).
+# What systemd passes to a service (sd_notify(3), sd_listen_fds(3), systemd.exec(5)).
 INHERITED_FROM_SYSTEMD = (
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
@@ -62,7 +62,6 @@ class Finished:
     stdout: bytes
     stderr: bytes
     timed_out: bool = False
-    killed: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -151,7 +150,7 @@ async def _feed(process: Process, data: bytes) -> None:
         process.stdin.write(data)
         await process.stdin.drain()
     process.stdin.close()
-    # Older asyncio complains about an error of the pipe that nobody asked for.
+    # Older asyncio logs an error of the pipe that no caller has read.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         await process.stdin.wait_closed()
 
@@ -227,7 +226,7 @@ async def run(  # noqa: PLR0913 - what a program needs to start
 
 def _finished(process: Process, stdout: bytes, stderr: bytes, *, timed_out: bool) -> Finished:
     code = process.returncode if process.returncode is not None else -signal.SIGKILL
-    return Finished(code, stdout, stderr, timed_out=timed_out, killed=code == -signal.SIGKILL)
+    return Finished(code, stdout, stderr, timed_out=timed_out)
 
 
 class Stream:
@@ -279,7 +278,7 @@ async def stream(  # noqa: PLR0913 - what a program needs to start
         finally:
             if process.stdout and not process.stdout.at_eof():
                 kill_group(process.pid)
-            # A pipe that nobody reads is never seen to end, and waiting would not end either.
+            # A pipe without a reader is never seen to end, and waiting would not end either.
             await _read_capped(process.stdout, 0)
             await process.wait()
             timer.cancel()
@@ -292,10 +291,10 @@ async def stream(  # noqa: PLR0913 - what a program needs to start
 def exec_program(argv: Command, env: Mapping[str, str]) -> NoReturn:
     """Turn this process into another program, which keeps its number and its open sockets.
 
-    The program finds what systemd told this process about it, beside its own environment.
+    The program gets what systemd passed to this process, beside its own environment.
     """
-    told = {name: os.environ[name] for name in INHERITED_FROM_SYSTEMD if name in os.environ}
-    variables = environment({**told, **env})
+    inherited = {name: os.environ[name] for name in INHERITED_FROM_SYSTEMD if name in os.environ}
+    variables = environment({**inherited, **env})
     # Python ignores these two, and what is ignored would stay ignored in the next program.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

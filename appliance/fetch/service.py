@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.fetch.errors import FetchFailedError, RunnerFailedError
-from appliance.fetch.incoming import Incoming
 from appliance.fetch.names import ModelName
 from appliance.fetch.pull import DEFAULT_PATIENCE, Patience, Pull, Say
 from appliance.fetch.runner import TemporaryRunner
+from appliance.fetch.staging import Incoming
 from appliance.llm.errors import ModelRunnerUnavailableError
 
 

@@ -1,4 +1,4 @@
-"""What the supervisor sees, wants and decides."""
+"""What the supervisor observes, wants and decides."""
 
 from __future__ import annotations
 
@@ -7,15 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from appliance.probes.model import ProbeResult
-from appliance.units.model import Unit, UnitStatus
-
-
-class Wish(StrEnum):
-    """What the operator wants of a unit."""
-
-    UP = "up"
-    DOWN = "down"
-    AGAIN = "again"
+from appliance.supervisor.desired_state import DesiredState, Request
+from appliance.units.model import Ending, Unit, UnitStatus
 
 
 class Action(StrEnum):
@@ -43,20 +36,79 @@ class Phase(StrEnum):
     GAVE_UP = "gave up"
 
 
+class Cause(StrEnum):
+    """Why a unit is in its phase, and why something is done to it."""
+
+    NOT_OBSERVED = "not_observed"
+    WANTED = "wanted"
+    MISSING_NEEDS = "missing_needs"
+    PREPARING = "preparing"
+    WORKING = "working"
+    NO_ANSWER_YET = "no_answer_yet"
+    ANSWERS = "answers"
+    BAD_ANSWER = "bad_answer"
+    DONE = "done"
+    NOT_READY_IN_TIME = "not_ready_in_time"
+    STOPPED_ANSWERING = "stopped_answering"
+    PROGRAM_REPLACED = "program_replaced"
+    STOPPING = "stopping"
+    STOP_REQUESTED = "stop_requested"
+    RESTART_REQUESTED = "restart_requested"
+    STOPPED_ON_REQUEST = "stopped_on_request"
+    STOPPED_OUTSIDE = "stopped_outside"
+    STOPPING_OUTSIDE = "stopping_outside"
+    ENDED = "ended"
+    BUDGET_SPENT = "budget_spent"
+    GIVEN_UP = "given_up"
+    APPLIANCE_STOPS = "appliance_stops"
+    USERS_STILL_RUN = "users_still_run"
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """The unit did not become ready within `deadline` seconds; `answer` is its last one."""
+
+    deadline: float
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedAnswering:
+    """The unit was ready, and then failed `failures` probes in `seconds`."""
+
+    failures: int
+    seconds: int
+    answer: str
+
+
+# What was wrong with the last run: how it ended by itself, or why the supervisor ended it.
+Fault = Ending | NotReady | StoppedAnswering
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """The supervisor gave a unit up after `restarts` within `minutes`."""
+
+    restarts: int
+    minutes: int
+    fault: Fault | None
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """Everything that is known about one unit at one moment; times are monotonic seconds.
 
-    `reading` is the last one of this run, `ready_since` the first good one of this run;
-    `failures` counts failed readings in a row, the first at `failing_since`. `restarts` are the
-    moments of the restarts that were our own doing, `streak` how many since the last stable run.
-    `replaced` says that the unit has run since before its program was replaced, `left_down` that
-    somebody stopped it outside of Cloister, `fault` why we stopped it ourselves, to start it again.
+    `reading` is the last probe result of this run, `ready_since` the first good one of this run;
+    `failures` counts failed results in a row, the first at `failing_since`. `restarts` are the
+    moments of the restarts that nobody asked for, `streak` how many since the last stable run.
+    `replaced` says that the unit has run since before its program was replaced, `fault` why the
+    supervisor stopped it to start it again, and `last_ending` how it last ended.
     """
 
     unit: Unit
     status: UnitStatus
-    wish: Wish
+    desired: DesiredState = DesiredState.RUNNING
+    request: Request | None = None
     missing: tuple[str, ...] = ()
     reading: ProbeResult | None = None
     ready_since: float | None = None
@@ -65,24 +117,50 @@ class Observation:
     restarts: tuple[float, ...] = ()
     streak: int = 0
     started_before: bool = False
-    gave_up: str | None = None
+    gave_up: GivenUp | None = None
     replaced: bool = False
-    left_down: bool = False
-    fault: str | None = None
+    fault: Fault | None = None
+    last_ending: Ending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a decision's sentence names besides its cause; a field that does not apply is empty.
+
+    `units` are those that the unit waits for, `answer` the last answer of its probe, `seconds`
+    the time until the next start, and `attempt` that start's number of `budget`.
+    """
+
+    units: tuple[str, ...] = ()
+    request: Request | None = None
+    answer: str | None = None
+    fault: Fault | None = None
+    given_up: GivenUp | None = None
+    seconds: int | None = None
+    attempt: int = 0
+    budget: int = 0
+
+
+NO_FACTS = Facts()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do with a unit, how it stands, and why, as a sentence."""
+    """What to do with a unit, which phase it is in, and why; `wording` makes the sentence."""
 
     action: Action
     phase: Phase
-    reason: str
+    cause: Cause
+    facts: Facts = NO_FACTS
 
 
 @dataclass(frozen=True, slots=True)
 class UnitView:
-    """One unit as the console and the command line show it."""
+    """One unit as the console and the command line show it.
+
+    `reason` is the sentence for `cause`. `stopped_by` and `stopped_at` say who asked for a unit to
+    be stopped, as long as that holds; both are None for every other unit.
+    """
 
     name: str
     description: str
@@ -93,6 +171,9 @@ class UnitView:
     restarts: int
     reading: ProbeResult | None
     lines: tuple[str, ...]
+    cause: Cause = Cause.NOT_OBSERVED
+    stopped_by: str | None = None
+    stopped_at: datetime | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the unit in the shape that the control socket speaks."""
@@ -106,7 +187,10 @@ class UnitView:
             "description": self.description,
             "state": self.phase,
             "since": self.since.isoformat(),
+            "cause": self.cause,
             "reason": self.reason,
+            "stopped_by": self.stopped_by,
+            "stopped_at": self.stopped_at and self.stopped_at.isoformat(),
             "pid": self.pid,
             "restarts": self.restarts,
             "reading": reading,

@@ -17,7 +17,7 @@ from appliance.core.settings import Settings
 from appliance.probes.process import ProcessFacts, alive, directory_of, facts, standing_in
 from appliance.units.directories import give_to, owned_directory, prepare_directories
 from appliance.units.errors import DatabaseVersionError, PreparationError
-from appliance.units.records import PAUSE, send
+from appliance.units.process_records import PAUSE, send
 
 INITDB_SECONDS = 120.0
 SERVER_PATIENCE = 60.0

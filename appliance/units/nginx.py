@@ -21,8 +21,8 @@ from appliance.core.settings import Settings
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import give_to, prepare_directories
 from appliance.units.errors import PreparationError
-from appliance.units.listeners import Listeners, bracketed, inherited, listeners
 from appliance.units.model import Unit
+from appliance.units.socket_activation import Listeners, bracketed, inherited, listeners
 from appliance.units.webchat import webchat_name
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound

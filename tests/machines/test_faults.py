@@ -188,8 +188,8 @@ def test_a_hung_supervisor_is_replaced_and_nothing_else_is_touched(
 @pytest.mark.parametrize(
     ("stop", "words"),
     [
-        ("systemctl stop cloister-nginx", "somebody stopped it outside of Cloister"),
-        ("cloister stop nginx", "the operator stopped it"),
+        ("systemctl stop cloister-nginx", "stopped outside of Cloister with systemctl"),
+        ("cloister stop nginx", "stopped by the command line"),
     ],
 )
 def test_what_somebody_stopped_stays_down_until_somebody_starts_it(
@@ -217,7 +217,7 @@ def test_the_console_stops_and_starts_a_unit(
 ) -> None:
     page = "/admin/units/ingest"
     operator.post(f"{page}/stop", page)
-    assert units.wait_for("ingest", "stopped")["reason"] == "the operator stopped it"
+    assert units.wait_for("ingest", "stopped")["cause"] == "stopped_on_request"
     assert units.pid("ingest") == 0
     operator.post(f"{page}/start", page)
     units.wait_for("ingest", "ready")

@@ -108,7 +108,7 @@ async def test_a_deed_is_recorded_before_it_may_stop_the_database(
 ) -> None:
     recorded = []
 
-    async def stop(_: str) -> None:
+    async def stop(_: str, by: str) -> None:
         recorded.extend(await audited(database))
 
     monkeypatch.setattr(units, "stop", stop)
@@ -174,7 +174,7 @@ async def test_new_lines_are_pushed_and_filtered(as_olga: ConsoleBrowser, units:
         lines = await reader.until("lines", "error")
         assert "a &lt;new&gt; error" in lines
         assert "fine" not in lines
-        units.change("ingest", Phase.STOPPED, "the operator stopped it")
+        units.change("ingest", Phase.STOPPED, "stopped by Olga")
         await reader.until("state", "stopped")
         await reader.until("actions", "/admin/units/ingest/start")
     for _ in range(200):

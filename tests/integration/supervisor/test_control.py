@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 import aiohttp
 import pytest
@@ -77,7 +78,11 @@ async def test_it_stops_and_starts_a_unit(
         assert answer.status == 202
     await until(lambda: phase(supervisor, "one") is Phase.STOPPED)
     async with client.get("/units/one") as answer:
-        assert (await answer.json())["reason"] == "the operator stopped it"
+        unit = await answer.json()
+    assert unit["reason"] == "stopped by the command line"
+    assert unit["cause"] == "stopped_on_request"
+    assert unit["stopped_by"] == "the command line"
+    assert datetime.fromisoformat(unit["stopped_at"]) <= datetime.fromisoformat(unit["since"])
     async with client.post("/units/one/start") as answer:
         assert answer.status == 202
     await until(lambda: phase(supervisor, "one") is Phase.READY)
@@ -92,7 +97,7 @@ async def test_it_makes_a_code_for_the_console(client: aiohttp.ClientSession) ->
         assert await answer.json() == {"code": "a-rescue-code"}
 
 
-async def test_each_deed_is_recorded_and_nothing_else(
+async def test_each_action_is_recorded_and_nothing_else(
     client: aiohttp.ClientSession, audit: list[tuple[str, str]]
 ) -> None:
     for verb in ("stop", "start", "restart"):

@@ -165,11 +165,11 @@ async def test_data_of_another_major_version_is_refused_with_both_versions(
     (settings.database / "PG_VERSION").write_text("13\n")
     async with driver_of((unit,), settings) as driver:
         await driver.start(unit)
-        exit_ = driver.status("postgres").exit
+        ending = driver.status("postgres").ending
     with pytest.raises(DatabaseVersionError):
         await unit.prepare()
-    assert exit_ is not None
-    assert "made by PostgreSQL 13" in exit_
+    assert ending is not None
+    assert "made by PostgreSQL 13" in ending.detail
 
 
 async def test_its_messages_are_kept_in_the_units_log(settings: Settings, unit: Unit) -> None:

@@ -13,8 +13,8 @@ import pytest
 from appliance.core.settings import Settings
 from appliance.probes.http import HttpProbe
 from appliance.units.errors import PreparationError
-from appliance.units.listeners import Listener, Listeners
 from appliance.units.nginx import Secured, configuration, has_http2_directive, nginx
+from appliance.units.socket_activation import Listener, Listeners
 from tests.fakes.clock import FakeClock
 from tests.unit.units.parts import SETTINGS
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 KEPT_LINES = 1000
 
 
-class LineMemory:
+class LogBuffer:
     """The last lines of one unit, wherever they come from."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from appliance.units.listeners import Listener, Listeners, bracketed, inherited, listeners
+from appliance.units.socket_activation import Listener, Listeners, bracketed, inherited, listeners
 
 ANY = "0.0.0.0"  # noqa: S104 - a text
 WITHOUT_IPV6 = Listeners((Listener(3, ANY, 80), Listener(4, ANY, 443)))

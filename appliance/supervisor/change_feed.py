@@ -1,4 +1,4 @@
-"""Tells whoever listens which units have changed."""
+"""Notifies subscribers which units have changed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 
-class Changes:
-    """Any number of listeners; one that is slow gets several changes as one."""
+class ChangeFeed:
+    """Any number of subscribers; a slow one gets several changes as one."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = tuple(names)
@@ -19,10 +19,10 @@ class Changes:
             names.add(name)
             event.set()
 
-    async def listen(self) -> AsyncIterator[tuple[str, ...]]:
+    async def subscribe(self) -> AsyncIterator[tuple[str, ...]]:
         """Yield the names of the units that changed; the first time at once, with all names.
 
-        Whoever shows each named unit as it then is misses nothing.
+        A subscriber that then shows each named unit as it is misses nothing.
         """
         event, names = asyncio.Event(), set(self._names)
         event.set()

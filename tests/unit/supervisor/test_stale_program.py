@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.supervisor.adoption import newest_change, runs_old_program
+from appliance.supervisor.stale_program import newest_change, runs_old_program
 from appliance.units.model import UnitState, UnitStatus
 from tests.fakes.clock import START
 

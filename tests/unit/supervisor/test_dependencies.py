@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.supervisor.order import relied_on
+from appliance.supervisor.dependencies import dependencies_of
 from tests.unit.supervisor.observations import a_unit
 
 
@@ -13,7 +13,7 @@ def test_a_unit_relies_on_what_its_needs_rely_on() -> None:
         a_unit("site", needs=("schema",)),
         a_unit("front", fronts=("site",)),
     )
-    assert relied_on(units) == {
+    assert dependencies_of(units) == {
         "base": frozenset(),
         "schema": {"base"},
         "site": {"schema", "base"},

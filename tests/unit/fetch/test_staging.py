@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from appliance.fetch.errors import DamagedError
-from appliance.fetch.incoming import UMASK, Incoming
 from appliance.fetch.names import ModelName
+from appliance.fetch.staging import UMASK, Incoming
 from appliance.llm.errors import CloudModelRefusedError
 from tests.fakes.ollama_pull import manifest_of, manifest_path, parts_of
 

@@ -1,4 +1,4 @@
-"""What must outlive what, from the catalogue alone. Pure."""
+"""Which units depend on which, from the catalogue alone. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from appliance.units.model import Unit
 
 
-def relied_on(units: Iterable[Unit]) -> dict[str, frozenset[str]]:
-    """Return for each unit all that must outlive it: what it needs or fronts, and what they do."""
+def dependencies_of(units: Iterable[Unit]) -> dict[str, frozenset[str]]:
+    """Return for each unit all that must stop after it: what it needs or fronts, transitively."""
     direct = {unit.name: {*unit.needs, *unit.fronts} for unit in units}
     return {name: frozenset(_closure(first, direct)) for name, first in direct.items()}
 
