@@ -184,8 +184,8 @@ async def _announce(  # noqa: C901 - one line after another, as they are told
             break
     took = f"after {clock.monotonic() - started:.1f} s"
     say(f"Ready {took}." if supervisor.all_ready else f"Not everything serves {took}; see above.")
-    say(f"Chat      {settings.address}/")
-    say(f"Console   {settings.console_address}/admin/")
+    if not _say_addresses(settings, supervisor, say):
+        return
     if settings.packaged:
         # The journal is no place for a code: `cloister claim` prints one to whoever asks.
         return
@@ -196,6 +196,19 @@ async def _announce(  # noqa: C901 - one line after another, as they are told
     except ApplianceError as error:
         say(f"{error.message} {error.advice}")
     say("Ctrl-C stops everything.")
+
+
+def _say_addresses(settings: Settings, supervisor: Supervisor, say: Say) -> bool:
+    """Say what to open; return False when another program may answer at the console's address."""
+    front = "nginx" if settings.nginx else "webchat@1"
+    serves = supervisor.view(front).phase is Phase.READY
+    if serves:
+        say(f"Chat      {settings.address}/")
+    if serves or not settings.nginx:
+        say(f"Console   {settings.console_address}/admin/")
+        return True
+    say(f"There is no address to open: {front} does not serve. Ctrl-C stops everything.")
+    return False
 
 
 async def _claim_code(accounts: Accounts) -> str | None:

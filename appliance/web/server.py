@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import web
 
+from appliance.core.errors import ApplianceError
 from appliance.core.sd_notify import Notifier
 
 # How long open requests may go on after SIGTERM. Answers have saved themselves by then.
@@ -35,6 +38,15 @@ async def serve(
         notifier.stopping()
 
 
+class PortTakenError(ApplianceError):
+    """Another program listens on the address. Facts: `host`, `port`."""
+
+    code = "port_taken"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = "Another program listens on {host}:{port}."
+    hint = "Stop that program, or set CLOISTER_PORT to a free port; the console uses the next one."
+
+
 @asynccontextmanager
 async def listening(
     app: web.Application,
@@ -43,7 +55,10 @@ async def listening(
     *,
     mode: int = 0o660,
 ) -> AsyncIterator[None]:
-    """Serve while the block runs. A socket that a killed process left behind is replaced."""
+    """Serve while the block runs. A socket that a killed process left behind is replaced.
+
+    Raises PortTakenError.
+    """
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -55,18 +70,27 @@ async def listening(
     )
     await runner.setup()
     try:
+        # First, because the supervisor asks on the socket: a server without its port is not ready.
+        if address is not None:
+            await _listen_on_port(runner, *address)
         for socket in sockets:
             _forget(socket)
             await web.UnixSite(runner, str(socket), backlog=1024).start()
             os.chmod(socket, mode)  # noqa: PTH101 - a moment's work, also for the event loop
-        if address is not None:
-            host, port = address
-            await web.TCPSite(runner, host, port, backlog=1024).start()
         yield
     finally:
         await runner.cleanup()
         for socket in sockets:
             _forget(socket)
+
+
+async def _listen_on_port(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise PortTakenError(host=host, port=port) from error
 
 
 def _forget(socket: Path) -> None:

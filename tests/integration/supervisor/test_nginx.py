@@ -6,15 +6,19 @@ import asyncio
 import io
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from appliance.core.clock import SystemClock
 from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
+from appliance.supervisor.backoff import Backoff
+from appliance.supervisor.loop import Policy
 from appliance.supervisor.model import Phase
 from appliance.units.errors import PreparationError
 from appliance.units.model import Unit
@@ -143,3 +147,45 @@ async def test_a_configuration_that_nginx_refuses_does_not_start(settings: Setti
     wrong = nginx(replace(settings, bind="999.1.1.1"), Path(program), SystemClock())
     with pytest.raises(PreparationError, match="999"):
         await wrong.prepare()
+
+
+@asynccontextmanager
+async def stranger(settings: Settings) -> AsyncIterator[list[str]]:
+    """Serve something else on the port, which answers everything as the web server would."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(status=204)
+
+    application = web.Application()
+    application.router.add_route("*", "/{tail:.*}", answer)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, settings.bind, settings.port).start()
+    try:
+        yield asked
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_stranger_on_the_port_is_not_taken_for_the_web_server(
+    settings: Settings, unit: Unit
+) -> None:
+    policy = Policy(backoff=Backoff(first=0.01, budget=1), tick=0.05, starting=0.02)
+    async with (
+        stranger(settings) as asked,
+        supervised(settings, replace(unit, fronts=()), policy=policy) as supervisor,
+    ):
+        seen: set[Phase] = set()
+
+        def gives_up() -> bool:
+            view = supervisor.view("nginx")
+            seen.add(view.phase)
+            return view.phase is Phase.GAVE_UP
+
+        await until(gives_up, seconds=30)
+        assert asked, "the probe has met the stranger"
+        assert Phase.READY not in seen
+        assert not supervisor.ready.is_set()
+        assert any("Address already in use" in line for line in supervisor.lines("nginx", 50))

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from appliance.db.queries import Queries
 from appliance.probes.disk import DiskProbe
-from appliance.probes.http import HttpProbe
+from appliance.probes.http import HttpProbe, Identity
 from appliance.probes.memory import MemoryProbe
 from appliance.probes.model import Answer, ProbeState, measured
 from appliance.probes.process import alive, facts, members, standing_in
@@ -56,6 +56,32 @@ async def test_a_web_server_on_a_socket(tmp_path: Path, status: int, state: Prob
     socket = tmp_path / "s"
     await web.UnixSite(runner, str(socket)).start()
     assert (await HttpProbe("http://x/health", socket=socket).read()).state is state
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("header", [None, "another"])
+async def test_another_server_on_the_address_is_no_answer(
+    tmp_path: Path, header: str | None
+) -> None:
+    headers = {"X-Identity": header} if header else {}
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=200, headers=headers)
+
+    application = web.Application()
+    application.router.add_get("/health", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    socket, file = tmp_path / "s", tmp_path / "identity"
+    await web.UnixSite(runner, str(socket)).start()
+    probe = HttpProbe("http://x/health", socket=socket, identity=Identity("X-Identity", file))
+    assert (await probe.read()).state is ProbeState.FAILED, "there is no identity yet"
+    file.write_text("ours\n")
+    result = await probe.read()
+    assert result.state is ProbeState.FAILED
+    assert result.sentence == "another server answers on its address"
+    headers["X-Identity"] = "ours"
+    assert (await probe.read()).state is ProbeState.OK
     await runner.cleanup()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import socket as sockets
 from pathlib import Path
 
+import pytest
 from aiohttp import ClientSession, UnixConnector, web
 
-from appliance.web.server import listening
+from appliance.web.server import PortTakenError, listening
 
 
 async def _size(request: web.Request) -> web.Response:
@@ -25,3 +27,15 @@ async def test_a_packed_body_is_never_unpacked(tmp_path: Path) -> None:
         client.post("/", data=packed, headers={"Content-Encoding": "gzip"}) as answer,
     ):
         assert await answer.json() == len(packed)
+
+
+async def test_a_port_that_another_program_has_is_an_error_before_the_socket_answers(
+    tmp_path: Path,
+) -> None:
+    # Serving on this socket would fail, too: its folder is missing.
+    socket = tmp_path / "missing" / "socket"
+    with sockets.create_server(("127.0.0.1", 0)) as stranger:
+        address = ("127.0.0.1", stranger.getsockname()[1])
+        with pytest.raises(PortTakenError, match=f":{address[1]}"):
+            async with listening(web.Application(), socket, address):
+                pass
