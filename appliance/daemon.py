@@ -26,6 +26,7 @@ from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
 from appliance.schedule.cron import Schedule
 from appliance.schedule.works import SupervisorWorks
+from appliance.settings.service import OperatorSettings
 from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
@@ -145,9 +146,9 @@ async def _schedule(
 ) -> AsyncIterator[None]:
     """Queue jobs at their times, and run those that are the supervisor's."""
     jobs, kinds = JobService(database, clock), available(packaged=settings.packaged)
-    works = SupervisorWorks(
-        settings, clock, jobs, accounts.sweep, partial(supervisor.restart, "nginx")
-    )
+    chosen = OperatorSettings(database, settings)
+    restart_nginx = partial(supervisor.restart, "nginx")
+    works = SupervisorWorks(settings, clock, jobs, chosen, accounts.sweep, restart_nginx)
 
     def serves(name: str) -> bool:
         return supervisor.view(name).phase in {Phase.READY, Phase.DONE}

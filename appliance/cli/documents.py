@@ -22,6 +22,7 @@ from appliance.core.settings import MEBIBYTE
 from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.model import SHARED_NAME, Document, DocumentState
 from appliance.library.service import LibraryService
+from appliance.settings.service import OperatorSettings
 
 _LOOK_EVERY = 0.2
 _REFUSED = "refused"
@@ -74,7 +75,8 @@ async def _ingest(
 ) -> list[dict[str, object]]:
     async with context.database() as database:
         actor = await context.person(database, options.user)
-        room = Room(limit=context.settings.upload_limit)
+        limit = await OperatorSettings(database, context.settings).get("upload_limit")
+        room = Room(limit=limit.value)
         blobs = Blobs(context.settings.documents, room, SystemDisk())
         library = LibraryService(database, blobs)
         collection = (await library.collection(actor, options.collection)).id

@@ -27,6 +27,8 @@ _MODULES = {
     "documents": ("ingest",),
     "questions": ("search", "ask"),
     "models": ("model", "fetch"),
+    "jobs": ("job",),
+    "settings": ("setting",),
 }
 
 

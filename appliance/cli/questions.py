@@ -19,6 +19,7 @@ from appliance.conversations.model import AnswerKind
 from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
 from appliance.retrieval.service import Retriever
+from appliance.settings.service import OperatorSettings
 
 # The command line keeps no answers, so it is no worker that could own one.
 _NO_WORKER = 0
@@ -83,9 +84,8 @@ async def _answer(
 ) -> tuple[str, Outcome]:
     retriever = Retriever(database, runner, context.clock)
     store = AnswerStore(database, worker=_NO_WORKER)
-    choice = ModelChoice(
-        store, runner, context.clock, context_tokens=context.settings.context_tokens
-    )
+    tokens = (await OperatorSettings(database, context.settings).get("context_tokens")).value
+    choice = ModelChoice(store, runner, context.clock, context_tokens=lambda: tokens)
     composer = Composer(retriever, runner, choice, Admission(1))
     text = ""
     outcome: Outcome | None = None
