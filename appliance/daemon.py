@@ -29,6 +29,7 @@ from appliance.llm.client import ModelRunner
 from appliance.schedule.cron import Schedule
 from appliance.schedule.works import SupervisorWorks
 from appliance.services import Services, build_services
+from appliance.settings.service import OperatorSettings
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
 from appliance.supervisor.motd import LoginMessage
@@ -145,13 +146,9 @@ async def _schedule(
 ) -> AsyncIterator[None]:
     """Queue jobs at their times, and run those that are the supervisor's."""
     jobs, kinds = services.jobs, available(packaged=settings.packaged)
-    works = SupervisorWorks(
-        settings,
-        clock,
-        jobs,
-        services.accounts.sweep,
-        partial(supervisor.restart, "nginx", "system"),
-    )
+    chosen = OperatorSettings(services.database, settings)
+    restart_nginx = partial(supervisor.restart, "nginx", "system")
+    works = SupervisorWorks(settings, clock, jobs, chosen, services.accounts.sweep, restart_nginx)
 
     def serves(name: str) -> bool:
         return supervisor.view(name).phase in {Phase.READY, Phase.DONE}

@@ -22,6 +22,7 @@ from appliance.llm.client import ModelRunner
 from appliance.probes.disk import DiskProbe
 from appliance.probes.memory import MemoryProbe
 from appliance.retrieval.service import Retriever
+from appliance.settings.live import LiveSettings
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import add_security_headers
@@ -56,11 +57,13 @@ def build(
         command_socket=settings.command_socket(worker),
     )
     retriever = Retriever(database, runner, clock)
-    blobs = Blobs(settings.documents, Room(limit=settings.upload_limit), SystemDisk())
+    live = LiveSettings(database, clock, settings)
+    blobs = Blobs(settings.documents, Room(), SystemDisk(), limit=live.upload_limit)
 
     app[keys.CLOCK] = clock
     app[keys.PROBES] = (DiskProbe(settings.documents), MemoryProbe())
     app[keys.SETTINGS] = settings
+    app[keys.LIVE] = live
     app[keys.DATABASE] = database
     app[keys.RUNNER] = runner
     app[keys.ASSETS] = assets
@@ -71,7 +74,15 @@ def build(
     app[keys.LIBRARY] = LibraryService(database, blobs)
     app[keys.RETRIEVER] = retriever
     app[keys.CONVERSATIONS] = Conversations(database)
-    app[keys.ANSWERING] = Answering(database, retriever, runner, clock, settings, worker)
+    app[keys.ANSWERING] = Answering(
+        database,
+        retriever,
+        runner,
+        clock,
+        settings,
+        worker,
+        context_tokens=live.context_tokens,
+    )
 
     answers = ErrorAnswers(renderer, frame, frame)
     app.middlewares.extend([guard.cookies, answers.middleware, send_to_sign_in])
@@ -87,7 +98,9 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open in order of need; close in reverse, answers first so that they can save themselves."""
     async with AsyncExitStack() as stack:
         database, runner, answering = app[keys.DATABASE], app[keys.RUNNER], app[keys.ANSWERING]
+        live = app[keys.LIVE]
         await stack.enter_async_context(database)
+        await stack.enter_async_context(live)
         await stack.enter_async_context(runner)
         stack.push_async_callback(app[keys.RETRIEVER].aclose)
         await stack.enter_async_context(answering)

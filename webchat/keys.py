@@ -17,12 +17,14 @@ from appliance.llm.client import ModelRunner
 from appliance.probes.disk import DiskProbe
 from appliance.probes.memory import MemoryProbe
 from appliance.retrieval.service import Retriever
+from appliance.settings.live import LiveSettings
 from appliance.web.assets import Assets
 from appliance.web.render import Renderer
 
 CLOCK = web.AppKey("clock", Clock)
 PROBES = web.AppKey("probes", tuple[DiskProbe, MemoryProbe])
 SETTINGS = web.AppKey("settings", Settings)
+LIVE = web.AppKey("live", LiveSettings)
 DATABASE = web.AppKey("database", Database)
 RUNNER = web.AppKey("runner", ModelRunner)
 ASSETS = web.AppKey("assets", Assets)

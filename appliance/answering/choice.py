@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.answering.errors import NoChatModelError
@@ -26,7 +27,12 @@ class ModelChoice:
     """Remembers what is installed for a moment, so that a question does not wait for it."""
 
     def __init__(
-        self, store: AnswerStore, runner: ModelRunner, clock: Clock, *, context_tokens: int
+        self,
+        store: AnswerStore,
+        runner: ModelRunner,
+        clock: Clock,
+        *,
+        context_tokens: Callable[[], int],
     ) -> None:
         self._store = store
         self._runner = runner
@@ -49,8 +55,8 @@ class ModelChoice:
         wanted = name or self._chosen or self._first_that_can_chat()
         model = find(wanted, self._installed)
         if model is None or model.context_length is None:
-            return ChatModel(wanted, self._context_tokens)
-        return ChatModel(model.name, min(self._context_tokens, model.context_length))
+            return ChatModel(wanted, self._context_tokens())
+        return ChatModel(model.name, min(self._context_tokens(), model.context_length))
 
     def forget(self) -> None:
         """Look again next time: the model failed."""

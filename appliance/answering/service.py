@@ -48,7 +48,9 @@ class Answering:
         worker: int,
         *,
         limits: Limits = DEFAULT_LIMITS,
+        context_tokens: Callable[[], int] | None = None,
     ) -> None:
+        """Take `context_tokens` where it may change while the process runs."""
         self.worker = worker
         self.watchers = Watchers()
         self.admission = Admission(max(1, settings.generation_slots // settings.chat_processes))
@@ -57,7 +59,8 @@ class Answering:
         self._limits = limits
         self._conversations = Conversations(database)
         self._store = AnswerStore(database, worker=worker)
-        choice = ModelChoice(self._store, runner, clock, context_tokens=settings.context_tokens)
+        tokens = context_tokens or (lambda: settings.context_tokens)
+        choice = ModelChoice(self._store, runner, clock, context_tokens=tokens)
         self._composer = Composer(retriever, runner, choice, self.admission)
         self._notices = Notices(database.address, clock)
         self._group = asyncio.TaskGroup()

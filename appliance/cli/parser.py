@@ -27,6 +27,8 @@ _MODULES = {
     "documents": ("ingest",),
     "questions": ("search", "ask"),
     "models": ("model", "fetch"),
+    "jobs": ("job",),
+    "settings": ("setting",),
 }
 
 # Errors that mean that the appliance, or its database, does not run. One that the appliance sent

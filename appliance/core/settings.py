@@ -14,6 +14,10 @@ MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
 # As many as systemd/50-cloister.rules lets the supervisor start.
 MOST_CHAT_PROCESSES = 16
+# What an administrator sets before the start of an installed appliance, and its last version
+# without an error, which each process can read and only the supervisor's account can write.
+ENVIRONMENT_FILE = Path("/etc/cloister/cloister.env")
+LAST_GOOD_ENVIRONMENT = Path("/var/lib/cloister/settings/cloister.env")
 # The user that the package made for the supervisor, and that root's commands act as.
 PACKAGED_ACCOUNT = "cloister"
 
@@ -27,10 +31,39 @@ class SettingError(ApplianceError):
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """A variable that holds a whole number, from 1 to `most`."""
+
+    name: str
+    default: int
+    most: int | None = None
+
+    def accepts(self, text: str) -> bool:
+        """Say whether a value can be meant."""
+        is_number = text.isascii() and text.isdigit() and int(text) > 0
+        return is_number and (self.most is None or int(text) <= self.most)
+
+    @property
+    def bounds(self) -> str:
+        """Say which values can be meant."""
+        return " above zero" if self.most is None else f" from 1 to {self.most}"
+
+
+# Without Nginx the console takes the next port.
+PORT = Number("CLOISTER_PORT", 8080, 65534)
+CHAT_PROCESSES = Number("CLOISTER_CHAT_PROCESSES", 1, MOST_CHAT_PROCESSES)
+UPLOAD_LIMIT = Number("CLOISTER_UPLOAD_LIMIT", 100 * MEBIBYTE)
+GENERATION_SLOTS = Number("CLOISTER_GENERATION_SLOTS", 4)
+CONTEXT_TOKENS = Number("CLOISTER_CONTEXT_TOKENS", 8192)
+NUMBERS = (PORT, CHAT_PROCESSES, UPLOAD_LIMIT, GENERATION_SLOTS, CONTEXT_TOKENS)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting a process may need; all paths are absolute.
 
-    What an operator changes while Cloister runs (models, people) is in the database instead.
+    What an operator changes while Cloister runs (models, people, `appliance.settings`) is in the
+    database instead; `upload_limit` and `context_tokens` are only the defaults of that.
     `packaged` says that the Debian package made the accounts and the directories: each process
     then is a user of its own, and none of them creates or opens up a directory of another.
     """
@@ -39,14 +72,14 @@ class Settings:
     packaged: bool = False
     runtime: Path | None = None
     host: str = "localhost"
-    port: int = 8080
+    port: int = PORT.default
     bind: str = "127.0.0.1"
-    chat_processes: int = 1
+    chat_processes: int = CHAT_PROCESSES.default
     ollama_url: str | None = None
     nginx: str | None = None
-    upload_limit: int = 100 * MEBIBYTE
-    generation_slots: int = 4
-    context_tokens: int = 8192
+    upload_limit: int = UPLOAD_LIMIT.default
+    generation_slots: int = GENERATION_SLOTS.default
+    context_tokens: int = CONTEXT_TOKENS.default
     secure_cookies: bool = False
     account: str | None = None
 
@@ -184,29 +217,25 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         packaged=packaged,
         runtime=Path(runtime).absolute() if runtime else None,
         host=environment.get("CLOISTER_HOST") or socket.gethostname(),
-        port=_number(environment, "CLOISTER_PORT", 8080),
         bind=environment.get("CLOISTER_BIND", "127.0.0.1"),
-        chat_processes=_number(environment, "CLOISTER_CHAT_PROCESSES", 1, most=MOST_CHAT_PROCESSES),
         # Packaged, no process has a network on which it could reach another machine's runner.
         ollama_url=None if packaged else environment.get("OLLAMA_HOST") or None,
         nginx=environment.get("CLOISTER_NGINX") or None,
-        upload_limit=_number(environment, "CLOISTER_UPLOAD_LIMIT", 100 * MEBIBYTE),
-        generation_slots=_number(environment, "CLOISTER_GENERATION_SLOTS", 4),
-        context_tokens=_number(environment, "CLOISTER_CONTEXT_TOKENS", 8192),
         # The package serves over TLS only.
         secure_cookies=environment.get("CLOISTER_SECURE_COOKIES", "1" if packaged else "0") == "1",
         account=environment.get("CLOISTER_ACCOUNT") or None,
+        port=_number(environment, PORT),
+        chat_processes=_number(environment, CHAT_PROCESSES),
+        upload_limit=_number(environment, UPLOAD_LIMIT),
+        generation_slots=_number(environment, GENERATION_SLOTS),
+        context_tokens=_number(environment, CONTEXT_TOKENS),
     )
 
 
-def _number(
-    environment: Mapping[str, str], name: str, default: int, *, most: int | None = None
-) -> int:
-    value = environment.get(name, "").strip()
+def _number(environment: Mapping[str, str], variable: Number) -> int:
+    value = environment.get(variable.name, "").strip()
     if not value:
-        return default
-    is_number = value.isascii() and value.isdigit()
-    if not is_number or int(value) == 0 or (most is not None and int(value) > most):
-        bounds = f" from 1 to {most}" if most is not None else " above zero"
-        raise SettingError(name=name, value=value, bounds=bounds)
+        return variable.default
+    if not variable.accepts(value):
+        raise SettingError(name=variable.name, value=value, bounds=variable.bounds)
     return int(value)

@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,8 +105,12 @@ def is_digest(name: str) -> bool:
 class Blobs:
     """The folder of all uploaded files."""
 
-    def __init__(self, folder: Path, room: Room, disk: Disk) -> None:
+    def __init__(
+        self, folder: Path, room: Room, disk: Disk, *, limit: Callable[[], int] | None = None
+    ) -> None:
+        """Take `limit` where the largest file may change while the process runs."""
         self._folder = folder
+        self._limit = limit or (lambda: room.limit)
         self._incoming = folder / "incoming"
         self._room = room
         self._disk = disk
@@ -156,8 +160,8 @@ class Blobs:
         return sum(map(_discard_if_abandoned, self._incoming.glob("*.part")))
 
     def _check(self, size: int) -> None:
-        if size > self._room.limit:
-            raise UploadTooLargeError(megabytes=self._room.limit // MEBIBYTE)
+        if size > self._limit():
+            raise UploadTooLargeError(megabytes=self._limit() // MEBIBYTE)
         # Who may enter is decided above it: by whoever made the folder of all files.
         self._incoming.mkdir(parents=True, exist_ok=True)
         if not self._leaves_room(self._incoming, size):
@@ -195,8 +199,8 @@ class Blobs:
         size, waiting = 0, bytearray()
         async for piece in pieces:
             size += len(piece)
-            if size > self._room.limit:
-                raise UploadTooLargeError(megabytes=self._room.limit // MEBIBYTE)
+            if size > self._limit():
+                raise UploadTooLargeError(megabytes=self._limit() // MEBIBYTE)
             waiting += piece
             if len(waiting) >= _PIECE:
                 await asyncio.to_thread(self._append, file, bytes(waiting), digest)

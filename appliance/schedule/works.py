@@ -13,10 +13,9 @@ from appliance.jobs.engine import Work
 from appliance.jobs.kinds import CERTIFICATE, SWEEP
 from appliance.jobs.record import JobRecord
 from appliance.jobs.service import JobService
+from appliance.settings.model import JOB_DAYS
+from appliance.settings.service import OperatorSettings
 from appliance.units.nginx import certificate_is_due
-
-# Long enough to see how a month went.
-KEPT_RECORDS = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,7 @@ class SupervisorWorks:
     settings: Settings
     clock: Clock
     jobs: JobService
+    chosen: OperatorSettings
     sweep: Callable[[], Awaitable[int]]
     restart_nginx: Callable[[], Awaitable[None]]
 
@@ -44,7 +44,8 @@ class SupervisorWorks:
         """Remove what has expired, and old records of jobs."""
         expired = await self.sweep()
         await record.progress(f"{expired} expired sessions and codes are removed.", 1, 2, log=True)
-        old = await self.jobs.forget(KEPT_RECORDS)
+        kept = timedelta(days=(await self.chosen.get(JOB_DAYS.name)).value)
+        old = await self.jobs.forget(kept)
         return f"Removed {expired} expired sessions and codes, and {old} old records of jobs."
 
     async def renew_certificate(self, _: JobRecord) -> str:

@@ -28,17 +28,17 @@ CAPABILITIES = {"cloister-firewall.service": 1 << 12}  # CAP_NET_ADMIN
 
 # Where a machine keeps what changes; the rest of it is programs and settings that all may read.
 CHANGING = ("/home", "/root", "/run", "/var")
-# The one socket of the machine that a service keeps, to say that it is ready, and a folder of its
-# own for temporary files.
-EVERYBODYS = ("/run/systemd/notify", "/var/tmp")
+# The one socket of the machine that a service keeps, to say that it is ready, a folder of its own
+# for temporary files, and the settings that were last without an error.
 DATA = "/var/lib/cloister"
+EVERYBODYS = ("/run/systemd/notify", "/var/tmp", f"{DATA}/settings")
 SOCKETS = "/run/cloister"
 FOLDERS = (
     *(f"{SOCKETS}{name}" for name in ("", "/postgres", "/chat", "/console", "/control")),
     *(f"{SOCKETS}{name}" for name in ("/ingest", "/ollama", "/nginx", "/motd")),
     *(f"{DATA}{name}" for name in ("", "/postgres", "/documents", "/documents/incoming")),
     *(f"{DATA}{name}" for name in ("/ollama", "/ollama/models", "/ollama/.ollama")),
-    *(f"{DATA}{name}" for name in ("/state", "/tls")),
+    *(f"{DATA}{name}" for name in ("/state", "/settings", "/tls")),
     *("/", "/etc", "/etc/cloister", "/home", "/opt", "/root", "/run", "/srv"),
     *("/run/dbus", "/run/systemd/private", "/run/lock", "/run/log/journal", "/run/user"),
     *("/usr", "/usr/share/cloister", "/usr/local/bin", "/var", "/var/log", "/var/log/journal"),
@@ -62,7 +62,8 @@ DOCUMENTS = f"{DATA}/documents {DATA}/documents/incoming"
 MODELS = f"{DATA}/ollama {DATA}/ollama/models"
 POWERS = {
     "cloister.service": powers(
-        writes=f"{SOCKETS}/console {SOCKETS}/control {SOCKETS}/motd {DATA}/state {DOCUMENTS}",
+        writes=f"{SOCKETS}/console {SOCKETS}/control {SOCKETS}/motd {DATA}/state"
+        f" {DATA}/settings {DOCUMENTS}",
         reads=f"{SOCKETS} {SOCKETS}/postgres {SOCKETS}/chat {SOCKETS}/ingest {SOCKETS}/ollama"
         f" {SOCKETS}/nginx {DATA} /run/dbus /run/log/journal /var/log/journal",
     ),
@@ -164,9 +165,9 @@ def test_a_service_finds_what_is_its_own_and_no_more(appliance: Machine, service
     found = run_in_sandbox(appliance, service, "127.0.0.1", "::1", "1", *FOLDERS)
     expected = POWERS[service]
     assert set(found["written"]) == expected.writes
-    allowed = expected.writes | expected.reads
+    allowed = {*expected.writes, *expected.reads, *EVERYBODYS}
     # In the folders above an allowed one there is nothing but the way to it.
-    ways = {str(parent) for each in (*allowed, *EVERYBODYS) for parent in Path(each).parents}
+    ways = {str(parent) for each in allowed for parent in Path(each).parents}
     assert {each for each in found["listed"] if each.startswith(CHANGING)} <= allowed | ways
 
 

@@ -206,7 +206,7 @@ async def _answer(request: web.Request, outcome: Outcome | None = None) -> web.R
         number=number,
         last=last,
         query=query,
-        upload_limit=request.app[keys.SETTINGS].upload_limit,
+        upload_limit=request.app[keys.LIVE].upload_limit(),
         problems=outcome.problems if outcome else (),
         note=outcome.note if outcome else "",
     )

@@ -37,5 +37,5 @@ async def test_a_port_that_another_program_has_is_an_error_before_the_socket_ans
     with sockets.create_server(("127.0.0.1", 0)) as stranger:
         address = ("127.0.0.1", stranger.getsockname()[1])
         with pytest.raises(PortTakenError, match=f":{address[1]}"):
-            async with listening(web.Application(), socket, address):
+            async with listening(web.Application(), [socket], address):
                 pass

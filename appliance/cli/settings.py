@@ -1,0 +1,143 @@
+"""Verbs for settings: those of operators, and the check of the file that is read at the start."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from appliance.cli.context import Context
+from appliance.cli.output import ExitCode
+from appliance.cli.verbs import Verbs, add_group, add_verb
+from appliance.core.environment_file import (
+    EnvironmentFinding,
+    environment_findings,
+    judged_variables,
+    keep_last_good,
+)
+from appliance.core.settings import ENVIRONMENT_FILE, LAST_GOOD_ENVIRONMENT
+from appliance.settings.model import Setting, find_entry
+from appliance.settings.service import OperatorSettings
+from appliance.settings.words import sentence_of
+
+_WHICH = "its name, as the list shows it"
+
+
+def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    """Add setting list, get, set, reset and check."""
+    group = add_group(verbs, "setting", "what an operator may set")
+    add_verb(group, shared, "list", list_settings, "show every setting and its value")
+    get = add_verb(group, shared, "get", get_setting, "print the value of one setting")
+    get.add_argument("name", help=_WHICH)
+    change = add_verb(group, shared, "set", set_setting, "change a setting")
+    change.add_argument("name", help=_WHICH)
+    change.add_argument("value", help="a whole number; sizes may have a unit, such as 100MB")
+    reset = add_verb(group, shared, "reset", reset_setting, "go back to the default of a setting")
+    reset.add_argument("name", help=_WHICH)
+    check = add_verb(
+        group, shared, "check", check_file, "check cloister.env before anything is restarted"
+    )
+    check.add_argument("file", nargs="?", type=Path, help=f"default: {ENVIRONMENT_FILE}")
+    check.add_argument(
+        "--keep", action="store_true", help="remember a file without errors; systemd asks for it"
+    )
+
+
+async def list_settings(context: Context, _: argparse.Namespace) -> ExitCode:
+    """Show every setting, its value and where the value comes from."""
+    async with context.database() as database:
+        settings = await OperatorSettings(database, context.settings).all()
+    rows: list[dict[str, object]] = [_row(setting) for setting in settings]
+    if context.output.as_json:
+        rows = [setting.as_json() for setting in settings]
+    context.output.table(rows, "There are no settings.")
+    return ExitCode.DONE
+
+
+async def get_setting(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Print one value."""
+    find_entry(options.name)
+    async with context.database() as database:
+        setting = await OperatorSettings(database, context.settings).get(options.name)
+    context.output.value(setting.as_json(), setting.text)
+    return ExitCode.DONE
+
+
+async def set_setting(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Change one value."""
+    return await _change(context, options.name, find_entry(options.name).parse(options.value))
+
+
+async def reset_setting(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Forget what an operator has set."""
+    find_entry(options.name)
+    return await _change(context, options.name, None)
+
+
+async def check_file(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Print everything that is wrong; exit with 1 if the file would not be applied.
+
+    In a clone, which has no file, the variables of the caller are checked instead.
+    """
+    path = options.file or (ENVIRONMENT_FILE if context.settings.packaged else None)
+    findings = judged_variables(os.environ) if path is None else environment_findings(path)
+    errors = [finding for finding in findings if finding.problem.is_error]
+    if options.keep and path is not None and not errors:
+        _keep(context, path)
+    subject = str(path or "The environment")
+    lines = [f"{subject}: {sentence_of(finding)}" for finding in findings]
+    verdict = f"{subject} has no errors."
+    if errors:
+        verdict = "The file is not applied; the last version without errors stays in use."
+    if errors and path is None:
+        verdict = "Cloister does not start with these variables."
+    values = [_finding_as_json(finding) for finding in findings]
+    context.output.value({"ok": not errors, "findings": values}, "\n".join([*lines, verdict]))
+    return ExitCode.FAILED if errors else ExitCode.DONE
+
+
+def _keep(context: Context, path: Path) -> None:
+    """Remember a file without errors; on a full disk the version before it stays remembered."""
+    try:
+        keep_last_good(path, LAST_GOOD_ENVIRONMENT)
+    except OSError as error:
+        context.output.say(f"{LAST_GOOD_ENVIRONMENT} cannot be written: {error.strerror}.")
+
+
+async def _change(context: Context, name: str, value: int | None) -> ExitCode:
+    async with context.database() as database:
+        settings = OperatorSettings(database, context.settings)
+        await settings.change(None, {name: value})
+        setting = await settings.get(name)
+    text = f"{setting.entry.name} is now {setting.text}. {effect_of(setting)}"
+    context.output.value(setting.as_json(), text)
+    return ExitCode.DONE
+
+
+def effect_of(setting: Setting) -> str:
+    """Say when a change takes effect."""
+    if setting.entry.restarts:
+        return f"It takes effect after a restart of {', '.join(setting.entry.restarts)}."
+    return "It takes effect at once; nothing is restarted."
+
+
+def _row(setting: Setting) -> dict[str, object]:
+    entry = setting.entry
+    return {
+        "name": entry.name,
+        "value": setting.text,
+        "from": setting.source,
+        "default": entry.written(setting.fallback),
+        "possible": entry.bounds,
+    }
+
+
+def _finding_as_json(finding: EnvironmentFinding) -> dict[str, object]:
+    return {
+        "line": finding.line,
+        "problem": finding.problem,
+        "is_error": finding.problem.is_error,
+        "name": finding.name,
+        "nearest": finding.nearest,
+        "sentence": sentence_of(finding),
+    }

@@ -1,0 +1,34 @@
+"""What can be wrong with a setting."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Self
+
+from appliance.core.errors import ApplianceError
+
+
+class UnknownSettingError(ApplianceError):
+    """There is no such setting. Facts: `name`, `nearest`."""
+
+    code = "unknown_setting"
+    status = HTTPStatus.NOT_FOUND
+    sentence = "There is no setting named “{name}”{nearest}"
+    hint = "“cloister setting list” shows all of them."
+
+    @classmethod
+    def named(cls, name: str, known: Sequence[str]) -> Self:
+        """Return the error with the known name that is spelt most like `name`, if one is."""
+        found = difflib.get_close_matches(name, known, n=1)
+        return cls(name=name, nearest=f"; did you mean “{found[0]}”?" if found else ".")
+
+
+class SettingInvalidError(ApplianceError):
+    """A value that the entry cannot have. Facts: `title`, `bounds`."""
+
+    code = "setting_invalid"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "“{title}” must be {bounds}."
+    hint = "Nothing was changed."

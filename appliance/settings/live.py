@@ -1,0 +1,91 @@
+"""The settings of operators in the processes that use them: read at the start, then followed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Self
+
+from appliance.core.clock import Clock
+from appliance.core.errors import DatabaseUnavailableError
+from appliance.core.settings import Settings
+from appliance.db.listen import Listener
+from appliance.db.pool import Database
+from appliance.settings.model import CONTEXT_TOKENS, UPLOAD_LIMIT, Entry, setting_of
+from appliance.settings.store import SettingStore
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "core_setting"
+# A change that was announced while nobody listened, during an outage say, is found this late.
+POLL_SECONDS = 30.0
+
+
+class LiveSettings:
+    """Follows the settings while the block lasts: `async with LiveSettings(...)`.
+
+    Until the database has answered once, the values of the environment count.
+    """
+
+    def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._notices = Listener(database.address, CHANNEL, clock)
+        self._stored: dict[str, object] = {}
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        for work in (self._follow(), self._listen()):
+            self._tasks.append(asyncio.create_task(work, name="operator settings"))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def upload_limit(self) -> int:
+        """Return the size of the largest upload in bytes."""
+        return self._value(UPLOAD_LIMIT)
+
+    def context_tokens(self) -> int:
+        """Return how many tokens a model is given to read."""
+        return self._value(CONTEXT_TOKENS)
+
+    def _value(self, entry: Entry) -> int:
+        return setting_of(entry, self._stored.get(entry.name), self._settings).value
+
+    async def load(self) -> None:
+        """Read the settings now. Raises DatabaseUnavailableError."""
+        async with self._database.connection() as connection:
+            stored = await SettingStore(connection).followed()
+        for name in sorted(stored.keys() | self._stored.keys()):
+            if stored.get(name) != self._stored.get(name):
+                logger.info("setting %s is now %s", name, stored.get(name, "the default"))
+        self._stored = stored
+
+    async def _follow(self) -> None:
+        """Read at the start, at each notice and now and then, whatever happens."""
+        fault = ""
+        while True:
+            self._wake.clear()
+            try:
+                await self.load()
+                fault = ""
+            except DatabaseUnavailableError:
+                # The process says so itself where it matters.
+                pass
+            except Exception as error:  # noqa: BLE001 - the last known values go on to count
+                if repr(error) != fault:
+                    logger.warning("settings are not read: %r", error)
+                fault = repr(error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
+
+    async def _listen(self) -> None:
+        async with contextlib.aclosing(self._notices.heard()) as notices:
+            async for _ in notices:
+                self._wake.set()

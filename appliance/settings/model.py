@@ -1,0 +1,179 @@
+"""What an operator may set while Cloister runs: the table of entries, and values. No I/O."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from appliance.core.settings import GIBIBYTE, MEBIBYTE, Settings
+from appliance.settings.errors import SettingInvalidError, UnknownSettingError
+
+KIBIBYTE = 1024
+_FACTORS = {"": 1, "B": 1, "KB": KIBIBYTE, "MB": MEBIBYTE, "GB": GIBIBYTE}
+_SIZE = re.compile(r"([0-9]{1,15})\s*(B|KB|MB|GB|)", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]{1,15}")
+
+
+class Group(StrEnum):
+    """Under which heading an entry is shown."""
+
+    DOCUMENTS = "documents"
+    ANSWERS = "answers"
+    RECORDS = "records"
+
+
+class Unit(StrEnum):
+    """What a value counts."""
+
+    BYTES = "bytes"
+    TOKENS = "tokens"
+    DAYS = "days"
+
+
+class Source(StrEnum):
+    """Where the value in effect comes from."""
+
+    OPERATOR = "operator"
+    ENVIRONMENT = "environment"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One setting: a whole number between two bounds, both included.
+
+    `field` names the attribute of `Settings` whose value, from `variable` in the environment, is
+    the default where an operator has set nothing. `restarts` names what a change restarts; the
+    processes follow an entry without any at once.
+    """
+
+    name: str
+    title: str
+    help: str
+    group: Group
+    unit: Unit
+    default: int
+    minimum: int
+    maximum: int
+    field: str | None = None
+    variable: str | None = None
+    restarts: tuple[str, ...] = ()
+
+    def default_in(self, settings: Settings) -> int:
+        """Return the value that counts while an operator has set none."""
+        return self.default if self.field is None else int(getattr(settings, self.field))
+
+    def parse(self, text: str) -> int:
+        """Read what a person typed, such as `8192` or `100 MB`. Raises SettingInvalidError."""
+        pattern = _SIZE if self.unit is Unit.BYTES else _NUMBER
+        found = pattern.fullmatch(text.strip())
+        if found is None:
+            raise SettingInvalidError(title=self.title, bounds=self.bounds)
+        factor = _FACTORS[found[2].upper()] if self.unit is Unit.BYTES else 1
+        return self.check(int(found[1] if self.unit is Unit.BYTES else found[0]) * factor)
+
+    def check(self, value: object) -> int:
+        """Return a value that is within the bounds. Raises SettingInvalidError."""
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if not is_number or not self.minimum <= int(str(value)) <= self.maximum:
+            raise SettingInvalidError(title=self.title, bounds=self.bounds)
+        return int(str(value))
+
+    def written(self, value: int) -> str:
+        """Write a value as `parse` reads it."""
+        if self.unit is not Unit.BYTES:
+            return str(value)
+        fitting = [unit for unit in ("GB", "MB", "KB") if value % _FACTORS[unit] == 0]
+        return f"{value // _FACTORS[fitting[0]]} {fitting[0]}" if fitting else f"{value} B"
+
+    @property
+    def bounds(self) -> str:
+        """Say which values are possible."""
+        unit = "" if self.unit is Unit.BYTES else f" {self.unit}"
+        example = ", such as “100 MB”" if self.unit is Unit.BYTES else ""
+        return f"from {self.written(self.minimum)} to {self.written(self.maximum)}{unit}{example}"
+
+
+UPLOAD_LIMIT = Entry(
+    name="upload_limit",
+    title="Largest upload",
+    help="The largest file that can be added to the library. Documents that are there stay.",
+    group=Group.DOCUMENTS,
+    unit=Unit.BYTES,
+    default=100 * MEBIBYTE,
+    minimum=MEBIBYTE,
+    maximum=10 * GIBIBYTE,
+    field="upload_limit",
+    variable="CLOISTER_UPLOAD_LIMIT",
+)
+CONTEXT_TOKENS = Entry(
+    name="context_tokens",
+    title="Text for the model",
+    help="How many tokens of passages and conversation a model is given to read. More needs more "
+    "memory; the model is loaded again at the next question.",
+    group=Group.ANSWERS,
+    unit=Unit.TOKENS,
+    default=8192,
+    minimum=2048,
+    maximum=1024 * 1024,
+    field="context_tokens",
+    variable="CLOISTER_CONTEXT_TOKENS",
+)
+JOB_DAYS = Entry(
+    name="job_days",
+    title="Records of jobs",
+    help="How long the log and the result of a job are kept after its end.",
+    group=Group.RECORDS,
+    unit=Unit.DAYS,
+    default=60,
+    minimum=1,
+    maximum=3650,
+)
+ENTRIES: tuple[Entry, ...] = (UPLOAD_LIMIT, CONTEXT_TOKENS, JOB_DAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """An entry with the value in effect, and what counts when an operator resets it."""
+
+    entry: Entry
+    value: int
+    source: Source
+    fallback: int
+
+    @property
+    def text(self) -> str:
+        """The value as a person would type it."""
+        return self.entry.written(self.value)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the shape that the command line prints."""
+        return {
+            "name": self.entry.name,
+            "value": self.value,
+            "source": self.source,
+            "default": self.fallback,
+            "minimum": self.entry.minimum,
+            "maximum": self.entry.maximum,
+            "unit": self.entry.unit,
+            "restarts": list(self.entry.restarts),
+        }
+
+
+def find_entry(name: str) -> Entry:
+    """Return an entry by its name. Raises UnknownSettingError, which names the nearest one."""
+    for entry in ENTRIES:
+        if entry.name == name:
+            return entry
+    raise UnknownSettingError.named(name, [entry.name for entry in ENTRIES])
+
+
+def setting_of(entry: Entry, stored: object, settings: Settings) -> Setting:
+    """Return an entry with its value; a stored value that is out of bounds counts for nothing."""
+    fallback = entry.default_in(settings)
+    try:
+        return Setting(entry, entry.check(stored), Source.OPERATOR, fallback)
+    except SettingInvalidError:
+        source = Source.DEFAULT if fallback == entry.default else Source.ENVIRONMENT
+        return Setting(entry, fallback, source, fallback)

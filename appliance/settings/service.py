@@ -1,0 +1,84 @@
+"""Read and change what an operator may set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from appliance.core.errors import ForbiddenError
+from appliance.core.settings import Settings
+from appliance.db.pool import Connection, Database
+from appliance.settings.model import ENTRIES, Entry, Setting, find_entry, setting_of
+from appliance.settings.store import SettingStore
+
+
+class Actor(Protocol):
+    """Who changes a setting: an account, as far as this feature needs to know it."""
+
+    @property
+    def name(self) -> str:
+        """The sign-in name, for the audit."""
+        ...
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the person runs the machine."""
+        ...
+
+
+class OperatorSettings:
+    """Operators act here. An actor of None is the command line.
+
+    `settings` are those of the environment, whose values are the defaults.
+    """
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+
+    async def all(self) -> list[Setting]:
+        """Return every entry with its value, in the order of the table."""
+        async with self._database.connection() as connection:
+            return await self._all(connection)
+
+    async def get(self, name: str) -> Setting:
+        """Return one entry with its value. Raises UnknownSettingError."""
+        entry = find_entry(name)
+        return next(setting for setting in await self.all() if setting.entry is entry)
+
+    async def change(self, actor: Actor | None, values: Mapping[str, int | None]) -> list[Setting]:
+        """Set entries, all or none of them; None resets one. Returns those that changed.
+
+        Raises ForbiddenError, UnknownSettingError and SettingInvalidError.
+        """
+        if actor is not None and not actor.is_operator:
+            raise ForbiddenError
+        wanted: dict[Entry, int | None] = {}
+        for name, value in values.items():
+            entry = find_entry(name)
+            wanted[entry] = None if value is None else entry.check(value)
+        async with self._database.transaction() as connection:
+            before = {setting.entry: setting for setting in await self._all(connection)}
+            store = SettingStore(connection)
+            for entry, value in wanted.items():
+                if value is None:
+                    await store.reset(entry.name)
+                else:
+                    await store.set(entry.name, value)
+            after = [each for each in await self._all(connection) if each != before[each.entry]]
+            for setting in after:
+                await _record(connection, actor, before[setting.entry], setting)
+        return after
+
+    async def _all(self, connection: Connection) -> list[Setting]:
+        stored = await SettingStore(connection).stored([entry.name for entry in ENTRIES])
+        return [setting_of(entry, stored.get(entry.name), self._settings) for entry in ENTRIES]
+
+
+async def _record(
+    connection: Connection, actor: Actor | None, before: Setting, after: Setting
+) -> None:
+    """Write to the audit, in the transaction of the change."""
+    name = "command line" if actor is None else actor.name
+    detail: dict[str, object] = {"from": before.value, "to": after.value, "source": after.source}
+    await SettingStore(connection).add_audit(name, "setting.change", after.entry.name, detail)
