@@ -24,7 +24,21 @@ from appliance.db.migrate import migrate
 from appliance.db.pool import Database, conninfo
 from appliance.db.roles import PROCESS_ROLES, create_database, install_extension
 from tests.builders.people import add_person
+from tests.machines.requirements import REASON
 from tests.postgres import Server, running_server, scratch_folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    # The build of the package has no xdist.
+    from tests.scheduling import ScheduleByFile
+
+    return ScheduleByFile(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if REASON is not None:
+        terminalreporter.write_line(f"Machine tests were skipped: {REASON}")
 
 
 class CompiledTemplates(jinja2.BytecodeCache):
@@ -54,11 +68,11 @@ def _compile_templates_once() -> Iterator[None]:
 def _read_public_certificates_once() -> Iterator[None]:
     """Each HTTP client reads them, which takes longer than many a test."""
     read = ssl.create_default_context
-    public = read(cafile=certifi.where())
+    read_once = functools.cache(read)
 
     def create_default_context(*arguments: Any, **options: Any) -> ssl.SSLContext:
         is_public = not arguments and options == {"cafile": certifi.where()}
-        return public if is_public else read(*arguments, **options)
+        return (read_once if is_public else read)(*arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", create_default_context)
