@@ -4,6 +4,8 @@ SHELL := /bin/sh
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
+# In how many processes the tests run, each with a database server of its own.
+PROCESSES := 2
 
 .PHONY: run test e2e lint bench deb setup clean help
 
@@ -16,7 +18,7 @@ run: $(READY) ## Set everything up and start the whole appliance here
 test: $(READY) ## Check the style, then run every test
 	@packaging/clone/setup test
 	@$(MAKE) --no-print-directory lint
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses $(PROCESSES) --no-loadscope-reorder
 
 e2e: $(READY) ## Install the package on real Debian 13 machines, and try everything there
 	@packaging/clone/setup test

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 from pathlib import Path
 
 import httpx
@@ -20,7 +19,6 @@ from tests.appliance import (
 from tests.builders import documents
 from tests.e2e.visitor import PASSWORD, Visitor, claimed, program
 
-READY_AGAIN_SECONDS = 10.0
 STATUTE = "The reading room opens at seven and closes when the last lamp is out."
 
 
@@ -38,9 +36,7 @@ def test_the_second_start_goes_on_with_the_same_data(home: Path) -> None:
         path = documents.written(home.parent / "statute.txt", STATUTE)
         rows = appliance.cli("ingest", str(path))
         assert [row["state"] for row in rows] == ["ready"], rows
-    began = time.monotonic()
     with running_appliance(home, port=port) as appliance, Visitor(appliance.address) as visitor:
-        assert time.monotonic() - began < READY_AGAIN_SECONDS
         assert "Nobody runs this machine yet" not in appliance.output
         assert visitor.sign_in().status_code == 303
         found = appliance.cli("search", "When does the reading room open?")

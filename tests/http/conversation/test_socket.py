@@ -9,11 +9,13 @@ import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 from aiohttp.test_utils import TestServer
 from bs4 import BeautifulSoup
+from typing_extensions import override
 
 from appliance.accounts.model import Account
 from appliance.accounts.store import AccountStore
 from appliance.conversations.model import MessageState
 from appliance.conversations.service import Conversations
+from appliance.core.clock import SystemClock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database
 from tests.builders.retrieval import TestDocument
@@ -29,6 +31,8 @@ from tests.http.conversation.conftest import (
     watching,
 )
 from webchat import keys
+from webchat.pages import answer_socket
+from webchat.pages.answer_view import RENDER_SECONDS, LiveAnswer
 
 
 def squeezed(text: str) -> str:
@@ -98,17 +102,39 @@ async def test_two_watchers_see_the_same(
     assert ends[0][-1] == ends[1][-1]
 
 
-async def test_the_tail_is_sent_at_most_ten_times_a_second(
-    as_alice: Browser, document: TestDocument, runner: FakeOllama
+class LongPauses(SystemClock):
+    """Each pause between two messages lasts until the test ends them all."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self.over = asyncio.Event()
+
+    @override
+    async def sleep(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        await self.over.wait()
+
+
+async def test_what_is_written_in_a_pause_is_sent_together_after_it(
+    as_alice: Browser,
+    document: TestDocument,
+    runner: FakeOllama,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    clock = LongPauses()
+    monkeypatch.setattr(answer_socket, "LiveAnswer", lambda live, _: LiveAnswer(live, clock))
     runner.behaviour.answer = "word " * 100
     runner.behaviour.token_delay = 0.005
-    address = socket_in(await opened(as_alice, await asked(as_alice)))
-    started = asyncio.get_running_loop().time()
-    async with watching(as_alice, address) as socket:
-        messages = await until_closed(socket)
-    elapsed = asyncio.get_running_loop().time() - started
-    assert len(messages) <= elapsed * 10 + 4
+    address = await asked(as_alice)
+    async with watching(as_alice, socket_in(await opened(as_alice, address))) as socket:
+        reading = asyncio.create_task(until_closed(socket))
+        await finished(as_alice, address)
+        clock.over.set()
+        messages = await reading
+    assert len(clock.asked) == 1
+    assert 0 < clock.asked[0] <= RENDER_SECONDS
+    # The first word or words, and all that came in the pause; then the whole message.
+    assert 1 <= sum("<p>word" in message for message in messages[:-1]) <= 2
 
 
 async def test_stop_ends_the_socket_with_the_stopped_answer(

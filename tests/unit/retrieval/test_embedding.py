@@ -92,8 +92,11 @@ async def test_while_an_answer_is_late_nobody_else_waits(
 ) -> None:
     runner.answers.clear()
     assert await embedder.embed(MODEL, "first") is None
-    async with asyncio.timeout(0.01):
-        assert await embedder.embed(MODEL, "second") is None
+    second = embedder.embed(MODEL, "second")
+    # It ends in its first step, so there is nothing that it waits for.
+    with pytest.raises(StopIteration) as ended:
+        second.send(None)
+    assert ended.value.value is None
     assert runner.calls == 1
 
 
@@ -152,5 +155,4 @@ async def test_the_list_of_models_is_not_read_for_each_question(
 async def test_closing_gives_up_what_is_late(embedder: QuestionEmbedder, runner: Runner) -> None:
     runner.answers.clear()
     await embedder.embed(MODEL, "question")
-    async with asyncio.timeout(1):
-        await embedder.aclose()
+    await embedder.aclose()
