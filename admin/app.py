@@ -52,7 +52,8 @@ _REVIEW_SECONDS = 30.0
 class Console:
     """What the console is given; whoever builds these also opens and closes them.
 
-    `database` has the role `cloister`. `passwords` can be cheaper in tests.
+    `database` has the role `cloister`. `version` is shown at the foot of every page. `passwords`
+    can be cheaper in tests.
     """
 
     settings: Settings
@@ -62,6 +63,7 @@ class Console:
     database: Database
     runner: ModelRunner
     rescue: Rescue
+    version: str
     passwords: Passwords = field(default_factory=Passwords)
 
 
@@ -95,6 +97,7 @@ def _add_services(app: web.Application, console: Console) -> None:
 
     app[keys.SETTINGS] = settings
     app[keys.CLOCK] = clock
+    app[keys.VERSION] = console.version
     app[keys.UNITS] = console.units
     app[keys.MACHINE] = Machine(settings.home, console.absent, breaker, queue, runner, choice)
     app[keys.BREAKER] = breaker

@@ -20,6 +20,7 @@ from appliance.core.files import private_directory
 from appliance.core.log import log_to_file, set_up
 from appliance.core.sd_notify import Notifier
 from appliance.core.settings import Settings
+from appliance.core.version import read_version
 from appliance.db.pool import Database, conninfo
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
@@ -119,10 +120,10 @@ async def _console(
     settings: Settings, clock: Clock, supervisor: Supervisor, parts: Catalog, database: Database
 ) -> AsyncIterator[Accounts]:
     """Serve the console, and the control socket of the command line."""
-    rescue = Rescue(clock)
+    rescue, version = Rescue(clock), await read_version()
     async with ModelRunner(settings.runner_address) as runner:
         console = build(
-            Console(settings, clock, supervisor, parts.absent, database, runner, rescue)
+            Console(settings, clock, supervisor, parts.absent, database, runner, rescue, version)
         )
         surroundings = Surroundings(
             parts.absent,

@@ -41,6 +41,7 @@ def build(
     worker: int,
     database: Database,
     passwords: Passwords,
+    version: str,
 ) -> web.Application:
     """Return the application of chat server number `worker`; it opens and closes `database`."""
     app = web.Application(client_max_size=_FORM_LIMIT)
@@ -54,6 +55,7 @@ def build(
     blobs = Blobs(settings.documents, Room(limit=settings.upload_limit), SystemDisk())
 
     app[keys.CLOCK] = clock
+    app[keys.VERSION] = version
     app[keys.PROBES] = (DiskProbe(settings.documents), MemoryProbe())
     app[keys.SETTINGS] = settings
     app[keys.DATABASE] = database

@@ -26,7 +26,7 @@ from appliance.units.model import Absent
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.units import FakeUnits
-from tests.http.conftest import _TOKEN, Browser
+from tests.http.conftest import _TOKEN, VERSION, Browser
 
 Site: TypeAlias = TestServer
 ABSENT = (Absent("nginx", "not installed: install the package nginx"),)
@@ -116,7 +116,15 @@ async def serve(
 
         async def start(database: Database) -> Site:
             console = Console(
-                settings, SystemClock(), units, ABSENT, database, client, rescue, FAST_PASSWORDS
+                settings,
+                SystemClock(),
+                units,
+                ABSENT,
+                database,
+                client,
+                rescue,
+                VERSION,
+                FAST_PASSWORDS,
             )
             server: Site = TestServer(build(console))
             await server.start_server()
