@@ -44,7 +44,10 @@ _REVIEW_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What the console is given; its builder opens and closes it."""
+    """What the console is given; its builder opens and closes it.
+
+    `version` is shown at the foot of every page.
+    """
 
     settings: Settings
     clock: Clock
@@ -52,6 +55,7 @@ class Console:
     absent: tuple[Absent, ...]
     services: Services
     rescue: Rescue
+    version: str
 
 
 def build(console: Console) -> web.Application:
@@ -82,6 +86,7 @@ def _add_services(app: web.Application, console: Console) -> None:
 
     app[keys.SETTINGS] = settings
     app[keys.CLOCK] = clock
+    app[keys.VERSION] = console.version
     app[keys.UNITS] = console.units
     app[keys.MACHINE] = Machine(settings.home, console.absent, breaker, services)
     app[keys.BREAKER] = breaker

@@ -24,6 +24,7 @@ from appliance.web.render import Renderer
 
 SETTINGS = web.AppKey("settings", Settings)
 CLOCK = web.AppKey("clock", Clock)
+VERSION = web.AppKey("version", str)
 UNITS = web.AppKey("units", Units)
 MACHINE = web.AppKey("machine", Machine)
 BREAKER = web.AppKey("breaker", Breaker)

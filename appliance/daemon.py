@@ -22,6 +22,7 @@ from appliance.core.files import private_directory
 from appliance.core.log import log_to_file, set_up
 from appliance.core.sd_notify import Notifier
 from appliance.core.settings import Settings
+from appliance.core.version import read_version
 from appliance.db.pool import Database, conninfo
 from appliance.jobs.engine import JobEngine
 from appliance.jobs.kinds import Process, available
@@ -124,8 +125,8 @@ async def _sites(
     settings: Settings, clock: Clock, supervisor: Supervisor, parts: Catalog, services: Services
 ) -> AsyncIterator[None]:
     """Serve the console, and the control socket of the command line."""
-    rescue = Rescue(clock)
-    console = build(Console(settings, clock, supervisor, parts.absent, services, rescue))
+    rescue, version = Rescue(clock), await read_version()
+    console = build(Console(settings, clock, supervisor, parts.absent, services, rescue, version))
     surroundings = Surroundings(
         parts.absent,
         lambda: rescue.new_code().text,

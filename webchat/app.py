@@ -42,6 +42,7 @@ def build(
     worker: int,
     database: Database,
     passwords: Passwords,
+    version: str,
 ) -> web.Application:
     """Return the application of chat server number `worker`; it opens and closes `database`."""
     app = web.Application(client_max_size=_FORM_LIMIT)
@@ -61,6 +62,7 @@ def build(
     blobs = Blobs(settings.documents, Room(), SystemDisk(), limit=live.upload_limit)
 
     app[keys.CLOCK] = clock
+    app[keys.VERSION] = version
     app[keys.PROBES] = (DiskProbe(settings.documents), MemoryProbe())
     app[keys.SETTINGS] = settings
     app[keys.LIVE] = live

@@ -22,6 +22,7 @@ from appliance.web.assets import Assets
 from appliance.web.render import Renderer
 
 CLOCK = web.AppKey("clock", Clock)
+VERSION = web.AppKey("version", str)
 PROBES = web.AppKey("probes", tuple[DiskProbe, MemoryProbe])
 SETTINGS = web.AppKey("settings", Settings)
 LIVE = web.AppKey("live", LiveSettings)

@@ -78,6 +78,8 @@ class Frame:
     current: str = ""
     flash: Flash | None = None
     theme: Theme = Theme.AUTO
+    # Of the program, where a page shows it at its foot.
+    version: str | None = None
 
 
 class Page(Protocol):

@@ -38,7 +38,8 @@ async def running_sockets(
     """Serve a chat server and the control socket, and lend a context that reaches both."""
     for socket in (settings.command_socket(1), settings.control_socket):
         socket.parent.mkdir(parents=True, exist_ok=True)
-    chat = build_chat(settings, SystemClock(), 1, Database(chat_database.address), FAST_PASSWORDS)
+    chat_pool = Database(chat_database.address)
+    chat = build_chat(settings, SystemClock(), 1, chat_pool, FAST_PASSWORDS, "0")
     async with (
         listening(chat, [settings.command_socket(1)]),
         control_server(

@@ -15,7 +15,8 @@ from webchat import keys
 async def health(request: web.Request) -> web.Response:
     """GET /health: 200 as soon as the process serves."""
     time = request.app[keys.CLOCK].now().isoformat()
-    return web.json_response({"status": "healthy", "time": time})
+    version = request.app[keys.VERSION]
+    return web.json_response({"status": "healthy", "time": time, "version": version})
 
 
 async def ready(request: web.Request) -> web.Response:

@@ -27,7 +27,7 @@ from appliance.units.model import Absent
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.units import FakeUnits
-from tests.http.conftest import _TOKEN, Browser
+from tests.http.conftest import _TOKEN, VERSION, Browser
 
 Site: TypeAlias = TestServer
 ABSENT = (Absent("nginx", "not installed: install the package nginx"),)
@@ -118,7 +118,7 @@ async def serve(
         async def start(database: Database) -> Site:
             clock = SystemClock()
             services = build_services(database, client, clock, FAST_PASSWORDS)
-            console = Console(settings, clock, units, ABSENT, services, rescue)
+            console = Console(settings, clock, units, ABSENT, services, rescue, VERSION)
             server: Site = TestServer(build(console))
             await server.start_server()
             servers.append(server)

@@ -12,7 +12,7 @@ from appliance.accounts.people import People
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from tests.builders.people import PASSWORD
-from tests.http.conftest import Browser, Visit
+from tests.http.conftest import VERSION, Browser, Visit
 
 
 async def test_a_stranger_is_led_to_the_sign_in_page_and_back(
@@ -155,6 +155,7 @@ async def test_changing_the_password_signs_out(as_alice: Browser) -> None:
 async def test_health_and_ready_tell_how_it_stands(nobody: Browser) -> None:
     health = await (await nobody.get("/health")).json()
     assert health["status"] == "healthy"
+    assert health["version"] == VERSION
     assert datetime.fromisoformat(health["time"]) > datetime.now(UTC) - timedelta(minutes=1)
     answer = await nobody.get("/ready")
     body = await answer.json()
