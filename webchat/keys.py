@@ -12,16 +12,15 @@ from appliance.conversations.service import Conversations
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
+from appliance.health.service import HealthService
 from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
-from appliance.probes.disk import DiskProbe
-from appliance.probes.memory import MemoryProbe
 from appliance.retrieval.service import Retriever
 from appliance.web.assets import Assets
 from appliance.web.render import Renderer
 
 CLOCK = web.AppKey("clock", Clock)
-PROBES = web.AppKey("probes", tuple[DiskProbe, MemoryProbe])
+HEALTH = web.AppKey("health", HealthService)
 SETTINGS = web.AppKey("settings", Settings)
 DATABASE = web.AppKey("database", Database)
 RUNNER = web.AppKey("runner", ModelRunner)

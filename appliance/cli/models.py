@@ -20,7 +20,6 @@ from appliance.fetch.runner import TemporaryRunner
 from appliance.fetch.service import Fetching
 from appliance.fetch.unit import FetchUnit
 from appliance.llm.choice import Purpose, uses
-from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 
 
@@ -45,7 +44,7 @@ async def list_models(context: Context, _: argparse.Namespace) -> ExitCode:
     """Show every model, what it can do, and what it is used for."""
     async with (
         context.database() as database,
-        ModelRunner(context.runner_address) as runner,
+        context.model_runner() as runner,
     ):
         chosen = await ModelChoice(database, runner).chosen()
         installed = await runner.models()
@@ -68,7 +67,7 @@ async def use_model(context: Context, options: argparse.Namespace) -> ExitCode:
     """Choose a model."""
     async with (
         context.database() as database,
-        ModelRunner(context.runner_address) as runner,
+        context.model_runner() as runner,
     ):
         await ModelChoice(database, runner).choose(None, options.purpose, options.model)
     text = f"{options.model} is now used for {options.purpose}."
@@ -93,7 +92,7 @@ async def fetch_model(context: Context, options: argparse.Namespace) -> ExitCode
         await FetchUnit(name, context.clock, context.output.say).run()
     else:
         context.output.say(f"The model runner downloads {name} from {REGISTRY}.")
-        async with ModelRunner(context.runner_address, timeouts=PULL_TIMEOUTS) as runner:
+        async with context.model_runner(timeouts=PULL_TIMEOUTS) as runner:
             await Pull(runner, name, clock=context.clock, say=context.output.say).run()
     text = (
         f"{name} is installed. “cloister model use chat {name}” makes it write the answers, "

@@ -38,7 +38,7 @@ async def search(context: Context, options: argparse.Namespace) -> ExitCode:
     """Print the passages that a question finds."""
     async with (
         context.database() as database,
-        ModelRunner(context.runner_address) as runner,
+        context.model_runner() as runner,
     ):
         reader = await context.person(database, options.user)
         retriever = Retriever(database, runner, context.clock)
@@ -65,7 +65,7 @@ async def ask(context: Context, options: argparse.Namespace) -> ExitCode:
     """Print an answer; with no model installed, the best passages are quoted."""
     async with (
         context.database() as database,
-        ModelRunner(context.runner_address) as runner,
+        context.model_runner() as runner,
     ):
         reader = await context.person(database, options.user)
         text, outcome = await _answer(context, database, runner, reader, options.question)

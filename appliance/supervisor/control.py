@@ -23,13 +23,15 @@ MOST_LINES = 1000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Record = Callable[[str, str], Awaitable[None]]
+Report = Callable[[], Awaitable[Mapping[str, object]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the command line may ask beside the units.
 
-    `absent` is what this machine lacks; `new_rescue_code` mints the code for the console that
+    `absent` is what this machine lacks; `health` says whether all that was set up works, and what
+    does not; `new_rescue_code` mints the code for the console that
     works without the database; `record` takes an action and its object into the audit and never
     fails; `addresses` are those of the sites, as people open them.
     """
@@ -37,6 +39,7 @@ class Surroundings:
     absent: tuple[Absent, ...]
     new_rescue_code: Callable[[], str]
     record: Record
+    health: Report
     addresses: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -47,6 +50,7 @@ def control_application(supervisor: Supervisor, surroundings: Surroundings) -> w
     application[SURROUNDINGS] = surroundings
     application.add_routes(
         [
+            web.get("/health", _health),
             web.get("/units", _units),
             web.get("/units/{name}", _unit),
             web.post("/units/{name}/{verb:start|stop|restart}", _change),
@@ -92,6 +96,10 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
     except web.HTTPNotFound:
         unknown = NotFoundError(what="address")
         return web.json_response(unknown.as_json(), status=unknown.status)
+
+
+async def _health(request: web.Request) -> web.Response:
+    return web.json_response(await request.app[SURROUNDINGS].health())
 
 
 async def _units(request: web.Request) -> web.Response:

@@ -77,7 +77,6 @@ class Supervisor:
         self._wake = asyncio.Event()
         self._stopping = False
         self._stopped = asyncio.Event()
-        self._said = ""
         self.ready = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -333,15 +332,8 @@ class Supervisor:
             tracked.streak += 1
 
     def _say_how_it_stands(self) -> None:
-        phases = {name: tracked.phase for name, tracked in self._tracked.items()}
         idle = not any(t.busy or t.status.state.active for t in self._tracked.values())
         if self._stopping and idle:
             self._stopped.set()
         if self.all_ready and not self._stopping:
             self.ready.set()
-        usual = {Phase.READY, Phase.DONE, Phase.STOPPED}
-        others = [f"{name} {phase}" for name, phase in phases.items() if phase not in usual]
-        sentence = ", ".join(others) or ("stopped" if self._stopping else "all units serve")
-        if sentence != self._said:
-            self._said = sentence
-            self._notifier.status(sentence)

@@ -17,6 +17,7 @@ from appliance.db.pool import Database, conninfo
 from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
 from tests.builders.audit import audited
+from tests.builders.health import healthy
 from tests.fakes.clock import FakeClock
 from tests.fakes.units import FakeUnits
 
@@ -28,7 +29,7 @@ async def client_of(
     """Lend a client of a control socket that records as the supervisor's process does."""
     socket = folder / "control.sock"
     record = partial(Audit(database, Breaker(FakeClock())).record, None)
-    surroundings = Surroundings((), lambda: "code", record)
+    surroundings = Surroundings((), lambda: "code", record, healthy)
     connector = aiohttp.UnixConnector(str(socket))
     async with (
         control_server(cast("Supervisor", units), surroundings, socket),

@@ -13,6 +13,7 @@ import pytest
 from appliance.core.settings import from_environment
 from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
+from tests.builders.health import healthy
 from tests.fakes.ollama import running_fake
 from tests.fakes.units import FakeUnits
 from tests.integration.fetch.conftest import ROOT, Machine
@@ -135,7 +136,7 @@ async def test_taking_the_machine_online_is_recorded_by_the_supervisor(packaged:
 
     socket = from_environment(packaged.environment()).control_socket
     socket.parent.mkdir(parents=True, exist_ok=True)
-    surroundings = Surroundings((), lambda: "code", record)
+    surroundings = Surroundings((), lambda: "code", record, healthy)
     async with control_server(cast("Supervisor", FakeUnits()), surroundings, socket):
         code, _, errors = await packaged.run("model", "fetch", NAME)
     assert (code, errors) == (0, "")

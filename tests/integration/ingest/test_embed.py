@@ -19,8 +19,9 @@ from appliance.ingest.vectors import VectorStore
 from appliance.jobs.model import JobState
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
-from appliance.llm.errors import ModelRunnerUnavailableError, VectorsTooLongError
+from appliance.llm.errors import VectorsTooLongError
 from appliance.llm.model import InstalledModel
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from tests.builders.documents import LOREM
 from tests.builders.library import Shelf, running, until, worker
 from tests.fakes.clock import FakeClock

@@ -14,6 +14,7 @@ from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
 from appliance.units.model import Absent
+from tests.builders.health import healthy
 from tests.integration.supervisor.parts import phase, script, supervised, until
 
 TALKER = (
@@ -34,7 +35,7 @@ async def supervisor(settings: Settings, audit: list[tuple[str, str]]) -> AsyncI
         audit.append((action, what))
 
     absent = (Absent("nginx", "not installed"),)
-    surroundings = Surroundings(absent, lambda: "a-rescue-code", record)
+    surroundings = Surroundings(absent, lambda: "a-rescue-code", record, healthy)
     async with (
         supervised(settings, script("one", TALKER, settings.home)) as supervisor,
         control_server(supervisor, surroundings, settings.control_socket),
