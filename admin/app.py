@@ -17,7 +17,7 @@ from admin.auth import ConsoleIdentity
 from admin.database_breaker import Breaker
 from admin.frame import frame
 from admin.login_redirect import redirect_to_login
-from admin.machine import Machine
+from admin.overview_facts import Machine
 from admin.remembered import RememberedSessions
 from admin.rescue import Rescue
 from admin.routes import ROUTES
@@ -25,9 +25,14 @@ from admin.units import Units
 from appliance.accounts.guard import Guard
 from appliance.accounts.revocations import Revocations
 from appliance.core.clock import Clock
-from appliance.core.errors import DatabaseUnavailableError
+from appliance.core.errors import Audience, DatabaseUnavailableError
 from appliance.core.settings import MEBIBYTE, Settings
 from appliance.db.pool import Database
+from appliance.health.appliance import PATIENCE, ApplianceChecks
+from appliance.health.checks.database import database_probe
+from appliance.health.checks.models import AskChosen
+from appliance.health.seen import Seen, seen_in_process
+from appliance.health.service import HealthService
 from appliance.services import Services
 from appliance.units.model import Absent
 from appliance.web.assets import Assets
@@ -69,7 +74,7 @@ def build(console: Console) -> web.Application:
     app[keys.GUARD] = guard
     app[keys.STOPPING] = asyncio.Event()
 
-    answers = ErrorAnswers(renderer, frame, frame)
+    answers = ErrorAnswers(renderer, frame, frame, Audience.OPERATOR)
     app.middlewares.extend([guard.cookies, answers.middleware, redirect_to_login])
     app.on_response_prepare.extend([remember_start, add_security_headers])
     app.on_shutdown.append(_end_streams)
@@ -89,6 +94,7 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.VERSION] = console.version
     app[keys.UNITS] = console.units
     app[keys.MACHINE] = Machine(settings.home, console.absent, breaker, services)
+    app[keys.HEALTH] = _health_service(console, lambda: breaker.ask(services.choice.chosen))
     app[keys.BREAKER] = breaker
     app[keys.IDENTITY] = ConsoleIdentity(
         services.accounts, breaker, remembered, console.rescue, clock
@@ -100,6 +106,24 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.QUEUE] = services.queue
     app[keys.JOBS] = services.jobs
     app[keys.CHOICE] = services.choice
+
+
+def _health_service(console: Console, chosen: AskChosen) -> HealthService:
+    settings = console.settings
+
+    async def see() -> Seen:
+        return seen_in_process(console.units.units(), console.absent)
+
+    checks = ApplianceChecks(
+        home=settings.home,
+        see=see,
+        database=database_probe(console.services.database.address, limit=PATIENCE),
+        runner=console.services.runner,
+        runner_address=settings.runner_address,
+        chosen=chosen,
+        elsewhere=settings.ollama_url is not None,
+    )
+    return HealthService(checks.checks)
 
 
 async def _end_streams(app: web.Application) -> None:

@@ -16,6 +16,15 @@ class NotOperatorError(ApplianceError):
     hint = "Ask questions and add documents at {address}."
 
 
+class LocksOutError(ApplianceError):
+    """A stop would take the console from its user. Facts: `service`, `name`."""
+
+    code = "locks_out"
+    status = HTTPStatus.CONFLICT
+    sentence = "{service} cannot be stopped here: this console is behind it."
+    hint = "Restart it instead. On the machine, `sudo cloister stop {name}` stops it."
+
+
 class RescueCodeError(ApplianceError):
     """A rescue code that is unknown, used, replaced or too old."""
 

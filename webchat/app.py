@@ -16,11 +16,12 @@ from appliance.conversations.service import Conversations
 from appliance.core.clock import Clock
 from appliance.core.settings import MEBIBYTE, Settings
 from appliance.db.pool import Database
+from appliance.health.service import HealthService
 from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
-from appliance.probes.disk import DiskProbe
-from appliance.probes.memory import MemoryProbe
+from appliance.llm.condition import published_condition
+from appliance.llm.service import ModelChoice
 from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
 from appliance.web.assets import Assets
@@ -30,6 +31,7 @@ from appliance.web.render import Renderer
 from webchat import keys
 from webchat.frame import frame
 from webchat.login_redirect import send_to_sign_in
+from webchat.readiness import readiness_checks
 from webchat.routes import ROUTES
 
 # Forms are small; uploads are streamed past this limit by their handlers.
@@ -48,7 +50,8 @@ def build(
     app = web.Application(client_max_size=_FORM_LIMIT)
     assets = Assets(["webchat"])
     renderer = Renderer(packages=["webchat"], assets=assets, clock=clock)
-    runner = ModelRunner(settings.runner_address)
+    know = published_condition(settings.runner_condition, elsewhere=settings.ollama_url is not None)
+    runner = ModelRunner(settings.runner_address, know=know)
     accounts = Accounts(database, clock, passwords)
     api_keys = ApiKeys(database, clock)
     guard = Guard(
@@ -63,7 +66,11 @@ def build(
 
     app[keys.CLOCK] = clock
     app[keys.VERSION] = version
-    app[keys.PROBES] = (DiskProbe(settings.documents), MemoryProbe())
+    app[keys.HEALTH] = HealthService(
+        lambda: readiness_checks(
+            settings, database, runner, ModelChoice(database, runner).chosen, know
+        )
+    )
     app[keys.SETTINGS] = settings
     app[keys.LIVE] = live
     app[keys.DATABASE] = database

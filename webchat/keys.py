@@ -12,10 +12,9 @@ from appliance.conversations.service import Conversations
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
+from appliance.health.service import HealthService
 from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
-from appliance.probes.disk import DiskProbe
-from appliance.probes.memory import MemoryProbe
 from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
 from appliance.web.assets import Assets
@@ -23,7 +22,7 @@ from appliance.web.render import Renderer
 
 CLOCK = web.AppKey("clock", Clock)
 VERSION = web.AppKey("version", str)
-PROBES = web.AppKey("probes", tuple[DiskProbe, MemoryProbe])
+HEALTH = web.AppKey("health", HealthService)
 SETTINGS = web.AppKey("settings", Settings)
 LIVE = web.AppKey("live", LiveSettings)
 DATABASE = web.AppKey("database", Database)

@@ -12,9 +12,10 @@ from admin import keys
 from admin.auth import operator
 from admin.database_breaker import Partial
 from admin.frame import frame
-from appliance.core.errors import ApplianceError
+from appliance.core.errors import ApplianceError, Audience, Words
 from appliance.llm.choice import Chosen, Purpose, Use, missing, uses
 from appliance.llm.model import InstalledModel
+from appliance.llm.runner_errors import RunnerMissingError
 from appliance.web import flash
 from appliance.web.forms import read_form
 from appliance.web.render import Frame
@@ -39,7 +40,8 @@ class Card:
 class ModelsPage:
     """`folder` is where our own runner keeps models; None when another machine's is used.
 
-    `missing` are models that were chosen and are not installed.
+    `missing` are models that were chosen and are not installed; `silence` says why the runner
+    does not answer, and `needs_runner` that none is installed.
     """
 
     template: ClassVar[str] = "models.html"
@@ -47,7 +49,9 @@ class ModelsPage:
     frame: Frame
     cards: list[Card]
     missing: list[tuple[Purpose, str]]
-    models: Partial[list[InstalledModel]]
+    silence: Words | None
+    needs_runner: bool
+    packaged: bool
     chosen: Partial[Chosen]
     folder: Path | None
     runner_address: str
@@ -91,7 +95,9 @@ async def _answer(
         frame(request, "Models", "models"),
         [_card(model, models.value or [], known) for model in models.value or []],
         [] if models.value is None else missing(known, models.value),
-        models,
+        models.problem.words_for(Audience.OPERATOR) if models.problem else None,
+        isinstance(models.problem, RunnerMissingError),
+        settings.packaged,
         chosen,
         None if settings.ollama_url else settings.models / "models",
         settings.runner_address,

@@ -14,7 +14,7 @@ import aiohttp
 from typing_extensions import override
 
 from appliance.cli.errors import RightsMissingError
-from appliance.core.errors import ApplianceError
+from appliance.core.errors import ApplianceError, Audience
 
 # Most requests are answered at once. What follows a log, or waits for a model, has no end of its
 # own: there the server decides, and only a connection that cannot be made ends the wait.
@@ -33,9 +33,9 @@ class RefusedError(ApplianceError):
         self.sent_code = code
 
     @override
-    def as_json(self) -> dict[str, str]:
+    def as_json(self, audience: Audience = Audience.COMMAND_LINE) -> dict[str, str]:
         """Return the error under the code that the appliance sent."""
-        return super().as_json() | {"code": self.sent_code}
+        return super().as_json(audience) | {"code": self.sent_code}
 
 
 @dataclass(frozen=True, slots=True)

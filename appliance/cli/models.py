@@ -20,7 +20,6 @@ from appliance.fetch.service import Fetching
 from appliance.fetch.staging import UMASK
 from appliance.fetch.unit import FetchUnit
 from appliance.llm.choice import Purpose
-from appliance.llm.client import ModelRunner
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -73,7 +72,7 @@ async def fetch_model(context: Context, options: argparse.Namespace) -> ExitCode
         await FetchUnit(name, context.clock, context.output.say).run()
     else:
         context.output.say(f"The model runner downloads {name} from {REGISTRY}.")
-        async with ModelRunner(context.runner_address, timeouts=PULL_TIMEOUTS) as runner:
+        async with context.model_runner(timeouts=PULL_TIMEOUTS) as runner:
             await Pull(runner, name, clock=context.clock, say=context.output.say).run()
     text = (
         f"{name} is installed. “cloister model use chat {name}” makes it write the answers, "

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import IntEnum
 from uuid import UUID
 
-from appliance.core.errors import ApplianceError
+from appliance.core.errors import ApplianceError, Audience
 
 
 class ExitCode(IntEnum):
@@ -61,9 +61,11 @@ class Output:
     def error(self, error: ApplianceError) -> None:
         """Print what went wrong and what to do next."""
         if self.as_json:
-            print(json.dumps({"error": error.as_json()}, ensure_ascii=False), file=sys.stderr)
+            body = {"error": error.as_json(Audience.COMMAND_LINE)}
+            print(json.dumps(body, ensure_ascii=False), file=sys.stderr)
         else:
-            print(f"cloister: {error.message}\n{error.advice}", file=sys.stderr)
+            words = error.words_for(Audience.COMMAND_LINE)
+            print(f"cloister: {words.sentence}\n{words.hint}", file=sys.stderr)
 
 
 def _plain(value: object) -> object:

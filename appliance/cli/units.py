@@ -1,8 +1,9 @@
-"""Verbs that look at units and steer them."""
+"""Verbs that show the services and control them."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import quote
 
@@ -15,22 +16,23 @@ _WHICH = "a name that `cloister status` shows"
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add status, logs, start, stop and restart."""
-    add_verb(verbs, shared, "status", status, "show every unit and whether all is well")
-    logs_verb = add_verb(verbs, shared, "logs", logs, "print the last lines of a unit")
+    add_verb(verbs, shared, "status", status, "show every service, and whether all is well")
+    logs_verb = add_verb(verbs, shared, "logs", logs, "print the last lines of a service")
     logs_verb.add_argument("unit", help=_WHICH)
     logs_verb.add_argument(
         "-n", "--lines", type=int, default=100, help="how many, 1000 at most (default: 100)"
     )
     logs_verb.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
     for name in ("start", "stop", "restart"):
-        verb = add_verb(verbs, shared, name, steer, f"{name} a unit")
+        verb = add_verb(verbs, shared, name, control_unit, f"{name} a service")
         verb.add_argument("unit", help=_WHICH)
-        verb.set_defaults(deed=name)
+        verb.set_defaults(action=name)
 
 
 async def status(context: Context, _: argparse.Namespace) -> ExitCode:
-    """Print a line a unit; exit with 3 unless everything that should run does."""
+    """Print a line a service, and what is wrong; exit with 3 unless all that was set up works."""
     answer = await context.control.ask("GET", "/units")
+    health = await context.control.ask("GET", "/health")
     rows = [
         {
             "unit": unit["name"],
@@ -51,12 +53,20 @@ async def status(context: Context, _: argparse.Namespace) -> ExitCode:
         }
         for unit in answer["absent"]
     ]
-    context.output.table(rows, "There are no units.")
-    return ExitCode.DONE if answer["ready"] else ExitCode.NOT_READY
+    context.output.table(rows, "There are no services.")
+    for problem in health["problems"]:
+        context.output.say(_problem(problem))
+    return ExitCode.DONE if health["ready"] else ExitCode.NOT_READY
+
+
+def _problem(problem: Mapping[str, str]) -> str:
+    """Return what is wrong as people read it, with the command that may help."""
+    command = f" `{problem['remedy']}`" if problem["remedy"] else ""
+    return f"{problem['state']}: {problem['sentence']}{command}"
 
 
 async def logs(context: Context, options: argparse.Namespace) -> ExitCode:
-    """Print a unit's last lines, and go on if asked to."""
+    """Print the last lines of a service, and further ones if asked to."""
     path = f"/units/{quote(options.unit, safe='')}/logs"
     if options.follow:
         # The last lines come first in the same answer, so that none is lost or printed twice.
@@ -69,9 +79,9 @@ async def logs(context: Context, options: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
-async def steer(context: Context, options: argparse.Namespace) -> ExitCode:
-    """Start, stop or restart a unit."""
-    path = f"/units/{quote(options.unit, safe='')}/{options.deed}"
+async def control_unit(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Start, stop or restart a service."""
+    path = f"/units/{quote(options.unit, safe='')}/{options.action}"
     answer = await context.control.ask("POST", path)
-    context.output.value(answer, f"{options.unit}: {options.deed} asked for")
+    context.output.value(answer, f"{options.unit}: {options.action} requested")
     return ExitCode.DONE

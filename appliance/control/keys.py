@@ -15,13 +15,15 @@ from appliance.supervisor.loop import Supervisor
 from appliance.units.model import Absent
 
 Record = Callable[[str, str], Awaitable[None]]
+Report = Callable[[], Awaitable[Mapping[str, object]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the command line may ask besides the services.
 
-    `absent` is what this machine lacks; `new_rescue_code` makes the code for the console that
+    `absent` is what this machine lacks; `health` says whether all that was set up works, and what
+    does not; `new_rescue_code` makes the code for the console that
     works without the database; `record` adds an action and its object to the audit and never
     fails; `addresses` are those of the sites, as people open them.
     """
@@ -29,6 +31,7 @@ class Surroundings:
     absent: tuple[Absent, ...]
     new_rescue_code: Callable[[], str]
     record: Record
+    health: Report
     addresses: Mapping[str, str] = field(default_factory=dict)
 
 

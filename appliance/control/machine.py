@@ -7,6 +7,11 @@ from aiohttp import web
 from appliance.control.keys import SURROUNDINGS
 
 
+async def health(request: web.Request) -> web.Response:
+    """GET /health: whether all that was set up works, and what does not."""
+    return web.json_response(await request.app[SURROUNDINGS].health())
+
+
 async def addresses(request: web.Request) -> web.Response:
     """GET /addresses: where people open the sites."""
     return web.json_response(dict(request.app[SURROUNDINGS].addresses))

@@ -11,6 +11,7 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.get("/units/{name}", units.unit),
     web.post("/units/{name}/{verb:start|stop|restart}", units.change),
     web.get("/units/{name}/logs", units.logs),
+    web.get("/health", machine.health),
     web.get("/addresses", machine.addresses),
     web.post("/rescue", machine.rescue),
     web.get("/people", people.people),

@@ -12,7 +12,7 @@ from aiohttp import web
 from appliance.control import keys
 from appliance.control.keys import Surroundings
 from appliance.control.routes import ROUTES
-from appliance.core.errors import ApplianceError, NotFoundError
+from appliance.core.errors import ApplianceError, Audience, NotFoundError
 from appliance.services import Services
 from appliance.supervisor.loop import Supervisor
 
@@ -65,7 +65,7 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
     try:
         return await handler(request)
     except ApplianceError as error:
-        return web.json_response(error.as_json(), status=error.status)
+        return web.json_response(error.as_json(Audience.COMMAND_LINE), status=error.status)
     except web.HTTPNotFound:
         unknown = NotFoundError(what="address")
         return web.json_response(unknown.as_json(), status=unknown.status)

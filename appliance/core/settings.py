@@ -168,6 +168,11 @@ class Settings:
         return self.nginx_folder / "health.sock"
 
     @property
+    def runner_condition(self) -> Path:
+        """How the supervisor sees the model runner: one word, for those who ask the runner."""
+        return self.run / "health" / "model-runner"
+
+    @property
     def motd(self) -> Path:
         """What people read who log in to the machine itself."""
         return self.run / "motd" / "motd"

@@ -21,7 +21,7 @@ from appliance.fetch.errors import RunnerFailedError, RunnerMissingError
 from appliance.fetch.names import printable
 from appliance.fetch.pull import PULL_TIMEOUTS
 from appliance.llm.client import ModelRunner
-from appliance.llm.errors import ModelRunnerUnavailableError
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from appliance.units.ollama import environment_of
 
 # It may look for graphics processors before it serves.

@@ -12,7 +12,7 @@ from appliance.fetch.names import ModelName
 from appliance.fetch.pull import DEFAULT_PATIENCE, Patience, Pull, Say
 from appliance.fetch.runner import TemporaryRunner
 from appliance.fetch.staging import Incoming
-from appliance.llm.errors import ModelRunnerUnavailableError
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,9 @@ import httpx
 import ollama
 
 from appliance.core.errors import ApplianceError
+from appliance.llm.condition import KnowCondition, unknown_condition
 from appliance.llm.connection import Connection
-from appliance.llm.errors import (
-    AnswerCutOffError,
-    CloudModelRefusedError,
-    ModelFailedError,
-    ModelRunnerUnavailableError,
-)
+from appliance.llm.errors import AnswerCutOffError, CloudModelRefusedError, ModelFailedError
 from appliance.llm.model import (
     ChatChunk,
     Description,
@@ -34,6 +30,7 @@ from appliance.llm.model import (
     loaded_model,
     pull_report,
 )
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 
 DEFAULT_TIMEOUTS = Timeouts()
 UNIX = "unix://"
@@ -43,13 +40,18 @@ class ModelRunner:
     """Ollama at one address: `http://host:port`, `host:port` or `unix:///path/to.sock`.
 
     Use it as `async with ModelRunner(address) as runner:`. Every method may raise
-    `ModelRunnerUnavailableError`.
+    `ModelRunnerUnavailableError`; `know` says what is known about the runner then.
     """
 
     def __init__(
-        self, address: str, *, timeouts: Timeouts = DEFAULT_TIMEOUTS, keep_alive: str = "30m"
+        self,
+        address: str,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        keep_alive: str = "30m",
+        know: KnowCondition = unknown_condition,
     ) -> None:
-        self._connection = Connection(open_http(address), timeouts)
+        self._connection = Connection(open_http(address), timeouts, address, know)
         self._keep_alive = keep_alive
         self._described_by_digest: dict[str, Description] = {}
         self._described_by_name: dict[str, Description] = {}
@@ -64,11 +66,17 @@ class ModelRunner:
         """Close every connection."""
         await self._connection.aclose()
 
+    async def unavailable(
+        self, reason: str, *, timed_out: bool = False
+    ) -> ModelRunnerUnavailableError:
+        """Return the error that says why the runner gave this caller no answer."""
+        return await self._connection.unavailable(reason, timed_out=timed_out)
+
     async def version(self) -> str:
         """Return the runner's version; source builds say "0.0.0"."""
         answer = await self._connection.lookup("/api/version")
         if "version" not in answer:
-            raise ModelRunnerUnavailableError(reason="The address belongs to something else.")
+            raise await self.unavailable("The address belongs to something else.")
         return str(answer["version"])
 
     async def models(self) -> list[InstalledModel]:

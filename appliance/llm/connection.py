@@ -4,52 +4,61 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import aclosing
 from http import HTTPStatus
+from typing import TypeVar
 
 import httpx
 
-from appliance.llm.errors import (
-    AnswerCutOffError,
-    ModelFailedError,
-    ModelRunnerUnavailableError,
-    error_from_answer,
-)
+from appliance.llm.condition import KnowCondition, diagnose
+from appliance.llm.errors import AnswerCutOffError, ModelFailedError, error_from_answer
 from appliance.llm.model import JsonObject, Timeouts
+from appliance.llm.runner_errors import ModelRunnerUnavailableError, unavailable
+
+Value = TypeVar("Value")
 
 
 class Connection:
     """Sends requests to the runner. An empty `model` means that the request is about none."""
 
-    def __init__(self, http: httpx.AsyncClient, timeouts: Timeouts) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, timeouts: Timeouts, address: str, know: KnowCondition
+    ) -> None:
         self._http = http
         self._timeouts = timeouts
+        self._address = address
+        self._know = know
 
     async def aclose(self) -> None:
         """Close every connection; requests that still run break off."""
         await self._http.aclose()
 
+    async def unavailable(
+        self, reason: str, *, timed_out: bool = False
+    ) -> ModelRunnerUnavailableError:
+        """Return the error that says why there is no answer, as far as it is known."""
+        silence = diagnose(await self._know(), timed_out=timed_out)
+        return unavailable(silence, address=self._address, reason=reason)
+
     async def lookup(self, path: str, body: JsonObject | None = None) -> JsonObject:
         """Ask for something that the runner knows without loading a model."""
         model = str((body or {}).get("model", ""))
         method = "GET" if body is None else "POST"
-        with transport_faults():
-            request = self._request(method, path, body, self._timeouts.lookup)
-            response = await self._http.send(request)
+        request = self._request(method, path, body, self._timeouts.lookup)
+        response = await self._answer(self._http.send(request))
         if response.status_code != HTTPStatus.OK:
             raise error_from_answer(model, response.content, response.status_code)
         try:
             return read_object(response.content)
         except ValueError as error:
-            raise ModelRunnerUnavailableError(reason=str(error)) from error
+            raise await self.unavailable(str(error)) from error
 
     async def work(self, path: str, body: JsonObject) -> JsonObject:
         """Have a model do something; waits as long as loading it may take."""
         model = str(body["model"])
-        with transport_faults(model):
-            request = self._request("POST", path, body, self._timeouts.load)
-            response = await self._http.send(request)
+        request = self._request("POST", path, body, self._timeouts.load)
+        response = await self._answer(self._http.send(request), model)
         if response.status_code != HTTPStatus.OK:
             raise error_from_answer(model, response.content, response.status_code)
         return read_answer(model, response.content)
@@ -61,19 +70,28 @@ class Connection:
         connection, which is how the runner learns that nobody reads any more.
         """
         model = str(body["model"])
-        with transport_faults(model):
-            request = self._request("POST", path, body, self._timeouts.load)
-            response = await self._http.send(request, stream=True)
+        request = self._request("POST", path, body, self._timeouts.load)
+        response = await self._answer(self._http.send(request, stream=True), model)
         async with aclosing(response), aclosing(self._lines(model, response)) as lines:
             if response.status_code != HTTPStatus.OK:
-                with transport_faults(model):
-                    refusal = await response.aread()
+                refusal = await self._answer(response.aread(), model)
                 raise error_from_answer(model, refusal, response.status_code)
             async for line in lines:
                 answer = read_answer(model, line)
                 if "error" in answer:
                     raise error_from_answer(model, line)
                 yield answer
+
+    async def _answer(self, work: Awaitable[Value], model: str = "") -> Value:
+        """Turn what httpx raises before an answer began into this feature's errors."""
+        try:
+            return await work
+        except httpx.TransportError as error:
+            if model and isinstance(error, httpx.ReadTimeout):
+                reason = "it did not begin to answer in time."
+                raise ModelFailedError(model=model, reason=reason) from error
+            timed_out = isinstance(error, httpx.TimeoutException)
+            raise await self.unavailable(repr(error), timed_out=timed_out) from error
 
     def _request(
         self, method: str, path: str, body: JsonObject | None, patience: float
@@ -102,20 +120,6 @@ class Connection:
             raise ModelFailedError(model=model, reason=reason) from error
         except httpx.TransportError as error:
             raise AnswerCutOffError(model=model) from error
-
-
-@contextmanager
-def transport_faults(model: str = "") -> Iterator[None]:
-    """Turn what httpx raises before an answer began into this feature's errors."""
-    try:
-        yield
-    except httpx.ReadTimeout as error:
-        if model:
-            reason = "it did not begin to answer in time."
-            raise ModelFailedError(model=model, reason=reason) from error
-        raise ModelRunnerUnavailableError(reason=repr(error)) from error
-    except httpx.TransportError as error:
-        raise ModelRunnerUnavailableError(reason=repr(error)) from error
 
 
 def read_object(body: bytes) -> JsonObject:

@@ -11,15 +11,6 @@ from appliance.core.errors import ApplianceError
 from appliance.core.text import storable
 
 
-class ModelRunnerUnavailableError(ApplianceError):
-    """Nothing answers at the model runner's address, or something that is not a model runner."""
-
-    code = "model_runner_unavailable"
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    sentence = "The model runner does not answer at the moment."
-    hint = "Until it does, answers are quoted from the documents. The console says what it lacks."
-
-
 class ModelMissingError(ApplianceError):
     """The model is not installed. Facts: `model`."""
 

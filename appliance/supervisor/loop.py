@@ -83,7 +83,6 @@ class Supervisor:
         self._wake = asyncio.Event()
         self._stopping = False
         self._stopped = asyncio.Event()
-        self._published = ""
         self.ready = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -318,16 +317,10 @@ class Supervisor:
                 return self._driver.start(managed.unit)
 
     def _publish_status(self) -> None:
-        """Set the events that depend on all units, and the line in `systemctl status`."""
+        """Set the events that depend on all units."""
         units = self._managed.values()
         idle = not any(managed.busy or managed.status.state.active for managed in units)
         if self._stopping and idle:
             self._stopped.set()
         if self.all_ready and not self._stopping:
             self.ready.set()
-        usual = {Phase.READY, Phase.DONE, Phase.STOPPED}
-        others = [f"{each.unit.name} {each.phase}" for each in units if each.phase not in usual]
-        words = ", ".join(others) or ("stopped" if self._stopping else "all units serve")
-        if words != self._published:
-            self._published = words
-            self._notifier.status(words)

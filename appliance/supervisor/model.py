@@ -35,6 +35,64 @@ class Phase(StrEnum):
     FAILED = "failed"
     GAVE_UP = "gave up"
 
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the unit does its work, or has done it."""
+        return self in {Phase.READY, Phase.DONE}
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether another phase follows by itself, soon and as intended."""
+        return self in {Phase.WAITING, Phase.STARTING, Phase.STOPPING}
+
+    @property
+    def is_intended(self) -> bool:
+        """Whether the unit rests because a person stopped it."""
+        return self is Phase.STOPPED
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the unit should serve and does not."""
+        return not (self.is_healthy or self.is_transient or self.is_intended)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the unit stays as it is until it fails or a person acts."""
+        return self.is_healthy or self.can_be_started
+
+    @property
+    def can_be_started(self) -> bool:
+        """Whether a person has to start the unit, or may do it before the supervisor tries."""
+        return self in {Phase.STOPPED, Phase.GAVE_UP}
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the unit has done its work once and rests."""
+        return self is Phase.DONE
+
+    @property
+    def has_process(self) -> bool:
+        """Whether the unit runs or is about to."""
+        return self in {Phase.STARTING, Phase.READY, Phase.FAILING, Phase.STOPPING}
+
+    @property
+    def predicate(self) -> str:
+        """What the unit does, as the predicate of a sentence about it."""
+        return _PREDICATES[self]
+
+
+_PREDICATES = {
+    Phase.READY: "serves",
+    Phase.DONE: "is done",
+    Phase.WAITING: "waits",
+    Phase.STARTING: "starts",
+    Phase.STOPPING: "stops",
+    Phase.STOPPED: "is stopped",
+    Phase.FAILING: "does not answer as it should",
+    Phase.FAILED: "failed",
+    Phase.GAVE_UP: "is not restarted any more",
+}
+
 
 class Cause(StrEnum):
     """Why a unit is in its phase, and why something is done to it."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from aiohttp import web
 
-from appliance.core.errors import ApplianceError, ForbiddenError, NotFoundError
+from appliance.core.errors import ApplianceError, Audience, ForbiddenError, NotFoundError
 from appliance.core.log import numbered_request, request_number
 from appliance.web.keys import request_key
 from appliance.web.render import wants_fragment
@@ -121,8 +121,18 @@ class ErrorAnswers:
     replaced by another, so its connection is closed instead.
     """
 
-    def __init__(self, renderer: Renderer, frame: Framing, bare_frame: Framing) -> None:
-        """Take `bare_frame`, which cannot fail, for when `frame` does (the database is down)."""
+    def __init__(
+        self,
+        renderer: Renderer,
+        frame: Framing,
+        bare_frame: Framing,
+        audience: Audience = Audience.MEMBER,
+    ) -> None:
+        """Take `bare_frame`, which cannot fail, for when `frame` does (the database is down).
+
+        `audience` reads the pages of this site.
+        """
+        self._audience = audience
         self._renderer = renderer
         self._frame = frame
         self._bare_frame = bare_frame
@@ -178,8 +188,9 @@ class ErrorAnswers:
         return InternalError(request_id=request_number())
 
     def _as_html(self, request: web.Request, error: ApplianceError) -> web.Response:
+        words = error.words_for(self._audience)
         if wants_fragment(request):
-            toast = ErrorToast(error.message, error.advice)
+            toast = ErrorToast(words.sentence, words.hint)
             return web.Response(
                 text=self._renderer.fragment(toast.template, "toast", toast),
                 status=error.status,
@@ -192,7 +203,7 @@ class ErrorAnswers:
         except Exception as problem:  # noqa: BLE001 - an error page must not fail for its frame
             _LOG.warning("the frame of an error page failed: %r", problem)
             frame = self._bare_frame(request, title)
-        page = ErrorPage(frame, int(error.status), error.message, error.advice)
+        page = ErrorPage(frame, int(error.status), words.sentence, words.hint)
         return self._renderer.page(request, page, status=int(error.status))
 
 

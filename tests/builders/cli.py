@@ -16,6 +16,7 @@ from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.supervisor.loop import Supervisor
 from appliance.web.server import listening
+from tests.builders.health import healthy
 from tests.builders.people import FAST_PASSWORDS
 from tests.builders.services import services_of
 from tests.fakes.units import FakeUnits
@@ -45,7 +46,7 @@ async def running_sockets(
         control_server(
             cast("Supervisor", FakeUnits()),
             services_of(database),
-            Surroundings((), lambda: "code", _no_record, ADDRESSES),
+            Surroundings((), lambda: "code", _no_record, healthy, ADDRESSES),
             settings.control_socket,
         ),
     ):

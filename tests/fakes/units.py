@@ -47,6 +47,11 @@ class FakeUnits:
         """Return every unit."""
         return list(self._units.values())
 
+    @property
+    def all_ready(self) -> bool:
+        """Whether every unit serves."""
+        return all(unit.phase.is_healthy for unit in self._units.values())
+
     def view(self, name: str) -> UnitView:
         """Return one unit."""
         self._check(name)
@@ -83,10 +88,19 @@ class FakeUnits:
         finally:
             self._followers[name].remove(queue)
 
-    def change(self, name: str, phase: Phase, reason: str) -> None:
+    def add(self, unit: UnitView) -> None:
+        """Have a further unit."""
+        self._units[unit.name] = unit
+        self._logs[unit.name], self._followers[unit.name] = [], []
+
+    def change(
+        self, name: str, phase: Phase, reason: str, *, stopped_by: str | None = None
+    ) -> None:
         """Let a unit get into a state."""
         lines = tuple(self._logs[name][-20:])
-        self._units[name] = replace(self.view(name), phase=phase, reason=reason, lines=lines)
+        self._units[name] = replace(
+            self.view(name), phase=phase, reason=reason, lines=lines, stopped_by=stopped_by
+        )
         self._changes.publish(name)
 
     def write(self, name: str, *lines: str) -> None:

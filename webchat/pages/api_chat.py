@@ -20,11 +20,8 @@ from appliance.accounts.guard import holder
 from appliance.answering.errors import InternalFaultError
 from appliance.answering.model import Numbered, Outcome, Part, Queued, Words
 from appliance.core.errors import ApplianceError
-from appliance.llm.errors import (
-    ModelCannotChatError,
-    ModelMissingError,
-    ModelRunnerUnavailableError,
-)
+from appliance.llm.errors import ModelCannotChatError, ModelMissingError
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from webchat import keys
 from webchat.pages.api_chat_body import (
     LARGEST_BODY,

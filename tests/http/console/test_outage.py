@@ -70,7 +70,7 @@ async def test_streams_go_on_without_the_database(
 ) -> None:
     browser = await remembered(serve, open_browser, database, dark_database)
     for path, event, words in (
-        ("/admin/events", "verdict", "database does not answer"),
+        ("/admin/events", "health", "database does not answer"),
         ("/admin/ingest/events", "queue", "database does not answer"),
         ("/admin/jobs/events", "jobs", "database does not answer"),
         ("/admin/units/postgres/log", "state", "ready"),

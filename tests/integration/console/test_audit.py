@@ -18,6 +18,7 @@ from appliance.control.server import control_server
 from appliance.db.pool import Database, conninfo
 from appliance.supervisor.loop import Supervisor
 from tests.builders.audit import audited
+from tests.builders.health import healthy
 from tests.builders.services import services_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.units import FakeUnits
@@ -30,7 +31,7 @@ async def client_of(
     """Lend a client of a control socket that records as the supervisor's process does."""
     socket = folder / "control.sock"
     record = partial(Audit(database, Breaker(FakeClock())).record, None)
-    surroundings = Surroundings((), lambda: "code", record)
+    surroundings = Surroundings((), lambda: "code", record, healthy)
     connector = aiohttp.UnixConnector(str(socket))
     async with (
         control_server(cast("Supervisor", units), services_of(database), surroundings, socket),

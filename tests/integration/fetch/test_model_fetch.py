@@ -14,6 +14,7 @@ from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core.settings import from_environment
 from appliance.supervisor.loop import Supervisor
+from tests.builders.health import healthy
 from tests.builders.services import services_without_database
 from tests.fakes.ollama import running_fake
 from tests.fakes.units import FakeUnits
@@ -137,7 +138,7 @@ async def test_taking_the_machine_online_is_recorded_by_the_supervisor(packaged:
 
     socket = from_environment(packaged.environment()).control_socket
     socket.parent.mkdir(parents=True, exist_ok=True)
-    surroundings = Surroundings((), lambda: "code", record)
+    surroundings = Surroundings((), lambda: "code", record, healthy)
     async with control_server(
         cast("Supervisor", FakeUnits()), services_without_database(), surroundings, socket
     ):

@@ -20,8 +20,8 @@ from appliance.jobs.kinds import KINDS, Process
 from appliance.jobs.model import JobState
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
-from appliance.llm.errors import ModelRunnerUnavailableError
 from appliance.llm.model import InstalledModel
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from tests.builders.documents import LOREM
 from tests.builders.library import Shelf, running, until, worker
 from tests.fakes.clock import FakeClock

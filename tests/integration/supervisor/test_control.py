@@ -16,6 +16,7 @@ from appliance.core.settings import Settings
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
 from appliance.units.model import Absent
+from tests.builders.health import healthy
 from tests.builders.services import services_without_database
 from tests.integration.supervisor.parts import phase, script, supervised, until
 
@@ -37,7 +38,7 @@ async def supervisor(settings: Settings, audit: list[tuple[str, str]]) -> AsyncI
         audit.append((action, what))
 
     absent = (Absent("nginx", "not installed"),)
-    surroundings = Surroundings(absent, lambda: "a-rescue-code", record)
+    surroundings = Surroundings(absent, lambda: "a-rescue-code", record, healthy)
     async with (
         supervised(settings, script("one", TALKER, settings.home)) as supervisor,
         control_server(

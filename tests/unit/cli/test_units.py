@@ -15,12 +15,15 @@ import pytest
 from appliance.cli.connection import Connection, RefusedError
 from appliance.cli.context import Context
 from appliance.cli.errors import NotRunningError, RightsMissingError, ServiceNotRunningError
-from appliance.cli.output import Output
+from appliance.cli.output import ExitCode, Output
 from appliance.cli.units import logs, status
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core.settings import Settings
+from appliance.health.checks.disk_space import evaluate_disk
+from appliance.health.model import CheckResult
 from appliance.supervisor.loop import Supervisor
+from tests.builders.health import reporting, share_free
 from tests.builders.services import services_without_database
 from tests.fakes.clock import FakeClock
 from tests.fakes.units import FakeUnits
@@ -32,11 +35,11 @@ def context(home: Path, *, packaged: bool = False) -> Context:
 
 
 @asynccontextmanager
-async def served(units: FakeUnits, home: Path) -> AsyncIterator[Context]:
-    """Lend a context whose supervisor answers with these units."""
+async def served(units: FakeUnits, home: Path, *results: CheckResult) -> AsyncIterator[Context]:
+    """Lend a context whose supervisor answers with these units, and results of checks."""
     found = context(home)
     found.settings.control_socket.parent.mkdir(parents=True)
-    surroundings = Surroundings((), lambda: "code", _in_no_audit)
+    surroundings = Surroundings((), lambda: "code", _in_no_audit, reporting(*results))
     async with control_server(
         cast("Supervisor", units),
         services_without_database(),
@@ -122,3 +125,20 @@ def test_a_socket_that_belongs_to_somebody_else_is_no_missing_supervisor(tmp_pat
     refusal = connection._refusal(PermissionError(errno.EACCES, "Permission denied"))
     assert isinstance(refusal, RightsMissingError)
     assert "sudo" in refusal.advice
+
+
+async def test_status_shows_the_services_and_all_is_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(FakeUnits(), tmp_path) as found:
+        assert await status(found, argparse.Namespace()) is ExitCode.DONE
+    assert "postgres" in capsys.readouterr().out
+
+
+async def test_status_says_what_is_wrong_beside_the_services(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = evaluate_disk(share_free(0.02), tmp_path)
+    async with served(FakeUnits(), tmp_path, full) as found:
+        assert await status(found, argparse.Namespace()) is ExitCode.NOT_READY
+    assert "failed: The disk is nearly full: 2% left" in capsys.readouterr().out

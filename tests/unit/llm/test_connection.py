@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from appliance.llm.client import ModelRunner
-from appliance.llm.errors import ModelFailedError, ModelRunnerUnavailableError
+from appliance.llm.errors import ModelFailedError
 from appliance.llm.model import Timeouts
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from tests.fakes.ollama import FakeOllama, running_fake
 
 HELLO = [{"role": "user", "content": "Hello"}]

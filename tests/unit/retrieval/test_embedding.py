@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from appliance.llm.errors import ModelRunnerUnavailableError
 from appliance.llm.model import Embeddings, InstalledModel
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from appliance.retrieval.embedding import DIGESTS_ARE_FRESH, QuestionEmbedder
 from appliance.retrieval.model import EmbeddingModel
 from tests.builders.models import installed

@@ -1,4 +1,4 @@
-"""Checks that the package lies there as it was installed: its files, its folders, their owners."""
+"""Are the files and folders of the package as they were installed?"""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.core.process import run
-from appliance.health.model import Check, Finding, failed, fine
+from appliance.health.model import Check, CheckId, CheckResult, failed, ok
+from appliance.health.remedies import RunCommand
 
 PACKAGE = "cloister"
 TMPFILES = Path("/usr/lib/tmpfiles.d/cloister.conf")
 INSTALLED = "ii"
-CREATE = "systemd-tmpfiles --create cloister.conf"
+CREATE = RunCommand("systemd-tmpfiles --create cloister.conf")
 # The types of lines that make a folder or a file with an owner (tmpfiles.d(5)).
 MADE = set("dDvqQf")
 
@@ -34,33 +35,36 @@ class Place:
 def installed_checks(tmpfiles: Path = TMPFILES) -> list[Check]:
     """Return the checks; many of the folders are closed to all but their owner and root."""
 
-    async def package() -> Finding:
+    async def package() -> CheckResult:
         query = ("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}", PACKAGE)
         status = await run(query, timeout=10.0)
         if (state := status.stdout.decode().strip()) != INSTALLED:
             sentence = f"The package is not completely installed (dpkg calls it “{state or 'un'}”)."
-            return failed(sentence, "`dpkg --configure --pending`, then `apt install -f`.")
+            remedy = RunCommand("dpkg --configure --pending")
+            hint = "Finish the installation; if that does not help, `apt install -f`."
+            return failed(CheckId.PACKAGE, sentence, hint, remedy)
         verified = await run(("dpkg", "--verify", PACKAGE), timeout=25.0)
-        return judged_package(verified.stdout.decode("utf-8", "replace"))
+        return evaluate_package(verified.stdout.decode("utf-8", "replace"))
 
-    async def folders() -> Finding:
-        return await asyncio.to_thread(_judged_places, tmpfiles)
+    async def folders() -> CheckResult:
+        return await asyncio.to_thread(_evaluate_places, tmpfiles)
 
     return [
-        Check("package", package, limit=30.0, as_root=True),
-        Check("folders", folders, as_root=True),
+        Check(CheckId.PACKAGE, package, limit=30.0, as_root=True),
+        Check(CheckId.FOLDERS, folders, as_root=True),
     ]
 
 
-def judged_package(listed: str) -> Finding:
-    """Judge what `dpkg --verify` prints; settings (marked c) are there to be changed."""
+def evaluate_package(listed: str) -> CheckResult:
+    """Say what `dpkg --verify` prints; settings (marked c) are there to be changed. Pure."""
     lines = [line.split(maxsplit=2) for line in listed.splitlines() if line.strip()]
     changed = [fields[-1] for fields in lines if fields[1] != "c"]
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         sentence = f"Files of the package were changed: {', '.join(changed[:3])}{more}."
-        return failed(sentence, f"`apt install --reinstall {PACKAGE}` puts them back.")
-    return fine("Its files are as they were installed.")
+        remedy = RunCommand(f"apt install --reinstall {PACKAGE}")
+        return failed(CheckId.PACKAGE, sentence, "Put them back.", remedy)
+    return ok(CheckId.PACKAGE, "Its files are as they were installed.")
 
 
 def places(text: str) -> Iterator[Place]:
@@ -81,15 +85,19 @@ def places(text: str) -> Iterator[Place]:
             )
 
 
-def _judged_places(tmpfiles: Path) -> Finding:
+def _evaluate_places(tmpfiles: Path) -> CheckResult:
     try:
         wanted = list(places(tmpfiles.read_text()))
     except OSError as error:
-        return failed(f"{tmpfiles} cannot be read: {error.strerror}.", "Install the package again.")
+        sentence = f"{tmpfiles} cannot be read: {error.strerror}."
+        remedy = RunCommand(f"apt install --reinstall {PACKAGE}")
+        return failed(CheckId.FOLDERS, sentence, "Install the package again.", remedy)
     wrong = [problem for place in wanted if (problem := problem_of(place))]
     if wrong:
-        return failed(f"{'; '.join(wrong)}.", f"`{CREATE}` puts this right.")
-    return fine(f"{len(wanted)} folders have the owners and modes that they should have.")
+        return failed(CheckId.FOLDERS, f"{'; '.join(wrong)}.", "Put this right.", CREATE)
+    return ok(
+        CheckId.FOLDERS, f"{len(wanted)} folders have the owners and modes that they should have."
+    )
 
 
 def problem_of(place: Place) -> str | None:

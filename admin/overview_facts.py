@@ -1,15 +1,16 @@
-"""What the overview shows besides the units, gathered at once."""
+"""What the overview shows besides the services, gathered at once."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from admin.database_breaker import Breaker, Partial, load_partial
 from appliance.library.model import QueueCounts
 from appliance.llm.choice import Chosen
-from appliance.llm.errors import ModelRunnerUnavailableError
 from appliance.llm.model import InstalledModel, LoadedModel
 from appliance.probes.disk import DiskProbe
 from appliance.probes.memory import MemoryProbe
@@ -17,23 +18,22 @@ from appliance.probes.model import ProbeResult
 from appliance.services import Services
 from appliance.units.model import Absent
 
-_RUNNER_SECONDS = 2.0
+Value = TypeVar("Value")
+_RUNNER_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """How the machine is at one moment; what could not be asked says why."""
+class OverviewFacts:
+    """What the gauges show at one moment; what could not be asked says why."""
 
     disk: ProbeResult
     memory: ProbeResult
     counts: Partial[QueueCounts]
-    chosen: Partial[Chosen]
-    models: Partial[list[InstalledModel]]
     loaded: Partial[list[LoadedModel]]
 
 
 class Machine:
-    """Asks everything that an overview needs, each question for itself."""
+    """Asks everything that a page shows, each question for itself."""
 
     def __init__(
         self,
@@ -50,17 +50,15 @@ class Machine:
         self._runner = services.runner
         self._choice = services.choice
 
-    async def facts(self) -> Facts:
+    async def facts(self) -> OverviewFacts:
         """Ask all at once."""
-        disk, memory, counts, chosen, models, loaded = await asyncio.gather(
+        disk, memory, counts, loaded = await asyncio.gather(
             self._disk.read(),
             self._memory.read(),
             load_partial(lambda: self._breaker.ask(self._queue.counts)),
-            self.chosen(),
-            self.models(),
-            load_partial(self._loaded),
+            load_partial(lambda: self._within_limit(self._runner.loaded())),
         )
-        return Facts(disk, memory, counts, chosen, models, loaded)
+        return OverviewFacts(disk, memory, counts, loaded)
 
     async def chosen(self) -> Partial[Chosen]:
         """Return which models are used, or that the database does not answer."""
@@ -68,22 +66,12 @@ class Machine:
 
     async def models(self) -> Partial[list[InstalledModel]]:
         """Return which models are installed, or that the runner does not answer."""
-        return await load_partial(self._models)
+        return await load_partial(lambda: self._within_limit(self._runner.models()))
 
-    async def _models(self) -> list[InstalledModel]:
+    async def _within_limit(self, answer: Awaitable[Value]) -> Value:
         try:
             async with asyncio.timeout(_RUNNER_SECONDS):
-                return await self._runner.models()
+                return await answer
         except TimeoutError:
-            raise _silent() from None
-
-    async def _loaded(self) -> list[LoadedModel]:
-        try:
-            async with asyncio.timeout(_RUNNER_SECONDS):
-                return await self._runner.loaded()
-        except TimeoutError:
-            raise _silent() from None
-
-
-def _silent() -> ModelRunnerUnavailableError:
-    return ModelRunnerUnavailableError(reason=f"no answer within {_RUNNER_SECONDS:g} s")
+            reason = f"no answer within {_RUNNER_SECONDS:g} s"
+            raise await self._runner.unavailable(reason, timed_out=True) from None

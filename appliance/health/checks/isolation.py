@@ -1,4 +1,4 @@
-"""Checks that nothing of Cloister can reach the network: the proof, as far as root can see it."""
+"""Is every service cut off from the network? The proof, as far as root can see it."""
 
 from __future__ import annotations
 
@@ -9,47 +9,51 @@ from pathlib import Path
 from typing import Any
 
 from appliance.core.process import run
-from appliance.health.model import Check, Finding, failed, fine, unknown, warning
+from appliance.health.model import Check, CheckId, CheckResult, failed, ok, unknown, warning
 from appliance.health.processes import PROC, Network, host_namespace, networks
+from appliance.health.remedies import ReadLog, RunCommand
 
 TABLE = "cloister"
 STOPPING = {"reject", "drop"}
 # The only services that may have the host's network, while they run.
 MAY_GO_ONLINE = "cloister-fetch@"
-RESTART = "`systemctl restart cloister-firewall.service`, then `systemctl status` of the same."
+RESTART = RunCommand("systemctl restart cloister-firewall.service")
+LOAD_AGAIN = "Load it again; `systemctl status cloister-firewall.service` says more."
 
 
-def seal_checks(proc: Path = PROC) -> list[Check]:
+def isolation_checks(proc: Path = PROC) -> list[Check]:
     """Return the checks; all of them look at things that only root may see."""
 
-    async def firewall() -> Finding:
+    async def firewall() -> CheckResult:
         finished = await run(("nft", "--json", "list", "table", "inet", TABLE), timeout=5.0)
         if not finished.succeeded:
-            return failed(f"The firewall table `inet {TABLE}` is not loaded.", RESTART)
-        return judged_table(json.loads(finished.stdout))
+            sentence = f"The firewall table `inet {TABLE}` is not loaded."
+            return failed(CheckId.FIREWALL, sentence, LOAD_AGAIN, RESTART)
+        return evaluate_table(json.loads(finished.stdout))
 
-    async def seen() -> Finding:
+    async def seen() -> CheckResult:
         try:
             host = await asyncio.to_thread(host_namespace, proc)
             found = await asyncio.to_thread(lambda: list(networks(proc)))
         except PermissionError as error:
-            return unknown(f"Even root may not look at {error.filename} here.")
-        return judged_networks(host, found)
+            return unknown(CheckId.NETWORKS, f"Even root may not look at {error.filename} here.")
+        return evaluate_networks(host, found)
 
     return [
-        Check("firewall", firewall, as_root=True),
-        Check("networks", seen, as_root=True),
+        Check(CheckId.FIREWALL, firewall, as_root=True),
+        Check(CheckId.NETWORKS, seen, as_root=True),
     ]
 
 
-def judged_table(listing: dict[str, Any]) -> Finding:
-    """Judge what `nft --json list table` prints: a packet that was stopped is a finding."""
+def evaluate_table(listing: dict[str, Any]) -> CheckResult:
+    """Say what `nft --json list table` prints: a packet that was stopped is a failure. Pure."""
     entries = listing["nftables"]
     named = {e["counter"]["name"]: e["counter"]["packets"] for e in entries if "counter" in e}
     rules = [entry["rule"] for entry in entries if "rule" in entry]
     stopping = [rule for rule in rules if any(STOPPING & part.keys() for part in rule["expr"])]
     if not stopping:
-        return failed(f"The table `inet {TABLE}` stops nothing.", RESTART)
+        sentence = f"The table `inet {TABLE}` stops nothing."
+        return failed(CheckId.FIREWALL, sentence, LOAD_AGAIN, RESTART)
     stopped: dict[str, int] = {}
     for rule in stopping:
         # Several rules may share a counter that has a name.
@@ -57,8 +61,11 @@ def judged_table(listing: dict[str, Any]) -> Finding:
     if total := sum(stopped.values()):
         facts = ", ".join(f"{count} {title}" for title, count in stopped.items() if count)
         sentence = f"{total} packets were stopped: {facts}. Something tried to get out."
-        return failed(sentence, "`cloister logs nginx`; was the machine broken into?")
-    return fine(f"It is loaded ({len(stopping)} rules), and no packet had to be stopped.")
+        hint = "The machine may have been broken into; the log of the web server may say more."
+        return failed(CheckId.FIREWALL, sentence, hint, ReadLog("nginx"))
+    return ok(
+        CheckId.FIREWALL, f"It is loaded ({len(stopping)} rules), and no packet had to be stopped."
+    )
 
 
 def _stopped(rule: dict[str, Any], named: dict[str, int]) -> dict[str, int]:
@@ -76,8 +83,8 @@ def _stopped(rule: dict[str, Any], named: dict[str, int]) -> dict[str, int]:
     return found
 
 
-def judged_networks(host: str, found: Iterable[Network]) -> Finding:
-    """Judge which networks the processes of Cloister's services are in."""
+def evaluate_networks(host: str, found: Iterable[Network]) -> CheckResult:
+    """Say which networks the processes of Cloister's services are in. Pure."""
     services = {network: str(network.process.service) for network in found}
     online = {name for name in services.values() if name.startswith(MAY_GO_ONLINE)}
     sealed = [network for network, name in services.items() if name not in online]
@@ -85,14 +92,16 @@ def judged_networks(host: str, found: Iterable[Network]) -> Finding:
         facts = ", ".join(
             f"{services[n]} (process {n.process.pid}, {n.process.name})" for n in open_ones
         )
-        hint = "`systemctl cat` of that service: a drop-in takes PrivateNetwork=yes away."
-        return failed(f"These are not cut off from the network: {facts}.", hint)
+        hint = "`systemctl cat` of that service shows what takes PrivateNetwork=yes away."
+        sentence = f"These are not cut off from the network: {facts}."
+        return failed(CheckId.NETWORKS, sentence, hint)
     if online:
         sentence = f"{', '.join(sorted(online))} is online to fetch a model; nothing else is."
-        return warning(sentence, "It ends by itself when the model has arrived.")
+        return warning(CheckId.NETWORKS, sentence, "It ends by itself when the model has arrived.")
     if not sealed:
-        return unknown("No service of Cloister runs.")
-    return fine(
+        return unknown(CheckId.NETWORKS, "No service of Cloister runs.")
+    return ok(
+        CheckId.NETWORKS,
         f"{len(sealed)} processes of {len(set(services.values()))} services: each is in a "
-        "network of its own with no interface but loopback."
+        "network of its own with no interface but loopback.",
     )
