@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from enum import IntEnum
 from uuid import UUID
 
 from appliance.core.errors import ApplianceError
+from appliance.core.log import is_journal, journal_prefix
 
 
 class ExitCode(IntEnum):
@@ -58,7 +60,9 @@ class Output:
         if self.as_json:
             print(json.dumps({"error": error.as_json()}, ensure_ascii=False), file=sys.stderr)
         else:
-            print(f"cloister: {error.message}\n{error.advice}", file=sys.stderr)
+            # A unit that could not be prepared says so in the journal, as the error that it is.
+            mark = journal_prefix(logging.ERROR) if is_journal(sys.stderr) else ""
+            print(f"{mark}cloister: {error.message}\n{mark}{error.advice}", file=sys.stderr)
 
 
 def _plain(value: object) -> object:
