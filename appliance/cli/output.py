@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from enum import IntEnum
 from uuid import UUID
 
 from appliance.core.errors import ApplianceError, Audience
+from appliance.core.log import is_journal, journal_prefix
 
 
 class ExitCode(IntEnum):
@@ -65,7 +67,9 @@ class Output:
             print(json.dumps(body, ensure_ascii=False), file=sys.stderr)
         else:
             words = error.words_for(Audience.COMMAND_LINE)
-            print(f"cloister: {words.sentence}\n{words.hint}", file=sys.stderr)
+            # A unit that could not be prepared says so in the journal, as the error that it is.
+            mark = journal_prefix(logging.ERROR) if is_journal(sys.stderr) else ""
+            print(f"{mark}cloister: {words.sentence}\n{mark}{words.hint}", file=sys.stderr)
 
 
 def _plain(value: object) -> object:

@@ -48,6 +48,7 @@ class Unit:
     one passes requests on to: it starts without them, and stops before them. `prepare` runs
     before each start, and may refuse it by raising an ApplianceError. A oneshot has no probe.
     `program_files` are files whose replacement means that a running unit runs old code.
+    `log_format` says how its lines tell their urgency, where they do not tell journald.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Unit:
     start_deadline: float = 60.0
     probe_interval: float = 5.0
     program_files: tuple[Path, ...] = ()
+    log_format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

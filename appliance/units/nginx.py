@@ -54,6 +54,7 @@ def nginx(settings: Settings, program: Path, clock: Clock) -> Unit:
     secured = partial(_prepare_secured, settings, program, clock, given)
     return Unit(
         name="nginx",
+        log_format="nginx",
         description="Web server (Nginx)",
         command=command(settings, program),
         probe=_probe(settings),

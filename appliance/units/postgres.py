@@ -41,6 +41,7 @@ def postgres(settings: Settings, program: PostgresProgram, clock: Clock) -> Unit
     )
     return Unit(
         name="postgres",
+        log_format="postgres",
         description=f"Database (PostgreSQL {program.version})",
         command=server(settings, program),
         probe=SqlProbe(settings.database_socket, SUPERUSER, Queries("appliance.probes")),

@@ -159,6 +159,8 @@ class ErrorAnswers:
                 raise
             return self.answer(request, _in_our_words(error), error.headers.get("Allow"))
         except Exception as error:
+            if isinstance(error, ConnectionError) and _has_left(request):
+                raise
             if request.get(_STARTED):
                 _LOG.exception("%s %s broke off", request.method, request.path)
                 raise
@@ -205,6 +207,11 @@ class ErrorAnswers:
             frame = self._bare_frame(request, title)
         page = ErrorPage(frame, int(error.status), words.sentence, words.hint)
         return self._renderer.page(request, page, status=int(error.status))
+
+
+def _has_left(request: web.Request) -> bool:
+    """Whether the client has closed its connection, which is no error of ours."""
+    return request.transport is None or request.transport.is_closing()
 
 
 async def remember_start(request: web.Request, _response: web.StreamResponse) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
@@ -12,6 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from appliance.core.errors import ApplianceError
 from appliance.core.sd_notify import Notifier
@@ -69,6 +71,7 @@ async def listening(
         auto_decompress=False,
     )
     await runner.setup()
+    logging.getLogger("aiohttp.server").addFilter(_is_no_fault_of_a_client)
     try:
         # First, because the supervisor asks on the socket: a server without its port is not ready.
         if address is not None:
@@ -82,6 +85,12 @@ async def listening(
         await runner.cleanup()
         for socket in sockets:
             _forget(socket)
+
+
+def _is_no_fault_of_a_client(record: logging.LogRecord) -> bool:
+    """Whether the library reports anything but a client that left, or that does not speak HTTP."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, ConnectionError | HttpProcessingError)
 
 
 async def _listen_on_port(runner: web.AppRunner, host: str, port: int) -> None:

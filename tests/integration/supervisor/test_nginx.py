@@ -6,7 +6,7 @@ import asyncio
 import io
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.loop import Policy
 from appliance.supervisor.model import Phase
 from appliance.units.errors import PreparationError
+from appliance.units.log_priority import CRITICAL, ERROR, WARNING, of_nginx
 from appliance.units.model import Unit
 from appliance.units.nginx import nginx
 from tests.integration.supervisor.parts import kill, phase, pid_of, supervised, until
@@ -189,3 +190,30 @@ async def test_a_stranger_on_the_port_is_not_taken_for_the_web_server(
         assert Phase.READY not in seen
         assert not supervisor.ready.is_set()
         assert any("Address already in use" in line for line in supervisor.lines("nginx", 50))
+
+
+async def test_a_client_that_goes_away_is_not_logged_as_an_error(
+    settings: Settings, unit: Unit, client: aiohttp.ClientSession
+) -> None:
+    async with (
+        supervised(settings, replace(unit, fronts=())) as supervisor,
+        site("chat", settings.chat_socket(1)),
+    ):
+        await until(supervisor.ready.is_set)
+        upload = b"POST /library HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc"
+        for sent in (upload, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HT"):
+            for reset in (True, False):
+                _, writer = await asyncio.open_connection(settings.bind, settings.port)
+                writer.write(sent)
+                await writer.drain()
+                if reset:
+                    writer.transport.abort()
+                writer.close()
+                with suppress(ConnectionError):
+                    await writer.wait_closed()
+        async with client.get("/") as answer:
+            assert answer.status == 200
+        # What it has to say about them it has said when its process has ended.
+    urgent = {CRITICAL, ERROR, WARNING}
+    lines = supervisor.lines("nginx", 1000)
+    assert [line for line in lines if of_nginx(line.encode()) in urgent] == []

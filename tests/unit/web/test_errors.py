@@ -118,7 +118,7 @@ async def test_the_openai_path_has_its_own_shape(client: Browser) -> None:
 async def test_a_defect_shows_its_number_and_nothing_else(client: Browser, path: str) -> None:
     output = io.StringIO()
     handler = logging.StreamHandler(output)
-    handler.setFormatter(OneLine(timestamps=False))
+    handler.setFormatter(OneLine(to_journal=False))
     logging.getLogger("appliance.web.errors").addHandler(handler)
     answer = await client.get(path)
     logging.getLogger("appliance.web.errors").removeHandler(handler)
