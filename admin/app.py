@@ -35,6 +35,7 @@ from appliance.jobs.service import JobService
 from appliance.library.queue import QueueService
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
+from appliance.settings.service import OperatorSettings
 from appliance.units.model import Absent
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
@@ -105,6 +106,7 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.PEOPLE] = People(database, clock)
     app[keys.QUEUE] = queue
     app[keys.JOBS] = JobService(database, clock)
+    app[keys.OPERATOR_SETTINGS] = OperatorSettings(database, settings)
     app[keys.CHOICE] = choice
 
 
