@@ -105,6 +105,7 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.PEOPLE] = services.people
     app[keys.QUEUE] = services.queue
     app[keys.JOBS] = services.jobs
+    app[keys.OPERATOR_SETTINGS] = services.operator_settings
     app[keys.CHOICE] = services.choice
 
 

@@ -21,6 +21,7 @@ from appliance.health.service import HealthService
 from appliance.jobs.service import JobService
 from appliance.library.queue import QueueService
 from appliance.llm.service import ModelChoice
+from appliance.settings.service import OperatorSettings
 from appliance.web.render import Renderer
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -39,5 +40,6 @@ ACCOUNTS = web.AppKey("accounts", Accounts)
 PEOPLE = web.AppKey("people", People)
 QUEUE = web.AppKey("queue", QueueService)
 JOBS = web.AppKey("jobs", JobService)
+OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 CHOICE = web.AppKey("choice", ModelChoice)
 STOPPING = web.AppKey("stopping", asyncio.Event)

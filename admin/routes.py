@@ -11,6 +11,7 @@ from admin.pages import (
     overview,
     people,
     rescue,
+    settings,
     sign_in,
     unit,
 )
@@ -49,7 +50,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/admin/api/jobs", api_jobs.start_job, Access.OPERATOR),
     Route("GET", "/admin/api/jobs/{id}", api_jobs.show_job, Access.OPERATOR),
     Route("POST", "/admin/api/jobs/{id}/cancel", api_jobs.cancel_job, Access.OPERATOR),
-    # People and models
+    # People, models, settings
     Route("GET", "/admin/people", people.show_people, Access.OPERATOR),
     Route("POST", "/admin/people", people.add, Access.OPERATOR),
     Route("POST", "/admin/people/{id}/invite", people.invite, Access.OPERATOR),
@@ -58,5 +59,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/admin/people/{id}/unlock", people.unlock, Access.OPERATOR),
     Route("POST", "/admin/people/{id}/remove", people.remove, Access.OPERATOR),
     Route("GET", "/admin/models", models.show_models, Access.OPERATOR),
+    Route("GET", "/admin/settings", settings.show_settings, Access.OPERATOR),
+    Route("POST", "/admin/settings", settings.save_settings, Access.OPERATOR),
     Route("POST", "/admin/models/choose", models.choose, Access.OPERATOR),
 )

@@ -37,7 +37,6 @@ from appliance.llm.condition import KnowCondition, RunnerCondition
 from appliance.schedule.cron import Schedule
 from appliance.schedule.works import SupervisorWorks
 from appliance.services import Services, build_services
-from appliance.settings.service import OperatorSettings
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
 from appliance.units.catalog import Catalog, catalog
@@ -77,7 +76,7 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
         )
         know = _condition(applied, parts, supervisor)
         runner = await stack.enter_async_context(ModelRunner(applied.runner_address, know=know))
-        services = build_services(database, runner, clock, Passwords())
+        services = build_services(applied, database, runner, clock, Passwords())
         console = await stack.enter_async_context(
             _sites(applied, clock, supervisor, parts, services)
         )
@@ -178,9 +177,10 @@ async def _schedule(
 ) -> AsyncIterator[None]:
     """Queue jobs at their times, and run those that are the supervisor's."""
     jobs, kinds = services.jobs, available(packaged=settings.packaged)
-    chosen = OperatorSettings(services.database, settings)
     restart_nginx = partial(supervisor.restart, "nginx", "system")
-    works = SupervisorWorks(settings, clock, jobs, chosen, services.accounts.sweep, restart_nginx)
+    works = SupervisorWorks(
+        settings, clock, jobs, services.operator_settings, services.accounts.sweep, restart_nginx
+    )
 
     def serves(name: str) -> bool:
         return supervisor.view(name).phase.is_healthy

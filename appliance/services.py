@@ -9,11 +9,13 @@ from appliance.accounts.people import People
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
 from appliance.core.clock import Clock
+from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.jobs.service import JobService
 from appliance.library.queue import QueueService
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
+from appliance.settings.service import OperatorSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,11 @@ class Services:
     queue: QueueService
     jobs: JobService
     choice: ModelChoice
+    operator_settings: OperatorSettings
 
 
 def build_services(
-    database: Database, runner: ModelRunner, clock: Clock, passwords: Passwords
+    settings: Settings, database: Database, runner: ModelRunner, clock: Clock, passwords: Passwords
 ) -> Services:
     """Return the services; none of them asks the database yet."""
     return Services(
@@ -43,4 +46,5 @@ def build_services(
         queue=QueueService(database),
         jobs=JobService(database, clock),
         choice=ModelChoice(database, runner),
+        operator_settings=OperatorSettings(database, settings),
     )

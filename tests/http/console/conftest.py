@@ -117,7 +117,7 @@ async def serve(
 
         async def start(database: Database) -> Site:
             clock = SystemClock()
-            services = build_services(database, client, clock, FAST_PASSWORDS)
+            services = build_services(settings, database, client, clock, FAST_PASSWORDS)
             console = Console(settings, clock, units, ABSENT, services, rescue, VERSION)
             server: Site = TestServer(build(console))
             await server.start_server()

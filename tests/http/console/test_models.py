@@ -137,7 +137,7 @@ async def test_without_a_runner_the_page_says_how_to_get_one_and_models(
     absent = (Absent("ollama", "not found"),)
     async with ModelRunner(alone.runner_address, know=know) as runner:
         clock = SystemClock()
-        services = build_services(database, runner, clock, FAST_PASSWORDS)
+        services = build_services(alone, database, runner, clock, FAST_PASSWORDS)
         console = Console(alone, clock, units, absent, services, Rescue(clock), VERSION)
         site: Site = TestServer(build(console))
         async with site:

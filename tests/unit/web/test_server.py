@@ -97,7 +97,7 @@ async def test_a_client_that_goes_away_is_not_logged_as_an_error(
     sent: bytes, leave: Callable[[sockets.socket], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     ended, port = asyncio.Event(), _free_port()
-    async with listening(_application(ended), None, ("127.0.0.1", port)):
+    async with listening(_application(ended), [], ("127.0.0.1", port)):
         client = sockets.create_connection(("127.0.0.1", port))
         client.sendall(sent)
         await asyncio.to_thread(client.recv, 1, sockets.MSG_PEEK) if sent is STREAM else None
@@ -112,7 +112,7 @@ async def test_a_client_that_goes_away_is_not_logged_as_an_error(
 
 async def test_a_defect_is_still_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> None:
     ended, port = asyncio.Event(), _free_port()
-    async with listening(_application(ended), None, ("127.0.0.1", port)):
+    async with listening(_application(ended), [], ("127.0.0.1", port)):
         head = b"GET /api/defect HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         assert b" 500 " in await asyncio.to_thread(_ask, port, head)
     assert [record.levelname for record in caplog.records] == ["ERROR"]
