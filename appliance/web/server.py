@@ -12,6 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from appliance.core.sd_notify import Notifier
+from appliance.core.signals import on_signals
 
 # How long open requests may go on after SIGTERM. Answers have saved themselves by then.
 _GRACE = 3.0
@@ -25,9 +26,7 @@ async def serve(
 ) -> None:
     """Serve on a unix socket, on a TCP address, or on both, until SIGTERM or SIGINT."""
     ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    on_signals((signal.SIGTERM, signal.SIGINT), ended.set)
     async with listening(app, socket, address):
         notifier = Notifier()
         notifier.ready()
