@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,23 +20,12 @@ from typing import Any
 
 import httpx
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 STARTED_WITHIN = 90.0
 # Runs a command as `nohup` and a script's `&` do, together.
 IN_THE_BACKGROUND = ("sh", "-c", "trap '' HUP INT; exec \"$@\"", "sh")
-
-
-def free_port() -> int:
-    """Return two neighbouring ports' first that nobody listens on at the moment."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
 
 
 @contextmanager

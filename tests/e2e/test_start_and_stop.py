@@ -13,12 +13,12 @@ import pytest
 from tests.appliance import (
     IN_THE_BACKGROUND,
     Appliance,
-    free_port,
     processes_of,
     running_appliance,
 )
 from tests.builders import documents
 from tests.e2e.visitor import PASSWORD, Visitor, claimed, program
+from tests.ports import free_port
 
 STATUTE = "The reading room opens at seven and closes when the last lamp is out."
 
