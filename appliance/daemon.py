@@ -24,6 +24,7 @@ from appliance.core.files import private_directory
 from appliance.core.log import log_to_file, set_up
 from appliance.core.sd_notify import Notifier
 from appliance.core.settings import Settings
+from appliance.core.signals import on_signals
 from appliance.core.version import read_version
 from appliance.db.pool import Database, conninfo
 from appliance.health.login_message import LoginMessage
@@ -53,9 +54,7 @@ _CLAIM_ATTEMPTS = 10
 async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
     """Run the whole appliance until SIGTERM or Ctrl-C: the package's units, or our children."""
     ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, ended.set)
+    on_signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), ended.set)
     await asyncio.to_thread(_prepare, settings)
     programs = await find_programs(settings)
     applied = programs.applied_to(settings)

@@ -12,6 +12,7 @@ from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
 from appliance.core.errors import ApplianceError
+from appliance.core.signals import on_signals
 from appliance.fetch.errors import FetchStoppedError, RootNeededError
 from appliance.fetch.names import REGISTRY, ModelName
 from appliance.fetch.pull import PULL_TIMEOUTS, Pull
@@ -89,7 +90,7 @@ async def run_fetch(context: Context, options: argparse.Namespace) -> ExitCode:
     settings, clock, say = context.settings, context.clock, context.output.say
     fetching = Fetching(settings, clock, TemporaryRunner(settings, clock, os.environ), say)
     task = asyncio.ensure_future(fetching.fetch(name))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    on_signals([signal.SIGTERM], task.cancel)
     try:
         await task
     except asyncio.CancelledError:

@@ -17,6 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from appliance.core.errors import ApplianceError
 from appliance.core.sd_notify import Notifier
+from appliance.core.signals import on_signals
 
 # How long open requests may go on after SIGTERM. Answers have saved themselves by then.
 _GRACE = 3.0
@@ -30,9 +31,7 @@ async def serve(
 ) -> None:
     """Serve on unix sockets, and on a TCP address if there is one, until SIGTERM or SIGINT."""
     ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    on_signals((signal.SIGTERM, signal.SIGINT), ended.set)
     async with listening(app, sockets, address):
         notifier = Notifier()
         notifier.ready()

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.appliance import ROOT, Appliance, free_port, home_folder, running_appliance
+from tests.appliance import ROOT, Appliance, home_folder, running_appliance
 from tests.e2e.load import check, load, seconds_until
 from tests.e2e.visitor import Program, Visitor, claimed, program
+from tests.ports import free_port
 
 UNITS = ("postgres", "ingest", "webchat@1", "nginx", "ollama")
 QUESTION = "Which gate has lantern 1?"

@@ -11,13 +11,14 @@ import httpx
 import pytest
 
 from tests.appliance import (
+    IN_THE_BACKGROUND,
     Appliance,
-    free_port,
     processes_of,
     running_appliance,
 )
 from tests.builders import documents
 from tests.e2e.visitor import PASSWORD, Visitor, claimed, program
+from tests.ports import free_port
 
 STATUTE = "The reading room opens at seven and closes when the last lamp is out."
 
@@ -43,13 +44,26 @@ def test_the_second_start_goes_on_with_the_same_data(home: Path) -> None:
         assert found[0]["file"] == "statute.txt"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_in_reverse_order_and_leaves_no_process(
-    home: Path, number: signal.Signals
-) -> None:
+def test_ctrl_c_stops_it_and_leaves_no_process(home: Path) -> None:
     with running_appliance(home) as appliance:
-        assert appliance.stop(number) == 0
+        assert appliance.stop(signal.SIGINT) == 0
         assert processes_of(home) == []
+    assert_stopped_in_order(appliance)
+
+
+def test_in_the_background_it_outlives_the_terminal_and_ctrl_c(home: Path) -> None:
+    with running_appliance(home, starter=IN_THE_BACKGROUND) as appliance, claimed(appliance):
+        for number in (signal.SIGHUP, signal.SIGINT):
+            appliance.process.send_signal(number)
+        path = documents.written(home.parent / "statute.txt", STATUTE)
+        assert [row["state"] for row in appliance.cli("ingest", str(path))] == ["ready"]
+        assert appliance.stop(signal.SIGTERM) == 0
+        assert processes_of(home) == []
+    assert_stopped_in_order(appliance)
+
+
+def assert_stopped_in_order(appliance: Appliance) -> None:
+    home = appliance.home
     assert appliance.lines[-2:] == ["Stopping …", "Stopped."]
     stopped = re.findall(r"stop (\S+): Cloister stops", (home / "log/supervisor.log").read_text())
     assert set(stopped) == {"nginx", "webchat@1", "ingest", "postgres"}

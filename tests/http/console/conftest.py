@@ -138,7 +138,7 @@ async def site(serve: Serve, database: Database) -> Site:
 @pytest.fixture
 async def dark_database(tmp_path: Path) -> AsyncIterator[Database]:
     """A database whose server is not there."""
-    async with Database(conninfo(tmp_path / "nothing", "cloister"), wait=0.5) as database:
+    async with Database(conninfo(tmp_path / "nothing", "cloister"), wait=0.05) as database:
         yield database
 
 

@@ -14,6 +14,7 @@ from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core.settings import from_environment
 from appliance.supervisor.loop import Supervisor
+from tests.appliance import IN_THE_BACKGROUND
 from tests.builders.health import healthy
 from tests.builders.services import services_without_database
 from tests.fakes.ollama import running_fake
@@ -117,6 +118,28 @@ async def test_ctrl_c_stops_the_unit(packaged: Machine) -> None:
     await process.communicate()
     assert process.returncode == 1
     assert asked(packaged) == [f"start --wait {UNIT}", f"stop {UNIT}"]
+
+
+@root_only
+async def test_in_the_background_it_goes_on_after_ctrl_c(packaged: Machine) -> None:
+    """As under `nohup`, or with the `&` of a script, Ctrl-C is meant for another program."""
+    journal = shlex.quote(str(packaged.folder / "journal"))
+    record = shlex.quote(str(packaged.folder / "systemctl"))
+    arrived = packaged.folder / "arrived"
+    packaged.install(
+        "systemctl",
+        f'echo "$@" >>{record}\n'
+        f"echo 'Asking the registry …' >>{journal}\n"
+        f"until test -e {shlex.quote(str(arrived))}; do sleep 0.05; done",
+    )
+    process = await packaged.start("model", "fetch", NAME, prefix=IN_THE_BACKGROUND)
+    await packaged.wait_for_line(process, "Asking the registry")
+    process.send_signal(signal.SIGINT)
+    arrived.touch()
+    printed, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    assert f"{NAME} is installed.".encode() in printed
+    assert asked(packaged) == [f"start --wait {UNIT}"]
 
 
 @pytest.mark.parametrize("name", ["gpt-oss:cloud", "evil.example/a/b", "two words"])
