@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import partial
 
 from aiohttp import web
 
 from admin import keys
-from admin.audit import Audit
 from admin.auth import ConsoleIdentity
 from admin.database_breaker import Breaker
 from admin.frame import frame
 from admin.login_redirect import redirect_to_login
 from admin.overview_facts import Machine
-from admin.remembered import RememberedSessions
 from admin.rescue import Rescue
 from admin.routes import ROUTES
 from admin.units import Units
 from appliance.accounts.guard import Guard
-from appliance.accounts.revocations import Revocations
+from appliance.audit.service import AuditLog
 from appliance.core.clock import Clock
-from appliance.core.errors import Audience, DatabaseUnavailableError
+from appliance.core.errors import Audience
 from appliance.core.settings import MEBIBYTE, Settings
-from appliance.db.pool import Database
 from appliance.health.appliance import PATIENCE, ApplianceChecks
 from appliance.health.checks.database import database_probe
 from appliance.health.checks.models import AskChosen
@@ -40,11 +33,7 @@ from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import add_security_headers
 from appliance.web.render import Renderer
 
-logger = logging.getLogger(__name__)
-
 _FORM_LIMIT = MEBIBYTE
-# How long a session may stay remembered of whose end nobody told: it was too old, say.
-_REVIEW_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +67,6 @@ def build(console: Console) -> web.Application:
     app.middlewares.extend([guard.cookies, answers.middleware, redirect_to_login])
     app.on_response_prepare.extend([remember_start, add_security_headers])
     app.on_shutdown.append(_end_streams)
-    app.cleanup_ctx.append(partial(_reviewing, database=console.services.database))
     guard.add(app, ROUTES)
     app.add_routes(assets.routes())
     return app
@@ -87,7 +75,8 @@ def build(console: Console) -> web.Application:
 def _add_services(app: web.Application, console: Console) -> None:
     settings, clock, services = console.settings, console.clock, console.services
     breaker = Breaker(clock)
-    remembered = RememberedSessions(settings.state / "console-sessions.json")
+    # Earlier versions kept sessions of operators there.
+    (settings.state / "console-sessions.json").unlink(missing_ok=True)
 
     app[keys.SETTINGS] = settings
     app[keys.CLOCK] = clock
@@ -96,11 +85,9 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.MACHINE] = Machine(settings.home, console.absent, breaker, services)
     app[keys.HEALTH] = _health_service(console, lambda: breaker.ask(services.choice.chosen))
     app[keys.BREAKER] = breaker
-    app[keys.IDENTITY] = ConsoleIdentity(
-        services.accounts, breaker, remembered, console.rescue, clock
-    )
+    app[keys.IDENTITY] = ConsoleIdentity(services.accounts, breaker, console.rescue)
     app[keys.RESCUE] = console.rescue
-    app[keys.AUDIT] = Audit(services.database, breaker)
+    app[keys.AUDIT] = AuditLog(services.database)
     app[keys.ACCOUNTS] = services.accounts
     app[keys.PEOPLE] = services.people
     app[keys.QUEUE] = services.queue
@@ -129,32 +116,3 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
 
 async def _end_streams(app: web.Application) -> None:
     app[keys.STOPPING].set()
-
-
-async def _reviewing(app: web.Application, database: Database) -> AsyncIterator[None]:
-    """Forget sessions that have ended: as soon as it is announced, and every now and then."""
-    identity, clock = app[keys.IDENTITY], app[keys.CLOCK]
-    revocations = Revocations(database.address, clock)
-
-    async def review() -> None:
-        with contextlib.suppress(DatabaseUnavailableError):
-            await app[keys.BREAKER].ask(lambda: identity.review(database))
-
-    async def review_now_and_then() -> None:
-        while True:
-            await review()
-            await asyncio.sleep(_REVIEW_SECONDS)
-
-    async def revoke_at_once() -> None:
-        async with contextlib.aclosing(revocations.heard()) as heard:
-            async for revoked in heard:
-                await (review() if revoked is None else identity.revoke(revoked))
-
-    tasks = [
-        asyncio.create_task(review_now_and_then(), name="review the console's sessions"),
-        asyncio.create_task(revoke_at_once(), name="hear of the console's sessions"),
-    ]
-    yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)

@@ -16,6 +16,7 @@ from admin.app import Console, build
 from admin.rescue import Rescue
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
+from appliance.actors.model import CommandLine, System
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core.clock import Clock
@@ -154,7 +155,7 @@ async def _sites(
     surroundings = Surroundings(
         parts.absent,
         lambda: rescue.new_code().text,
-        partial(console[keys.AUDIT].record, None),
+        partial(console[keys.AUDIT].note, CommandLine()),
         partial(_report, console[keys.HEALTH]),
         _addresses(settings),
     )
@@ -257,5 +258,5 @@ async def _claim_code(accounts: Accounts) -> str | None:
         with contextlib.suppress(DatabaseUnavailableError):
             if await accounts.is_claimed():
                 return None
-            return (await accounts.new_claim_code(by="supervisor")).text
+            return (await accounts.new_claim_code(System())).text
     raise DatabaseUnavailableError

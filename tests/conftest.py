@@ -19,7 +19,8 @@ import pytest
 from jinja2.bccache import Bucket
 from typing_extensions import override
 
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account
+from appliance.actors.permissions import Role
 from appliance.db.migrate import migrate
 from appliance.db.pool import Database, conninfo
 from appliance.db.roles import PROCESS_ROLES, create_database, install_extension

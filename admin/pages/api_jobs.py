@@ -7,8 +7,9 @@ from http import HTTPStatus
 from aiohttp import web
 
 from admin import keys
-from admin.auth import operator
 from admin.pages.jobs import MOST_SHOWN
+from appliance.accounts.guard import permitted
+from appliance.actors.permissions import Permission
 from appliance.web.forms import read_form
 from appliance.web.paths import identifier
 
@@ -29,11 +30,15 @@ async def show_job(request: web.Request) -> web.Response:
 async def start_job(request: web.Request) -> web.Response:
     """POST /admin/api/jobs with the field `kind`."""
     form = await read_form(request)
-    job = await request.app[keys.JOBS].start(operator(request), form.text("kind"))
+    job = await request.app[keys.JOBS].start(
+        permitted(request, Permission.MANAGE_JOBS), form.text("kind")
+    )
     return web.json_response(job.as_json(), status=HTTPStatus.ACCEPTED)
 
 
 async def cancel_job(request: web.Request) -> web.Response:
     """POST /admin/api/jobs/{id}/cancel."""
-    job = await request.app[keys.JOBS].cancel(operator(request), identifier(request))
+    job = await request.app[keys.JOBS].cancel(
+        permitted(request, Permission.MANAGE_JOBS), identifier(request)
+    )
     return web.json_response(job.as_json(), status=HTTPStatus.ACCEPTED)

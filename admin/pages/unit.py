@@ -16,7 +16,9 @@ from admin.frame import frame
 from admin.login_redirect import START
 from admin.overview_health import ServiceCard, service_card
 from admin.units import Units
-from appliance.accounts.guard import person
+from appliance.accounts.guard import permitted
+from appliance.actors.permissions import Permission
+from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.health.service_words import may_be_stopped_in_console, title_of
 from appliance.web import flash
 from appliance.web.forms import read_form
@@ -93,13 +95,14 @@ async def change(request: web.Request) -> web.Response:
 
     Raises LocksOutError for a stop that would take this console from its user.
     """
-    units, actor = request.app[keys.UNITS], person(request)
+    units, actor = request.app[keys.UNITS], permitted(request, Permission.CONTROL_UNITS)
     form = await read_form(request)
     name, verb = units.view(request.match_info["name"]).name, Verb(request.match_info["verb"])
     if verb is Verb.STOP and not may_be_stopped_in_console(name):
         raise LocksOutError(service=title_of(name), name=name)
     # Before it is done: it may be the database that is to be stopped.
-    await request.app[keys.AUDIT].record(actor, f"unit.{verb}", name)
+    event = AuditEvent(Action(f"unit.{verb}"), ObjectType.UNIT, name)
+    await request.app[keys.AUDIT].note(actor, event)
     message = await _want(units, verb, name, actor.name)
     logger.info("%s: %s %s", actor.name, verb, name)
     back = START if form.value("from") == "overview" else f"/admin/units/{quote(name, safe='')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from uuid import UUID
 
+from appliance.actors.model import CommandLine
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
@@ -69,7 +70,7 @@ async def start_job(context: Context, options: argparse.Namespace) -> ExitCode:
     """Queue a job; the process that its kind names runs it."""
     async with context.database() as database:
         jobs = JobService(database, context.clock)
-        job = await jobs.start(None, options.kind)
+        job = await jobs.start(CommandLine(), options.kind)
         while options.wait and job.state.is_active:
             await context.clock.sleep(_LOOK_EVERY)
             job = await jobs.job(job.id)
@@ -81,7 +82,7 @@ async def start_job(context: Context, options: argparse.Namespace) -> ExitCode:
 async def cancel_job(context: Context, options: argparse.Namespace) -> ExitCode:
     """End a queued job, or ask a running one to end."""
     async with context.database() as database:
-        job = await JobService(database, context.clock).cancel(None, options.id)
+        job = await JobService(database, context.clock).cancel(CommandLine(), options.id)
     text = "The job ends as soon as it can." if job.is_cancelling else "The job is cancelled."
     context.output.value(job.as_json(), text)
     return ExitCode.DONE

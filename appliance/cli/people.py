@@ -7,9 +7,11 @@ from datetime import datetime
 from urllib.parse import quote
 from uuid import UUID
 
-from appliance.accounts.model import Role, Scope
+from appliance.accounts.model import Scope
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
+from appliance.actors.model import CommandLine
+from appliance.actors.permissions import Role
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
@@ -60,7 +62,7 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 async def claim(context: Context, _: argparse.Namespace) -> ExitCode:
     """Print a claim link; the earlier one stops working."""
     async with context.database() as database:
-        code = await Accounts(database, context.clock, Passwords()).new_claim_code()
+        code = await Accounts(database, context.clock, Passwords()).new_claim_code(CommandLine())
     link = f"{await _address(context, 'console')}/admin/claim#{code.text}"
     context.output.value({"link": link, "code": code.text}, f"Open within an hour, once:\n{link}")
     return ExitCode.DONE

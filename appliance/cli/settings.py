@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from appliance.actors.model import CommandLine
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
@@ -107,7 +108,7 @@ def _keep(context: Context, path: Path) -> None:
 async def _change(context: Context, name: str, value: int | None) -> ExitCode:
     async with context.database() as database:
         settings = OperatorSettings(database, context.settings)
-        await settings.change(None, {name: value})
+        await settings.change(CommandLine(), {name: value})
         setting = await settings.get(name)
     text = f"{setting.entry.name} is now {setting.text}. {effect_of(setting)}"
     context.output.value(setting.as_json(), text)

@@ -9,12 +9,13 @@ from aiohttp import web
 
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
+from appliance.audit.model import AuditEvent
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.supervisor.loop import Supervisor
 from appliance.units.model import Absent
 
-Record = Callable[[str, str], Awaitable[None]]
+Record = Callable[[AuditEvent], Awaitable[None]]
 Report = Callable[[], Awaitable[Mapping[str, object]]]
 
 
@@ -24,7 +25,7 @@ class Surroundings:
 
     `absent` is what this machine lacks; `health` says whether all that was set up works, and what
     does not; `new_rescue_code` makes the code for the console that
-    works without the database; `record` adds an action and its object to the audit and never
+    works without the database; `record` adds an event of the command line to the audit and never
     fails; `addresses` are those of the sites, as people open them.
     """
 

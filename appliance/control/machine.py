@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.control.keys import SURROUNDINGS
 
 
@@ -20,11 +21,12 @@ async def addresses(request: web.Request) -> web.Response:
 async def rescue(request: web.Request) -> web.Response:
     """POST /rescue: a code for the console while the database is down."""
     surroundings = request.app[SURROUNDINGS]
-    await surroundings.record("rescue_code.create", "")
+    await surroundings.record(AuditEvent(Action.RESCUE_CODE_CREATE, ObjectType.RESCUE_CODE))
     return web.json_response({"code": surroundings.new_rescue_code()})
 
 
 async def record_fetch(request: web.Request) -> web.Response:
     """POST /models/fetch?model=: record that root takes the machine online for a download."""
-    await request.app[SURROUNDINGS].record("model.fetch", request.query.get("model", ""))
+    event = AuditEvent(Action.MODEL_FETCH, ObjectType.MODEL, request.query.get("model", ""))
+    await request.app[SURROUNDINGS].record(event)
     return web.json_response({})

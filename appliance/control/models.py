@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from appliance.actors.model import CommandLine
 from appliance.control.body import choice, read, text
 from appliance.control.keys import CHOICE, RUNNER
 from appliance.llm.choice import Purpose, uses
 
-COMMAND_LINE = None
+COMMAND_LINE = CommandLine()
 
 
 async def models(request: web.Request) -> web.Response:

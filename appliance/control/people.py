@@ -6,12 +6,14 @@ from typing import Any
 
 from aiohttp import web
 
-from appliance.accounts.model import Account, ApiKey, Role, Scope
+from appliance.accounts.model import Account, ApiKey, Scope
+from appliance.actors.model import CommandLine
+from appliance.actors.permissions import Role
 from appliance.control.body import choice, choices, number, read, text
 from appliance.control.keys import API_KEYS, PEOPLE
 from appliance.web.paths import identifier
 
-COMMAND_LINE = None
+COMMAND_LINE = CommandLine()
 
 
 async def people(request: web.Request) -> web.Response:

@@ -9,13 +9,13 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from appliance.actors.model import CommandLine
+from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.control.keys import SUPERVISOR, SURROUNDINGS
 from appliance.core.errors import InvalidInputError
 from appliance.supervisor.loop import Supervisor
 
 MOST_LINES = 1000
-# Who asks through this socket; the kernel says only which account that is.
-COMMAND_LINE = "the command line"
 
 
 async def units(request: web.Request) -> web.Response:
@@ -40,8 +40,9 @@ async def change(request: web.Request) -> web.Response:
     changes = {"start": supervisor.start, "stop": supervisor.stop, "restart": supervisor.restart}
     verb, name = request.match_info["verb"], supervisor.view(name).name
     # Before it is done: it may be the database that is to be stopped.
-    await request.app[SURROUNDINGS].record(f"unit.{verb}", name)
-    await changes[verb](name, COMMAND_LINE)
+    event = AuditEvent(Action(f"unit.{verb}"), ObjectType.UNIT, name)
+    await request.app[SURROUNDINGS].record(event)
+    await changes[verb](name, CommandLine.name)
     return web.json_response(supervisor.view(name).as_json(), status=HTTPStatus.ACCEPTED)
 
 

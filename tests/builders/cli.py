@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
 
+from appliance.audit.model import AuditEvent
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode, Output
 from appliance.cli.parser import build as build_parser
@@ -53,5 +54,5 @@ async def running_sockets(
         yield Context(settings, SystemClock(), Output(as_json=as_json))
 
 
-async def _no_record(_action: str, _what: str) -> None:
+async def _no_record(_event: AuditEvent) -> None:
     pass

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from aiohttp import BodyPartReader, web
 
 from appliance.accounts.guard import holder
-from appliance.accounts.model import Account, audit_name
+from appliance.accounts.model import Account
+from appliance.actors.model import Actor
 from appliance.core.errors import InvalidInputError
 from appliance.library.errors import NoFileError
 from appliance.library.model import PRIVATE_NAME, Document, LedgerRow, PageState, Uploaded
@@ -26,8 +27,8 @@ async def upload(request: web.Request) -> web.Response:
     already. Without `collection` the file goes to the key owner's own documents, which nobody
     else can read: to share it, name “Shared library”.
     """
-    who = holder(request)
-    actor, by = who.account, audit_name(None) if who.by_command_line else None
+    key_holder = holder(request)
+    actor, by = key_holder.account, key_holder.actor
     library = request.app[keys.LIBRARY]
     uploaded, collection = None, None
     form = parts(request)
@@ -81,7 +82,7 @@ async def delete(request: web.Request) -> web.Response:
 async def _receive(
     library: LibraryService,
     actor: Account,
-    by: str | None,
+    by: Actor,
     part: BodyPartReader,
     collection: str | None,
     form: AsyncIterator[BodyPartReader],

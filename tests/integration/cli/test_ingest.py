@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account
+from appliance.actors.permissions import Role
 from appliance.cli.connection import RefusedError
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode

@@ -10,6 +10,7 @@ from datetime import datetime
 import aiohttp
 import pytest
 
+from appliance.audit.model import AuditEvent
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core.settings import Settings
@@ -34,8 +35,8 @@ def audit() -> list[tuple[str, str]]:
 
 @pytest.fixture
 async def supervisor(settings: Settings, audit: list[tuple[str, str]]) -> AsyncIterator[Supervisor]:
-    async def record(action: str, what: str) -> None:
-        audit.append((action, what))
+    async def record(event: AuditEvent) -> None:
+        audit.append((event.action, event.object_id))
 
     absent = (Absent("nginx", "not installed"),)
     surroundings = Surroundings(absent, lambda: "a-rescue-code", record, healthy)
