@@ -29,16 +29,13 @@ async def show_job(request: web.Request) -> web.Response:
 
 async def start_job(request: web.Request) -> web.Response:
     """POST /admin/api/jobs with the field `kind`."""
-    form = await read_form(request)
-    job = await request.app[keys.JOBS].start(
-        permitted(request, Permission.MANAGE_JOBS), form.text("kind")
-    )
+    actor, form = permitted(request, Permission.MANAGE_JOBS), await read_form(request)
+    job = await request.app[keys.JOBS].start(actor, form.text("kind"))
     return web.json_response(job.as_json(), status=HTTPStatus.ACCEPTED)
 
 
 async def cancel_job(request: web.Request) -> web.Response:
     """POST /admin/api/jobs/{id}/cancel."""
-    job = await request.app[keys.JOBS].cancel(
-        permitted(request, Permission.MANAGE_JOBS), identifier(request)
-    )
+    actor = permitted(request, Permission.MANAGE_JOBS)
+    job = await request.app[keys.JOBS].cancel(actor, identifier(request))
     return web.json_response(job.as_json(), status=HTTPStatus.ACCEPTED)

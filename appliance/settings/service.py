@@ -63,5 +63,9 @@ class OperatorSettings:
 
 
 def _event(before: Setting, after: Setting) -> AuditEvent:
-    detail = {"from": before.value, "to": after.value, "source": str(after.source)}
+    detail: dict[str, str | int] = {
+        "from": before.value,
+        "to": after.value,
+        "source": str(after.source),
+    }
     return AuditEvent(Action.SETTING_CHANGE, ObjectType.SETTING, after.entry.name, detail=detail)
