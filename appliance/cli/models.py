@@ -13,7 +13,7 @@ from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
 from appliance.core.errors import ApplianceError
 from appliance.core.signals import on_signals
-from appliance.fetch.errors import FetchStoppedError, RootNeededError
+from appliance.fetch.errors import RootNeededError
 from appliance.fetch.names import REGISTRY, ModelName
 from appliance.fetch.pull import PULL_TIMEOUTS, Pull
 from appliance.fetch.runner import TemporaryRunner
@@ -70,7 +70,7 @@ async def fetch_model(context: Context, options: argparse.Namespace) -> ExitCode
             f"{name} is downloaded from {REGISTRY}. For this alone the machine goes online; "
             "Ctrl-C ends it."
         )
-        await FetchUnit(name, context.clock, context.output.say).run()
+        await FetchUnit(name, context.settings.models, context.clock, context.output.say).run()
     else:
         context.output.say(f"The model runner downloads {name} from {REGISTRY}.")
         async with context.model_runner(timeouts=PULL_TIMEOUTS) as runner:
@@ -89,11 +89,8 @@ async def run_fetch(context: Context, options: argparse.Namespace) -> ExitCode:
     os.umask(UMASK)
     settings, clock, say = context.settings, context.clock, context.output.say
     fetching = Fetching(settings, clock, TemporaryRunner(settings, clock, os.environ), say)
-    task = asyncio.ensure_future(fetching.fetch(name))
+    task = asyncio.ensure_future(fetching.fetch_and_report(name))
     on_signals([signal.SIGTERM], task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        raise FetchStoppedError(model=name) from None
+    await task
     context.output.value({"model": str(name)}, f"{name} has arrived.")
     return ExitCode.DONE

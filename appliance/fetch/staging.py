@@ -30,7 +30,7 @@ UMASK = 0o007
 _DESCRIPTION_LIMIT = 1024 * 1024
 
 
-class Incoming:
+class Staging:
     """The folder in which one model arrives; another attempt finds what is there already.
 
     `models` is the folder that holds both: `incoming/` and, as `models/`, what is served.
@@ -53,7 +53,7 @@ class Incoming:
             with contextlib.suppress(FileExistsError, PermissionError):
                 os.link(blob, blobs / blob.name)
 
-    def settle(self) -> None:
+    def publish(self) -> None:
         """Make the model a served one, and remove what only its predecessor needed.
 
         Raises DamagedError, after the damaged part was removed, and CloudModelRefusedError.
@@ -63,15 +63,15 @@ class Incoming:
         for part in manifest.parts:
             self._check(part)
         self._refuse_remote(manifest)
-        with self._alone():
+        with self._locked():
             served = self._served / "manifests" / REGISTRY / self._name.path
             replaced = _parts_of(served)
             blobs = _shared(self._served / "blobs")
             for name in {part.file_name for part in manifest.parts}:
-                _publish(self.folder / "blobs" / name, blobs / name)
+                _move_durably(self.folder / "blobs" / name, blobs / name)
             fsync_directory(blobs)
             _shared(served.parent)
-            _publish(arrived, served)
+            _move_durably(arrived, served)
             fsync_directory(served.parent)
             self._forget(replaced)
         shutil.rmtree(self.folder)
@@ -113,7 +113,7 @@ class Incoming:
             raise CloudModelRefusedError(model=self._name)
 
     def _forget(self, replaced: set[str]) -> None:
-        """Remove the parts that no served model has any more: the runner is told to keep all."""
+        """Remove the parts that no served model has any more: the runner itself keeps all."""
         needed: set[str] = set()
         for path in (self._served / "manifests").rglob("*"):
             if path.is_file():
@@ -126,7 +126,7 @@ class Incoming:
             (self._served / "blobs" / name).unlink(missing_ok=True)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Two models that arrive at once may share parts: one moves after the other."""
         with (self._top / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -154,7 +154,7 @@ def _shared(folder: Path) -> Path:
     return folder
 
 
-def _publish(source: Path, target: Path) -> None:
+def _move_durably(source: Path, target: Path) -> None:
     """Move a file to where it is served, with its content safe on the disk before its name."""
     if target.exists() and target.samefile(source):
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -32,7 +33,8 @@ def packaged(machine: Machine) -> Machine:
     """Its systemctl runs the unit's command, its journalctl reads what that printed."""
     journal = shlex.quote(str(machine.folder / "journal"))
     record = shlex.quote(str(machine.folder / "systemctl"))
-    command = f"{shlex.quote(sys.executable)} -m appliance fetch {NAME}"
+    # systemd makes the model's name of that of the instance.
+    command = f'{shlex.quote(sys.executable)} -m appliance fetch "$model"'
     # A unit has an environment of its own, with nothing of whoever starts it.
     variables = machine.environment() | {"CLOISTER_PACKAGED": "0"}
     environment = shlex.join(f"{name}={value}" for name, value in variables.items())
@@ -41,8 +43,10 @@ def packaged(machine: Machine) -> Machine:
         f'echo "$@" >>{record}\n'
         f'case "$1" in stop) exit 0 ;; esac\n'
         f"cd {shlex.quote(str(ROOT))}\n"
-        # It is not root in life, and has no rights to give up.
-        f"exec env {environment} {command} >>{journal} 2>&1",
+        f'case "$3" in *huge*) model=huge ;; *) model={NAME} ;; esac\n'
+        # It is not root in life, and has no rights to give up. Its errors have a priority that the
+        # caller does not ask the journal for.
+        f"exec env {environment} {command} >>{journal} 2>/dev/null",
     )
     machine.install(
         "journalctl",
@@ -76,23 +80,40 @@ async def test_it_shows_what_its_unit_says_and_what_to_do_next(packaged: Machine
 
 @root_only
 @pytest.mark.parametrize("as_json", [False, True])
-async def test_a_failure_is_told_once_with_its_hint(packaged: Machine, as_json: bool) -> None:
-    packaged.install(
-        "systemctl",
-        f"printf '%s\\n' 'Asking the registry …' 'cloister: No such model.' 'Look it up.'"
-        f" >>{shlex.quote(str(packaged.folder / 'journal'))}\n"
-        "echo 'Job failed. See journalctl.' >&2; exit 1",
-    )
+async def test_a_failure_is_printed_once_with_its_code_and_its_hint(
+    packaged: Machine, as_json: bool
+) -> None:
     options = ("--json",) if as_json else ()
-    code, printed, errors = await packaged.run("model", "fetch", NAME, *options)
+    code, printed, errors = await packaged.run("model", "fetch", "huge", *options)
     assert code == 1
     if as_json:
         assert printed == ""
-        assert '"message": "No such model."' in errors
-        assert '"hint": "Look it up."' in errors
+        assert json.loads(errors)["error"] == {
+            "code": "disk_full",
+            "message": "There is no room on the disk for “huge:latest”.",
+            "hint": "Make room, then try again: what arrived is kept.",
+        }
     else:
-        assert errors == "cloister: No such model.\nLook it up.\n"
+        assert errors == (
+            "cloister: There is no room on the disk for “huge:latest”.\n"
+            "Make room, then try again: what arrived is kept.\n"
+        )
         assert printed.splitlines()[1:] == ["Asking the registry …"]
+    assert list(packaged.models.rglob("*.result")) == []
+
+
+@root_only
+async def test_a_printed_line_is_never_taken_for_the_error(packaged: Machine) -> None:
+    packaged.install(
+        "systemctl",
+        f"echo 'cloister: This is a line like any other.'"
+        f" >>{shlex.quote(str(packaged.folder / 'journal'))}\n"
+        "echo 'Job failed.' >&2; exit 1",
+    )
+    code, printed, errors = await packaged.run("model", "fetch", NAME)
+    assert code == 1
+    assert printed.splitlines()[1:] == ["cloister: This is a line like any other."]
+    assert "Job failed." in errors
 
 
 @root_only

@@ -10,7 +10,7 @@ import pytest
 
 from appliance.fetch.errors import DamagedError
 from appliance.fetch.names import ModelName
-from appliance.fetch.staging import UMASK, Incoming
+from appliance.fetch.staging import UMASK, Staging
 from appliance.llm.errors import CloudModelRefusedError
 from tests.fakes.ollama_pull import manifest_of, manifest_path, parts_of
 
@@ -33,7 +33,7 @@ def models(tmp_path: Path) -> Path:
     return folder
 
 
-def arrive(incoming: Incoming, name: str, content_of: str | None = None) -> None:
+def arrive(incoming: Staging, name: str, content_of: str | None = None) -> None:
     """Put a model where the runner that fetches puts it, as that runner does."""
     content = content_of or name
     for part, digest in zip(parts_of(content), digests(content), strict=True):
@@ -54,11 +54,11 @@ def blobs(models: Path) -> set[str]:
     return {path.name.replace("-", ":") for path in (models / "models/blobs").iterdir()}
 
 
-def fetched(models: Path, name: ModelName = TINY, content_of: str | None = None) -> Incoming:
-    incoming = Incoming(models, name)
+def fetched(models: Path, name: ModelName = TINY, content_of: str | None = None) -> Staging:
+    incoming = Staging(models, name)
     incoming.prepare()
     arrive(incoming, str(name), content_of)
-    incoming.settle()
+    incoming.publish()
     return incoming
 
 
@@ -82,18 +82,18 @@ def test_the_group_may_read_what_is_served_and_change_every_folder(models: Path)
 
 
 def test_a_damaged_part_is_removed_and_nothing_is_served(models: Path) -> None:
-    incoming = Incoming(models, TINY)
+    incoming = Staging(models, TINY)
     incoming.prepare()
     arrive(incoming, "tiny:latest")
     damaged = incoming.folder / "blobs" / digests("tiny:latest")[0].replace(":", "-")
     damaged.write_bytes(bytes(damaged.stat().st_size))
     with pytest.raises(DamagedError):
-        incoming.settle()
+        incoming.publish()
     assert not (models / "models").exists()
     assert not damaged.exists()
     arrive_again = parts_of("tiny:latest")[0]
     damaged.write_bytes(arrive_again)
-    incoming.settle()
+    incoming.publish()
     assert blobs(models) == set(digests("tiny:latest"))
 
 
@@ -113,20 +113,20 @@ def test_a_served_part_that_is_damaged_is_fetched_anew(models: Path) -> None:
     "content", [b"", b"{}", b"[]", b'{"config":{"digest":"sha256:../x","size":1},"layers":[]}']
 )
 def test_a_manifest_that_is_none_moves_nothing(models: Path, content: bytes) -> None:
-    incoming = Incoming(models, TINY)
+    incoming = Staging(models, TINY)
     incoming.prepare()
     arrive(incoming, "tiny:latest")
     manifest_path(incoming.folder, "tiny:latest").write_bytes(content)
     with pytest.raises(DamagedError):
-        incoming.settle()
+        incoming.publish()
     assert not (models / "models").exists()
 
 
 def test_a_runner_that_left_no_manifest_moves_nothing(models: Path) -> None:
-    incoming = Incoming(models, TINY)
+    incoming = Staging(models, TINY)
     incoming.prepare()
     with pytest.raises(DamagedError):
-        incoming.settle()
+        incoming.publish()
 
 
 def test_a_stub_of_a_model_elsewhere_is_refused(models: Path) -> None:
@@ -137,13 +137,13 @@ def test_a_stub_of_a_model_elsewhere_is_refused(models: Path) -> None:
 
 def test_what_is_served_needs_not_be_fetched(models: Path) -> None:
     fetched(models)
-    again = Incoming(models, TINY)
+    again = Staging(models, TINY)
     again.prepare()
     assert {path.name.replace("-", ":") for path in (again.folder / "blobs").iterdir()} == set(
         digests("tiny:latest")
     )
     arrive(again, "tiny:latest")
-    again.settle()
+    again.publish()
     assert blobs(models) == set(digests("tiny:latest"))
 
 
@@ -164,13 +164,13 @@ def test_nothing_is_removed_while_a_manifest_cannot_be_read(models: Path) -> Non
 
 
 def test_an_attempt_that_broke_off_leaves_its_parts_to_the_next(models: Path) -> None:
-    first = Incoming(models, TINY)
+    first = Staging(models, TINY)
     first.prepare()
     partial = first.folder / "blobs/sha256-0-partial"
     partial.write_bytes(b"half")
-    second = Incoming(models, TINY)
+    second = Staging(models, TINY)
     second.prepare()
     assert partial.read_bytes() == b"half"
     arrive(second, "tiny:latest")
-    second.settle()
+    second.publish()
     assert not partial.exists()
