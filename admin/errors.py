@@ -32,12 +32,3 @@ class RescueNotNeededError(ApplianceError):
     status = HTTPStatus.CONFLICT
     sentence = "The database answers, so a rescue code is not needed."
     hint = "Sign in with your name and password. The code was not used up."
-
-
-class RescueOnlyError(ApplianceError):
-    """Somebody who came in with a rescue code wants more than to bring the units back."""
-
-    code = "rescue_only"
-    status = HTTPStatus.FORBIDDEN
-    sentence = "A rescue session may only look after the units."
-    hint = "Sign in with your name and password once the database is back."

@@ -6,7 +6,6 @@ import asyncio
 
 from aiohttp import web
 
-from admin.audit import Audit
 from admin.auth import ConsoleIdentity
 from admin.database_breaker import Breaker
 from admin.machine import Machine
@@ -15,6 +14,7 @@ from admin.units import Units
 from appliance.accounts.guard import Guard
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
+from appliance.audit.service import AuditLog
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.jobs.service import JobService
@@ -31,7 +31,7 @@ RENDERER = web.AppKey("renderer", Renderer)
 GUARD = web.AppKey("guard", Guard)
 IDENTITY = web.AppKey("identity", ConsoleIdentity)
 RESCUE = web.AppKey("rescue", Rescue)
-AUDIT = web.AppKey("audit", Audit)
+AUDIT = web.AppKey("audit", AuditLog)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 PEOPLE = web.AppKey("people", People)
 QUEUE = web.AppKey("queue", QueueService)

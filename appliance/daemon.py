@@ -14,6 +14,7 @@ from admin import keys
 from admin.app import Console, build
 from admin.rescue import Rescue
 from appliance.accounts.service import Accounts
+from appliance.actors.model import CommandLine, System
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 from appliance.core.files import private_directory
@@ -127,7 +128,7 @@ async def _console(
         surroundings = Surroundings(
             parts.absent,
             lambda: rescue.new_code().text,
-            partial(console[keys.AUDIT].record, None),
+            partial(console[keys.AUDIT].note, CommandLine()),
             _addresses(settings),
         )
         alone = None if settings.nginx else (settings.bind, settings.port + 1)
@@ -209,5 +210,5 @@ async def _claim_code(accounts: Accounts) -> str | None:
         with contextlib.suppress(DatabaseUnavailableError):
             if await accounts.is_claimed():
                 return None
-            return (await accounts.new_claim_code(by="supervisor")).text
+            return (await accounts.new_claim_code(System())).text
     raise DatabaseUnavailableError

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account
+from appliance.actors.permissions import Role
 from appliance.db.migrate import migrate
 from appliance.db.pool import Database, conninfo
 from appliance.db.roles import PROCESS_ROLES, create_database, install_extension

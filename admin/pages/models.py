@@ -9,9 +9,10 @@ from typing import ClassVar
 from aiohttp import web
 
 from admin import keys
-from admin.auth import operator
 from admin.database_breaker import Partial
 from admin.frame import frame
+from appliance.accounts.guard import permitted
+from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError
 from appliance.llm.choice import Chosen, Purpose, Use, missing, uses
 from appliance.llm.model import InstalledModel
@@ -61,7 +62,8 @@ async def show_models(request: web.Request) -> web.Response:
 
 async def choose(request: web.Request) -> web.Response:
     """POST /admin/models/choose."""
-    actor, form = operator(request), await read_form(request)
+    actor = permitted(request, Permission.CHOOSE_MODELS)
+    form = await read_form(request)
     purpose = form.choice("purpose", tuple(Purpose))
     name = form.text("model")
     if not form.valid:

@@ -14,7 +14,9 @@ from admin import keys
 from admin.frame import frame
 from admin.login_redirect import START
 from admin.units import Units
-from appliance.accounts.guard import person
+from appliance.accounts.guard import permitted
+from appliance.actors.permissions import Permission
+from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.supervisor.model import UnitView
 from appliance.web import flash
 from appliance.web.forms import read_form
@@ -87,11 +89,12 @@ def matches(line: str, contains: str) -> bool:
 
 async def change(request: web.Request) -> web.Response:
     """POST /admin/units/{name}/{verb}: says what is wanted; the supervisor does it."""
-    units, actor = request.app[keys.UNITS], person(request)
+    units, actor = request.app[keys.UNITS], permitted(request, Permission.CONTROL_UNITS)
     form = await read_form(request)
     name, verb = units.view(request.match_info["name"]).name, Verb(request.match_info["verb"])
     # Before it is done: it may be the database that is to be stopped.
-    await request.app[keys.AUDIT].record(actor, f"unit.{verb}", name)
+    event = AuditEvent(Action(f"unit.{verb}"), ObjectType.UNIT, name)
+    await request.app[keys.AUDIT].note(actor, event)
     message = await _want(units, verb, name)
     logger.info("%s: %s %s", actor.name, verb, name)
     back = START if form.value("from") == "overview" else f"/admin/units/{quote(name, safe='')}"

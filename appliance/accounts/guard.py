@@ -7,7 +7,7 @@ all rows. What belongs to whom is checked again, object by object, in the servic
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -19,7 +19,9 @@ from appliance.accounts.errors import KeyRequiredError, RequestForgedError, Scop
 from appliance.accounts.model import Account, KeyHolder, Scope
 from appliance.accounts.secrets import Secret
 from appliance.accounts.service import SESSION_LASTS
-from appliance.core.errors import ForbiddenError
+from appliance.actors.errors import RescueOnlyError
+from appliance.actors.model import Actor, RescueCode
+from appliance.actors.permissions import Permission
 from appliance.web import csrf, flash
 from appliance.web.errors import PackedBodyError, SignInNeededError
 from appliance.web.forms import posted
@@ -34,13 +36,21 @@ _SAFE = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+SignedIn = Account | RescueCode
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """Whose request it is: `browser` is the cookie that form tokens are bound to."""
 
-    account: Account | None
+    signed_in: SignedIn | None
     browser: str = field(repr=False)
     is_new: bool
+
+    @property
+    def account(self) -> Account | None:
+        """The person's account; None before they sign in, and for a rescue code."""
+        return self.signed_in if isinstance(self.signed_in, Account) else None
 
     @property
     def csrf(self) -> str:
@@ -57,14 +67,21 @@ class Access(StrEnum):
     KEY = "key"
 
 
-class Identity(Protocol):
-    """Tells who holds a session."""
+_NEEDED: Mapping[Access, Permission] = {
+    Access.MEMBER: Permission.USE_CHAT,
+    Access.OPERATOR: Permission.USE_CONSOLE,
+    Access.KEY: Permission.USE_CHAT,
+}
 
-    async def person(self, token: str) -> Account | None:
+
+class Identity(Protocol):
+    """Finds the holder of a session."""
+
+    async def person(self, token: str) -> SignedIn | None:
         """Return who is signed in with a token."""
         ...
 
-    async def seen(self, token: str) -> None:
+    async def extend_session(self, token: str) -> None:
         """Keep the session from ending."""
         ...
 
@@ -120,6 +137,7 @@ class Guard:
 
     async def _check_key(self, request: web.Request, route: Route) -> None:
         holder = await self.key_holder(request)
+        holder.account.require(_NEEDED[route.access])
         if route.scope is not None and route.scope not in holder.scopes:
             raise ScopeMissingError(scope=route.scope)
         request[_HOLDER] = holder
@@ -136,11 +154,8 @@ class Guard:
 
     async def _check_person(self, request: web.Request, route: Route) -> None:
         await self.recognise(request)
-        account = visitor(request).account
-        if route.access != Access.PUBLIC and account is None:
-            raise SignInNeededError
-        if route.access == Access.OPERATOR and account is not None and not account.is_operator:
-            raise ForbiddenError
+        if route.access is not Access.PUBLIC:
+            permitted(request, _NEEDED[route.access])
         if request.method not in _SAFE and not route.streams_form:
             sent = request.headers.get(csrf.HEADER) or (await posted(request)).get(csrf.FIELD)
             check_form(request, sent)
@@ -152,11 +167,11 @@ class Guard:
         # Noted before the database is asked, so that an error page has a frame to stand in.
         request[_VISITOR] = nobody
         session = request.cookies.get(SESSION_COOKIE)
-        account = await self._identity.person(session) if session else None
-        if session and account is not None:
+        signed_in = await self._identity.person(session) if session else None
+        if session and signed_in is not None:
             if request.method == hdrs.METH_GET:
-                await self._identity.seen(session)
-            request[_VISITOR] = Visitor(account, session, is_new=False)
+                await self._identity.extend_session(session)
+            request[_VISITOR] = Visitor(signed_in, session, is_new=False)
 
     @property
     def cookies(self) -> Middleware:
@@ -175,13 +190,13 @@ class Guard:
 
         return set_cookies
 
-    def open(self, response: web.StreamResponse, token: Secret) -> None:
+    def set_session_cookie(self, response: web.StreamResponse, token: Secret) -> None:
         """Give the browser a session's cookie."""
         lasts = int(SESSION_LASTS.total_seconds())
         self._set_cookie(response, SESSION_COOKIE, token.text, max_age=lasts)
 
-    def close(self, response: web.StreamResponse) -> None:
-        """Take the session's cookie away."""
+    def clear_session_cookie(self, response: web.StreamResponse) -> None:
+        """Remove the session's cookie from the browser."""
         response.del_cookie(SESSION_COOKIE)
 
     def _set_cookie(
@@ -225,12 +240,30 @@ def client_address(request: web.Request) -> str:
     return request.headers.get("X-Real-IP", "")
 
 
-def person(request: web.Request) -> Account:
-    """Return who is signed in, on a route that demands it."""
-    account = visitor(request).account
-    if account is None:
+def permitted(request: web.Request, permission: Permission) -> Actor:
+    """Return who acts, if they have the permission.
+
+    Raises SignInNeededError, ForbiddenError, RescueOnlyError.
+    """
+    actor = visitor(request).signed_in
+    if actor is None:
         raise SignInNeededError
-    return account
+    actor.require(permission)
+    return actor
+
+
+def person(request: web.Request) -> Account:
+    """Return the account of the person who asks, on a route that demands one.
+
+    Raises SignInNeededError; RescueOnlyError for a rescue code, which has no account.
+    """
+    match visitor(request).signed_in:
+        case None:
+            raise SignInNeededError
+        case RescueCode():
+            raise RescueOnlyError
+        case account:
+            return account
 
 
 def holder(request: web.Request) -> KeyHolder:

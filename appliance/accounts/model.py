@@ -7,12 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-
-class Role(StrEnum):
-    """What a person is to the machine."""
-
-    OPERATOR = "operator"
-    MEMBER = "member"
+from appliance.actors.model import Person
 
 
 class Scope(StrEnum):
@@ -24,25 +19,12 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A person who is signed in, or whose key was presented. Every service asks for one."""
+class Account(Person):
+    """A person who may act as soon as they sign in or present a key."""
 
-    id: UUID
-    name: str
     display_name: str
-    role: Role
     created_at: datetime
     locked_at: datetime | None
-
-    @property
-    def is_operator(self) -> bool:
-        """Whether the person runs the machine."""
-        return self.role == Role.OPERATOR
-
-
-def audit_name(actor: Account | None) -> str:
-    """Return who acts, for the audit. Nobody's account is the command line's: it may do all."""
-    return "command line" if actor is None else actor.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,9 +118,6 @@ WHERE k.digest = %(digest)s AND k.expires_at > %(now)s AND a.locked_at IS NULL;
 -- name: touch_api_key
 UPDATE core.api_key SET used_at = %(now)s WHERE id = %(id)s;
 
--- name: add_audit
-INSERT INTO core.audit (actor, action, object) VALUES (%(actor)s, %(action)s, %(object)s);
-
 -- name: announce
 -- Open streams of the account, or of the API key, are closed by whoever holds them.
 SELECT pg_notify('cloister_chat', 'revoked:' || %(revoked)s::text);

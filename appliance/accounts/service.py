@@ -8,7 +8,7 @@ from uuid import UUID
 from appliance.accounts.attempts import Attempts
 from appliance.accounts.errors import InvitationUsedError, SignInFailedError
 from appliance.accounts.hashing import Hashing
-from appliance.accounts.model import Account, Role, audit_name
+from appliance.accounts.model import Account
 from appliance.accounts.secrets import (
     Passwords,
     Secret,
@@ -20,6 +20,10 @@ from appliance.accounts.secrets import (
     new_token,
 )
 from appliance.accounts.store import AccountStore
+from appliance.actors.model import Actor
+from appliance.actors.permissions import Permission, Role
+from appliance.audit.model import Action, AuditEvent, ObjectType
+from appliance.audit.service import record
 from appliance.core.clock import Clock
 from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
@@ -46,19 +50,20 @@ class Accounts:
         async with self._database.connection() as connection:
             return await AccountStore(connection).has_operator()
 
-    async def new_claim_code(self, by: str | None = None) -> Secret:
+    async def new_claim_code(self, actor: Actor) -> Secret:
         """Make the code that lets its holder become an operator; earlier codes stop working.
 
-        Only what has access to the machine itself may call this: the command line and the
-        supervisor's start, which says who it is with `by`. It also is the way back in when the
-        operator's password is lost.
+        It also is the way back in when the operator's password is lost. Raises ForbiddenError for
+        people: only the command line and the appliance's own start may make one.
         """
+        actor.require(Permission.CREATE_CLAIM_CODE)
         code = new_code()
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             until = self._clock.now() + CLAIM_LASTS
             await store.add_invitation(code.digest, "claim", None, until)
-            await store.add_audit(by or audit_name(None), "claim_code.create")
+            event = AuditEvent(Action.CLAIM_CODE_CREATE, ObjectType.CLAIM_CODE)
+            await record(connection, actor, event)
         return code
 
     async def claim(self, code: str, name: str, display_name: str, password: str) -> Secret:
@@ -85,15 +90,15 @@ class Accounts:
             used = await store.use_invitation(code_digest(code), "claim", self._clock.now())
             if used is None:
                 raise InvitationUsedError(remedy=_ASK_FOR_CLAIM)
-            await store.add_audit(name, "machine.claim", name)
             known = await store.account_by_name(name)
-            if known is None or not known.is_operator:
+            if known is None or not known.may(Permission.USE_CONSOLE):
                 shown = display_name.strip() or name
                 known = await store.add_account(name, shown, Role.OPERATOR, hashed)
             else:
                 await store.set_password(known.id, hashed)
                 await store.set_locked(known.id, locked=False)
                 await store.end_sessions_of(known.id)
+            await record(connection, known, _event(Action.MACHINE_CLAIM, known))
             return await self._open_session(store, known.id, hashed)
 
     async def sign_in(self, name: str, password: str, address: str) -> Secret:
@@ -114,7 +119,7 @@ class Accounts:
         async with self._database.connection() as connection:
             return await AccountStore(connection).account_by_session(digest(token), now)
 
-    async def seen(self, token: str) -> None:
+    async def extend_session(self, token: str) -> None:
         """Keep a session in use from ending."""
         now = self._clock.now()
         async with self._database.connection() as connection:
@@ -150,7 +155,7 @@ class Accounts:
             hashed = await self._hashing.hash(checked_password(password, account.name))
             await store.set_password(account.id, hashed)
             await store.end_sessions_of(account.id)
-            await store.add_audit(account.name, "password.set", account.name)
+            await record(connection, account, _event(Action.PASSWORD_SET, account))
             return await self._open_session(store, account.id, hashed)
 
     async def change_password(self, actor: Account, old: str, new: str) -> None:
@@ -168,7 +173,7 @@ class Accounts:
             if not await store.replace_password(actor.id, old_hash=proved, password_hash=hashed):
                 raise SignInFailedError
             await store.end_sessions_of(actor.id)
-            await store.add_audit(actor.name, "password.change", actor.name)
+            await record(connection, actor, _event(Action.PASSWORD_CHANGE, actor))
 
     async def sweep(self) -> int:
         """Delete what has expired; return how many rows."""
@@ -196,3 +201,7 @@ class Accounts:
         ):
             raise SignInFailedError
         return token
+
+
+def _event(action: Action, account: Account) -> AuditEvent:
+    return AuditEvent(action, ObjectType.PERSON, str(account.id), account.name)

@@ -10,7 +10,8 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from appliance.accounts.errors import NameTakenError
-from appliance.accounts.model import Account, ApiKey, KeyHolder, Role, Scope
+from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope
+from appliance.actors.permissions import Role
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
 
@@ -28,7 +29,7 @@ def _account(
     created_at: datetime,
     locked_at: datetime | None,
 ) -> Account:
-    return Account(id, name, display_name, Role(role), created_at, locked_at)
+    return Account(id, name, Role(role), display_name, created_at, locked_at)
 
 
 class AccountStore:
@@ -233,7 +234,3 @@ class AccountStore:
         """Delete a person's key; return how it began, or None if there was none."""
         rows = await self._rows("remove_api_key", id=key_id, account_id=account_id)
         return str(rows[0][0]) if rows else None
-
-    async def add_audit(self, actor: str, action: str, what: str = "") -> None:
-        """Record a named operation."""
-        await self._changed("add_audit", actor=actor, action=action, object=what)

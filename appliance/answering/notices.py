@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from appliance.accounts.revocations import CHANNEL
 from appliance.core.clock import Clock
 from appliance.db.listen import Listener
+
+# `queries.sql` of accounts and of answering name it, too.
+CHANNEL = "cloister_chat"
 
 
 class Subject(StrEnum):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from appliance.accounts.model import Account
 from appliance.accounts.people import People
+from appliance.actors.model import CommandLine
+from appliance.actors.permissions import Permission
 from appliance.cli.control import Control
 from appliance.cli.errors import NoOperatorError
 from appliance.cli.output import Output
@@ -51,7 +53,11 @@ class Context:
         people = People(database, self.clock)
         if name is not None:
             return await people.by_name(name)
-        operators = [account for account in await people.all(None) if account.is_operator]
+        operators = [
+            account
+            for account in await people.all(CommandLine())
+            if account.may(Permission.USE_CONSOLE)
+        ]
         if not operators:
             raise NoOperatorError
         return min(operators, key=lambda account: account.created_at)

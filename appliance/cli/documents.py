@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from appliance.accounts.model import Account, audit_name
+from appliance.accounts.model import Account
+from appliance.actors.model import CommandLine
 from appliance.cli.context import Context
 from appliance.cli.errors import NoSuchFileError
 from appliance.cli.output import ExitCode
@@ -89,7 +90,7 @@ async def _upload(
 ) -> _Upload:
     try:
         uploaded = await library.upload(
-            actor, collection, source.path.name, _pieces(source), by=audit_name(None)
+            actor, collection, source.path.name, _pieces(source), by=CommandLine()
         )
     except ApplianceError as error:
         return _Upload(source.path, None, error.message)

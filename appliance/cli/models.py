@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 
+from appliance.actors.model import CommandLine
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
@@ -70,7 +71,7 @@ async def use_model(context: Context, options: argparse.Namespace) -> ExitCode:
         context.database() as database,
         ModelRunner(context.runner_address) as runner,
     ):
-        await ModelChoice(database, runner).choose(None, options.purpose, options.model)
+        await ModelChoice(database, runner).choose(CommandLine(), options.purpose, options.model)
     text = f"{options.model} is now used for {options.purpose}."
     context.output.value({"purpose": options.purpose, "model": options.model}, text)
     return ExitCode.DONE

@@ -7,10 +7,12 @@ from dataclasses import asdict
 from uuid import UUID
 
 from appliance.accounts.keys import ApiKeys
-from appliance.accounts.model import Account, Role, Scope
+from appliance.accounts.model import Account, Scope
 from appliance.accounts.people import People
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
+from appliance.actors.model import CommandLine
+from appliance.actors.permissions import Role
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
@@ -58,7 +60,7 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 async def claim(context: Context, _: argparse.Namespace) -> ExitCode:
     """Print a claim link; the earlier one stops working."""
     async with context.database() as database:
-        code = await Accounts(database, context.clock, Passwords()).new_claim_code()
+        code = await Accounts(database, context.clock, Passwords()).new_claim_code(CommandLine())
     link = f"{await _address(context, 'console')}/admin/claim#{code.text}"
     context.output.value({"link": link, "code": code.text}, f"Open within an hour, once:\n{link}")
     return ExitCode.DONE
@@ -76,7 +78,7 @@ async def rescue(context: Context, _: argparse.Namespace) -> ExitCode:
 async def list_users(context: Context, _: argparse.Namespace) -> ExitCode:
     """Show everybody."""
     async with context.database() as database:
-        everybody = await People(database, context.clock).all(None)
+        everybody = await People(database, context.clock).all(CommandLine())
     rows = [
         {
             "name": account.name,
@@ -95,27 +97,29 @@ async def add_user(context: Context, options: argparse.Namespace) -> ExitCode:
     """Add a person and print the link with which they set a password."""
     async with context.database() as database:
         people = People(database, context.clock)
-        account, code = await people.add(None, options.name, options.display_name, options.role)
+        account, code = await people.add(
+            CommandLine(), options.name, options.display_name, options.role
+        )
     return await _print_invitation(context, account, code.text)
 
 
 async def change_user(context: Context, options: argparse.Namespace) -> ExitCode:
     """Do one thing to a person."""
     async with context.database() as database:
-        people = People(database, context.clock)
+        actor, people = CommandLine(), People(database, context.clock)
         account = await people.by_name(options.name)
         match options.deed:
             case "invite":
-                _, code = await people.invite(None, account.id)
+                _, code = await people.invite(actor, account.id)
                 return await _print_invitation(context, account, code.text)
             case "lock" | "unlock":
-                await people.set_locked(None, account.id, locked=options.deed == "lock")
+                await people.set_locked(actor, account.id, locked=options.deed == "lock")
             case "make-operator":
-                await people.set_role(None, account.id, Role.OPERATOR)
+                await people.set_role(actor, account.id, Role.OPERATOR)
             case "make-member":
-                await people.set_role(None, account.id, Role.MEMBER)
+                await people.set_role(actor, account.id, Role.MEMBER)
             case _:
-                await people.remove(None, account.id)
+                await people.remove(actor, account.id)
     context.output.value({"name": account.name}, f"{account.name}: {options.deed} done")
     return ExitCode.DONE
 
@@ -139,7 +143,7 @@ async def create_key(context: Context, options: argparse.Namespace) -> ExitCode:
         owner = await context.person(database, options.user)
         scopes = options.scope or list(Scope)
         key, secret = await ApiKeys(database, context.clock).create(
-            None, owner, options.name, scopes, options.days
+            CommandLine(), owner, options.name, scopes, options.days
         )
     context.output.value(asdict(key) | {"key": secret.text}, secret.text)
     return ExitCode.DONE
@@ -169,6 +173,6 @@ async def revoke_key(context: Context, options: argparse.Namespace) -> ExitCode:
     """Delete a key."""
     async with context.database() as database:
         owner = await context.person(database, options.user)
-        await ApiKeys(database, context.clock).revoke(None, owner, options.id)
+        await ApiKeys(database, context.clock).revoke(CommandLine(), owner, options.id)
     context.output.value({"id": options.id}, "The key no longer works.")
     return ExitCode.DONE

@@ -78,8 +78,13 @@ CREATE TABLE core.audit (
     actor  text NOT NULL,
     action text NOT NULL,
     object text NOT NULL DEFAULT '',
-    detail jsonb NOT NULL DEFAULT '{}'
+    detail jsonb NOT NULL DEFAULT '{}',
+    object_type text NOT NULL DEFAULT '',
+    object_id   text NOT NULL DEFAULT ''
 );
+COMMENT ON COLUMN core.audit.object IS 'what people call the object, or its id';
+CREATE INDEX audit_actor ON core.audit (actor, id DESC);
+CREATE INDEX audit_object ON core.audit (object_type, object_id, id DESC);
 
 -- library ---------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ SELECT d.id, d.collection_id, c.name AS collection, c.owner_id IS NULL AS is_sha
         WHERE p.document_id = d.id AND p.state <> 'read') AS pages_without_text,
        d.page_count, d.created_at, d.ready_at,
        (c.owner_id IS NOT NULL OR d.uploaded_by IS NOT DISTINCT FROM %(reader)s
-        OR %(is_operator)s::boolean) AS may_change
+        OR %(may_change_shared)s::boolean) AS may_change
 FROM library.document d
 JOIN library.collection c ON c.id = d.collection_id
 LEFT JOIN core.account a ON a.id = d.uploaded_by

@@ -12,9 +12,11 @@ from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from appliance.accounts.model import Account
-from appliance.accounts.store import AccountStore
+from appliance.actors.model import Actor, require_own
+from appliance.audit.model import Action, AuditEvent, ObjectType
+from appliance.audit.service import record
 from appliance.core.errors import DatabaseUnavailableError, NotFoundError
-from appliance.db.pool import Connection, Database
+from appliance.db.pool import Database
 from appliance.library.blobs import Blobs, Incoming
 from appliance.library.errors import FileMissingError, NothingToRetryError, NotYourDocumentError
 from appliance.library.model import (
@@ -115,23 +117,23 @@ class LibraryService:
 
     async def upload(
         self,
-        actor: Account,
+        owner: Account,
         collection: UUID,
         file_name: str,
         pieces: AsyncIterator[bytes],
         declared_size: int | None = None,
         *,
-        by: str | None = None,
+        by: Actor,
     ) -> Uploaded:
         """Keep a file and queue it; on return it is on the disk and in the database for good.
 
-        The audit names `by`, or else the actor.
+        The document is the owner's; the audit names `by`, who may be the command line.
 
         Raises NotFoundError (collection), EmptyFileError, UploadTooLargeError, DiskFullError.
         """
-        await self._check_collection(actor, collection)
+        await self._check_collection(owner, collection)
         async with self.receive(pieces, declared_size) as incoming:
-            return await self.add(actor, collection, file_name, incoming, by=by)
+            return await self.add(owner, collection, file_name, incoming, by=by)
 
     def receive(
         self, pieces: AsyncIterator[bytes], declared_size: int | None = None
@@ -144,26 +146,28 @@ class LibraryService:
 
     async def add(
         self,
-        actor: Account,
+        owner: Account,
         collection: UUID,
         file_name: str,
         incoming: Incoming,
         *,
-        by: str | None = None,
+        by: Actor,
     ) -> Uploaded:
-        """Queue a file that was received; the audit names `by`, or else the actor.
+        """Queue a file that was received, for its owner; the audit names `by`.
 
         The file gets its place and the row is committed under the lock of the digest, so that
         nobody who deletes the same content takes the file away in between; the commit wakes the
         ingest process. A file that the collection has already is not added again; if it could
-        not be read, it is tried once more under the new name. Raises NotFoundError (collection).
+        not be read, it is tried once more under the new name. Raises NotFoundError (collection),
+        ForbiddenError when `by` may not add documents for the owner.
         """
-        await self._check_collection(actor, collection)
+        require_own(by, owner)
+        await self._check_collection(owner, collection)
         name = clean(file_name)
         async with self._database.transaction() as connection:
             await DocumentStore(connection).lock_digest(incoming.digest)
             await self._blobs.keep(incoming)
-            store = LibraryStore(connection, actor)
+            store = LibraryStore(connection, owner)
             added = await store.add_document(
                 collection=collection, file_name=name, digest=incoming.digest, size=incoming.size
             )
@@ -173,7 +177,7 @@ class LibraryService:
             if added:
                 await store.announce(document)
             if added or await DocumentStore(connection).queue_again(BROKEN, document, name):
-                await _record(connection, by or actor.name, "document.add", document)
+                await record(connection, by, _event(Action.DOCUMENT_ADD, document))
             return Uploaded(await _document(store, document), duplicate=added is None)
 
     async def delete(self, actor: Account, document: UUID) -> None:
@@ -186,7 +190,7 @@ class LibraryService:
             store = LibraryStore(connection, actor)
             found = await _changeable(store, document)
             await store.delete_document(document)
-            await _record(connection, actor.name, "document.delete", document)
+            await record(connection, actor, _event(Action.DOCUMENT_DELETE, document))
         try:
             await remove_unused(self._database, self._blobs, found.digest)
         except (OSError, DatabaseUnavailableError) as error:
@@ -202,7 +206,7 @@ class LibraryService:
             found = await _changeable(store, document)
             if not await DocumentStore(connection).queue_again(BROKEN, document):
                 raise NothingToRetryError(file_name=found.file_name)
-            await _record(connection, actor.name, "document.retry", document)
+            await record(connection, actor, _event(Action.DOCUMENT_RETRY, document))
             return await _document(store, document)
 
     async def _check_collection(self, actor: Account, collection: UUID) -> None:
@@ -210,9 +214,9 @@ class LibraryService:
             raise NotFoundError(what="collection")
 
 
-async def _record(connection: Connection, who: str, action: str, document: UUID) -> None:
-    """Note it in the audit, without the file's name: operators read that, and may not know it."""
-    await AccountStore(connection).add_audit(who, action, str(document))
+def _event(action: Action, document: UUID) -> AuditEvent:
+    """Name no file: operators read the audit, and a private document's name is not for them."""
+    return AuditEvent(action, ObjectType.DOCUMENT, str(document))
 
 
 async def _document(store: LibraryStore, document: UUID) -> Document:

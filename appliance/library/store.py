@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg.rows import class_row, kwargs_row
 
 from appliance.accounts.model import Account
+from appliance.actors.permissions import Permission
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
 from appliance.library.model import (
@@ -68,7 +69,7 @@ class LibraryStore:
         """Return documents, newest first; `words` must stand in the file's name."""
         values = self._with_reader(
             {
-                "is_operator": self._reader.is_operator,
+                "may_change_shared": self._reader.may(Permission.MANAGE_SHARED_DOCUMENTS),
                 "document": document,
                 "collection": collection,
                 "words": words,

@@ -32,8 +32,3 @@ class ChoiceStore:
     async def wake_ingest(self) -> None:
         """Tell the ingest process at the commit to look for passages without vectors."""
         await self._connection.execute(_QUERIES["wake_ingest"])
-
-    async def add_audit(self, actor: str, action: str, model: str) -> None:
-        """Record who chose."""
-        values = {"actor": actor, "action": action, "model": model}
-        await self._connection.execute(_QUERIES["audit_choice"], values)

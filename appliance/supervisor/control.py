@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.core.errors import ApplianceError, InvalidInputError, NotFoundError
 from appliance.supervisor.loop import Supervisor
 from appliance.units.model import Absent
@@ -22,7 +23,7 @@ OWNER_ONLY = 0o600
 MOST_LINES = 1000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Record = Callable[[str, str], Awaitable[None]]
+Record = Callable[[AuditEvent], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Surroundings:
     """What the command line may ask beside the units.
 
     `absent` is what this machine lacks; `new_rescue_code` mints the code for the console that
-    works without the database; `record` takes an action and its object into the audit and never
+    works without the database; `record` takes an event into the audit and never
     fails; `addresses` are those of the sites, as people open them.
     """
 
@@ -110,13 +111,15 @@ async def _addresses(request: web.Request) -> web.Response:
 
 async def _rescue(request: web.Request) -> web.Response:
     surroundings = request.app[SURROUNDINGS]
-    await surroundings.record("rescue_code.create", "")
+    event = AuditEvent(Action.RESCUE_CODE_CREATE, ObjectType.RESCUE_CODE)
+    await surroundings.record(event)
     return web.json_response({"code": surroundings.new_rescue_code()})
 
 
 async def _note_fetch(request: web.Request) -> web.Response:
     """Note that root takes the machine online; it is not done here, nor could it be."""
-    await request.app[SURROUNDINGS].record("model.fetch", request.query.get("model", ""))
+    event = AuditEvent(Action.MODEL_FETCH, ObjectType.MODEL, request.query.get("model", ""))
+    await request.app[SURROUNDINGS].record(event)
     return web.json_response({})
 
 
@@ -130,7 +133,8 @@ async def _change(request: web.Request) -> web.Response:
     change = {"start": supervisor.start, "stop": supervisor.stop, "restart": supervisor.restart}
     verb, name = request.match_info["verb"], supervisor.view(name).name
     # Before it is done: it may be the database that is to be stopped.
-    await request.app[SURROUNDINGS].record(f"unit.{verb}", name)
+    event = AuditEvent(Action(f"unit.{verb}"), ObjectType.UNIT, name)
+    await request.app[SURROUNDINGS].record(event)
     await change[verb](name)
     return web.json_response(supervisor.view(name).as_json(), status=HTTPStatus.ACCEPTED)
 

@@ -31,7 +31,8 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account
+from appliance.actors.permissions import Role
 from appliance.answering.model import Numbered
 from appliance.answering.quote import quote
 from appliance.db.migrate import migrate
@@ -47,7 +48,7 @@ from tests.postgres import Server, running_server
 DEPTHS = (1, 5, 10)
 DIMENSIONS = 768
 # Reads what is shared; retrieval does not look a reader up.
-READER = Account(uuid4(), "reader", "Reader", Role.MEMBER, datetime.now(UTC), None)
+READER = Account(uuid4(), "reader", Role.MEMBER, "Reader", datetime.now(UTC), None)
 
 
 @dataclass(frozen=True, slots=True)

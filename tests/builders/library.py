@@ -67,7 +67,7 @@ class Shelf:
         elif isinstance(content, str):
             content = content.encode()
         target = collection or await self.shared(actor)
-        return await self.service.upload(actor, target, file_name, pieces(content))
+        return await self.service.upload(actor, target, file_name, pieces(content), by=actor)
 
     def files(self) -> list[str]:
         """Return every file in the folder, also those that should not be there."""

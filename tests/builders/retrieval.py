@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account
+from appliance.actors.permissions import Role
 from appliance.db.pool import Connection, Database
 from appliance.db.queries import Queries
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
@@ -54,7 +55,7 @@ class Library:
             )
             row = await cursor.fetchone()
         assert row is not None
-        return Account(row[0], name, name.title(), role, datetime.now(UTC), None)
+        return Account(row[0], name, role, name.title(), datetime.now(UTC), None)
 
     async def collection(self, name: str, owner: Account | None = None) -> UUID:
         """Add a collection; without `owner` everybody may read it."""

@@ -80,7 +80,7 @@ async def change_password(request: web.Request) -> web.Response:
     except ApplianceError as error:
         return _answer(request, replace(page, password_error=error), error.status)
     response = flash.redirect("/sign-in", "Your password is changed. Sign in with the new one.")
-    request.app[keys.GUARD].close(response)
+    request.app[keys.GUARD].clear_session_cookie(response)
     return response
 
 

@@ -93,7 +93,7 @@ async def _receive(
             if later.name == "collection":
                 collection = await field(later)
         target = await library.collection(actor, collection or PRIVATE_NAME)
-        return await library.add(actor, target.id, file_name(part), incoming)
+        return await library.add(actor, target.id, file_name(part), incoming, by=actor)
 
 
 def _short(found: Document) -> dict[str, object]:

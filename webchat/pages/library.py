@@ -173,7 +173,9 @@ class Intake:
             self._collection = (await self._library.collections(self._actor))[0].id
         name = file_name(part)
         try:
-            uploaded = await self._library.upload(self._actor, self._collection, name, pieces(part))
+            uploaded = await self._library.upload(
+                self._actor, self._collection, name, pieces(part), by=self._actor
+            )
         except UploadBrokenOffError:
             raise
         except ApplianceError as error:

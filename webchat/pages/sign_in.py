@@ -79,7 +79,7 @@ async def sign_in(request: web.Request) -> web.Response:
             error = refused
         else:
             response = flash.redirect(target)
-            request.app[keys.GUARD].open(response, token)
+            request.app[keys.GUARD].set_session_cookie(response, token)
             return response
     page = SignInPage(frame(request, "Sign in"), form, target, error)
     status = error.status if error else SignInFailedError.status
@@ -90,7 +90,7 @@ async def sign_out(request: web.Request) -> web.Response:
     """POST /sign-out."""
     await request.app[keys.ACCOUNTS].sign_out(request.cookies.get(SESSION_COOKIE, ""))
     response = flash.redirect("/sign-in", "You are signed out.")
-    request.app[keys.GUARD].close(response)
+    request.app[keys.GUARD].clear_session_cookie(response)
     return response
 
 
@@ -113,7 +113,7 @@ async def set_password(request: web.Request) -> web.Response:
             error = refused
         else:
             response = flash.redirect(START, "Your password is set. Welcome.")
-            request.app[keys.GUARD].open(response, token)
+            request.app[keys.GUARD].set_session_cookie(response, token)
             return response
     page = PasswordPage(frame(request, "Set your password"), form, error)
     return request.app[keys.RENDERER].page(request, page, status=error.status if error else 422)

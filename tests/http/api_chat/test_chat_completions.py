@@ -17,6 +17,7 @@ from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
+from appliance.actors.model import CommandLine
 from appliance.answering.admission import MOST_WAITING_OF_ONE
 from appliance.core.clock import SystemClock
 from appliance.core.settings import MEBIBYTE
@@ -245,7 +246,7 @@ async def revoke_key(alice: Account, database: Database) -> None:
 
 
 async def lock_out(alice: Account, database: Database) -> None:
-    await People(database, SystemClock()).set_locked(None, alice.id, locked=True)
+    await People(database, SystemClock()).set_locked(CommandLine(), alice.id, locked=True)
 
 
 @pytest.mark.parametrize("revoke", [revoke_key, lock_out])

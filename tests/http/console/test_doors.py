@@ -6,6 +6,7 @@ import pytest
 
 from appliance.accounts.model import Account
 from appliance.accounts.service import Accounts
+from appliance.actors.model import CommandLine
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
@@ -41,7 +42,7 @@ async def test_the_claim_page_takes_the_code_from_the_link_or_by_hand(
 async def test_claiming_signs_in_and_shows_the_next_steps(
     nobody: ConsoleBrowser, accounts: Accounts
 ) -> None:
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     answer = await nobody.post("/admin/claim", form(code.text.lower()))
     assert answer.status == 303
     page = await nobody.text(answer.headers["Location"])
@@ -63,7 +64,7 @@ async def test_a_wrong_code_says_where_to_get_a_new_one(nobody: ConsoleBrowser) 
 async def test_a_weak_password_leaves_the_code_good(
     nobody: ConsoleBrowser, accounts: Accounts
 ) -> None:
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     answer = await nobody.post("/admin/claim", form(code.text, password="short"))
     assert answer.status == 422
     assert "too short" in await answer.text()

@@ -184,14 +184,14 @@ async def test_a_session_that_ends_while_the_socket_opens_shows_nothing(
     """Whoever registers too late hears of no end; whoever asks too early sees a session."""
     address = socket_in(await opened(as_alice, await asked(as_alice)))
     accounts = site.app[keys.ACCOUNTS]
-    seen = accounts.seen
+    extend = accounts.extend_session
 
-    async def seen_and_ended(token: str) -> None:
-        await seen(token)
+    async def extended_and_ended(token: str) -> None:
+        await extend(token)
         async with database.connection() as connection:
             await AccountStore(connection).end_sessions_of(alice.id)
 
-    monkeypatch.setattr(accounts, "seen", seen_and_ended)
+    monkeypatch.setattr(accounts, "extend_session", extended_and_ended)
     with pytest.raises(WSServerHandshakeError) as refused:
         await as_alice.client.ws_connect(address)
     assert refused.value.status == 401

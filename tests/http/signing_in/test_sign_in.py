@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account
 from appliance.accounts.people import People
+from appliance.actors.permissions import Role
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from tests.builders.people import PASSWORD

@@ -16,9 +16,11 @@ from appliance.accounts.errors import (
     WeakPasswordError,
 )
 from appliance.accounts.keys import ApiKeys
-from appliance.accounts.model import Role, Scope
+from appliance.accounts.model import Scope
 from appliance.accounts.people import People
 from appliance.accounts.service import CLAIM_LASTS, SESSION_LASTS, Accounts
+from appliance.actors.model import CommandLine
+from appliance.actors.permissions import Role
 from appliance.core.errors import ForbiddenError, NotFoundError
 from appliance.db.pool import Database
 from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
@@ -43,19 +45,19 @@ def chat_accounts(chat_database: Database, clock: FakeClock) -> Accounts:
 
 
 async def test_the_holder_of_the_code_becomes_operator_once(accounts: Accounts) -> None:
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     typed = code.text.lower().replace("-", " ")
     session = await accounts.claim(typed, "Olga", "Olga O.", PASSWORD)
     olga = await accounts.person(session.text)
     assert olga
-    assert olga.is_operator
+    assert olga.role is Role.OPERATOR
     assert await accounts.is_claimed()
     with pytest.raises(InvitationUsedError, match="used"):
         await accounts.claim(code.text, "mallory", "M", PASSWORD)
 
 
 async def test_of_two_claims_at_once_one_wins(accounts: Accounts) -> None:
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     outcomes = await asyncio.gather(
         *(accounts.claim(code.text, name, name, PASSWORD) for name in ("anna", "berta")),
         return_exceptions=True,
@@ -64,7 +66,7 @@ async def test_of_two_claims_at_once_one_wins(accounts: Accounts) -> None:
 
 
 async def test_a_refused_password_leaves_the_code_good(accounts: Accounts) -> None:
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     with pytest.raises(WeakPasswordError):
         await accounts.claim(code.text, "olga", "Olga", "short")
     assert (await accounts.claim(code.text, "olga", "Olga", PASSWORD)).text
@@ -72,7 +74,7 @@ async def test_a_refused_password_leaves_the_code_good(accounts: Accounts) -> No
 
 async def test_a_member_s_name_cannot_be_claimed(database: Database, accounts: Accounts) -> None:
     await add_person(database, "alice")
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     with pytest.raises(NameTakenError):
         await accounts.claim(code.text, "alice", "Alice", PASSWORD)
 
@@ -80,7 +82,10 @@ async def test_a_member_s_name_cannot_be_claimed(database: Database, accounts: A
 async def test_a_new_code_replaces_the_old_one_and_ends_by_itself(
     accounts: Accounts, clock: FakeClock
 ) -> None:
-    old, new = await accounts.new_claim_code(), await accounts.new_claim_code()
+    old, new = (
+        await accounts.new_claim_code(CommandLine()),
+        await accounts.new_claim_code(CommandLine()),
+    )
     for code in (old.text, new.text):
         if code is new.text:
             clock.advance(CLAIM_LASTS.total_seconds() + 1)
@@ -93,7 +98,7 @@ async def test_a_lost_operator_password_is_replaced_by_a_new_claim(
 ) -> None:
     await add_person(database, "olga", Role.OPERATOR)
     session = await accounts.sign_in("olga", PASSWORD, HERE)
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     await accounts.claim(code.text, "olga", "Olga", "quite another secret")
     assert await accounts.person(session.text) is None
     assert (await accounts.sign_in("olga", "quite another secret", HERE)).text
@@ -115,7 +120,7 @@ async def test_a_session_in_use_stays_and_an_unused_one_ends(
     await add_person(database, "alice")
     token = await chat_accounts.sign_in("alice", PASSWORD, HERE)
     clock.advance(SESSION_LASTS.total_seconds() - 60)
-    await chat_accounts.seen(token.text)
+    await chat_accounts.extend_session(token.text)
     clock.advance(SESSION_LASTS.total_seconds() - 60)
     assert await chat_accounts.person(token.text) is not None
     clock.advance(120)

@@ -10,6 +10,7 @@ import pytest
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
 from appliance.accounts.service import Accounts
+from appliance.actors.model import CommandLine, System
 from appliance.cli.context import Context
 from appliance.cli.output import Output
 from appliance.cli.people import create_key, revoke_key
@@ -24,11 +25,11 @@ from tests.builders.people import FAST_PASSWORDS
 
 async def test_a_claim_code_is_recorded_with_who_made_it(database: Database) -> None:
     accounts = Accounts(database, SystemClock(), FAST_PASSWORDS)
-    await accounts.new_claim_code()
-    await accounts.new_claim_code(by="supervisor")
+    await accounts.new_claim_code(CommandLine())
+    await accounts.new_claim_code(System())
     assert await audited(database) == [
         ("command line", "claim_code.create", ""),
-        ("supervisor", "claim_code.create", ""),
+        ("the appliance", "claim_code.create", ""),
     ]
 
 

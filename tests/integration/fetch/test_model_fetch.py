@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from appliance.audit.model import AuditEvent
 from appliance.core.settings import from_environment
 from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
@@ -128,8 +129,8 @@ async def test_a_bad_name_starts_nothing(packaged: Machine, name: str) -> None:
 async def test_taking_the_machine_online_is_recorded_by_the_supervisor(packaged: Machine) -> None:
     audit = []
 
-    async def record(action: str, what: str) -> None:
-        audit.append((action, what))
+    async def record(event: AuditEvent) -> None:
+        audit.append((event.action, event.object_id))
         # Before it is done.
         assert not (packaged.folder / "systemctl").exists()
 

@@ -11,6 +11,7 @@ import pytest
 from typing_extensions import override
 
 from appliance.accounts.model import Account
+from appliance.actors.model import CommandLine
 from appliance.core.settings import GIBIBYTE
 from appliance.db.pool import Database
 from appliance.ingest import worker as working
@@ -312,7 +313,7 @@ async def test_the_operator_sees_the_queue_but_not_what_is_private(
     assert sorted(row.file_name for row in rows) == ["menu.exe", "private document.exe"]
     assert {row.owner for row in rows} == {"Alice"}
     assert "secret" not in repr(rows)
-    assert await queue.retry_failed() == 2
+    assert await queue.retry_failed(CommandLine()) == 2
     assert (await queue.counts()).queued == 2
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from appliance.audit.model import AuditEvent
 from appliance.core.settings import Settings
 from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
@@ -30,8 +31,8 @@ def audit() -> list[tuple[str, str]]:
 
 @pytest.fixture
 async def supervisor(settings: Settings, audit: list[tuple[str, str]]) -> AsyncIterator[Supervisor]:
-    async def record(action: str, what: str) -> None:
-        audit.append((action, what))
+    async def record(event: AuditEvent) -> None:
+        audit.append((event.action, event.object_id))
 
     absent = (Absent("nginx", "not installed"),)
     surroundings = Surroundings(absent, lambda: "a-rescue-code", record)

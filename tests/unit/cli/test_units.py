@@ -12,6 +12,7 @@ from typing import cast
 
 import pytest
 
+from appliance.audit.model import AuditEvent
 from appliance.cli.context import Context
 from appliance.cli.control import Control, RefusedError
 from appliance.cli.errors import NotRunningError, RightsMissingError, ServiceNotRunningError
@@ -41,7 +42,7 @@ async def served(units: FakeUnits, home: Path) -> AsyncIterator[Context]:
         yield found
 
 
-async def _in_no_audit(_action: str, _what: str) -> None:
+async def _in_no_audit(_: AuditEvent) -> None:
     pass
 
 
