@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 
 from appliance.accounts.model import Account
 from appliance.answering.admission import Admission
 from appliance.answering.choice import ModelChoice
+from appliance.answering.citation_json import finished_json, passage_json
 from appliance.answering.composer import Composer
-from appliance.answering.model import Enquiry, Numbered, Outcome, Words
-from appliance.answering.quote import unescaped
+from appliance.answering.model import AnswerRequest, Finished, NumberedPassage, TextDelta
+from appliance.answering.quote import unescape
 from appliance.answering.store import AnswerStore
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.conversations.model import AnswerKind
+from appliance.core.errors import Audience
 from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
 from appliance.retrieval.service import Retriever
@@ -44,16 +45,7 @@ async def search(context: Context, options: argparse.Namespace) -> ExitCode:
         retriever = Retriever(database, runner, context.clock)
         found = await retriever.retrieve(reader, " ".join(options.question), k=options.k)
         await retriever.aclose()
-    passages = [
-        {
-            "file": passage.file_name,
-            "page": passage.page,
-            "label": passage.label,
-            "score": round(passage.score, 4),
-            "text": passage.text,
-        }
-        for passage in found.passages
-    ]
+    passages = [passage_json(passage) for passage in found.passages]
     text = "\n\n".join(
         f"{passage.file_name}, {passage.place}\n{passage.text}" for passage in found.passages
     )
@@ -68,19 +60,19 @@ async def ask(context: Context, options: argparse.Namespace) -> ExitCode:
         ModelRunner(context.runner_address) as runner,
     ):
         reader = await context.person(database, options.user)
-        text, outcome = await _answer(context, database, runner, reader, options.question)
-    sources = "\n".join([*map(_source, outcome.cited), outcome.reading.words])
-    note = f"\n\n{outcome.note.message} {outcome.note.advice}" if outcome.note else ""
-    shown = unescaped(text) if outcome.kind is AnswerKind.QUOTED else text
-    context.output.value(_as_json(text, outcome), f"{shown}\n\n{sources}".rstrip() + note)
-    if outcome.failure is not None:
-        raise outcome.failure
+        text, finished = await _answer(context, database, runner, reader, options.question)
+    sources = "\n".join([*map(_source, finished.cited), finished.context_usage.sentence])
+    note = f"\n\n{finished.note.message} {finished.note.advice}" if finished.note else ""
+    shown = unescape(text) if finished.kind is AnswerKind.QUOTED else text
+    context.output.value(_as_json(text, finished), f"{shown}\n\n{sources}".rstrip() + note)
+    if finished.failure is not None:
+        raise finished.failure
     return ExitCode.DONE
 
 
 async def _answer(
     context: Context, database: Database, runner: ModelRunner, reader: Account, words: list[str]
-) -> tuple[str, Outcome]:
+) -> tuple[str, Finished]:
     retriever = Retriever(database, runner, context.clock)
     store = AnswerStore(database, worker=_NO_WORKER)
     choice = ModelChoice(
@@ -88,41 +80,25 @@ async def _answer(
     )
     composer = Composer(retriever, runner, choice, Admission(1))
     text = ""
-    outcome: Outcome | None = None
-    async for part in composer.compose(Enquiry(reader, " ".join(words))):
+    finished: Finished | None = None
+    async for part in composer.compose(AnswerRequest(reader, " ".join(words))):
         match part:
-            case Words():
+            case TextDelta():
                 text += part.text
-            case Outcome():
-                outcome = part
+            case Finished():
+                finished = part
             case _:
                 pass
     await retriever.aclose()
-    if outcome is None:
-        message = "an answer ended without an outcome"
+    if finished is None:
+        message = "an answer ended without its last part"
         raise RuntimeError(message)
-    return text, outcome
+    return text, finished
 
 
-def _source(cited: Numbered) -> str:
+def _source(cited: NumberedPassage) -> str:
     return f"[{cited.number}] {cited.passage.file_name}, {cited.passage.place}"
 
 
-def _as_json(text: str, outcome: Outcome) -> dict[str, object]:
-    return {
-        "answer": text,
-        "kind": outcome.kind,
-        "citations": [
-            {
-                "number": cited.number,
-                "document": cited.passage.document_id,
-                "file": cited.passage.file_name,
-                "page": cited.passage.page,
-                "label": cited.passage.label,
-                "quote": cited.passage.text,
-            }
-            for cited in outcome.cited
-        ],
-        "reading": asdict(outcome.reading),
-        "note": outcome.note.as_json() if outcome.note else None,
-    }
+def _as_json(text: str, finished: Finished) -> dict[str, object]:
+    return {"answer": text, "note": None, **finished_json(finished, Audience.COMMAND_LINE)}

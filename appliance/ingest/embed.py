@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from appliance.core.clock import Clock
-from appliance.core.errors import ApplianceError
+from appliance.core.errors import ApplianceError, InternalError
 from appliance.db.pool import Database
 from appliance.ingest.errors import NoRoomError
 from appliance.ingest.model import EmbeddingModel, Unembedded
@@ -156,7 +156,7 @@ class Embedder:
             await self._jobs.fail(job.id, error.message)
             raise
         except Exception:
-            await self._jobs.fail(job.id, ApplianceError().message)
+            await self._jobs.fail(job.id, InternalError().message)
             raise
         except asyncio.CancelledError:
             await asyncio.shield(self._jobs.fail(job.id, "The ingest process was stopped."))
