@@ -91,4 +91,4 @@ class InterruptedAnswerError(ApplianceError):
     code = "interrupted"
     status = HTTPStatus.SERVICE_UNAVAILABLE
     sentence = "Cloister was restarted while it wrote this answer."
-    hint = "What was written so far is kept. Try again for a complete answer."
+    hint = "The text so far is kept. Try again for a complete answer."

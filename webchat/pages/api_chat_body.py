@@ -12,6 +12,7 @@ from appliance.answering.errors import BrokenRequestError
 from appliance.answering.model import AnswerRequest, Turn
 from appliance.conversations.service import checked_question
 from appliance.core.settings import MEBIBYTE
+from appliance.web.json_body import json_object
 
 OUR_NAME = "cloister"
 MOST_MESSAGES = 1000
@@ -85,15 +86,19 @@ def read_embedding_request(content: bytes) -> EmbeddingRequest:
 
 
 def _object(content: bytes) -> JsonObject:
-    try:
-        body = json.loads(content)
-        # An escape can write half a surrogate pair, which the model runner refuses.
-        json.dumps(body, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = json_object(content)
+    if body is None or not _is_text(body):
         raise BrokenRequestError(problem="The body is not a JSON object.")
     return body
+
+
+def _is_text(body: JsonObject) -> bool:
+    """Say whether no text has half a surrogate pair, which the model runner refuses."""
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _name(body: JsonObject) -> str:

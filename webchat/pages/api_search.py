@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from appliance.accounts.guard import holder
 from appliance.answering.citation_json import passage_json
 from appliance.core.errors import InvalidInputError
 from appliance.retrieval.service import MOST_PASSAGES
+from appliance.web.json_body import json_object
 from webchat import keys
 
 LONGEST_QUERY = 20_000
@@ -46,11 +46,8 @@ async def search(request: web.Request) -> web.Response:
 
 def _checked(content: bytes) -> SearchRequest:
     """Read the body. Raises InvalidInputError."""
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = json_object(content)
+    if body is None:
         raise InvalidInputError(
             problem="The body is not a JSON object.", remedy='Send {"query": "…"} as JSON.'
         )
