@@ -1,4 +1,4 @@
-"""What the handlers of the chat site find in the application."""
+"""Keys of the objects that the application holds for the handlers of the chat site."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from appliance.actors.errors import RescueOnlyError
 from appliance.actors.model import Actor, RescueCode
 from appliance.actors.permissions import Permission
 from appliance.web import csrf, flash
-from appliance.web.errors import PackedBodyError, SignInNeededError
+from appliance.web.errors import CompressedBodyError, SignInNeededError
 from appliance.web.forms import posted
 from appliance.web.keys import request_key
 
@@ -227,7 +227,7 @@ class Guard:
 def _refuse_packed(request: web.Request) -> None:
     """Refuse a body that whoever reads it would have to unpack: the server does not."""
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
-        raise PackedBodyError
+        raise CompressedBodyError
 
 
 def visitor(request: web.Request) -> Visitor:

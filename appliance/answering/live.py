@@ -1,4 +1,4 @@
-"""An answer while it is written, as those who watch it see it."""
+"""The state of an answer while it is written, for the pages that show it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from collections.abc import Callable
 from typing import Any, TypeVar, assert_never
 from uuid import UUID
 
-from appliance.answering.model import Evidence, Numbered, Outcome, Part, Queued, Thinking, Words
+from appliance.answering.model import (
+    Context,
+    Finished,
+    NumberedPassage,
+    Part,
+    Queued,
+    TextDelta,
+    Thinking,
+)
 from appliance.answering.store import Progress
 from appliance.conversations.model import Exchange, MessageState
 
@@ -17,8 +25,8 @@ Shared = TypeVar("Shared")
 class Live:
     """The newest state of one answer, with a number that grows with each change.
 
-    Watchers ask for the state when they are ready for it, so a slow one skips what it missed and
-    nobody ever waits for a watcher.
+    A reader asks for the state when it is ready for it. A slow reader skips intermediate states
+    and delays neither the model nor other readers.
     """
 
     def __init__(self, account_id: UUID, exchange: Exchange) -> None:
@@ -27,11 +35,11 @@ class Live:
         self.message = exchange.answer
         self.text = ""
         self.ahead: int | None = None
-        self.evidence: Evidence | None = None
-        self.outcome: Outcome | None = None
+        self.context: Context | None = None
+        self.finished: Finished | None = None
         self.is_thinking = False
         self.version = 0
-        self.ended = False
+        self.has_ended = False
         self._changed = asyncio.Event()
         self._shared: Any = None
 
@@ -41,58 +49,58 @@ class Live:
         return MessageState.WRITING if self.text else MessageState.WAITING
 
     def take(self, part: Part) -> None:
-        """Take what the composer tells."""
+        """Update the state with the next part of the answer."""
         match part:
             case Queued(ahead=ahead):
                 self.ahead = ahead
-            case Evidence():
+            case Context():
                 self.ahead = None
-                self.evidence = part
+                self.context = part
             case Thinking():
                 self.is_thinking = True
-            case Words(text=text):
+            case TextDelta(text=text):
                 self.text += text
-            case Outcome():
-                self.outcome = part
+            case Finished():
+                self.finished = part
             case _ as unreachable:
                 assert_never(unreachable)
-        self._tell()
+        self._publish()
 
     def end(self) -> None:
-        """Say that the answer is kept as it ended: the database has the truth now."""
-        self.ended = True
-        self._tell()
+        """Announce that the answer is saved: from now on the database has its final state."""
+        self.has_ended = True
+        self._publish()
 
     async def changed_since(self, version: int) -> None:
-        """Wait until there is something newer than `version`, or the end."""
-        while self.version == version and not self.ended:
+        """Wait until the state is newer than `version`, or the answer has ended."""
+        while self.version == version and not self.has_ended:
             await self._changed.wait()
 
     async def until_ended(self) -> None:
-        """Wait for the end."""
-        while not self.ended:
+        """Wait until the answer has ended."""
+        while not self.has_ended:
             await self._changed.wait()
 
     def progress(self) -> Progress:
-        """Return what is worth keeping now."""
-        evidence = self.evidence
-        if evidence is None:
+        """Return the text so far, to be saved."""
+        context = self.context
+        if context is None:
             return Progress(self.message.id, self.text)
-        return Progress(self.message.id, self.text, evidence.model, evidence.reading)
+        return Progress(self.message.id, self.text, context.model, context.usage)
 
-    def cited(self) -> tuple[Numbered, ...]:
-        """Return the passages whose number stands in the text so far."""
-        passages = self.evidence.passages if self.evidence else ()
+    def cited(self) -> tuple[NumberedPassage, ...]:
+        """Return the passages whose number is in the text so far."""
+        passages = self.context.passages if self.context else ()
         return tuple(each for each in passages if f"[{each.number}]" in self.text)
 
     def shared(self, make: Callable[[Live], Shared]) -> Shared:
-        """Return what all watchers of this answer have together; the first one makes it."""
+        """Return the object that all readers of this answer share; the first call makes it."""
         if self._shared is None:
             self._shared = make(self)
         kept: Shared = self._shared
         return kept
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         self.version += 1
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()

@@ -6,7 +6,7 @@ import argparse
 from contextlib import aclosing
 from typing import Any
 
-from appliance.answering.quote import unescaped
+from appliance.answering.quote import unescape
 from appliance.cli.chat import chat_server, events
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
@@ -61,9 +61,9 @@ async def ask(context: Context, options: argparse.Namespace) -> ExitCode:
 
 def answer_for_people(text: str, answer: dict[str, Any]) -> str:
     """Return an answer with its sources, how much was read, and the note below it."""
-    shown = unescaped(text) if answer["kind"] == AnswerKind.QUOTED else text
+    shown = unescape(text) if answer["kind"] == AnswerKind.QUOTED else text
     sources = [source(citation) for citation in answer["citations"]]
-    below = "\n".join([*sources, ContextUsage(**answer["reading"]).words])
+    below = "\n".join([*sources, ContextUsage(**answer["reading"]).sentence])
     note = answer["note"]
     said = f"\n\n{note['message']} {note['hint']}" if note else ""
     return f"{shown}\n\n{below}".rstrip() + said

@@ -1,4 +1,4 @@
-"""Conversations in the database. Every statement that takes a reader asks for ownership."""
+"""Conversations in the database. Every statement that takes a reader filters by owner."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
-from psycopg.rows import class_row
 
 from appliance.conversations.model import Citation, Conversation, Exchange, Message, Thread
 from appliance.db.pool import Database
 from appliance.db.queries import Queries
+from appliance.db.rows import Row, record_row
 
 if TYPE_CHECKING:
     from typing import LiteralString
 
-Row = TypeVar("Row")
+One = TypeVar("One")
 
 
 class ConversationStore:
@@ -32,7 +32,7 @@ class ConversationStore:
         return await self._rows(Conversation, self._queries["newest"], facts)
 
     async def one(self, reader: UUID, conversation_id: UUID) -> Conversation | None:
-        """Return a conversation of the reader's."""
+        """Return a conversation of the reader."""
         facts = {"reader": reader, "id": conversation_id}
         return _first(await self._rows(Conversation, self._queries["one"], facts))
 
@@ -43,7 +43,7 @@ class ConversationStore:
             return None
         facts = {"id": conversation_id}
         messages = await self._rows(Message, self._queries["messages"], facts)
-        # After the messages: an answer that finishes between the two only has citations too early.
+        # After the messages: an answer that finishes in between has its citations early, not never.
         citations = await self._rows(Citation, self._queries["citations"], facts)
         return Thread(conversation, tuple(messages), _by_message(citations))
 
@@ -53,12 +53,12 @@ class ConversationStore:
         return _first(await self._rows(Message, self._queries["message"], facts))
 
     async def citations(self, message_id: UUID) -> tuple[Citation, ...]:
-        """Return what an answer points to."""
+        """Return the sources of an answer."""
         statement = self._queries["message_citations"]
         return tuple(await self._rows(Citation, statement, {"id": message_id}))
 
     async def start(self, reader: UUID, title: str, text: str, worker: int) -> Exchange:
-        """Keep a new conversation with its first question; returns once that is on disk."""
+        """Save a new conversation with its first question; return after the commit."""
         facts = {"reader": reader, "title": title, "text": text, "worker": worker}
         question, answer = await self._rows(Message, self._queries["start"], facts)
         return Exchange(question, answer)
@@ -66,7 +66,7 @@ class ConversationStore:
     async def ask(
         self, reader: UUID, conversation_id: UUID, text: str, worker: int
     ) -> Exchange | None:
-        """Keep a question; None if the conversation is not the reader's or is being answered."""
+        """Save a question; None if the conversation is not the reader's or is being answered."""
         facts = {"reader": reader, "id": conversation_id, "text": text, "worker": worker}
         try:
             return _exchange(await self._rows(Message, self._queries["ask"], facts))
@@ -84,7 +84,7 @@ class ConversationStore:
         return _first(await self._rows(Conversation, self._queries["rename"], facts))
 
     async def delete(self, reader: UUID, conversation_id: UUID) -> bool:
-        """Delete a conversation; False if the reader has no such."""
+        """Delete a conversation; return False if the reader has no such conversation."""
         facts = {"reader": reader, "id": conversation_id}
         async with self._database.connection() as connection:
             cursor = await connection.execute(self._queries["delete"], facts)
@@ -95,13 +95,13 @@ class ConversationStore:
     ) -> list[Row]:
         async with (
             self._database.connection() as connection,
-            connection.cursor(row_factory=class_row(kind)) as cursor,
+            connection.cursor(row_factory=record_row(kind)) as cursor,
         ):
             await cursor.execute(statement, facts)
             return await cursor.fetchall()
 
 
-def _first(rows: list[Row]) -> Row | None:
+def _first(rows: list[One]) -> One | None:
     return rows[0] if rows else None
 
 

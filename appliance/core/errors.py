@@ -14,6 +14,7 @@ class Audience(StrEnum):
 
     MEMBER = "member"
     OPERATOR = "operator"
+    PROGRAM = "API program"
     COMMAND_LINE = "command line"
 
 
@@ -58,6 +59,12 @@ class ApplianceError(Exception):
         """Return the error in the shape that the API and the CLI's `--json` print."""
         words = self.words_for(audience)
         return {"code": self.code, "message": words.sentence, "hint": words.hint}
+
+
+class InternalError(ApplianceError):
+    """A defect; the log has its traceback. It has the words of `ApplianceError` itself."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class NotFoundError(ApplianceError):

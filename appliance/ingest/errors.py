@@ -148,7 +148,7 @@ class ReadingFailedError(DocumentError):
 
     code = "reading_failed"
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    sentence = "Something went wrong inside Cloister while it read the document."
+    sentence = "The document could not be read because of a defect in Cloister."
     hint = "Try it once more. If it happens again, ask the operator to look at the log of ingest."
 
 

@@ -59,7 +59,7 @@ class AnswerCutOffError(ApplianceError):
     code = "answer_cut_off"
     status = HTTPStatus.BAD_GATEWAY
     sentence = "The model “{model}” stopped in the middle of its answer."
-    hint = "What it wrote so far is kept. Ask again for a complete answer."
+    hint = "Ask again for a complete answer."
 
 
 class ModelCannotEmbedError(ApplianceError):

@@ -1,4 +1,4 @@
-"""How numbers, sizes and times are written for people: pure, and the same on both sites."""
+"""Write numbers, sizes and times for people, in the same way on both sites."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def relative(moment: datetime, now: datetime) -> str:
     """Say how long ago `moment` was; a date when it was more than a week ago."""
     seconds = int((now - moment).total_seconds())
     if seconds < 0:
-        # What was set to 30 days just now is 30 days away, not 29.
+        # A moment that was set to 30 days from now a second ago is 30 days away, not 29.
         return f"in {duration(-seconds + (_MINUTE // 2 if -seconds >= _MINUTE else 0))}"
     if seconds < 10:
         return "just now"

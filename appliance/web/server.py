@@ -1,4 +1,4 @@
-"""Serve an application until the process is asked to end."""
+"""Serve an application until the process receives SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from appliance.core.errors import ApplianceError
 from appliance.core.sd_notify import Notifier
 from appliance.core.signals import on_signals
 
-# How long open requests may go on after SIGTERM. Answers have saved themselves by then.
+# How long open requests may go on after SIGTERM. Answers are saved by then.
 _GRACE = 3.0
-# How long the rest of a body is read away after a refusal that did not wait for it: closing while
-# data arrives resets the connection, and the client may lose the answer.
+# How long the rest of a refused body is read and dropped: closing the connection while data arrives
+# resets it, and the client may lose the answer.
 _LINGER = 600.0
 
 
@@ -66,7 +66,7 @@ async def listening(
         handle_signals=False,
         shutdown_timeout=_GRACE,
         lingering_time=_LINGER,
-        # Some versions unpack without bound, also what is only read away. The guard says so.
+        # Some versions decompress without limit, even a body that is dropped. The guard refuses it.
         auto_decompress=False,
     )
     await runner.setup()

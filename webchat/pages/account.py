@@ -1,4 +1,4 @@
-"""One's own account: the password and the API keys."""
+"""The member's own account: the password and the API keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACCOUNT = "/account"
 
 @dataclass(frozen=True, slots=True)
 class AccountPage:
-    """`new_key` is the secret of a key that was made just now: it is shown this once."""
+    """The account; `new_key` is the secret of a new key, which is shown only once."""
 
     template: ClassVar[str] = "account.html"
 

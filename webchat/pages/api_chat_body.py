@@ -1,4 +1,4 @@
-"""The bodies that clients of OpenAI's API send: checked, and read as Cloister's own values."""
+"""The request bodies of OpenAI's API, checked and converted into Cloister's own values."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any
 
 from appliance.accounts.model import Account
 from appliance.answering.errors import BrokenRequestError
-from appliance.answering.model import Enquiry, Turn
+from appliance.answering.model import AnswerRequest, Turn
 from appliance.conversations.service import checked_question
 from appliance.core.settings import MEBIBYTE
+from appliance.web.json_body import json_object
 
 OUR_NAME = "cloister"
 MOST_MESSAGES = 1000
 MOST_TEXTS = 256
 LONGEST_TEXT = 100_000
-# All texts together: thrice what OpenAI's own API takes at once (300,000 tokens), in any script.
+# All texts together: three times the limit of OpenAI's own API (300,000 tokens), in any script.
 LARGEST_BODY = 4 * MEBIBYTE
 
 JsonObject = dict[str, Any]
@@ -34,10 +35,10 @@ class ChatRequest:
     include_usage: bool
     limit_tokens: int | None
 
-    def enquiry(self, reader: Account) -> Enquiry:
-        """Return it as a question of the reader's. “cloister” means whichever model is chosen."""
+    def for_reader(self, reader: Account) -> AnswerRequest:
+        """Return the request of a reader. “cloister” means the chosen model."""
         model = None if self.model == OUR_NAME else self.model
-        return Enquiry(reader, self.question, self.turns, model, self.limit_tokens)
+        return AnswerRequest(reader, self.question, self.turns, model, self.limit_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class EmbeddingRequest:
 
 
 def read_chat_request(content: bytes) -> ChatRequest:
-    """Read a body. The last message is the question; those before it are turns."""
+    """Read a body. The last message is the question; earlier messages are turns."""
     body = _object(content)
     messages = _messages(body)
     if not messages or messages[-1][0] != "user":
@@ -85,15 +86,19 @@ def read_embedding_request(content: bytes) -> EmbeddingRequest:
 
 
 def _object(content: bytes) -> JsonObject:
-    try:
-        body = json.loads(content)
-        # Escapes can write half a surrogate pair, which the model runner does not take for text.
-        json.dumps(body, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = json_object(content)
+    if body is None or not _is_text(body):
         raise BrokenRequestError(problem="The body is not a JSON object.")
     return body
+
+
+def _is_text(body: JsonObject) -> bool:
+    """Say whether no text has half a surrogate pair, which the model runner refuses."""
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _name(body: JsonObject) -> str:
@@ -124,7 +129,7 @@ def _message(message: object) -> tuple[str, str]:
         raise BrokenRequestError(problem="A message has no “role”.")
     content = message.get("content")
     if isinstance(content, list):
-        # Parts: only those that are text mean anything here.
+        # A list of parts, all of which must be text.
         content = "\n".join(_part(part) for part in content)
     if not isinstance(content, str):
         raise BrokenRequestError(problem="A message has no “content” that is text.")
@@ -138,7 +143,7 @@ def _part(part: object) -> str:
 
 
 def _turns(messages: Iterable[tuple[str, str]]) -> Iterable[Turn]:
-    """Pair questions with their answers. Cloister's own rules stand above a client's `system`."""
+    """Pair questions with their answers; other roles, such as `system`, are ignored."""
     question: str | None = None
     for role, content in messages:
         if role == "user":

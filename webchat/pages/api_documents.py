@@ -87,7 +87,7 @@ async def _receive(
     collection: str | None,
     form: AsyncIterator[BodyPartReader],
 ) -> Uploaded:
-    """Receive the file, then look for a collection that is named after it."""
+    """Receive the file, then read a collection field that follows it."""
     if collection is not None:
         # Before a long upload, not after it.
         await library.collection(actor, collection)

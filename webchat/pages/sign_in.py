@@ -19,13 +19,13 @@ from webchat import keys
 from webchat.frame import frame
 
 START = "/"
-# On the console, which is where a machine gets its first operator.
+# On the console, where the first operator claims the machine.
 CLAIM = "/admin/claim"
 
 
 @dataclass(frozen=True, slots=True)
 class SignInPage:
-    """Name and password; `target` is where the person wanted to go."""
+    """Name and password; `target` is the page that the person asked for."""
 
     template: ClassVar[str] = "sign_in.html"
 
@@ -37,7 +37,7 @@ class SignInPage:
 
 @dataclass(frozen=True, slots=True)
 class PasswordPage:
-    """The code of an invitation, and the password that is to be."""
+    """The code of an invitation, and the new password."""
 
     template: ClassVar[str] = "password.html"
 
@@ -48,12 +48,12 @@ class PasswordPage:
 
 
 def local(target: str) -> str:
-    """Return `target` if it is a path on this site, else the start: no redirect leads away."""
+    """Return `target` if it is a path of this site, else the start page."""
     return target if stays_here(target) else START
 
 
 async def show_sign_in(request: web.Request) -> web.Response:
-    """GET /sign-in. Where nobody can sign in yet, the machine is claimed first."""
+    """GET /sign-in. Redirects to the claim page while there is no account."""
     target = local(request.query.get("next", START))
     if visitor(request).account is not None:
         return flash.redirect(target)
@@ -95,7 +95,7 @@ async def sign_out(request: web.Request) -> web.Response:
 
 
 async def show_password(request: web.Request) -> web.Response:
-    """GET /password: the code stands behind # in the link, where no server logs it."""
+    """GET /password: the link carries the code behind #, so that no server logs it."""
     page = PasswordPage(frame(request, "Set your password"), Form())
     return request.app[keys.RENDERER].page(request, page)
 

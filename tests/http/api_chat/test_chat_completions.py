@@ -18,7 +18,7 @@ from appliance.accounts.model import Account, Scope
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
 from appliance.actors.model import CommandLine
-from appliance.answering.admission import MOST_WAITING_OF_ONE
+from appliance.answering.admission import MAX_WAITING_PER_ACCOUNT
 from appliance.core.clock import SystemClock
 from appliance.core.settings import MEBIBYTE
 from appliance.db.pool import Database
@@ -389,7 +389,7 @@ async def test_an_account_with_too_many_waiting_questions_is_told_so(
 ) -> None:
     admission = site.app[ANSWERING].admission
     with ExitStack() as stack:
-        while admission.waiting < MOST_WAITING_OF_ONE:
+        while admission.waiting < MAX_WAITING_PER_ACCOUNT:
             stack.enter_context(admission.ticket(alice.id))
         answer = await ask(stream=stream)
         assert answer.status == 429

@@ -43,10 +43,10 @@ async def test_an_answer_outlives_the_loss_of_the_database(
     async with unreachable(server, database_name):
         # Only now may the answer end, however long it took to lock everybody out.
         chat.fake.behaviour.token_delay = 0.0
-        await until(lambda: live.outcome is not None)
+        await until(lambda: live.finished is not None)
         await asyncio.sleep(0)
-        assert not live.ended
-    await until(lambda: live.ended)
+        assert not live.has_ended
+    await until(lambda: live.has_ended)
     answer = await chat.message(exchange.answer.id)
     assert answer.state == MessageState.COMPLETE
     assert answer.text.count("word") == 200

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.answering.thoughts import ThoughtFilter
+from appliance.answering.reasoning_filter import ReasoningFilter
 
 
 def filtered(text: str, step: int) -> str:
-    thoughts = ThoughtFilter()
+    thoughts = ReasoningFilter()
     pieces = [thoughts.feed(text[at : at + step]) for at in range(0, len(text), step)]
     return "".join([*pieces, thoughts.finish()])
 
@@ -36,16 +36,16 @@ def test_only_thoughts_at_the_beginning_are_left_out(written: str, shown: str, s
 
 
 def test_it_tells_that_the_model_thinks() -> None:
-    thoughts = ThoughtFilter()
+    thoughts = ReasoningFilter()
     thoughts.feed("<think>")
     assert thoughts.is_thinking
-    answering = ThoughtFilter()
+    answering = ReasoningFilter()
     assert answering.feed("<think>Well.</think>Yes") == "Yes"
     assert not answering.is_thinking
 
 
 def test_words_are_not_held_back_longer_than_they_could_be_a_thought() -> None:
-    thoughts = ThoughtFilter()
+    thoughts = ReasoningFilter()
     assert thoughts.feed("<thi") == ""
     assert thoughts.feed("s") == "<this"
     assert thoughts.feed(" <think>") == " <think>"

@@ -23,4 +23,4 @@ from appliance.conversations.model import ContextUsage
     ],
 )
 def test_it_says_what_was_used_shortened_and_left_out(reading: ContextUsage, words: str) -> None:
-    assert reading.words == words
+    assert reading.sentence == words

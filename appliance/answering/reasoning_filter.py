@@ -1,7 +1,7 @@
-"""What a model thinks before it answers, where it writes that into its text: `<think>…</think>`.
+"""Remove the reasoning that a model writes before its answer: `<think>…</think>`.
 
-The runner tells thoughts apart for models that it knows to think; others write them like words,
-and they are no part of the answer.
+The model runner separates the reasoning of the models that it knows. Other models write it into
+their text, where it is not part of the answer.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 OPENING, CLOSING = "<think>", "</think>"
 
 
-class ThoughtFilter:
-    """Takes a text piece by piece and gives it back without the thoughts that it begins with."""
+class ReasoningFilter:
+    """Takes a text piece by piece and returns it without the reasoning at its beginning."""
 
     def __init__(self) -> None:
         self.is_thinking = False
@@ -19,15 +19,15 @@ class ThoughtFilter:
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """Return what is certainly part of the answer."""
+        """Return the text that is certainly part of the answer."""
         if self._has_begun:
             return piece
         self._held += piece
         while True:
             if self.is_thinking:
-                thoughts, end, rest = self._held.partition(CLOSING)
-                # The end may have come in part.
-                self._held = rest if end else thoughts[1 - len(CLOSING) :]
+                reasoning, end, rest = self._held.partition(CLOSING)
+                # The closing tag may have arrived in part.
+                self._held = rest if end else reasoning[1 - len(CLOSING) :]
                 if not end:
                     return ""
                 self.is_thinking = False
@@ -42,7 +42,7 @@ class ThoughtFilter:
                 return self.finish()
 
     def finish(self) -> str:
-        """Return what was held back: nothing more will come. Unfinished thoughts are no answer."""
+        """Return the held text after the last piece. Unfinished reasoning is not returned."""
         held, self._held = self._held, ""
         if self.is_thinking:
             return ""
