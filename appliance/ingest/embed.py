@@ -1,4 +1,4 @@
-"""Vectors for chunks that can already be found by their words; never in the way of a document."""
+"""Embed chunks in the background; a document is ready, and found by its words, before that."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ BATCH = 32
 POLL_SECONDS = 30.0
 _LIFETIME = timedelta(days=2)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-# During a rebuild: how often to log, to look for new documents and for another choice.
-_BATCHES_BETWEEN_LOOKS = 16
+# During a rebuild: how often to report progress and to check for new chunks and another choice.
+_BATCHES_BETWEEN_CHECKS = 16
 _PROBE = "probe"
 
 
 class EmbeddingRunner(Protocol):
-    """What is needed of the model runner."""
+    """The part of the model runner that embedding needs."""
 
     async def models(self) -> list[InstalledModel]:
-        """Return what is installed."""
+        """Return the installed models."""
         ...
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
@@ -45,18 +45,18 @@ class EmbeddingRunner(Protocol):
 
 
 class ChoiceChangedError(ApplianceError):
-    """Another embedding model was chosen while a set was built."""
+    """Another embedding model was chosen during a rebuild."""
 
     code = "choice_changed"
-    sentence = "Another embedding model was chosen meanwhile."
-    hint = "Its vectors are made instead."
+    sentence = "Another embedding model was chosen during the rebuild of the search index."
+    hint = "The search index is rebuilt with the new choice instead."
 
 
 class Embedder:
-    """Keeps the vectors of the chosen model complete, and changes from one model to the next.
+    """Keeps the vectors of the chosen model complete, and switches to another model when chosen.
 
-    A new model's set is built in the background as a job while the old set serves; then they
-    change places in one transaction and the old one is dropped.
+    A new model's set is built in the background as a job while the old set serves. Then one
+    transaction drops the old set and lets the new one serve.
     """
 
     def __init__(
@@ -74,40 +74,40 @@ class Embedder:
         self._clock = clock
         self._has_room = has_room
         self._wake = asyncio.Event()
-        # Models whose vectors turned out to be too long, by name and digest.
+        # Models whose vectors are too long for the index, by name and digest.
         self._too_long: set[tuple[str, str]] = set()
 
     def wake(self) -> None:
-        """Say that there are new chunks."""
+        """Start a run now, because there are new chunks."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled, whatever happens.
+        """Work until cancelled; no error ends it.
 
-        A fault is logged once, a defect with its traceback, and tried again after a longer pause.
+        An error is logged once, a defect with its traceback, and retried after a growing pause.
         """
-        pause, told = _FIRST_PAUSE, ""
+        pause, reported = _FIRST_PAUSE, ""
         while True:
             self._wake.clear()
             try:
                 await self.catch_up()
-            except Exception as error:  # noqa: BLE001 - without vectors, words still find all
+            except Exception as error:  # noqa: BLE001 - without vectors, words still find every chunk
                 fault = error.code if isinstance(error, ApplianceError) else repr(error)
-                if told != fault:
-                    _tell(error)
-                    told = fault
+                if reported != fault:
+                    _report(error)
+                    reported = fault
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
-            if told:
-                _LOG.info("vectors are up to date again")
-            pause, told = _FIRST_PAUSE, ""
+            if reported:
+                _LOG.info("embedding resumed: all chunks have vectors")
+            pause, reported = _FIRST_PAUSE, ""
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
 
     async def catch_up(self) -> None:
-        """Make every vector that is missing, and change to the chosen model if it is another."""
+        """Add every missing vector, and switch to the chosen model if another one serves."""
         installed = await self._runner.models()
         known = await self._known()
         serving = _serving(known)
@@ -115,7 +115,7 @@ class Embedder:
         if serving and any(_is_same(model, serving) for model in installed):
             await self._fill(serving)
         if target and not (serving and _is_same(target, serving)):
-            await self._change(target, serving, known)
+            await self._switch(target, serving, known)
 
     async def _target(
         self, installed: Sequence[InstalledModel], serving: EmbeddingModel | None
@@ -130,27 +130,27 @@ class Embedder:
         async with self._database.connection() as connection:
             return await VectorStore(connection).models()
 
-    async def _change(
+    async def _switch(
         self,
         target: InstalledModel,
         serving: EmbeddingModel | None,
         known: Sequence[EmbeddingModel],
     ) -> None:
-        # Looked at first: a job that cannot begin is none.
+        # Checked first, so that no job is recorded that cannot begin.
         await self._check_room()
         job = await self._jobs.start(JOB, _LIFETIME)
         try:
             model = await self._begin(target, known)
             missing = await self._count(model)
-            await self._jobs.beat(job.id, f"Making {missing} vectors with {target.name}.")
-            made = batches = 0
+            await self._jobs.beat(job.id, f"Embedding {missing} passages with {target.name}.")
+            done = batches = 0
             async for count in self._batches(model):
-                made, batches = made + count, batches + 1
-                if batches % _BATCHES_BETWEEN_LOOKS:
+                done, batches = done + count, batches + 1
+                if batches % _BATCHES_BETWEEN_CHECKS:
                     await self._jobs.beat(job.id)
                     continue
-                await self._jobs.beat(job.id, f"{made} of {missing} are made.")
-                await self._look_around(target, serving)
+                await self._jobs.beat(job.id, f"{done} of {missing} passages are embedded.")
+                await self._check_choice(target, serving)
             await self._swap(model, serving)
         except ApplianceError as error:
             await self._jobs.fail(job.id, error.message)
@@ -161,15 +161,15 @@ class Embedder:
         except asyncio.CancelledError:
             await asyncio.shield(self._jobs.fail(job.id, "The ingest process was stopped."))
             raise
-        await self._jobs.finish(job.id, f"{made} vectors were made with {target.name}.")
-        _LOG.info("vectors are now made with %s", target.name)
+        await self._jobs.finish(job.id, f"{done} passages were embedded with {target.name}.")
+        _LOG.info("embedding model switched: model=%s", target.name)
 
     async def _begin(
         self, target: InstalledModel, known: Sequence[EmbeddingModel]
     ) -> EmbeddingModel:
-        """Continue the set that an earlier run began, or begin one; drop abandoned ones.
+        """Continue the set that an earlier run began, or begin one; drop abandoned sets.
 
-        Raises VectorsTooLongError; the model is then left out from now on.
+        Raises VectorsTooLongError; the model is then not considered again.
         """
         begun = None
         for model in known:
@@ -188,7 +188,7 @@ class Embedder:
         async with self._database.transaction() as connection:
             return await VectorStore(connection).add_model(target.name, target.digest, dimensions)
 
-    async def _look_around(self, target: InstalledModel, serving: EmbeddingModel | None) -> None:
+    async def _check_choice(self, target: InstalledModel, serving: EmbeddingModel | None) -> None:
         installed = await self._runner.models()
         if await self._target(installed, serving) != target:
             raise ChoiceChangedError
@@ -215,7 +215,7 @@ class Embedder:
             pass
 
     async def _batches(self, model: EmbeddingModel) -> AsyncIterator[int]:
-        """Make missing vectors batch after batch; yield how many each batch gave."""
+        """Embed the chunks without vectors; yield after each batch how many vectors it added."""
         after = 0
         while True:
             async with self._database.connection() as connection:
@@ -236,7 +236,7 @@ class Embedder:
     async def _vectors(
         self, name: str, chunks: Sequence[Unembedded]
     ) -> list[tuple[int, Sequence[float]]]:
-        """Embed chunks; one that the model fails on is left out, found by halving."""
+        """Embed chunks; a chunk that the model fails on is found by halving and left out."""
         try:
             made = await self._runner.embed(name, [chunk.text for chunk in chunks])
         except ModelFailedError:
@@ -244,18 +244,18 @@ class Embedder:
                 middle = len(chunks) // 2
                 first = await self._vectors(name, chunks[:middle])
                 return first + await self._vectors(name, chunks[middle:])
-            # Raises again if it is not the chunk but the model that is broken.
+            # Raises again if the model is broken and not the chunk.
             await self._runner.embed(name, [_PROBE])
-            _LOG.warning("chunk %d has no vector: the model fails on it", chunks[0].id)
+            _LOG.warning("chunk not embedded: the model fails on it: chunk=%d", chunks[0].id)
             return []
         return list(zip((chunk.id for chunk in chunks), made.vectors, strict=True))
 
 
-def _tell(error: Exception) -> None:
+def _report(error: Exception) -> None:
     if isinstance(error, ApplianceError):
-        _LOG.warning("vectors wait: %s", error)
+        _LOG.warning("embedding paused: %s", error)
     else:
-        _LOG.error("vectors wait", exc_info=error)
+        _LOG.error("embedding paused", exc_info=error)
 
 
 def _serving(known: Sequence[EmbeddingModel]) -> EmbeddingModel | None:

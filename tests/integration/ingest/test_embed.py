@@ -115,7 +115,7 @@ async def test_every_chunk_gets_a_vector_in_batches(
     assert max(sizes) == 32
     [job] = await JobService(database, FakeClock()).jobs()
     assert (job.kind, job.state) == ("embed", JobState.DONE)
-    assert f"Making {chunks} vectors" in job.log
+    assert f"Embedding {chunks} passages" in job.log
 
 
 async def test_new_chunks_get_their_vectors_without_a_job(
@@ -279,7 +279,7 @@ async def test_a_defect_ends_the_job_and_the_embedder_goes_on(
         await until(embedded)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert caplog.text.count("vectors wait") == 1
+    assert caplog.text.count("embedding paused") == 1
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -337,7 +337,7 @@ async def test_a_runner_that_is_down_is_named_once_and_tried_again(
             await until(embedded)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert caplog.text.count("vectors wait") == 1
+    assert caplog.text.count("embedding paused") == 1
 
 
 async def _later(clock: FakeClock, seconds: float) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from appliance.llm.errors import ModelRunnerUnavailableError
 from appliance.llm.model import Embeddings, InstalledModel
-from appliance.retrieval.embedding import DIGESTS_ARE_FRESH, QuestionEmbedder
+from appliance.retrieval.embedding import DIGEST_SECONDS, QuestionEmbedder
 from appliance.retrieval.model import EmbeddingModel
 from tests.builders.models import installed
 from tests.fakes.clock import FakeClock
@@ -137,7 +137,7 @@ async def test_other_weights_under_the_same_name_are_not_asked(
     assert await embedder.embed(MODEL, "question") is None
     assert runner.calls == 0
     runner.digest = "weights"
-    clock.advance(DIGESTS_ARE_FRESH)
+    clock.advance(DIGEST_SECONDS)
     assert await embedder.embed(MODEL, "question") is not None
 
 
