@@ -14,7 +14,7 @@ from appliance.actors.permissions import Role
 from appliance.db.pool import Connection, Database
 from appliance.db.queries import Queries
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
-from appliance.ingest.reading import Indexer
+from appliance.ingest.pipeline import Indexer
 
 _INGEST = Queries("appliance.ingest")
 Embed = Callable[[str], list[float]]
@@ -100,14 +100,14 @@ class Library:
         indexer = Indexer(document.file_name)
         pages = [ExtractedPage(number, text) for number, text in enumerate(document.pages, 1)]
         indexer.add(pages, document.title)
-        reading = indexer.reading(DocumentFacts(document.title))
-        made = reading.chunks
+        indexed = indexer.document(DocumentFacts(document.title))
+        made = indexed.chunks
         await connection.execute(
             _INGEST["add_chunks"],
             {
                 "id": document.id,
                 "collection_id": await _collection_of(connection, document),
-                "language": document.language or reading.language,
+                "language": document.language or indexed.language,
                 "pages": [chunk.page for chunk in made],
                 "starts": [chunk.start for chunk in made],
                 "ends": [chunk.end for chunk in made],

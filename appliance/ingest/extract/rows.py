@@ -7,13 +7,13 @@ import io
 import re
 from collections.abc import Iterator
 
-from appliance.ingest.cut import pieces
 from appliance.ingest.errors import DamagedFileError
 from appliance.ingest.extract.clean import one_line
 from appliance.ingest.extract.encoding import decode
 from appliance.ingest.extract.outline import Outline
 from appliance.ingest.extract.page import ExtractedPage
 from appliance.ingest.extract.paging import PART
+from appliance.ingest.splitter import split
 
 _DELIMITERS = ",;\t|"
 # How spreadsheets say the delimiter, in a first line that is no row.
@@ -54,7 +54,7 @@ def _evenness(sample: str, delimiter: str) -> tuple[int, int]:
 def _pages(rows: Iterator[list[str]], note: str | None) -> Iterator[ExtractedPage]:
     number = 1
     for first, last, text in _groups(rows):
-        for start, end in pieces(text, (), PART.for_text(text)):
+        for start, end in split(text, (), PART.for_text(text)):
             label = f"rows {first}\u2013{last}" if last > first else f"row {first}"
             yield ExtractedPage(number, text[start:end], label, note=note)
             number += 1

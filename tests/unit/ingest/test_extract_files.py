@@ -31,7 +31,7 @@ from tests.builders.documents import (
     word_with_table,
     written,
 )
-from tests.unit.ingest.reading import read
+from tests.unit.ingest.extraction import read
 
 
 async def test_a_word_document_is_read_with_its_title_and_headings(tmp_path: Path) -> None:

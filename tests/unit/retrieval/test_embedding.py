@@ -9,8 +9,12 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from appliance.llm.model import Embeddings, InstalledModel
+<<<<<<< HEAD
 from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from appliance.retrieval.embedding import DIGESTS_ARE_FRESH, QuestionEmbedder
+=======
+from appliance.retrieval.embedding import DIGEST_SECONDS, QuestionEmbedder
+>>>>>>> documents
 from appliance.retrieval.model import EmbeddingModel
 from tests.builders.models import installed
 from tests.fakes.clock import FakeClock
@@ -140,7 +144,7 @@ async def test_other_weights_under_the_same_name_are_not_asked(
     assert await embedder.embed(MODEL, "question") is None
     assert runner.calls == 0
     runner.digest = "weights"
-    clock.advance(DIGESTS_ARE_FRESH)
+    clock.advance(DIGEST_SECONDS)
     assert await embedder.embed(MODEL, "question") is not None
 
 

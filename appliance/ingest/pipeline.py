@@ -1,4 +1,4 @@
-"""One document from its file to the index: extract, keep the ledger, cut, make it searchable."""
+"""Take one document from its file to the index: extract, write the ledger, split, index."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ Extract = Callable[
     [Path, Format, ParserLimits], AsyncGenerator[DocumentFacts | ExtractedPage, None]
 ]
 
-# Pages go into the ledger together when this many wait, or when this time has passed: often
-# enough to watch, seldom enough not to wait for the disk after each page.
-_PAGES_AT_ONCE = 32
-_LONGEST_WAIT = 0.5
+# Pages are written to the ledger in batches of this size, or after this many seconds: often enough
+# to show progress, seldom enough not to wait for the disk after each page.
+_BATCH = 32
+_BATCH_SECONDS = 0.5
+# Characters of a document that are used to detect its language.
 _SAMPLE = 20_000
 
 
-class ClaimLostError(Exception):
-    """The document was deleted, or given to another instance, while it was read."""
+class LeaseLostError(Exception):
+    """The document was deleted, or leased to another instance, while it was read."""
 
 
-class Reader:
-    """Reads claimed documents for one instance of the ingest process."""
+class Pipeline:
+    """Reads and indexes leased documents for one instance of the ingest process."""
 
     def __init__(
         self,
@@ -58,78 +59,78 @@ class Reader:
         self._clock = clock
 
     async def has_room(self) -> bool:
-        """Say whether there is room on the disk for what is read."""
+        """Return whether the disk has room for the pages and chunks of another document."""
         return await self._blobs.has_room()
 
-    async def read(self, claim: Lease) -> None:
+    async def read(self, lease: Lease) -> None:
         """Read a document and make it searchable in one transaction.
 
-        Raises DocumentError, ClaimLostError or DatabaseUnavailableError; then nothing of it is
-        in the index.
+        Raises DocumentError, LeaseLostError or DatabaseUnavailableError; the index then holds no
+        part of the document.
         """
-        path = self._blobs.path(claim.digest)
-        wanted = recognise(claim.file_name, await asyncio.to_thread(_head, path))
+        path = self._blobs.path(lease.digest)
+        wanted = recognise(lease.file_name, await asyncio.to_thread(_head, path))
         async with self._database.transaction() as connection:
-            await IngestStore(connection).forget_reading(claim.id)
-        indexer = Indexer(claim.file_name)
-        facts = await self._read_pages(claim, path, wanted, indexer)
-        await self._finish(claim, indexer.reading(facts))
+            await IngestStore(connection).forget_attempt(lease.id)
+        indexer = Indexer(lease.file_name)
+        facts = await self._read_pages(lease, path, wanted, indexer)
+        await self._finish(lease, indexer.document(facts))
 
     async def _read_pages(
-        self, claim: Lease, path: Path, wanted: Format, indexer: Indexer
+        self, lease: Lease, path: Path, wanted: Format, indexer: Indexer
     ) -> DocumentFacts:
         facts = DocumentFacts()
-        waiting: list[ExtractedPage] = []
-        kept_at = self._clock.monotonic()
+        batch: list[ExtractedPage] = []
+        saved_at = self._clock.monotonic()
         try:
             async with aclosing(self._extract(path, wanted, self._limits)) as items:
                 async for item in items:
                     if isinstance(item, DocumentFacts):
                         facts = item
-                        await self._note(claim, facts)
+                        await self._set_page_count(lease, facts)
                         continue
-                    waiting.append(item)
-                    late = self._clock.monotonic() - kept_at > _LONGEST_WAIT
-                    if late or len(waiting) == _PAGES_AT_ONCE:
-                        await self._keep(claim, waiting, facts, indexer)
-                        waiting, kept_at = [], self._clock.monotonic()
+                    batch.append(item)
+                    late = self._clock.monotonic() - saved_at > _BATCH_SECONDS
+                    if late or len(batch) == _BATCH:
+                        await self._save(lease, batch, facts, indexer)
+                        batch, saved_at = [], self._clock.monotonic()
         except DocumentError:
-            # The ledger tells how far it came.
-            await self._keep(claim, waiting, facts, indexer)
+            # Keep the pages read so far: the ledger shows where the reading failed.
+            await self._save(lease, batch, facts, indexer)
             raise
-        await self._keep(claim, waiting, facts, indexer)
+        await self._save(lease, batch, facts, indexer)
         return facts
 
-    async def _note(self, claim: Lease, facts: DocumentFacts) -> None:
+    async def _set_page_count(self, lease: Lease, facts: DocumentFacts) -> None:
         if facts.page_count is not None:
             async with self._database.connection() as connection:
                 store = IngestStore(connection)
-                await store.set_page_count(claim.id, self._instance, facts.page_count)
+                await store.set_page_count(lease.id, self._instance, facts.page_count)
 
-    async def _keep(
+    async def _save(
         self,
-        claim: Lease,
+        lease: Lease,
         pages: Sequence[ExtractedPage],
         facts: DocumentFacts,
         indexer: Indexer,
     ) -> None:
         async with self._database.connection() as connection:
-            if not await IngestStore(connection).add_pages(claim.id, self._instance, pages):
-                raise ClaimLostError
+            if not await IngestStore(connection).add_pages(lease.id, self._instance, pages):
+                raise LeaseLostError
         await asyncio.to_thread(indexer.add, pages, facts.title)
 
-    async def _finish(self, claim: Lease, reading: IndexedDocument) -> None:
-        if not reading.chunks:
+    async def _finish(self, lease: Lease, document: IndexedDocument) -> None:
+        if not document.chunks:
             raise NoTextError
         async with self._database.transaction() as connection:
             store = IngestStore(connection)
-            if not await store.hold_claim(claim.id, self._instance):
-                raise ClaimLostError
-            await store.finish(claim, reading)
+            if not await store.hold_lease(lease.id, self._instance):
+                raise LeaseLostError
+            await store.finish(lease, document)
 
 
 class Indexer:
-    """Turns pages, as they come, into chunks with the words by which they are found."""
+    """Turns pages, as they arrive, into chunks with their search words."""
 
     def __init__(self, file_name: str) -> None:
         self._name = PurePosixPath(file_name).stem
@@ -139,7 +140,7 @@ class Indexer:
         self._pages = 0
 
     def add(self, pages: Sequence[ExtractedPage], title: str | None) -> None:
-        """Cut pages into chunks."""
+        """Split pages into chunks."""
         for page in pages:
             self._pages += 1
             if len(self._sample) < _SAMPLE:
@@ -159,8 +160,8 @@ class Indexer:
                 )
             self._carried = open_headings(self._carried, page.headings)
 
-    def reading(self, facts: DocumentFacts) -> IndexedDocument:
-        """Return what is known after the last page."""
+    def document(self, facts: DocumentFacts) -> IndexedDocument:
+        """Return the whole document, after its last page."""
         return IndexedDocument(facts.title, detect(self._sample), self._pages, tuple(self._chunks))
 
 

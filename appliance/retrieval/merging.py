@@ -1,4 +1,4 @@
-"""From chunks to passages: what belongs together on a page is read together."""
+"""Merge neighbouring chunks of a page into passages."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from appliance.retrieval.model import FoundChunk, Passage
 LONGEST = 2400
 
 
-def joined(chunks: Sequence[FoundChunk], *, longest: int = LONGEST) -> list[Passage]:
-    """Return the winners among `chunks` as passages, best first.
+def merge_adjacent(chunks: Sequence[FoundChunk], *, longest: int = LONGEST) -> list[Passage]:
+    """Return the ranked chunks among `chunks` as passages, best first.
 
-    1. The best winner that is not yet part of a passage begins one.
-    2. It takes in the chunk before or after it on the page, if that one won as well or holds a
-       word of the question that is still missing, and goes on as long as that is so and the
-       passage stays within `longest` characters.
+    1. The best ranked chunk that is not yet part of a passage starts one.
+    2. It is extended by the chunk before or after it on the page, if that one is ranked as well or
+       contains a word of the question that the passage lacks. This is repeated while the passage
+       stays within `longest` characters.
     """
     by_place = {(chunk.document_id, chunk.ordinal): chunk for chunk in chunks}
     passages = []
-    for winner in sorted(_winners(chunks), key=_rank):
-        if (winner.document_id, winner.ordinal) not in by_place:
+    for best in sorted(_ranked(chunks), key=_rank):
+        if (best.document_id, best.ordinal) not in by_place:
             continue
-        run = [winner]
+        run = [best]
         while (neighbour := _next_neighbour(run, by_place, longest)) is not None:
             run = sorted([*run, neighbour], key=lambda chunk: chunk.start)
         for chunk in run:
@@ -34,7 +34,7 @@ def joined(chunks: Sequence[FoundChunk], *, longest: int = LONGEST) -> list[Pass
     return passages
 
 
-def _winners(chunks: Sequence[FoundChunk]) -> Iterator[FoundChunk]:
+def _ranked(chunks: Sequence[FoundChunk]) -> Iterator[FoundChunk]:
     return (chunk for chunk in chunks if chunk.score is not None)
 
 
@@ -47,7 +47,7 @@ def _next_neighbour(
     by_place: Mapping[tuple[UUID, int], FoundChunk],
     longest: int,
 ) -> FoundChunk | None:
-    held = {word for chunk in run for word in chunk.words}
+    contained = {word for chunk in run for word in chunk.words}
     first, last = run[0], run[-1]
     beside = [
         by_place.get((first.document_id, ordinal))
@@ -59,7 +59,7 @@ def _next_neighbour(
         if chunk is not None
         and chunk.page == first.page
         and max(last.end, chunk.end) - min(first.start, chunk.start) <= longest
-        and (chunk.score is not None or not held.issuperset(chunk.words))
+        and (chunk.score is not None or not contained.issuperset(chunk.words))
     ]
     return max(useful, key=lambda chunk: chunk.score or 0.0, default=None)
 

@@ -42,12 +42,12 @@ class Sizes:
         return Sizes(self.target * 4 // 9, self.most * 4 // 9, self.least * 4 // 9)
 
 
-def pieces(text: str, headings: Sequence[int], sizes: Sizes) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of pieces in order; between them lies nothing but white space.
+def split(text: str, headings: Sequence[int], sizes: Sizes) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of each piece in order; only white space lies between two pieces.
 
-    A piece ends before a heading (`headings`: their offsets, ascending) if it is long enough,
-    else at the end of a paragraph, of a sentence, of a line, of a word, and only in a text
-    without any of these in mid-word.
+    A piece ends before a heading (`headings`: their offsets, ascending) if it is long enough.
+    Otherwise it ends at the end of a paragraph, of a sentence, of a line or of a word, in this
+    order; a text without any of these is split inside a word.
     """
     end = len(text.rstrip())
     start = _skip_space(text, 0)
@@ -58,7 +58,7 @@ def pieces(text: str, headings: Sequence[int], sizes: Sizes) -> Iterator[tuple[i
 
 
 def _stop(text: str, start: int, end: int, headings: Sequence[int], sizes: Sizes) -> int:
-    # Not so far that what is left would be a crumb.
+    # Leave at least one piece of the least size for the rest.
     latest = min(start + sizes.most, end - sizes.least)
     following = bisect_left(headings, start + sizes.least)
     if following < len(headings) and headings[following] <= latest:

@@ -1,4 +1,4 @@
-"""Passages that say nothing new are shown once."""
+"""Drop passages whose text another passage contains."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from appliance.retrieval.model import Passage
 _WORD = re.compile(r"\w+")
 
 
-def distinct(passages: Sequence[Passage]) -> list[Passage]:
-    """Leave out each passage whose words stand, in the same order, in a better one.
+def deduplicate(passages: Sequence[Passage]) -> list[Passage]:
+    """Drop each passage whose words a better one contains in the same order.
 
-    Nothing less than that: contracts from one template differ in a number only, and whoever asks
-    must see that they do.
+    Similar passages stay: contracts from one template may differ only in a number, and the reader
+    must see that difference.
     """
     kept: list[Passage] = []
     seen: list[str] = []
