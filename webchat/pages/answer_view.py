@@ -99,7 +99,7 @@ def status_words(live: Live) -> str:
         return "Thinking…"
     if live.evidence is not None:
         found = live.evidence.found
-        return "ContextUsage 1 passage…" if found == 1 else f"ContextUsage {found:,} passages…"
+        return "Reading 1 passage…" if found == 1 else f"Reading {found:,} passages…"
     return "Looking through your documents…"
 
 

@@ -95,7 +95,7 @@ def test_the_status_says_what_happens() -> None:
     writing.take(Queued(0))
     assert status_words(writing) == "Waiting: yours is next…"
     writing.take(Evidence(12, ()))
-    assert status_words(writing) == "ContextUsage 12 passages…"
+    assert status_words(writing) == "Reading 12 passages…"
     writing.take(Thinking())
     assert status_words(writing) == "Thinking…"
     writing.take(Words("One"))
