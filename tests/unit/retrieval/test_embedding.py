@@ -9,12 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from appliance.llm.model import Embeddings, InstalledModel
-<<<<<<< HEAD
 from appliance.llm.runner_errors import ModelRunnerUnavailableError
-from appliance.retrieval.embedding import DIGESTS_ARE_FRESH, QuestionEmbedder
-=======
 from appliance.retrieval.embedding import DIGEST_SECONDS, QuestionEmbedder
->>>>>>> documents
 from appliance.retrieval.model import EmbeddingModel
 from tests.builders.models import installed
 from tests.fakes.clock import FakeClock
