@@ -24,10 +24,11 @@ from appliance.accounts.service import SESSION_LASTS
 from appliance.actors.errors import RescueOnlyError
 from appliance.actors.model import Actor, RescueCode
 from appliance.actors.permissions import Permission
+from appliance.core.errors import Audience
 from appliance.web import csrf, flash
 from appliance.web.errors import CompressedBodyError, SignInNeededError
 from appliance.web.forms import posted
-from appliance.web.keys import request_key
+from appliance.web.keys import AUDIENCE, request_key
 
 SESSION_COOKIE = "cloister_session"
 VISITOR_COOKIE = "cloister_visitor"
@@ -164,6 +165,7 @@ class Guard:
         """
         scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if self._keys is not None and is_command_line(request, self._command_socket):
+            request[AUDIENCE] = Audience.COMMAND_LINE
             return await self._keys.command_line(named_person(request))
         if self._keys is None or scheme.lower() != "bearer" or not secret.strip():
             raise KeyRequiredError

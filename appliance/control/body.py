@@ -41,6 +41,11 @@ def number(body: Body, name: str) -> int:
     return value
 
 
+def optional_number(body: Body, name: str) -> int | None:
+    """Return a whole number, or None where the field is null."""
+    return None if body.get(name, "") is None else number(body, name)
+
+
 def choice(body: Body, name: str, of: type[Chosen]) -> Chosen:
     """Return one of the values of an enumeration."""
     return _member(body.get(name), name, of)

@@ -10,8 +10,10 @@ from aiohttp import web
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.audit.model import AuditEvent
+from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
+from appliance.settings.service import OperatorSettings
 from appliance.supervisor.loop import Supervisor
 from appliance.units.model import Absent
 
@@ -41,4 +43,6 @@ SURROUNDINGS = web.AppKey("surroundings", Surroundings)
 PEOPLE = web.AppKey("people", People)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
 CHOICE = web.AppKey("choice", ModelChoice)
+JOBS = web.AppKey("jobs", JobService)
+OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 RUNNER = web.AppKey("runner", ModelRunner)

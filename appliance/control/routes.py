@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from appliance.control import machine, models, people, units
+from appliance.control import jobs, machine, models, people, settings, units
 
 ROUTES: tuple[web.RouteDef, ...] = (
     web.get("/units", units.units),
@@ -25,4 +25,10 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.get("/models", models.models),
     web.post("/models/use", models.choose),
     web.post("/models/fetch", machine.record_fetch),
+    web.get("/jobs", jobs.jobs),
+    web.post("/jobs", jobs.start),
+    web.get("/jobs/{id}", jobs.job),
+    web.post("/jobs/{id}/cancel", jobs.cancel),
+    web.get("/settings", settings.settings),
+    web.post("/settings", settings.change),
 )

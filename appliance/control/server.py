@@ -31,6 +31,8 @@ def control_application(
     application[keys.PEOPLE] = services.people
     application[keys.API_KEYS] = services.api_keys
     application[keys.CHOICE] = services.choice
+    application[keys.JOBS] = services.jobs
+    application[keys.OPERATOR_SETTINGS] = services.operator_settings
     application[keys.RUNNER] = services.runner
     application.add_routes(ROUTES)
     return application

@@ -23,7 +23,7 @@ from appliance.core.errors import (
     Words,
 )
 from appliance.core.log import numbered_request, request_number
-from appliance.web.keys import request_key
+from appliance.web.keys import AUDIENCE, request_key
 from appliance.web.render import wants_fragment
 
 if TYPE_CHECKING:
@@ -202,11 +202,12 @@ class ErrorAnswers:
         allow: str | None = None,
     ) -> web.Response:
         """Answer with an error in the form that the client reads."""
+        audience = request.get(AUDIENCE, Audience.PROGRAM)
         if request.path.startswith(("/api/", "/admin/api/")):
-            body: dict[str, object] = {"error": error.as_json(Audience.PROGRAM)}
+            body: dict[str, object] = {"error": error.as_json(audience)}
             response = web.json_response(body, status=error.status)
         elif request.path.startswith("/v1/"):
-            response = web.json_response(openai_error(error), status=error.status)
+            response = web.json_response(openai_error(error, audience), status=error.status)
         else:
             response = self._as_html(request, error)
         if allow is not None:
@@ -243,9 +244,9 @@ async def remember_start(request: web.Request, _response: web.StreamResponse) ->
     request[_STARTED] = True
 
 
-def openai_error(error: ApplianceError) -> dict[str, object]:
+def openai_error(error: ApplianceError, audience: Audience = Audience.PROGRAM) -> dict[str, object]:
     """Return an error in the shape that clients of OpenAI's API know."""
-    words = error.words_for(Audience.PROGRAM)
+    words = error.words_for(audience)
     failed_here = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return {
         "error": {

@@ -14,3 +14,7 @@ def request_key(name: str) -> Any:  # noqa: ANN401 - the type differs by aiohttp
     """
     typed = getattr(web, "RequestKey", None)
     return name if typed is None else typed(name, object)
+
+
+AUDIENCE = request_key("audience")
+"""Who reads the errors of a request, where that is not what its path says."""
