@@ -156,7 +156,7 @@ async def _logs(request: web.Request) -> web.StreamResponse:
 async def _last_and_further(
     supervisor: Supervisor, name: str, count: int
 ) -> AsyncGenerator[str, None]:
-    """Yield the last lines, then each further one: none is lost between, and none comes twice."""
+    """Yield the last lines, then each further one, without a gap and without a repetition."""
     further = supervisor.follow(name)
     # From here on it receives lines: nothing else runs between this step and the last lines.
     coming = asyncio.ensure_future(_next(further))

@@ -154,7 +154,7 @@ class ManagedUnit:
         self._update(desired=DesiredState.STOPPED, request=request)
 
     def take_start(self, action: Action, now: float) -> None:
-        """Note a start: only one that nobody asked for uses up the budget."""
+        """Note a start: only a retry uses up the budget, and not a start on request."""
         self._update(started_before=True, fault=None)
         if self.seen.desired is DesiredState.RESTART:
             self._update(desired=DesiredState.RUNNING)

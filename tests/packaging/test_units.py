@@ -179,7 +179,7 @@ def test_folders_belong_to_accounts_and_groups_that_exist() -> None:
         assert kind == "d", path
         assert user in users, path
         assert group in users | made, path
-        # Nobody but the owner and a group changes anything.
+        # Only the owner and a group change anything.
         assert int(mode, 8) & 0o002 == 0, path
 
 
