@@ -97,7 +97,7 @@ def _free_port() -> int:
 
 @asynccontextmanager
 async def _last_lines(running: Running) -> AsyncIterator[deque[str]]:
-    """Read what the program prints, lest it waits for a reader, and keep the end of it."""
+    """Read what the program prints, so that it never blocks, and keep the last lines."""
     kept: deque[str] = deque(maxlen=_KEPT_LINES)
 
     async def read() -> None:

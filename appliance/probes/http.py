@@ -36,7 +36,7 @@ class HttpProbe:
     identity: Identity | None = None
 
     async def read(self) -> ProbeResult:
-        """Ask once, on a connection of its own: a kept one would hide that nobody accepts."""
+        """Ask once, on a new connection: a kept one would hide that the server accepts none."""
         return await measured(self._ask, limit=self.limit)
 
     async def _ask(self) -> Answer:

@@ -58,7 +58,7 @@ def alive(pid: int, start_time: int) -> bool:
 
 
 def directory_of(pid: int) -> Path | None:
-    """Return where a process stands, or None when it is gone or another account's."""
+    """Return the working directory of a process, or None when it is gone or another account's."""
     try:
         return (PROC / str(pid) / "cwd").readlink()
     except OSError:

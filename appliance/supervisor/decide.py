@@ -64,7 +64,7 @@ def _exceeds_budget(seen: Observation, backoff: Backoff, now: float) -> bool:
 
 
 def _decide_stopping(seen: Observation) -> Decision:
-    """The unit is on its way down: because somebody asked, or because its process has ended."""
+    """The unit stops: on request, or because its process has ended."""
     if seen.status.origin is Origin.UNIT:
         return _wait(Phase.FAILED, Cause.ENDED, Facts(fault=seen.last_ending))
     if seen.fault is not None:

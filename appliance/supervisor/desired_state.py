@@ -39,8 +39,8 @@ class Request:
 class StoppedUnits:
     """Which units are to stay stopped, in a small file below /run.
 
-    With it a stop outlives a crash and an upgrade of the supervisor, and ends with a reboot, as a
-    `systemctl stop` does. When the file is lost, every unit is wanted again.
+    With it a stop outlives a crash and an upgrade of the supervisor, and ends with a reboot. When
+    the file is lost, every unit is wanted again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,9 +80,8 @@ class StoppedUnits:
 
 
 def _entry(request: Request) -> dict[str, object]:
-    return {"by": request.by, "at": request.at.isoformat(), "outside": request.outside}
+    return {"by": request.by, "at": request.at.isoformat()}
 
 
 def _request(entry: dict[str, Any]) -> Request:
-    at = datetime.fromisoformat(entry["at"])
-    return Request(by=str(entry["by"]), at=at, outside=entry["outside"] is True)
+    return Request(by=str(entry["by"]), at=datetime.fromisoformat(entry["at"]))

@@ -75,12 +75,14 @@ class ManagedUnit:
 
     @property
     def kept_stopped(self) -> Request | None:
-        """Return who asked for a stop that the next supervisor must respect.
+        """Return who asked Cloister for a stop, which the next supervisor must respect.
 
-        A oneshot does its work at every start of the supervisor.
+        One of `systemctl stop` ends with the supervisor, and a oneshot does its work at each start.
         """
-        service = self.unit.kind is Kind.SERVICE
-        return self.seen.request if service and not self.wanted else None
+        request = self.seen.request
+        if self.wanted or request is None or request.outside or self.unit.kind is Kind.ONESHOT:
+            return None
+        return request
 
     def take_status(self, status: UnitStatus, now: datetime) -> None:
         """Remember a new status; probe results belong to the run in which they were made."""
@@ -154,7 +156,7 @@ class ManagedUnit:
         self._update(desired=DesiredState.STOPPED, request=request)
 
     def take_start(self, action: Action, now: float) -> None:
-        """Note a start: only one that nobody asked for uses up the budget."""
+        """Note a start: only a retry uses up the budget, and not a start on request."""
         self._update(started_before=True, fault=None)
         if self.seen.desired is DesiredState.RESTART:
             self._update(desired=DesiredState.RUNNING)

@@ -158,7 +158,7 @@ class Observation:
 
     `reading` is the last probe result of this run, `ready_since` the first good one of this run;
     `failures` counts failed results in a row, the first at `failing_since`. `restarts` are the
-    moments of the restarts that nobody asked for, `streak` how many since the last stable run.
+    moments of the restarts without a request, `streak` how many since the last stable run.
     `replaced` says that the unit has run since before its program was replaced, `fault` why the
     supervisor stopped it to start it again, and `last_ending` how it last ended.
     """
@@ -185,7 +185,7 @@ class Observation:
 class Facts:
     """What a decision's sentence names besides its cause; a field that does not apply is empty.
 
-    `units` are those that the unit waits for, `answer` the last answer of its probe, `seconds`
+    `units` are the units that it waits for, `answer` the last answer of its probe, `seconds`
     the time until the next start, and `attempt` that start's number of `budget`.
     """
 

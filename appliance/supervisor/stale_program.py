@@ -13,7 +13,7 @@ def newest_change(files: Iterable[Path]) -> float | None:
     """Return when the last of these files was put in its place, in seconds since 1970.
 
     That is its time of change and not of modification, which a package brings along from where
-    it was built. Files that are not there have no say.
+    it was built. Files that do not exist are ignored.
     """
     times = []
     for path in files:

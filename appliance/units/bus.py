@@ -35,7 +35,7 @@ _NO_FILE = ("NoSuchUnit", "LoadFailed", "BadUnitSetting", "UnitMasked")
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Something that systemd said to everybody."""
+    """A signal of systemd."""
 
     path: str
     interface: str
@@ -64,7 +64,7 @@ class Bus:
         try:
             connection = MessageBus(bus_address=address, bus_type=BusType.SYSTEM)
         except Exception as error:
-            # The library raises whatever its socket, its parser or the other side came upon.
+            # The library raises any error of its socket, of its parser and of the other side.
             raise SystemBusError(problem=_words(error)) from error
         try:
             async with asyncio.timeout(PATIENCE):
@@ -103,7 +103,7 @@ class Bus:
         """Wait until the connection has ended, for whatever reason."""
         await asyncio.wait({self._ended})
         if not self._ended.cancelled():
-            # Why it ended matters to nobody; asking for it keeps asyncio from complaining.
+            # The reason does not matter; reading it keeps asyncio from logging it.
             self._ended.exception()
 
     def close(self) -> None:

@@ -115,7 +115,7 @@ class Cluster:
 def _server_on(data: Path, lock: Path) -> ProcessFacts | None:
     """Return the server that the lock file names, if that very server is alive.
 
-    The number may have been given to another program since; ours stands in its data directory.
+    The number may have been given to another program since; ours runs in its data directory.
     """
     try:
         found = facts(int(lock.read_text().split("\n", 1)[0]))

@@ -1,4 +1,4 @@
-"""The last lines of a unit in memory, and who follows them."""
+"""The last lines of a unit in memory, for any number of followers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LogBuffer:
         self._followers: set[asyncio.Queue[str]] = set()
 
     def publish(self, line: str) -> None:
-        """Keep a line, and give it to everybody who follows."""
+        """Keep a line, and give it to every follower."""
         self._lines.append(line)
         for queue in self._followers:
             if queue.full():
@@ -29,7 +29,7 @@ class LogBuffer:
         return tuple(self._lines)[-count:] if count > 0 else ()
 
     async def follow(self) -> AsyncIterator[str]:
-        """Yield lines as they come. Whoever is too slow misses lines, not the others."""
+        """Yield lines as they come. A follower that is too slow misses lines; others do not."""
         queue: asyncio.Queue[str] = asyncio.Queue(KEPT_LINES)
         self._followers.add(queue)
         try:

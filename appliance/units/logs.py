@@ -22,7 +22,7 @@ class UnitLog(LogBuffer):
         self._partial = b""
 
     async def append(self, block: bytes) -> None:
-        """Take what the unit wrote. A disk that is full loses lines, but stops nobody."""
+        """Take what the unit wrote. A full disk loses lines, but stops no unit."""
         *complete, self._partial = (self._partial + block).split(b"\n")
         if len(self._partial) > LONGEST_LINE:
             complete.append(self._partial)

@@ -126,7 +126,7 @@ class Origin(StrEnum):
     """Who brought a unit's state about.
 
     SUPERVISOR: it asked for it. SYSTEMCTL: a job of systemd did that the supervisor did not ask
-    for. UNIT: nobody asked; the unit's own process ended, or its socket started it again after
+    for. UNIT: there was no request; the unit's process ended, or its socket started it again after
     that.
     """
 

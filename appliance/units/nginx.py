@@ -177,7 +177,7 @@ async def _prepare_secured(
 ) -> None:
     """Have a certificate and write the configuration.
 
-    Nginx cannot judge it beforehand: to do that it opens every address anew, which in a network
+    Nginx cannot judge it beforehand: to do that it opens every address again, which in a network
     of its own, without the inherited sockets, it may not. It says what is wrong when it starts.
     """
     if not given.all:

@@ -91,7 +91,7 @@ async def end(record: Record, clock: Clock) -> bool:
         await reap(record.pid, clock)
         return True
     # Without its leader a session can be another's that got the same number since: then its
-    # members do not stand in the unit's own directory.
+    # members do not run in the unit's own directory.
     strangers = await asyncio.to_thread(_strangers, record)
     return False if strangers else await reap(record.pid, clock)
 

@@ -14,7 +14,6 @@ RESTING = {"inactive", "failed", "maintenance"}
 FIRST_SETUP_CODE, LAST_SETUP_CODE = 200, 243
 
 _FIELDS = {
-    "LoadState": "load",
     "ActiveState": "active",
     "SubState": "sub",
     "Result": "result",
@@ -37,7 +36,6 @@ _RESULTS = {
 class Properties:
     """The properties of a systemd service that matter to us; `started` is in microseconds."""
 
-    load: str = "loaded"
     active: str = "inactive"
     sub: str = "dead"
     result: str = "success"

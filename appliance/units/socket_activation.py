@@ -79,7 +79,7 @@ def listeners(descriptors: Sequence[int]) -> Listeners:
 
 
 def bracketed(host: str) -> str:
-    """Return a host as it stands before a port."""
+    """Return a host as it is written before a port."""
     return f"[{host}]" if ":" in host else host
 
 

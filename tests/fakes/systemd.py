@@ -42,7 +42,7 @@ async def message_bus(folder: Path) -> AsyncIterator[str]:
     finally:
         process.kill()
         await process.wait()
-        # Python 3.11 closes the pipe only when somebody asks.
+        # Python 3.11 closes the pipe only on request.
         process._transport.close()  # type: ignore[attr-defined]
         (folder / "bus").unlink(missing_ok=True)
 

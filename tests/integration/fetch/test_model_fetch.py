@@ -35,7 +35,7 @@ def packaged(machine: Machine) -> Machine:
     record = shlex.quote(str(machine.folder / "systemctl"))
     # systemd makes the model's name of that of the instance.
     command = f'{shlex.quote(sys.executable)} -m appliance fetch "$model"'
-    # A unit has an environment of its own, with nothing of whoever starts it.
+    # A unit has an environment of its own, with nothing of its caller's.
     variables = machine.environment() | {"CLOISTER_PACKAGED": "0"}
     environment = shlex.join(f"{name}={value}" for name, value in variables.items())
     machine.install(

@@ -1,4 +1,4 @@
-"""The catalogue as it stands on this machine, with stand-ins only for our own processes."""
+"""The catalogue of this machine, with stand-ins only for our own processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from appliance.units.model import Kind, Unit
 from appliance.units.programs import find_programs
 from tests.integration.supervisor.parts import Answers, gone, phase, supervised, until
 
-# It must not notice that nobody reads its output any more.
+# It must not notice that its output has lost its reader.
 SILENT = "import time; time.sleep(600)"
 
 SUPERVISE = """
@@ -54,7 +54,7 @@ def _stand_in(unit: Unit) -> Unit:
 
 
 async def processes_in(home: Path) -> list[int]:
-    """Return everything that stands in a directory of this home."""
+    """Return every process whose working directory is in this home."""
     return await asyncio.to_thread(_processes_in, home)
 
 

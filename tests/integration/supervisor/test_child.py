@@ -46,7 +46,7 @@ async def test_a_unit_runs_until_it_is_stopped(settings: Settings) -> None:
         assert not record.exists()
 
 
-async def test_a_disk_that_takes_no_record_ends_nobody(
+async def test_a_disk_that_takes_no_record_ends_no_unit(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(child, "RECORD_PAUSE", 0.05)
@@ -66,7 +66,7 @@ async def test_a_disk_that_takes_no_record_ends_nobody(
         assert states == [UnitState.RUNNING, UnitState.RUNNING]
 
 
-async def test_a_defect_in_following_one_unit_leaves_nobody_waiting(
+async def test_a_defect_in_following_one_unit_leaves_no_caller_waiting(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unit = script("one", SLEEPER, settings.home)

@@ -1,4 +1,4 @@
-"""The real Nginx as the package runs it: with TLS, on sockets that somebody else opened."""
+"""The real Nginx as the package runs it: with TLS, on sockets that another process opened."""
 
 from __future__ import annotations
 

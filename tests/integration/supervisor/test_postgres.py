@@ -94,7 +94,7 @@ async def test_there_is_room_for_every_pool_of_every_chat_server(
         assert int(str(await ask(several, "SHOW max_connections"))) > 8 * CHAT_CONNECTIONS
 
 
-async def test_a_server_that_lets_nobody_in_any_more_is_restarted(
+async def test_a_server_that_accepts_no_session_any_more_is_restarted(
     settings: Settings, unit: Unit
 ) -> None:
     """After SIGTERM it waits for its last session, and refuses all others meanwhile."""

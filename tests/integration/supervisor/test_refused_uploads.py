@@ -1,4 +1,4 @@
-"""A refusal reaches whoever is still sending, and takes no later request along with it."""
+"""A refusal reaches a client that is still sending, and breaks no later request."""
 
 from __future__ import annotations
 

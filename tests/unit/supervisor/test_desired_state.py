@@ -11,7 +11,7 @@ from appliance.supervisor.desired_state import Request, StoppedUnits
 from tests.fakes.clock import START
 
 ANNA = Request("Anna", START)
-LATER = Request("systemctl", START + timedelta(hours=1), outside=True)
+LATER = Request("Bert", START + timedelta(hours=1))
 
 
 def test_the_next_supervisor_knows_what_stays_stopped_by_whom_and_since_when(

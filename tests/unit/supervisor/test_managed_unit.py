@@ -84,17 +84,18 @@ def test_who_asked_for_a_stop_is_shown_as_long_as_it_holds() -> None:
     view = unit.view(())
     assert (view.stopped_by, view.stopped_at) == ("Anna", START)
     assert view.as_json()["stopped_by"] == "Anna"
+    assert unit.kept_stopped == ANNA
     unit.take_request(DesiredState.RUNNING, ANNA)
     assert unit.view(()).stopped_by is None
 
 
-def test_a_stop_by_systemctl_holds_until_the_unit_is_wanted_again() -> None:
+def test_a_stop_by_systemctl_holds_until_the_unit_is_wanted_or_the_supervisor_ends() -> None:
     unit = managed()
     unit.take_status(status(UnitState.STOPPED, Origin.SYSTEMCTL), LATER)
     assert not unit.wanted
     view = unit.view(())
     assert (view.stopped_by, view.stopped_at) == (SYSTEMCTL, LATER)
-    assert unit.kept_stopped == unit.seen.request
+    assert unit.kept_stopped is None
     unit.take_request(DesiredState.RUNNING, ANNA)
     assert unit.wanted
 

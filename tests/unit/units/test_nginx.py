@@ -155,7 +155,7 @@ async def test_without_sockets_it_does_not_start(tmp_path: Path) -> None:
         await nginx(settings, PROGRAM, FakeClock()).prepare()
 
 
-def test_a_clone_ignores_sockets_that_somebody_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clone_ignores_sockets_that_were_passed_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)):
         monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
         monkeypatch.setenv("LISTEN_FDS", "1")
