@@ -288,6 +288,7 @@ PAGES = (
     "/admin/jobs",
     "/admin/models",
     "/admin/people",
+    "/admin/settings",
 )
 
 
