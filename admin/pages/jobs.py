@@ -15,7 +15,7 @@ from admin.page_stream import stream_page
 from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError
-from appliance.jobs.kinds import KINDS, Kind, Starter, available, title_of
+from appliance.jobs.kinds import KINDS, Kind, Process, Starter, available, title_of
 from appliance.jobs.model import Job
 from appliance.jobs.service import is_cancellable
 from appliance.web import flash
@@ -156,5 +156,10 @@ def _kind_row(kind: Kind, latest: Job | None) -> KindRow:
 async def _one(request: web.Request) -> JobPage:
     ask, jobs, job_id = request.app[keys.BREAKER].ask, request.app[keys.JOBS], identifier(request)
     row = row_of(await ask(lambda: jobs.job(job_id)))
-    needs = next((kind.needs for kind in KINDS if kind.name == row.job.kind), ())
-    return JobPage(frame(request, row.title, "jobs"), row, needs)
+    waits_for = next((_waits_for(kind) for kind in KINDS if kind.name == row.job.kind), ())
+    return JobPage(frame(request, row.title, "jobs"), row, waits_for)
+
+
+def _waits_for(kind: Kind) -> tuple[str, ...]:
+    """Return the units that must serve before a job of a kind begins."""
+    return (*kind.needs, "ingest") if kind.process is Process.INGEST else kind.needs

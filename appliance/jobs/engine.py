@@ -198,6 +198,9 @@ class JobEngine:
             end = await self._work(running)
             logger.info("job %s (%s) is %s", job.id, job.kind, end.state if end else "left")
             await self._save(running, end)
+        except Exception:
+            # The silence of the job closes its record; the other jobs, and the process, go on.
+            logger.exception("the end of job %s (%s) is not recorded", job.id, job.kind)
         finally:
             del self._running[job.id]
             self._wake.set()
@@ -214,10 +217,9 @@ class JobEngine:
         except ApplianceError as error:
             return _End(JobState.FAILED, f"{error.message} {error.advice}")
         except asyncio.CancelledError:
-            if running.stop is None:
+            if running.stop is None or running.task is None:
                 raise
-            if running.task is not None:
-                running.task.uncancel()
+            running.task.uncancel()
             cancelled = running.stop is _Stop.CANCELLED
             return _End(JobState.CANCELLED, CANCELLED) if cancelled else None
         except Exception as error:

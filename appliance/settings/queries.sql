@@ -3,7 +3,7 @@
 SELECT name, value FROM core.setting WHERE name = ANY(%(names)s);
 
 -- name: followed
--- What an operator has set, as the processes that follow it read it.
+-- What an operator has set, as the chat servers that follow it read it.
 SELECT name, value FROM core.operator_setting;
 
 -- name: set

@@ -24,7 +24,7 @@ class SettingStore:
         return {str(name): value for name, value in await cursor.fetchall()}
 
     async def followed(self) -> dict[str, object]:
-        """Return what an operator has set, as far as chat servers and ingest may read it."""
+        """Return what an operator has set, as far as chat servers may read it."""
         cursor = await self._connection.execute(_QUERIES["followed"])
         return {str(name): value for name, value in await cursor.fetchall()}
 

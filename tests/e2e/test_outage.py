@@ -40,7 +40,8 @@ def test_the_console_works_for_an_operator_who_is_signed_in(operator: Visitor) -
     unit = operator.http.get("/admin/units/postgres")
     assert unit.status_code == 200
     assert "shut down" in unit.text, "its log is not there"
-    for path in ("/admin/ingest", "/admin/jobs", "/admin/people", "/admin/models"):
+    for place in ("ingest", "jobs", "people", "models", "settings"):
+        path = f"/admin/{place}"
         answer = operator.http.get(path)
         assert answer.status_code in {200, 503}, f"{path}: {answer.status_code}"
         assert "does not answer" in answer.text, path

@@ -246,6 +246,34 @@ def test_stopping_all_leaves_nothing_and_starting_brings_all_back(
     assert measures.writes()
 
 
+def test_a_wrong_line_in_the_settings_stops_nothing(
+    appliance: Machine, units: Units, measures: Measures
+) -> None:
+    file, kept = "/etc/cloister/cloister.env", "/root/cloister.env"
+    appliance.run(f"cp -p {file} {kept}")
+    try:
+        wrong = r"CLOISTER_CHAT_PROCESES=2\nCLOISTER_UPLOAD_LIMIT=lots\n"
+        appliance.run(f"printf '{wrong}' >>{file}")
+        before = units.pids()
+        restart = "cloister setting check && systemctl restart cloister.target"
+        checked = appliance.run(restart, check=False)
+        assert checked.returncode == ExitCode.FAILED
+        assert "did you mean CLOISTER_CHAT_PROCESSES?" in checked.stdout
+        assert units.pids() == before
+        # A restart without the check ends, too, and everything serves.
+        appliance.run("systemctl restart cloister.target")
+        units.wait_until_all_ready()
+        assert measures.reads()
+        restarts = "systemctl show --property=NRestarts --value cloister.service"
+        assert appliance.run(restarts).stdout.strip() == "0"
+        journal = appliance.run("journalctl --boot --unit=cloister.service --no-pager").stdout
+        assert "CLOISTER_UPLOAD_LIMIT=lots cannot be used" in journal
+    finally:
+        appliance.run(f"mv {kept} {file}")
+    appliance.run(restart)
+    units.wait_until_all_ready()
+
+
 def test_the_message_bus_is_killed_and_the_supervisor_finds_its_successor(
     appliance: Machine, units: Units, measures: Measures
 ) -> None:

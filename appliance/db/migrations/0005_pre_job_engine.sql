@@ -1,4 +1,6 @@
 -- A job is queued, runs and ends; it has progress, can be cancelled, and holds a lock by name.
+-- An ingest process of the previous version cannot begin a job any more: it tries again until it is
+-- replaced, seconds later.
 ALTER TABLE core.job
     DROP CONSTRAINT job_state_check,
     ADD CONSTRAINT job_state_check CHECK (state IN
@@ -23,7 +25,7 @@ DROP INDEX core.job_started;
 CREATE UNIQUE INDEX job_lock ON core.job (lock) WHERE state IN ('queued', 'running');
 CREATE INDEX job_newest ON core.job (kind, created_at DESC);
 
--- What an operator sets, for the processes that use it: they may not read other settings.
+-- What an operator sets, for the chat servers that use it: they may not read other settings.
 CREATE VIEW core.operator_setting AS
     SELECT name, value FROM core.setting WHERE name IN ('upload_limit', 'context_tokens');
-GRANT SELECT ON core.operator_setting TO cloister_chat, cloister_ingest;
+GRANT SELECT ON core.operator_setting TO cloister_chat;

@@ -234,6 +234,30 @@ async def test_the_end_is_kept_although_the_database_went_away(
     assert not failures
 
 
+async def test_an_end_that_cannot_be_kept_ends_neither_the_engine_nor_the_process(
+    jobs: JobService, engine: Start, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, broken = JobRecord.end, [True]
+
+    async def end(record: JobRecord, state: JobState, result: str) -> None:
+        if broken:
+            broken.pop()
+            raise ZeroDivisionError
+        await real(record, state, result)
+
+    monkeypatch.setattr(JobRecord, "end", end)
+    await jobs.start(None, "sweep")
+    async with engine(quick):
+        await until(lambda: _is_empty(broken))
+        async with database.connection() as connection:
+            await connection.execute("UPDATE core.job SET heartbeat_at = '-infinity'")
+        assert (await ended(jobs, await jobs.start(None, "sweep"))).state is JobState.DONE
+
+
+async def _is_empty(items: list[bool]) -> bool:
+    return not items
+
+
 def test_an_engine_has_a_work_for_each_kind_of_its_process(database: Database) -> None:
     for works in ({}, {"sweep": quick, "nonsense": quick}):
         with pytest.raises(ValueError, match="without work"):

@@ -75,13 +75,11 @@ async def test_members_change_nothing(settings: OperatorSettings, alice: Account
     assert (await settings.get("context_tokens")).source is Source.DEFAULT
 
 
-@pytest.mark.parametrize("role", ["chat", "ingest"])
-async def test_processes_follow_a_change_while_they_run(
-    settings: OperatorSettings, chat_database: Database, ingest_database: Database, role: str
+async def test_chat_servers_follow_a_change_while_they_run(
+    settings: OperatorSettings, chat_database: Database
 ) -> None:
-    database = {"chat": chat_database, "ingest": ingest_database}[role]
     await settings.change(CommandLine(), {"context_tokens": 4096})
-    async with LiveSettings(database, SystemClock(), SETTINGS) as live:
+    async with LiveSettings(chat_database, SystemClock(), SETTINGS) as live:
         # Before the database has answered, the environment's values count.
         assert live.upload_limit() == SETTINGS.upload_limit
 
