@@ -181,7 +181,7 @@ async def test_a_session_that_ends_while_the_socket_opens_shows_nothing(
     slow: FakeOllama,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whoever registers too late hears of no end; whoever asks too early sees a session."""
+    """The socket subscribes before it checks the session, so that no revocation is missed."""
     address = socket_in(await opened(as_alice, await asked(as_alice)))
     accounts = site.app[keys.ACCOUNTS]
     seen = accounts.seen
