@@ -254,7 +254,7 @@ async def test_who_waits_for_a_place_is_told_how_many_come_before(
     assert "Waiting: 1 answer before yours…" in seen
 
 
-async def test_a_watcher_that_reads_nothing_holds_nobody_up(
+async def test_a_page_that_reads_nothing_delays_no_answer(
     as_alice: Browser, document: TestDocument, runner: FakeOllama
 ) -> None:
     runner.behaviour.answer = "A long line of words [1]. " * 300
