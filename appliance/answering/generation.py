@@ -12,7 +12,7 @@ from appliance.accounts.model import Account
 from appliance.answering.composer import Composer
 from appliance.answering.deadline import Limits, with_deadline
 from appliance.answering.errors import InterruptedAnswerError
-from appliance.answering.live import Live
+from appliance.answering.live_answer import LiveAnswer
 from appliance.answering.model import AnswerRequest
 from appliance.answering.store import AnswerStore, Ending, Progress
 from appliance.conversations.model import AnswerKind, MessageState
@@ -32,7 +32,7 @@ class Generation:
         composer: Composer,
         store: AnswerStore,
         clock: Clock,
-        live: Live,
+        live: LiveAnswer,
         limits: Limits,
     ) -> None:
         self.live = live

@@ -15,7 +15,7 @@ from appliance.answering.choice import ModelChoice
 from appliance.answering.composer import Composer
 from appliance.answering.deadline import Limits, with_deadline
 from appliance.answering.generation import Generation
-from appliance.answering.live import Live
+from appliance.answering.live_answer import LiveAnswer
 from appliance.answering.model import AnswerRequest, Part, Retriever
 from appliance.answering.notices import Notice, Notices, Subject
 from appliance.answering.store import AnswerStore
@@ -144,7 +144,7 @@ class Answering:
         for answer in unfinished:
             await self._stop(answer.id, answer.worker)
 
-    def live(self, message_id: UUID) -> Live | None:
+    def live(self, message_id: UUID) -> LiveAnswer | None:
         """Return an answer that this process writes. The caller has checked the reader."""
         generation = self._generations.get(message_id)
         return generation.live if generation else None
@@ -160,7 +160,7 @@ class Answering:
                 yield part
 
     def _start(self, reader: Account, exchange: Exchange) -> None:
-        live = Live(reader.id, exchange)
+        live = LiveAnswer(reader.id, exchange)
         generation = Generation(self._composer, self._store, self._clock, live, self._limits)
         self._generations[live.message.id] = generation
         generation.start(self._group, reader, on_end=self._forget)

@@ -15,7 +15,7 @@ from appliance.conversations.model import AnswerKind, ContextUsage, MessageState
 from appliance.core.errors import ApplianceError
 from appliance.db.pool import Database
 from appliance.db.queries import Queries
-from appliance.db.rows import record_row
+from appliance.db.rows import fetch_records
 
 MOST_TURNS = 6
 
@@ -69,12 +69,8 @@ class AnswerStore:
     async def turns(self, conversation_id: UUID, before: int) -> tuple[Turn, ...]:
         """Return the turns before message number `before`, oldest first."""
         facts = {"conversation": conversation_id, "before": before, "limit": MOST_TURNS}
-        async with (
-            self._database.connection() as connection,
-            connection.cursor(row_factory=record_row(Turn)) as cursor,
-        ):
-            await cursor.execute(self._queries["turns"], facts)
-            return tuple(reversed(await cursor.fetchall()))
+        turns = await fetch_records(self._database, Turn, self._queries["turns"], facts)
+        return tuple(reversed(turns))
 
     async def save_progress(self, written: Sequence[Progress]) -> frozenset[UUID]:
         """Save unfinished texts in one statement; return the ids that still exist."""
@@ -133,12 +129,7 @@ class AnswerStore:
     async def unfinished(self, reader: UUID, conversation_id: UUID) -> list[Unfinished]:
         """Return the answers of a conversation that are being written."""
         facts = {"reader": reader, "conversation": conversation_id}
-        async with (
-            self._database.connection() as connection,
-            connection.cursor(row_factory=record_row(Unfinished)) as cursor,
-        ):
-            await cursor.execute(self._queries["unfinished"], facts)
-            return await cursor.fetchall()
+        return await fetch_records(self._database, Unfinished, self._queries["unfinished"], facts)
 
     async def notify(self, notice: str) -> None:
         """Send a notice to all chat servers."""

@@ -10,9 +10,13 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
+    from typing import LiteralString
+
     from _typeshed import DataclassInstance
     from psycopg import Cursor
     from psycopg.rows import BaseRowFactory, RowMaker
+
+    from appliance.db.pool import Database
 
 Row = TypeVar("Row", bound="DataclassInstance")
 Convert = Callable[[Any], Any]
@@ -42,6 +46,21 @@ def record_row(kind: type[Row]) -> BaseRowFactory[Row]:
 
     # psycopg passes each kind of cursor; all of them have a description.
     return make_factory  # type: ignore[return-value]
+
+
+async def fetch_records(
+    database: Database, kind: type[Row], statement: LiteralString, facts: Mapping[str, Any]
+) -> list[Row]:
+    """Run one statement in a transaction of its own and return its rows as `kind`.
+
+    Raises DatabaseUnavailableError.
+    """
+    async with (
+        database.connection() as connection,
+        connection.cursor(row_factory=record_row(kind)) as cursor,
+    ):
+        await cursor.execute(statement, facts)
+        return await cursor.fetchall()
 
 
 @cache

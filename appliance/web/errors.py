@@ -259,7 +259,7 @@ def openai_error(error: ApplianceError, audience: Audience = Audience.PROGRAM) -
 
 
 def _appliance_error(request: web.Request, error: Exception) -> ApplianceError:
-    """Return the error itself, or one that stands for a defect, which is logged."""
+    """Return the error itself, or a numbered one for a defect, which is logged."""
     if isinstance(error, ApplianceError):
         return error
     if isinstance(error, web.RequestPayloadError):

@@ -12,6 +12,8 @@ _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 _WEEK = 7 * _DAY
 _KILO = 1024
+# The states whose names in the code are not the words that people use.
+_STATE_LABELS = {"quarantined": "set aside"}
 
 
 def relative(moment: datetime, now: datetime) -> str:
@@ -52,6 +54,11 @@ def size(count: int) -> str:
         if amount < _KILO:
             return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
     return f"{amount / _KILO:.1f} TB"
+
+
+def state_label(state: str) -> str:
+    """Write a state of a document, an answer, a service or a job in people's words."""
+    return _STATE_LABELS.get(state, state.replace("_", " "))
 
 
 def count_of(number: int, one: str, many: str | None = None) -> str:

@@ -24,7 +24,7 @@ def whole_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
-def stays_here(target: str) -> bool:
+def is_local_path(target: str) -> bool:
     """Say whether a redirect to `target` stays on this site.
 
     Browsers read a backslash as a slash, and skip tabs and line ends: a text that looks like a path

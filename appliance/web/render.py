@@ -101,7 +101,7 @@ class Renderer:
         names = self._environment.globals
         names.update(url=url, static=assets.url, now=clock.now)
         names.update(size=formats.size, duration=formats.duration, count_of=formats.count_of)
-        names.update(relative=formats.relative)
+        names.update(relative=formats.relative, state_label=formats.state_label)
         names["ui"] = self._environment.get_template(_MACROS).module
         if _ROWS in self._environment.list_templates():
             names["rows"] = self._environment.get_template(_ROWS).module

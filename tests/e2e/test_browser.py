@@ -346,6 +346,18 @@ def test_every_page_fits_a_phone_and_is_accessible(phone: Window, scheme: Any) -
 
 
 @pytest.mark.usefixtures("shelf")
+def test_every_page_fits_the_narrowest_screen(phone: Window) -> None:
+    phone.page.set_viewport_size({"width": 320, "height": 640})
+    for path in PAGES:
+        page = phone.open(path)
+        expect(page.locator("main")).to_be_visible()
+        phone.fits()
+        phone.picture(f"narrow-{path.strip('/').replace('/', '-') or 'ask'}")
+    # The name of the product is hidden there, but screen readers still have it.
+    expect(phone.open("/").get_by_role("link", name="Cloister")).to_be_visible()
+
+
+@pytest.mark.usefixtures("shelf")
 def test_the_pages_are_dark_for_those_who_like_it(desk: Window) -> None:
     desk.page.emulate_media(color_scheme="dark")
     brightness = "getComputedStyle(document.documentElement).backgroundColor"

@@ -17,13 +17,13 @@ from markupsafe import Markup
 from appliance.accounts.errors import RequestForgedError
 from appliance.accounts.guard import person, visitor
 from appliance.accounts.model import Account
-from appliance.answering.live import Live
+from appliance.answering.live_answer import LiveAnswer
 from appliance.answering.subscriptions import Disconnect
 from appliance.core.errors import ApplianceError, NotFoundError
 from appliance.web import csrf
 from appliance.web.paths import identifier
 from webchat import keys
-from webchat.pages.answer_view import LiveAnswer, message_view
+from webchat.pages.answer_view import AnswerHtml, message_view
 
 _LOG = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 20.0
@@ -100,9 +100,9 @@ class AnswerSocket:
             _LOG.warning("an answer cannot be shown at the moment: %s", error)
             self._code = WSCloseCode.SERVICE_RESTART
 
-    async def _follow(self, live: Live) -> None:
+    async def _follow(self, live: LiveAnswer) -> None:
         clock = self._app[keys.CLOCK]
-        answer = live.shared(lambda live: LiveAnswer(live, clock))
+        answer = live.shared(lambda live: AnswerHtml(live, clock))
         await answer.up_to_date()
         sent, version = len(answer.blocks), answer.version
         await self._socket.send_str(self._snapshot(answer))
@@ -126,18 +126,18 @@ class AnswerSocket:
         row = self._app[keys.RENDERER].row("message", view, self._csrf, replaces)
         await self._socket.send_str(row)
 
-    def _snapshot(self, answer: LiveAnswer) -> str:
+    def _snapshot(self, answer: AnswerHtml) -> str:
         """Return the whole state, which replaces the blocks of the page."""
         blocks = Markup('<div id="blocks-{}" class="prose blocks" hx-swap-oob="true">{}</div>')
         # As plain text: Markup would escape the text that is added to it.
         return str(blocks.format(self._id, Markup().join(answer.blocks))) + self._rest(answer)
 
-    def _change(self, fresh: list[Markup], answer: LiveAnswer) -> str:
+    def _change(self, fresh: list[Markup], answer: AnswerHtml) -> str:
         """Return the changes since the last message."""
         blocks = self._row("answer_blocks", Markup().join(fresh)) if fresh else ""
         return blocks + self._rest(answer)
 
-    def _rest(self, answer: LiveAnswer) -> str:
+    def _rest(self, answer: AnswerHtml) -> str:
         replaces = True
         status = self._row("answer_status", answer.status, replaces)
         return self._row("answer_tail", answer.tail) + status

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from markupsafe import Markup, escape
 
-from appliance.answering.live import Live
+from appliance.answering.live_answer import LiveAnswer
 from appliance.conversations.model import AnswerKind, Author, Citation, Message, MessageState
 from appliance.core.clock import Clock
 from appliance.web import markdown
@@ -87,7 +87,7 @@ def source_url(document_id: UUID, page: int, start: int, end: int, number: int) 
     return url("/library/{id}/pages/{number}", id=document_id, number=page, **marked)
 
 
-def status_words(live: Live) -> str:
+def status_words(live: LiveAnswer) -> str:
     """Return the progress of an answer in words."""
     if live.text:
         return "Writing…"
@@ -102,14 +102,14 @@ def status_words(live: Live) -> str:
     return "Looking through your documents…"
 
 
-class LiveAnswer:
+class AnswerHtml:
     """The HTML of an answer that is being written, made once for all open pages.
 
     A block that no later text can change is rendered once; only the rest is rendered again, the
     first word at once and later text at most every RENDER_SECONDS.
     """
 
-    def __init__(self, live: Live, clock: Clock) -> None:
+    def __init__(self, live: LiveAnswer, clock: Clock) -> None:
         self._live = live
         self._clock = clock
         self._lock = asyncio.Lock()

@@ -30,7 +30,7 @@ from webchat.pages.api_chat_body import (
     read_chat_request,
     read_embedding_request,
 )
-from webchat.pages.api_client import while_wanted, whole_body
+from webchat.pages.api_client import read_body, until_disconnect
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,13 @@ class Completion:
 
 async def complete(request: web.Request) -> web.StreamResponse:
     """POST /v1/chat/completions. A client that leaves stops the model."""
-    wanted = read_chat_request(await whole_body(request, LARGEST_BODY))
+    wanted = read_chat_request(await read_body(request, LARGEST_BODY))
     await _check_model(request, wanted.model)
     completion = Completion(wanted, int(request.app[keys.CLOCK].now().timestamp()))
     parts = request.app[keys.ANSWERING].compose(wanted.for_reader(holder(request).account))
     if wanted.stream:
         return await _streamed(request, completion, parts)
-    return await while_wanted(request, _whole(completion, parts))
+    return await until_disconnect(request, _whole(completion, parts))
 
 
 async def models(request: web.Request) -> web.Response:
@@ -101,7 +101,7 @@ async def models(request: web.Request) -> web.Response:
 
 async def embeddings(request: web.Request) -> web.Response:
     """POST /v1/embeddings."""
-    wanted = read_embedding_request(await whole_body(request, LARGEST_BODY))
+    wanted = read_embedding_request(await read_body(request, LARGEST_BODY))
     made = await request.app[keys.RUNNER].embed(wanted.model, wanted.texts)
     data = [
         {"object": "embedding", "index": index, "embedding": vector}
@@ -148,7 +148,7 @@ async def _streamed(
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers=EVENT_STREAM_HEADERS)
     try:
-        await while_wanted(request, _stream(request, response, completion, parts))
+        await until_disconnect(request, _stream(request, response, completion, parts))
     except ApplianceError as error:
         # Before the first part the error gets its own status.
         if not response.prepared:

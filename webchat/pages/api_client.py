@@ -15,7 +15,7 @@ from webchat import keys
 LOOK_SECONDS = 0.2
 
 
-async def whole_body(request: web.Request, limit: int) -> bytes:
+async def read_body(request: web.Request, limit: int) -> bytes:
     """Return the body, which may be larger than a form. Raises TooLargeError above `limit`."""
     if (request.content_length or 0) > limit:
         raise TooLargeError
@@ -27,7 +27,7 @@ async def whole_body(request: web.Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def while_wanted(
+async def until_disconnect(
     request: web.Request, work: Coroutine[Any, Any, web.StreamResponse]
 ) -> web.StreamResponse:
     """Return what `work` returns; cancel it when the client leaves, or its key stops working.

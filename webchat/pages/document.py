@@ -43,7 +43,7 @@ class DocumentPage:
 
 @dataclass(frozen=True, slots=True)
 class MarkedText:
-    """A text in order: what is before, the lines that hold a passage, and what is after.
+    """A text in three parts: before a passage, the lines of the passage, and after it.
 
     The passage may begin and end inside a line: `lead` and `trail` are the rest of these lines.
     """

@@ -57,7 +57,7 @@ class LibraryPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class UploadResult:
     """The result of one upload."""
 
     uploads: tuple[Uploaded, ...]
@@ -87,10 +87,10 @@ async def upload(request: web.Request) -> web.Response:
 
     With htmx the answer is the new list; without it goes to the list, or shows what failed.
     """
-    outcome = await _outcome(request)
-    if wants_fragment(request) or outcome.problems:
-        return await _answer(request, outcome)
-    return flash.redirect(LIBRARY, outcome.note)
+    result = await _receive(request)
+    if wants_fragment(request) or result.problems:
+        return await _answer(request, result)
+    return flash.redirect(LIBRARY, result.note)
 
 
 async def row(request: web.Request) -> web.Response:
@@ -116,14 +116,14 @@ async def retry(request: web.Request) -> web.Response:
     return flash.redirect(LIBRARY, "The document is in the queue again.")
 
 
-async def _outcome(request: web.Request) -> Outcome:
+async def _receive(request: web.Request) -> UploadResult:
     intake = Intake(request, person(request))
     try:
         async for part in parts(request):
             await intake.take(part)
     except FormCutShortError as error:
         intake.refuse("", error)
-    return intake.outcome()
+    return intake.result()
 
 
 class Intake:
@@ -156,12 +156,12 @@ class Intake:
             case _:
                 pass
 
-    def outcome(self) -> Outcome:
+    def result(self) -> UploadResult:
         """Return the result; a form without a file is a problem as well."""
         check_form(self._request, self._token)
         if not self._uploads and not self._problems:
             self.refuse("", NoFileError())
-        return Outcome(tuple(self._uploads), self._shown(), self._status)
+        return UploadResult(tuple(self._uploads), self._shown(), self._status)
 
     def refuse(self, name: str, error: ApplianceError) -> None:
         """Record the problem of a file, or of the form."""
@@ -194,7 +194,7 @@ class Intake:
         return (*first, between, last)
 
 
-async def _answer(request: web.Request, outcome: Outcome | None = None) -> web.Response:
+async def _answer(request: web.Request, result: UploadResult | None = None) -> web.Response:
     actor = person(request)
     library = request.app[keys.LIBRARY]
     query = request.query.get("query", "").replace("\0", "").strip()[:200]
@@ -207,12 +207,12 @@ async def _answer(request: web.Request, outcome: Outcome | None = None) -> web.R
         last=part.last,
         query=query,
         upload_limit=request.app[keys.LIVE].upload_limit(),
-        problems=outcome.problems if outcome else (),
-        note=outcome.note if outcome else "",
+        problems=result.problems if result else (),
+        note=result.note if result else "",
     )
-    status = outcome.status if outcome else 200
+    status = result.status if result else 200
     response = request.app[keys.RENDERER].page(request, page, block="documents", status=status)
-    if outcome is not None:
+    if result is not None:
         # Without this header, the page's script shows a sentence of its own for an error status.
         response.headers["HX-Retarget"] = "#documents"
     return response

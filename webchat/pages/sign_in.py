@@ -13,7 +13,7 @@ from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
-from appliance.web.paths import stays_here
+from appliance.web.paths import is_local_path
 from appliance.web.render import Frame
 from webchat import keys
 from webchat.frame import frame
@@ -49,7 +49,7 @@ class PasswordPage:
 
 def local(target: str) -> str:
     """Return `target` if it is a path of this site, else the start page."""
-    return target if stays_here(target) else START
+    return target if is_local_path(target) else START
 
 
 async def show_sign_in(request: web.Request) -> web.Response:

@@ -34,7 +34,7 @@
 
   /* Screen readers read an answer block by block, from one element that is never replaced. */
   const announcer = find("#announcer");
-  const heard = { answer: "", status: "", blocks: 0 };
+  const announced = { answer: "", status: "", blocks: 0 };
   const say = (words) => {
     const line = document.createElement("p");
     line.textContent = words;
@@ -42,24 +42,24 @@
     if (announcer.childElementCount > 20) announcer.firstElementChild.remove();
   };
   const sayBlocks = (prose) => {
-    while (prose && heard.blocks < prose.childElementCount) say(prose.children[heard.blocks++].textContent);
+    while (prose && announced.blocks < prose.childElementCount) say(prose.children[announced.blocks++].textContent);
   };
   const announce = () => {
     const writing = [...findAll('.message[aria-busy="true"]', messages)].at(-1);
-    if (writing && writing.id !== heard.answer) Object.assign(heard, { answer: writing.id, status: "", blocks: 0 });
-    if (!heard.answer) return;
+    if (writing && writing.id !== announced.answer) Object.assign(announced, { answer: writing.id, status: "", blocks: 0 });
+    if (!announced.answer) return;
     if (!writing) {
-      const answer = document.getElementById(heard.answer);
+      const answer = document.getElementById(announced.answer);
       if (answer) {
         sayBlocks(find(".prose", answer));
         if (!find("[role=alert]", answer)) say("End of the answer.");
       }
-      heard.answer = "";
+      announced.answer = "";
       return;
     }
     sayBlocks(find(".blocks", writing));
-    const status = find(".message__status", writing)?.textContent ?? heard.status;
-    if (status !== heard.status) say(heard.status = status);
+    const status = find(".message__status", writing)?.textContent ?? announced.status;
+    if (status !== announced.status) say(announced.status = status);
   };
 
   /* Following: stay at the end while the reader is there; never scroll back to it otherwise. */

@@ -211,6 +211,17 @@ async def test_a_model_that_dies_in_mid_stream_is_an_error(
     assert chunks[-1]["error"]["code"] == "model_failed"
 
 
+@pytest.mark.parametrize("fault", [Fault.CUT_OFF, Fault.DROP])
+async def test_a_broken_answer_promises_no_text_that_nothing_keeps(
+    ask: Ask, document: TestDocument, runner: FakeOllama, fault: Fault
+) -> None:
+    runner.behaviour.fault, runner.behaviour.fault_after = fault, 3
+    for answer in (await (await ask()).json(), events(await (await ask(stream=True)).text())[-1]):
+        assert answer["error"]["code"] == "answer_cut_off"
+        assert "kept" not in answer["error"]["message"]
+        assert "Ask again" in answer["error"]["message"]
+
+
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("delay", ["first_token_delay", "token_delay"])
 async def test_a_client_that_leaves_stops_the_model(

@@ -74,9 +74,9 @@ async def test_an_upload_is_accepted_read_and_told_about(
     assert (accepted["status"], accepted["collection"]) == ("queued", "My documents")
     [document] = await books.service.documents(alice)
     await books.finished(alice, document.id)
-    told = await (await client.get(f"/api/documents/{accepted['id']}", headers=as_alice_key)).json()
-    assert (told["status"], told["error"]) == ("ready", None)
-    assert told["pages"] == {"count": 1, "read": 1, "empty": 0, "failed": 0, "notes": []}
+    body = await (await client.get(f"/api/documents/{accepted['id']}", headers=as_alice_key)).json()
+    assert (body["status"], body["error"]) == ("ready", None)
+    assert body["pages"] == {"count": 1, "read": 1, "empty": 0, "failed": 0, "notes": []}
 
 
 async def test_the_same_file_again_is_the_same_document(
@@ -163,9 +163,9 @@ async def test_an_unreadable_document_tells_why(
     accepted = await (await _send(client, as_alice_key, "a.exe")).json()
     [document] = await books.service.documents(alice)
     await books.finished(alice, document.id)
-    told = await (await client.get(f"/api/documents/{accepted['id']}", headers=as_alice_key)).json()
-    assert told["status"] == "failed"
-    assert told["error"]["code"] == "unsupported_type"
+    body = await (await client.get(f"/api/documents/{accepted['id']}", headers=as_alice_key)).json()
+    assert body["status"] == "failed"
+    assert body["error"]["code"] == "unsupported_type"
 
 
 async def test_documents_are_listed_by_collection_and_in_parts(

@@ -50,8 +50,8 @@ async def opened(browser: Browser, address: str) -> BeautifulSoup:
 
 
 async def finished(browser: Browser, address: str) -> BeautifulSoup:
-    """Wait until nothing is being written in a conversation any more."""
-    async with asyncio.timeout(10):
+    """Wait until no answer of a conversation is being written; a busy machine needs its time."""
+    async with asyncio.timeout(40):
         while (page := await opened(browser, address)).select("[aria-busy]"):
             await asyncio.sleep(0.02)
     return page

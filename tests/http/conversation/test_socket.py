@@ -207,7 +207,7 @@ async def test_a_session_that_ends_while_the_socket_opens_shows_nothing(
     slow: FakeOllama,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whoever registers too late hears of no end; whoever asks too early sees a session."""
+    """The socket subscribes before it checks the session, so that no revocation is missed."""
     address = socket_in(await opened(as_alice, await asked(as_alice)))
     accounts = site.app[keys.ACCOUNTS]
     extend = accounts.extend_session
@@ -280,7 +280,7 @@ async def test_who_waits_for_a_place_is_told_how_many_come_before(
     assert "Waiting: 1 answer before yours…" in seen
 
 
-async def test_a_watcher_that_reads_nothing_holds_nobody_up(
+async def test_a_page_that_reads_nothing_delays_no_answer(
     as_alice: Browser, document: TestDocument, runner: FakeOllama
 ) -> None:
     runner.behaviour.answer = "A long line of words [1]. " * 300

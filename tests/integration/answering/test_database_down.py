@@ -17,7 +17,7 @@ from tests.postgres import Server
 
 @asynccontextmanager
 async def unreachable(server: Server, name: str) -> AsyncIterator[None]:
-    """Let nobody connect to a database, and end who is connected."""
+    """Refuse new connections to a database, and close the open ones."""
     address = conninfo(server.socket, "cloister", database="postgres")
     allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:

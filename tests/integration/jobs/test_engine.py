@@ -246,12 +246,12 @@ async def test_an_end_that_cannot_be_kept_ends_neither_the_engine_nor_the_proces
         await real(record, state, result)
 
     monkeypatch.setattr(JobRecord, "end", end)
-    await jobs.start(None, "sweep")
+    await jobs.start(CommandLine(), "sweep")
     async with engine(quick):
         await until(lambda: _is_empty(broken))
         async with database.connection() as connection:
             await connection.execute("UPDATE core.job SET heartbeat_at = '-infinity'")
-        assert (await ended(jobs, await jobs.start(None, "sweep"))).state is JobState.DONE
+        assert (await ended(jobs, await jobs.start(CommandLine(), "sweep"))).state is JobState.DONE
 
 
 async def _is_empty(items: list[bool]) -> bool:

@@ -1,4 +1,4 @@
-"""What is read is decided by an explicit budget, and nothing is cut silently."""
+"""An explicit budget decides what the model reads, and nothing is cut silently."""
 
 from __future__ import annotations
 

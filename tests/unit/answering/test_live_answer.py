@@ -8,15 +8,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from appliance.answering.live import Live
+from appliance.answering.live_answer import LiveAnswer
 from appliance.answering.model import Context, NumberedPassage, Queued, TextDelta, Thinking
 from appliance.conversations.model import Author, Exchange, Message, MessageState
 from tests.builders.answers import passage
 from tests.fakes.clock import FakeClock
-from webchat.pages.answer_view import LiveAnswer, status_words
+from webchat.pages.answer_view import AnswerHtml, status_words
 
 
-def live() -> Live:
+def live() -> LiveAnswer:
     question = Message(
         id=uuid4(),
         conversation_id=uuid4(),
@@ -46,12 +46,12 @@ def live() -> Live:
         text="",
         worker=1,
     )
-    return Live(UUID(int=1), Exchange(question, answer))
+    return LiveAnswer(UUID(int=1), Exchange(question, answer))
 
 
 async def test_closed_blocks_are_rendered_once_and_the_tail_again() -> None:
     writing, clock = live(), FakeClock()
-    answer = LiveAnswer(writing, clock)
+    answer = AnswerHtml(writing, clock)
     writing.take(Context(1, (NumberedPassage(1, passage()),)))
     writing.take(TextDelta("One [1].\n\nTwo\n"))
     await answer.up_to_date()
@@ -67,7 +67,7 @@ async def test_closed_blocks_are_rendered_once_and_the_tail_again() -> None:
 
 async def test_the_first_word_is_shown_at_once_and_the_next_after_a_moment() -> None:
     writing, clock = live(), FakeClock()
-    answer = LiveAnswer(writing, clock)
+    answer = AnswerHtml(writing, clock)
     await answer.up_to_date()
     start = clock.monotonic()
     writing.take(TextDelta("One"))
@@ -81,8 +81,8 @@ async def test_the_first_word_is_shown_at_once_and_the_next_after_a_moment() -> 
 
 async def test_a_second_page_shares_the_html_of_the_first() -> None:
     writing, clock = live(), FakeClock()
-    answer = writing.shared(lambda found: LiveAnswer(found, clock))
-    assert writing.shared(lambda found: LiveAnswer(found, clock)) is answer
+    answer = writing.shared(lambda found: AnswerHtml(found, clock))
+    assert writing.shared(lambda found: AnswerHtml(found, clock)) is answer
 
 
 def test_the_status_says_what_happens() -> None:

@@ -1,4 +1,4 @@
-"""Without a model the best passages answer, word for word and where they stand."""
+"""Without a model the best passages are quoted word for word, with their places."""
 
 from __future__ import annotations
 

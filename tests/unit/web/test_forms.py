@@ -1,4 +1,4 @@
-"""Forms: what is accepted, what is said otherwise, and that nothing typed is lost."""
+"""Forms accept valid values, explain invalid ones, and keep the typed text."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from appliance.conversations.model import Exchange, MessageState
 Shared = TypeVar("Shared")
 
 
-class Live:
+class LiveAnswer:
     """The newest state of one answer, with a number that grows with each change.
 
     A reader asks for the state when it is ready for it. A slow reader skips intermediate states
@@ -93,7 +93,7 @@ class Live:
         passages = self.context.passages if self.context else ()
         return tuple(each for each in passages if f"[{each.number}]" in self.text)
 
-    def shared(self, make: Callable[[Live], Shared]) -> Shared:
+    def shared(self, make: Callable[[LiveAnswer], Shared]) -> Shared:
         """Return the object that all readers of this answer share; the first call makes it."""
         if self._shared is None:
             self._shared = make(self)
