@@ -7,8 +7,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
-from appliance.core.process import run
+from appliance.core.process import Finished, run
+from appliance.core.settings import MEBIBYTE
 from appliance.ingest.errors import (
+    ConverterFailedError,
     DamagedFileError,
     EncryptedDocumentError,
     MissingLanguageDataError,
@@ -17,7 +19,7 @@ from appliance.ingest.errors import (
 )
 from appliance.ingest.extract.clean import short_title
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
-from appliance.ingest.extract.parser import MEBIBYTE, ParserLimits, failure
+from appliance.ingest.extract.parser import ParserLimits, failure
 from appliance.ingest.extract.reflow import has_columns_of_prose, reflow
 from appliance.ingest.extract.sections import numbered_headings
 from appliance.library.errors import DocumentError
@@ -29,9 +31,9 @@ _MOST_FAILED_PAGES = 5
 _OUTPUT_LIMIT = 64 * MEBIBYTE
 _FIELD = re.compile(r"^(Title|Pages):[ \t]*(.*)$", re.MULTILINE)
 _MISSING_DATA = b"Missing language pack"
-# pdftotext does not tell the two apart.
+# pdftotext does not distinguish the two.
 _NO_TEXT = "No text: the page is blank, or a picture."
-# What programs write into the title when nobody gave one.
+# Titles that programs write when the author gave none.
 _NO_TITLE = re.compile(r"(?i)^(microsoft \w+ - .*|untitled.*|.*\.\w{2,4}|\W*)$")
 
 
@@ -74,7 +76,9 @@ async def _facts(path: Path, limits: ParserLimits) -> DocumentFacts:
         raise EncryptedDocumentError
     fields = dict(_FIELD.findall(finished.stdout.decode(errors="replace")))
     pages = int(fields.get("Pages") or 0)
-    if finished.returncode or not pages:
+    if finished.returncode:
+        raise _refusal("pdfinfo", finished)
+    if not pages:
         raise DamagedFileError(format="PDF")
     if pages > limits.pages:
         raise TooManyPagesError(limit=limits.pages)
@@ -92,7 +96,7 @@ async def _range(
         if first == last:
             yield first, error
             return
-        # One of them is to blame: halve until it stands alone.
+        # One page of the range fails: halve the range until it is found.
         middle = (first + last) // 2
         for start, end in ((first, middle), (middle + 1, last)):
             async with aclosing(_range(path, start, end, limits)) as results:
@@ -133,13 +137,26 @@ async def _pdftotext(
     if error := failure(finished, limits):
         raise error
     if _MISSING_DATA in finished.stderr:
-        # It goes on without the characters, and calls that a success.
+        # pdftotext leaves the characters out and exits with 0.
         raise MissingLanguageDataError
     # Each page ends with a form feed, also an empty one.
     pages = finished.stdout.decode(errors="replace").split("\f")[:-1]
     if first == last:
-        # A font may map a glyph to the form feed; alone, a page is all that was written.
+        # A font may map a glyph to the form feed; of a single page, all output is its text.
         pages = ["\n".join(pages)]
-    if finished.returncode or len(pages) != last - first + 1:
+    if finished.returncode:
+        raise _refusal("pdftotext", finished)
+    if len(pages) != last - first + 1:
         raise DamagedFileError(format="PDF")
     return pages
+
+
+def _refusal(program: str, finished: Finished) -> DocumentError:
+    """Return what an exit code of poppler's programs means for the document."""
+    match finished.returncode:
+        case 1:
+            return DamagedFileError(format="PDF")
+        case 3:
+            return EncryptedDocumentError()
+        case _:
+            return ConverterFailedError(program=program, reason=finished.description)

@@ -16,6 +16,8 @@ from appliance.ingest.errors import (
     NoTextError,
     NotTextError,
     ParserCrashedError,
+    StrictOpenXmlError,
+    UnknownEncodingError,
     WrongContentError,
 )
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, Heading
@@ -30,6 +32,8 @@ _REFUSALS: dict[str, type[DocumentError]] = {
         EncryptedDocumentError,
         NoTextError,
         NotTextError,
+        StrictOpenXmlError,
+        UnknownEncodingError,
         WrongContentError,
     )
 }
