@@ -1,4 +1,4 @@
-"""DOCX, ODT and RTF: checked, converted to HTML by pandoc, and read as such."""
+"""Read DOCX, ODT and RTF: check the file, convert it to HTML with pandoc, and read that."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HEADROOM = 512 * MEBIBYTE
 async def read_office(
     path: Path, wanted: Format, limits: ParserLimits
 ) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
-    """Yield the facts, then the document in parts: these formats have no pages of their own."""
+    """Yield the facts, then the document in parts, because these formats have no pages."""
     if wanted is not Format.RTF:
         async for _ in read_in_child(f"check-{wanted}", path, limits):
             pass

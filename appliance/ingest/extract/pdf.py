@@ -1,4 +1,4 @@
-"""PDF through poppler: `pdfinfo` for the facts, `pdftotext` for ranges of pages."""
+"""Read PDF with poppler: `pdfinfo` for the facts, `pdftotext` for ranges of pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from appliance.ingest.extract.sections import numbered_headings
 from appliance.library.errors import DocumentError
 from appliance.library.model import PageState
 
-# One process a range: starting one costs about as much as reading a page.
+# Pages of one process: starting a process takes about as long as reading a page.
 _RANGE = 32
 _MOST_FAILED_PAGES = 5
 _OUTPUT_LIMIT = 64 * MEBIBYTE
@@ -42,8 +42,8 @@ async def read_pdf(
 ) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
     """Yield the facts, then every page; a page that cannot be read is a `failed` page.
 
-    Raises DocumentError at the start, or at the end when no page gave any text, or as soon as
-    more than a few pages failed.
+    Raises DocumentError at the start, at the end if no page has text, or when more than a few
+    pages have failed.
     """
     facts = await _facts(path, limits)
     yield facts
@@ -89,7 +89,7 @@ async def _facts(path: Path, limits: ParserLimits) -> DocumentFacts:
 async def _range(
     path: Path, first: int, last: int, limits: ParserLimits
 ) -> AsyncGenerator[ExtractedPage | tuple[int, DocumentError], None]:
-    """Yield each page of a range, or its number with the reason why it cannot be read."""
+    """Yield each page of a range, or its number and the error if it cannot be read."""
     try:
         texts = await _texts(path, first, last, limits)
     except DocumentError as error:
@@ -113,8 +113,8 @@ async def _range(
 async def _texts(path: Path, first: int, last: int, limits: ParserLimits) -> list[str]:
     """Return the text of each page from `first` to `last`.
 
-    Layout mode keeps the cells of a form or table beside each other, which reading order tears
-    apart; but it mixes the columns of a paper, so such pages are read again in reading order.
+    Layout mode keeps the cells of a form or table on one line, which reading order separates. But
+    it mixes the columns of a paper, so such pages are read again in reading order.
     """
     pages = await _pdftotext(path, first, last, limits, "-layout")
     if any(has_columns_of_prose(page) for page in pages):
