@@ -26,7 +26,7 @@ from appliance.conversations.model import (
 )
 from appliance.conversations.store import ConversationStore
 from appliance.core.errors import NotFoundError
-from appliance.core.text import is_keepable, storable
+from appliance.core.text import is_storable, storable
 from appliance.db.pool import Database
 
 PAGE = 30
@@ -107,7 +107,7 @@ def checked_question(text: str) -> str:
         raise EmptyQuestionError
     if len(question) > QUESTION_LIMIT:
         raise QuestionTooLongError(length=len(question), limit=QUESTION_LIMIT)
-    if not is_keepable(question):
+    if not is_storable(question):
         raise UnreadableQuestionError
     return question
 

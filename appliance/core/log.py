@@ -50,7 +50,7 @@ class OneLine(logging.Formatter):
         self._to_journal = to_journal
         moment = "" if to_journal else "%(asctime)s "
         super().__init__(f"{moment}%(levelname)s %(name)s: %(message)s")
-        # As PostgreSQL beside it writes times: in UTC, with a point.
+        # The format of PostgreSQL's log: UTC, with a decimal point.
         self.converter = time.gmtime
         self.default_msec_format = "%s.%03d UTC"
 
@@ -96,9 +96,9 @@ def set_up(
 
 
 def log_to_file(path: Path, *, level: int = logging.INFO) -> None:
-    """Send all logging of this process to a file that never grows large.
+    """Send all logging of this process to a file that is rotated at 5 MiB.
 
-    For the supervisor in a terminal, which belongs to the person who started it.
+    For the supervisor in a terminal, whose output is for the person who started it.
     """
     handler = RotatingFileHandler(path, maxBytes=_FILE_SIZE, backupCount=2, encoding="utf-8")
     _install(handler, level, to_journal=False)
@@ -109,6 +109,6 @@ def _install(handler: logging.Handler, level: int, *, to_journal: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # These write each request or each connection, which is a record of what people did.
+    # These log each request or connection, which would be a record of what people do.
     for noisy in ("aiohttp.access", "httpx", "httpcore", "apscheduler"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -36,11 +36,6 @@ class IngestStore:
         """Hold the lock of an instance for as long as the connection lives."""
         return bool(await self._first("hold_instance", instance=instance))
 
-    async def listen(self) -> None:
-        """Receive notifications of queued documents on this connection."""
-        # Not in queries.sql: PostgreSQL cannot prepare LISTEN.
-        await self._connection.execute("LISTEN library_queued")
-
     async def lease(self, instance: str) -> Lease | None:
         """Lease the oldest queued document; None if there is none."""
         async with self._connection.cursor(row_factory=class_row(Lease)) as cursor:

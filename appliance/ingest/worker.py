@@ -12,6 +12,7 @@ from uuid import UUID
 
 from appliance.core.clock import Clock
 from appliance.core.errors import DatabaseUnavailableError
+from appliance.db.listen import listen
 from appliance.db.pool import Database
 from appliance.ingest.errors import ReaderDiedError, ReadingFailedError
 from appliance.ingest.model import Lease
@@ -24,6 +25,7 @@ _LOG = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 3
 POLL_SECONDS = 5.0
+_CHANNEL = "library_queued"
 _RETRY_SECONDS = 1.0
 _MOST_LOSSES = 20
 
@@ -76,7 +78,7 @@ class Worker:
                 async with self._database.connection() as connection:
                     store = IngestStore(connection)
                     if await store.hold_instance(self._instance):
-                        await store.listen()
+                        await listen(connection, _CHANNEL)
                         is_reported = False
                         self._alive.set()
                         while True:

@@ -1,7 +1,7 @@
 """What people do with documents: upload, list, read a page, delete, try again.
 
-The actor is always the first argument, and who may see what is decided inside the SQL. What the
-actor may not see does not exist for them.
+The actor is always the first argument. Every query filters by what the actor may see; an object
+that the actor may not see raises NotFoundError.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class LibraryService:
     async def collection(self, actor: Account, name_or_id: str) -> Collection:
         """Return a collection by its id or its name. Raises NotFoundError.
 
-        Where a name is both shared and the actor's own, their own is meant.
+        The actor's own collection wins over a shared one of the same name.
         """
         for collection in reversed(await self.collections(actor)):
             if name_or_id in {collection.name, str(collection.id)}:
@@ -74,7 +74,7 @@ class LibraryService:
         limit: int = PAGE_SIZE,
         offset: int = 0,
     ) -> list[Document]:
-        """Return documents, newest first; `words` must stand in the file's name."""
+        """Return documents, newest first; the file's name must contain `words`."""
         async with self._database.connection() as connection:
             return await LibraryStore(connection, actor).documents(
                 collection=collection, words=words, limit=limit, offset=offset
@@ -83,7 +83,7 @@ class LibraryService:
     async def count(
         self, actor: Account, collection: UUID | None = None, *, words: str = ""
     ) -> int:
-        """Return how many documents `documents` would give without a limit."""
+        """Return how many documents `documents` would return without a limit."""
         async with self._database.connection() as connection:
             return await LibraryStore(connection, actor).count_documents(collection, words)
 
@@ -95,7 +95,7 @@ class LibraryService:
     async def ledger(
         self, actor: Account, document: UUID, *, limit: int | None = None, offset: int = 0
     ) -> list[LedgerRow]:
-        """Return how the reading of each page went; nothing for what the actor may not see."""
+        """Return the result of reading each page; nothing for what the actor may not see."""
         async with self._database.connection() as connection:
             return await LibraryStore(connection, actor).ledger(document, limit, offset)
 
@@ -138,7 +138,7 @@ class LibraryService:
     def receive(
         self, pieces: AsyncIterator[bytes], declared_size: int | None = None
     ) -> AbstractAsyncContextManager[Incoming]:
-        """Write a file to the disk without a name; what is not added by the end is deleted.
+        """Write a file to the disk without a name; it is deleted at the end unless it was added.
 
         Raises EmptyFileError, UploadTooLargeError, DiskFullError.
         """
@@ -181,9 +181,9 @@ class LibraryService:
             return Uploaded(await _document(store, document), duplicate=added is None)
 
     async def delete(self, actor: Account, document: UUID) -> None:
-        """Remove a document with its pages, chunks and vectors, then its file if nobody uses it.
+        """Delete a document with its pages, chunks and vectors, then its file if it is an orphan.
 
-        A file that cannot be removed now is left to the ingest process: the document is gone.
+        A file that cannot be deleted now is left to the ingest process; the document is gone.
         Raises NotFoundError or NotYourDocumentError.
         """
         async with self._database.transaction() as connection:
@@ -194,7 +194,7 @@ class LibraryService:
         try:
             await remove_unused(self._database, self._blobs, found.digest)
         except (OSError, DatabaseUnavailableError) as error:
-            _LOG.warning("the file of a deleted document stays for now: %s", error)
+            _LOG.warning("orphan not deleted, left to ingest: %s", error)
 
     async def retry(self, actor: Account, document: UUID) -> Document:
         """Queue a document again that could not be read.

@@ -1,4 +1,4 @@
-"""CSV: every row becomes a paragraph that names its columns, so that a passage explains itself."""
+"""Read CSV: every row becomes a sentence that names its columns, so that a passage is clear."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from appliance.ingest.extract.paging import PART
 from appliance.ingest.splitter import split
 
 _DELIMITERS = ",;\t|"
-# How spreadsheets say the delimiter, in a first line that is no row.
-_SAID = re.compile(r"\A\"?sep=([^\"\w\r\n ])\"?(?:\r\n?|\n|\Z)", re.IGNORECASE)
+# The line with which spreadsheets declare the delimiter, before the first row.
+_DECLARED = re.compile(r"\A\"?sep=([^\"\w\r\n ])\"?(?:\r\n?|\n|\Z)", re.IGNORECASE)
 _SAMPLE = 16_384
 _LARGEST_FIELD = 16 * 1024 * 1024
 
 
 def read_csv(content: bytes) -> Outline:
-    """Read a table; its first row names the columns if it looks like names."""
+    """Read a table; the first row names the columns if all its cells are distinct words."""
     text, note = decode(content)
     csv.field_size_limit(_LARGEST_FIELD)
     return Outline(None, _pages(_rows(text), note))
@@ -31,8 +31,8 @@ def read_csv(content: bytes) -> Outline:
 
 def _rows(text: str) -> Iterator[list[str]]:
     try:
-        if said := _SAID.match(text):
-            delimiter, text = said.group(1), text[said.end() :]
+        if declared := _DECLARED.match(text):
+            delimiter, text = declared.group(1), text[declared.end() :]
         else:
             delimiter = max(_DELIMITERS, key=lambda each: _evenness(text[:_SAMPLE], each))
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
@@ -44,7 +44,7 @@ def _rows(text: str) -> Iterator[list[str]]:
 
 
 def _evenness(sample: str, delimiter: str) -> tuple[int, int]:
-    """Rate a delimiter: how many rows it cuts into as many cells as the first, and how many."""
+    """Rate a delimiter: how many rows get as many cells as the first row, and how many cells."""
     widths = [len(row) for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)]
     if not widths or widths[0] < 2:
         return (0, 0)
@@ -62,7 +62,7 @@ def _pages(rows: Iterator[list[str]], note: str | None) -> Iterator[ExtractedPag
 
 
 def _groups(rows: Iterator[list[str]]) -> Iterator[tuple[int, int, str]]:
-    """Yield (first row, last row, text) with about a page of text each."""
+    """Yield (first row, last row, text), each with about a page of text."""
     header = next(rows, None)
     if header is None:
         return

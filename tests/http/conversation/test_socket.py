@@ -32,7 +32,7 @@ from tests.http.conversation.conftest import (
 )
 from webchat import keys
 from webchat.pages import answer_socket
-from webchat.pages.answer_view import RENDER_SECONDS, LiveAnswer
+from webchat.pages.answer_view import RENDER_SECONDS, AnswerHtml
 
 
 def squeezed(text: str) -> str:
@@ -122,7 +122,7 @@ async def test_what_is_written_in_a_pause_is_sent_together_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = LongPauses()
-    monkeypatch.setattr(answer_socket, "LiveAnswer", lambda live, _: LiveAnswer(live, clock))
+    monkeypatch.setattr(answer_socket, "AnswerHtml", lambda live, _: AnswerHtml(live, clock))
     runner.behaviour.answer = "word " * 100
     runner.behaviour.token_delay = 0.005
     address = await asked(as_alice)

@@ -115,4 +115,4 @@ async def test_a_disk_that_fails_is_named_once_and_tried_again(
     await until(tried_thrice)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert caplog.text.count("files that nobody uses stay for now") == 1
+    assert caplog.text.count("orphans not deleted") == 1
