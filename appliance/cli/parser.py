@@ -88,7 +88,7 @@ def _become_owner_of(settings: Settings) -> None:
 
 
 class _ShowVersion(argparse.Action):
-    """Prints the version and ends; Git is asked only when somebody wants to know."""
+    """Prints the version and ends. In a clone this starts Git, so it happens only on request."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
         super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)

@@ -115,6 +115,14 @@ def test_port_80_leads_to_tls(installation: Installation) -> None:
     assert answer.headers["location"] == f"{site.address}/library?page=2"
 
 
+def test_every_place_shows_the_version_of_the_package(installation: Installation) -> None:
+    site, machine = installation.site, installation.machine
+    installed = machine.run("dpkg-query --show --showformat '${Version}' cloister").stdout
+    assert machine.run("cloister --version").stdout == f"cloister {installed}\n"
+    assert site.get("/health").json()["version"] == installed
+    assert f"Cloister {installed}</footer>" in site.get("/", follow=True).text
+
+
 def test_nothing_else_listens(installation: Installation) -> None:
     tables = {
         kind: installation.machine.run(f"tail -n +2 /proc/net/{kind}").stdout.splitlines()

@@ -91,7 +91,7 @@ def test_vendored_files_are_what_they_say() -> None:
 
 
 def test_every_script_is_its_own_source() -> None:
-    """Nobody can read or change a minified script, and Debian accepts none without its source."""
+    """A minified script cannot be read or changed, and Debian accepts none without its source."""
     longest_line = 512
     packages = [resources.files(name).joinpath("static") for name in ("admin", "webchat")]
     for folder in (STATIC, *packages):
