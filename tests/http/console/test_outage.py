@@ -116,7 +116,7 @@ async def test_who_is_no_operator_any_more_finds_the_door_shut_in_an_outage_a_mo
     await until_somebody_listens(database)
     # From another process: the command line, or a chat server.
     await end(database, olga)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while json.loads((settings.state / "console-sessions.json").read_bytes()):
             await asyncio.sleep(0.01)
     later = open_browser(await serve(dark_database))
@@ -129,7 +129,7 @@ async def until_somebody_listens(database: Database) -> None:
         "SELECT FROM pg_stat_activity WHERE datname = current_database()"
         " AND query LIKE 'LISTEN%' AND state = 'idle'"
     )
-    async with asyncio.timeout(10), database.connection() as connection:
+    async with asyncio.timeout(30), database.connection() as connection:
         while not (await connection.execute(listening)).rowcount:
             await asyncio.sleep(0.01)
 

@@ -33,7 +33,7 @@ class Claim:
 
 async def until(path: Path, condition: Callable[[str], bool]) -> str:
     """Wait until the message is as a test wants it."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (path.exists() and condition(path.read_text())):
             await asyncio.sleep(0.005)
     return path.read_text()
