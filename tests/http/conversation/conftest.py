@@ -51,9 +51,12 @@ async def opened(browser: Browser, address: str) -> BeautifulSoup:
 
 async def finished(browser: Browser, address: str) -> BeautifulSoup:
     """Wait until nothing is being written in a conversation any more."""
+    pause = 0.02
     async with asyncio.timeout(30):
         while (page := await opened(browser, address)).select("[aria-busy]"):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            # A long page that is made again and again leaves no time to write it.
+            pause *= 1.5
     return page
 
 
