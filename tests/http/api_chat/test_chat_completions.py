@@ -273,7 +273,7 @@ async def test_who_may_not_any_more_gets_no_further_word(
     whole = asyncio.ensure_future(ask())
     await endless.until(lambda: endless.active == 2)
     await revoke(alice, database)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert events(await stream.text())[-1]["error"]["code"] == "key_required"
         assert (await whole).status == 401
     await endless.until(lambda: endless.aborted == 2)

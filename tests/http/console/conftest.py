@@ -84,7 +84,7 @@ class EventReader:
 
     async def until(self, name: str, contains: str) -> str:
         """Return the data of the next event of that name that contains a text."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while True:
                 found, data = await self.event()
                 assert found, f"the stream ended before {name} with {contains}"

@@ -109,7 +109,7 @@ async def sessions_of(database: Database) -> int:
 
 
 async def compared(passwords: HeldPasswords) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not passwords.compared.is_set():
             await asyncio.sleep(0.002)
 
@@ -158,7 +158,7 @@ async def test_a_session_waits_for_a_change_that_is_not_committed_yet(
         await store.set_password(alice.id, FAST_PASSWORDS.hash(NEW))
         await store.end_sessions_of(alice.id)
         under_way = asyncio.ensure_future(accounts.sign_in("alice", PASSWORD, HERE))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not await _somebody_waits(database):
                 await asyncio.sleep(0.01)
     with pytest.raises(SignInFailedError):

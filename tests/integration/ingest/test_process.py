@@ -167,7 +167,7 @@ async def test_sigterm_ends_it_in_order(database_name: str, server: Server, home
     async with _process(home, database_name) as running:
         await until(serves)
         os.kill(running.pid, signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await running.process.wait() == 0
         output = (await running.output.read()).decode()
     assert "Traceback" not in output

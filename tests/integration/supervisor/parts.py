@@ -99,7 +99,7 @@ WITH_GRANDCHILD = (
 )
 
 
-async def until(condition: Callable[[], object], *, seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
     """Wait for a condition; the error shows what was waited for."""
     async with asyncio.timeout(seconds):
         while not condition():

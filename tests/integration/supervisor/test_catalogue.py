@@ -95,7 +95,7 @@ async def test_after_kill_9_of_the_supervisor_the_next_start_is_clean_and_quick(
     left = await _abandoned(settings)
     assert len(left) >= 4
     assert not any(gone(pid) for pid in left)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         async with supervised(settings, *await units_of(settings)) as supervisor:
             assert all(gone(pid) for pid in left)
             await supervisor.ready.wait()

@@ -56,7 +56,7 @@ async def test_a_disk_that_takes_no_record_ends_no_unit(
         records = settings.run / "units"
         records.rename(settings.run / "elsewhere")
         records.write_text("no folder")
-        await asyncio.wait_for(driver.start(second), 5)
+        await asyncio.wait_for(driver.start(second), 30)
         states = [driver.status(name).state for name in ("one", "two")]
         records.unlink()
         (settings.run / "elsewhere").rename(records)
@@ -75,7 +75,7 @@ async def test_a_defect_in_following_one_unit_leaves_no_caller_waiting(
         await driver.start(unit)
         os.kill(driver.status("one").pid or 0, signal.SIGKILL)
         await until(lambda: driver.status("one").state is UnitState.FAILED)
-        await asyncio.wait_for(driver.stop(unit), 5)
+        await asyncio.wait_for(driver.stop(unit), 30)
 
 
 async def test_one_that_ignores_its_signal_is_killed_after_its_grace(settings: Settings) -> None:

@@ -87,7 +87,7 @@ async def test_a_oneshot_is_watched_while_it_works_and_is_done_afterwards(
     waits = f"import os, time\nwhile not os.path.exists({str(file)!r}): time.sleep(0.01)"
     unit = script("one", waits, settings.home, kind=Kind.ONESHOT, probe=None)
     async with machine(settings, unit) as made, made.driver() as driver:
-        await asyncio.wait_for(driver.start(unit), 5)
+        await asyncio.wait_for(driver.start(unit), 30)
         assert driver.status("one").state is UnitState.RUNNING
         file.touch()
         await until(lambda: driver.status("one").state is UnitState.DONE)
@@ -402,7 +402,7 @@ async def test_lines_come_from_the_journal_also_after_journalctl_has_ended(
         following = asyncio.ensure_future(anext(lines))
         await asyncio.sleep(0)
         made.systemd.write("one", [104, 105])
-        assert await asyncio.wait_for(following, 5) == "hi"
+        assert await asyncio.wait_for(following, 30) == "hi"
         await lines.aclose()  # type: ignore[attr-defined]
         (follower,) = followers_of(made)
         kill(follower)

@@ -73,7 +73,7 @@ async def test_following_prints_the_last_lines_once_and_goes_on(
 ) -> None:
     units, printed = FakeUnits(), ""
     units.write("postgres", "one", "two", "three")
-    async with served(units, tmp_path) as found, asyncio.timeout(5):
+    async with served(units, tmp_path) as found, asyncio.timeout(30):
         following = asyncio.create_task(logs(found, asked("postgres", lines=2, follow=True)))
         while not units.followers("postgres"):
             await asyncio.sleep(0.005)
@@ -90,7 +90,7 @@ async def test_what_is_written_while_the_last_lines_are_sent_is_not_lost(tmp_pat
     units, between, seen = FakeUnits(), "written in between", [""]
     # More than all buffers on the way take, so that sending waits for a reader.
     units.write("postgres", *("x" * 8000 for _ in range(1000)))
-    async with served(units, tmp_path) as found, asyncio.timeout(20):
+    async with served(units, tmp_path) as found, asyncio.timeout(30):
         path = "/units/postgres/logs?follow=1&lines=1000"
         async with aclosing(found.control.lines("GET", path)) as lines:
             seen = [await anext(lines)]

@@ -42,7 +42,7 @@ def gone(pid: int) -> bool:
 
 async def until_gone(pid: int) -> None:
     """A killed process takes a moment to end."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not gone(pid):
             await asyncio.sleep(0.01)
 

@@ -106,7 +106,7 @@ async def test_when_the_late_answer_comes_it_asks_again(
     runner.answers.clear()
     await embedder.embed(MODEL, "first")
     runner.answers.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await embedder.embed(MODEL, "second") is None:
             await asyncio.sleep(0.001)
 
