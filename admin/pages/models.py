@@ -13,6 +13,7 @@ from admin.auth import operator
 from admin.database_breaker import Partial
 from admin.frame import frame
 from appliance.core.errors import ApplianceError, Audience, Words
+from appliance.health.service_words import MODEL_RUNNER
 from appliance.llm.choice import Chosen, Purpose, Use, missing, uses
 from appliance.llm.model import InstalledModel
 from appliance.llm.runner_errors import RunnerMissingError
@@ -38,9 +39,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class ModelsPage:
-    """`folder` is where our own runner keeps models; None when another machine's is used.
+    """What the page shows, or why it cannot.
 
-    `missing` are models that were chosen and are not installed; `silence` says why the runner
+    `own_runner` is the service that runs models here, and `folder` where they belong; both are
+    None when another machine's runner is used. `missing` are models that were chosen and are not installed; `silence` says why the runner
     does not answer, and `needs_runner` that none is installed.
     """
 
@@ -53,6 +55,7 @@ class ModelsPage:
     needs_runner: bool
     packaged: bool
     chosen: Partial[Chosen]
+    own_runner: str | None
     folder: Path | None
     runner_address: str
     error: ApplianceError | None = None
@@ -91,6 +94,7 @@ async def _answer(
     settings, machine = request.app[keys.SETTINGS], request.app[keys.MACHINE]
     models, chosen = await machine.models(), await machine.chosen()
     known = chosen.value or Chosen()
+    has_own = any(unit.name == MODEL_RUNNER for unit in request.app[keys.UNITS].units())
     page = ModelsPage(
         frame(request, "Models", "models"),
         [_card(model, models.value or [], known) for model in models.value or []],
@@ -99,7 +103,8 @@ async def _answer(
         isinstance(models.problem, RunnerMissingError),
         settings.packaged,
         chosen,
-        None if settings.ollama_url else settings.models / "models",
+        MODEL_RUNNER if has_own else None,
+        settings.models / "models" if has_own or not settings.ollama_url else None,
         settings.runner_address,
         error,
     )
