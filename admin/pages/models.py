@@ -42,8 +42,8 @@ class ModelsPage:
     """What the page shows, or why it cannot.
 
     `own_runner` is the service that runs models here, and `folder` where they belong; both are
-    None when another machine's runner is used. `missing` are models that were chosen and are not installed; `silence` says why the runner
-    does not answer, and `needs_runner` that none is installed.
+    None when another machine's runner is used. `missing` are models that were chosen and are not
+    installed; `silence` says why the runner does not answer, `needs_runner` that there is none.
     """
 
     template: ClassVar[str] = "models.html"
