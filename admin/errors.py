@@ -22,7 +22,7 @@ class LocksOutError(ApplianceError):
     code = "locks_out"
     status = HTTPStatus.CONFLICT
     sentence = "{service} cannot be stopped here: this console is behind it."
-    hint = "Restart it instead. On the machine, `sudo cloister stop {name}` stops it."
+    hint = "Restart it instead. On the machine, “sudo cloister stop {name}” stops it."
 
 
 class RescueCodeError(ApplianceError):

@@ -14,6 +14,7 @@ from admin.frame import frame
 from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError, Audience, Words
+from appliance.health.service_words import MODEL_RUNNER
 from appliance.llm.choice import Chosen, Purpose, Use, missing, uses
 from appliance.llm.model import InstalledModel
 from appliance.llm.runner_errors import RunnerMissingError
@@ -39,10 +40,11 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class ModelsPage:
-    """`folder` is where our own runner keeps models; None when another machine's is used.
+    """What the page shows, or why it cannot.
 
-    `missing` are models that were chosen and are not installed; `silence` says why the runner
-    does not answer, and `needs_runner` that none is installed.
+    `own_runner` is the service that runs models here, and `folder` where they belong; both are
+    None when another machine's runner is used. `missing` are models that were chosen and are not
+    installed; `silence` says why the runner does not answer, `needs_runner` that there is none.
     """
 
     template: ClassVar[str] = "models.html"
@@ -54,6 +56,7 @@ class ModelsPage:
     needs_runner: bool
     packaged: bool
     chosen: Partial[Chosen]
+    own_runner: str | None
     folder: Path | None
     runner_address: str
     error: ApplianceError | None = None
@@ -93,6 +96,7 @@ async def _answer(
     settings, machine = request.app[keys.SETTINGS], request.app[keys.MACHINE]
     models, chosen = await machine.models(), await machine.chosen()
     known = chosen.value or Chosen()
+    has_own = any(unit.name == MODEL_RUNNER for unit in request.app[keys.UNITS].units())
     page = ModelsPage(
         frame(request, "Models", "models"),
         [_card(model, models.value or [], known) for model in models.value or []],
@@ -101,7 +105,8 @@ async def _answer(
         isinstance(models.problem, RunnerMissingError),
         settings.packaged,
         chosen,
-        None if settings.ollama_url else settings.models / "models",
+        MODEL_RUNNER if has_own else None,
+        settings.models / "models" if has_own or not settings.ollama_url else None,
         settings.runner_address,
         error,
     )

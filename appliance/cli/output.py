@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from types import MappingProxyType
 from uuid import UUID
 
 from appliance.core.errors import ApplianceError, Audience
@@ -23,6 +24,9 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOT_READY = 3
     NOT_RUNNING = 4
+
+
+_KEYS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +49,20 @@ class Output:
         """Print `value` as JSON, or `text` for people."""
         print(json.dumps(value, default=_plain, ensure_ascii=False) if self.as_json else text)
 
-    def table(self, rows: Sequence[dict[str, object]], empty: str) -> None:
-        """Print rows that share their keys as aligned columns, or `empty` where there are none."""
+    def table(
+        self, rows: Sequence[dict[str, object]], empty: str, *, titles: Mapping[str, str] = _KEYS
+    ) -> None:
+        """Print rows that share their keys as aligned columns, or `empty` where there are none.
+
+        A column has its key as the heading, unless `titles` has another one for people.
+        """
         if self.as_json:
             print(json.dumps(rows, default=_plain, ensure_ascii=False))
             return
         if not rows:
             print(empty)
             return
-        cells = [[key.upper() for key in rows[0]]]
+        cells = [[titles.get(key, key).upper() for key in rows[0]]]
         cells += [[_cell(value) for value in row.values()] for row in rows]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for line in cells:

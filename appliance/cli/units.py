@@ -53,7 +53,7 @@ async def status(context: Context, _: argparse.Namespace) -> ExitCode:
         }
         for unit in answer["absent"]
     ]
-    context.output.table(rows, "There are no services.")
+    context.output.table(rows, "There are no services.", titles={"unit": "service"})
     for problem in health["problems"]:
         context.output.say(_problem(problem))
     return ExitCode.DONE if health["ready"] else ExitCode.NOT_READY

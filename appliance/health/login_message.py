@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from appliance.health.model import CheckState, Health
+from appliance.health.model import Health
 from appliance.health.publisher import PublishedFile
 
 NOT_SUPERVISED = (
@@ -33,16 +33,12 @@ def text(health: Health, claimed: bool | None, addresses: Mapping[str, str]) -> 
 
 def _summary(health: Health, address: str) -> str:
     """Say how the machine is, the worst first, and what to open or to do."""
-    if health.state in {CheckState.OK, CheckState.UNKNOWN}:
-        return f"Cloister: {health.headline.lower()}, at {address}/"
-    lines = [f"Cloister: {health.headline}."]
+    if not health.problems:
+        return f"Cloister: everything serves at {address}/"
+    serves = f"Cloister serves at {address}/, but look at this:"
+    lines = [serves if health.is_ready else f"Cloister: {health.headline}:"]
     lines += [f"  {problem.sentence}" for problem in health.problems]
-    lines.append(
-        f"  The address is {address}/. `sudo cloister doctor` says what to do."
-        if health.is_ready
-        else "  `sudo cloister doctor` says what to do."
-    )
-    return "\n".join(lines)
+    return "\n".join([*lines, "  `sudo cloister doctor` says what to do."])
 
 
 class LoginMessage:

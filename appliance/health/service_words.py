@@ -19,8 +19,8 @@ _TITLES = {
 _STOPPING = {
     DATABASE: (
         "People can neither sign in, ask, search nor add documents, and programs get errors. "
-        "You may have to sign in to this console again, with a rescue code: `sudo cloister "
-        "rescue` on the machine prints one, and `sudo cloister start postgres` starts the "
+        "You may have to sign in to this console again, with a rescue code: “sudo cloister "
+        "rescue” on the machine prints one, and “sudo cloister start postgres” starts the "
         "database without the console."
     ),
     "migrate": "A new version of Cloister cannot bring the database up to date.",
@@ -47,6 +47,13 @@ def title_of(service: str) -> str:
     if chat := _CHAT_SERVER.fullmatch(service):
         return f"Chat server {chat[1]}"
     return _TITLES.get(service, service)
+
+
+def subject_of(service: str) -> str:
+    """Return what people call the service, as the subject of a sentence."""
+    if service in _TITLES:
+        return f"The {_TITLES[service].lower()}"
+    return title_of(service)
 
 
 def is_chat_server(service: str) -> bool:

@@ -20,6 +20,7 @@ from appliance.health.service_words import (
     MODEL_RUNNER,
     WEB_SERVER,
     is_chat_server,
+    subject_of,
     title_of,
 )
 
@@ -45,26 +46,26 @@ def evaluate_services(seen: Seen) -> list[CheckResult]:
 def evaluate_service(service: Service, *, essential: bool, check: str = "") -> CheckResult:
     """Say how one service is; without an `essential` one nobody is served. Pure."""
     check = check or f"service {service.name}"
-    title, phase = title_of(service.name), service.phase
-    sentence = f"{title} {phase.predicate}: {service.reason}."
+    subject, phase = subject_of(service.name), service.phase
     if phase.is_healthy:
-        return ok(check, f"{title} {phase.predicate}.")
+        return ok(check, f"{subject} {phase.predicate}.")
     if phase.is_transient:
-        return busy(check, sentence)
+        return busy(check, f"{subject} is not ready yet: {service.reason}.")
     if phase.is_intended:
         report = failed if essential else warning
         hint = "It stays down until an operator starts it."
         return report(check, stopped(service), hint, StartService(service.name))
     hint = "Its log says why. When that is mended, start it; otherwise Cloister tries again itself."
+    sentence = f"{subject} {phase.predicate}: {service.reason}."
     return failed(check, sentence, hint, ReadLog(service.name))
 
 
 def stopped(service: Service) -> str:
     """Say who stopped the service and when, as far as it is known. Pure."""
-    since = f"since {service.since:%Y-%m-%d %H:%M} UTC"
+    subject, since = subject_of(service.name), f"{service.since:%Y-%m-%d %H:%M} UTC"
     if service.stopped_by:
-        return f"{title_of(service.name)} is stopped {since}: {service.stopped_by} stopped it."
-    return f"{title_of(service.name)} is stopped {since}: {service.reason}."
+        return f"{subject} was stopped by {service.stopped_by} at {since}."
+    return f"{subject} is stopped since {since}: {service.reason}."
 
 
 def is_essential(service: Service, seen: Seen) -> bool:

@@ -35,7 +35,7 @@ async def test_the_overview_says_in_words_what_is_wrong(
     page = BeautifulSoup(await as_olga.text("/admin/"), "html.parser")
     verdict = page.select_one(".verdict--bad")
     assert verdict
-    assert "Document reader is not restarted any more: 10 restarts" in verdict.text
+    assert "The document reader is not restarted any more: 10 restarts" in verdict.text
     card = page.select_one("#unit-ingest.unit--bad")
     assert card
     assert "cannot allocate <memory>" in card.text
@@ -63,7 +63,7 @@ async def test_the_overview_is_pushed_when_a_unit_changes(
         await reader.until("health", "Everything runs")
         await reader.until("machine", "Memory")
         units.change("ingest", Phase.FAILED, "killed by SIGKILL; starts again in 2 s")
-        assert "Something is wrong" in await reader.until("health", "Document reader failed")
+        assert "Something is wrong" in await reader.until("health", "The document reader failed")
         await reader.until("services", "starts again in 2 s")
 
 
@@ -230,7 +230,7 @@ async def test_what_an_operator_stopped_says_who_and_offers_to_start_it(
 ) -> None:
     units.change("ollama", Phase.STOPPED, "stopped by ida", stopped_by="ida")
     found = amber(await as_olga.text("/admin/"))
-    assert "ida stopped it" in found.text
+    assert "was stopped by ida at" in found.text
     assert "by itself" not in found.text
     assert found.select_one("form[action='/admin/units/ollama/start']")
 
@@ -242,7 +242,7 @@ async def test_a_stopped_database_is_a_failure_with_a_remedy(
     page = BeautifulSoup(await as_olga.text("/admin/"), "html.parser")
     found = page.select_one(".verdict--bad")
     assert found
-    assert "Database is stopped" in found.text
+    assert "The database was stopped by ida" in found.text
     assert found.select_one("form[action='/admin/units/postgres/start']")
 
 

@@ -133,7 +133,9 @@ async def test_status_shows_the_services_and_all_is_well(
 ) -> None:
     async with served(FakeUnits(), tmp_path) as found:
         assert await status(found, argparse.Namespace()) is ExitCode.DONE
-    assert "postgres" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("SERVICE")
+    assert lines[1].startswith("postgres")
 
 
 async def test_status_says_what_is_wrong_beside_the_services(

@@ -83,16 +83,16 @@ def test_before_the_claim_it_says_how_to_claim() -> None:
 
 
 def test_afterwards_it_is_one_line() -> None:
-    assert text(FINE, True, ADDRESSES) == "Cloister: everything runs, at https://box/\n"
+    assert text(FINE, True, ADDRESSES) == "Cloister: everything serves at https://box/\n"
     assert text(FINE, None, ADDRESSES) == text(FINE, True, ADDRESSES)
 
 
 def test_a_service_that_does_not_serve_comes_first() -> None:
     health = of(("nginx", Phase.WAITING), ("webchat@1", Phase.GAVE_UP))
     lines = text(health, True, ADDRESSES).splitlines()
-    assert lines[0] == "Cloister: Something is wrong."
+    assert lines[0] == "Cloister: Something is wrong:"
     assert "Chat server 1 is not restarted any more" in lines[1]
-    assert "Web server waits" in lines[2]
+    assert "The web server is not ready yet" in lines[2]
     assert "sudo cloister doctor" in lines[3]
 
 
@@ -103,21 +103,21 @@ def test_a_nearly_full_disk_is_said_at_the_login() -> None:
 
 def test_what_starts_or_was_stopped_is_no_alarm_and_what_serves_has_its_address() -> None:
     starting = text(of(("ingest", Phase.STARTING)), None, ADDRESSES)
-    assert starting.startswith("Cloister: Not everything has started yet.")
+    assert starting.startswith("Cloister: Not everything has started yet:")
     stopped = text(of(("ingest", Phase.STOPPED)), True, ADDRESSES)
-    assert "Document reader is stopped" in stopped
+    assert "The document reader is stopped" in stopped
     assert "https://box/" in stopped
 
 
 async def test_the_file_follows_the_services_and_is_readable_for_all(tmp_path: Path) -> None:
     path, units = tmp_path / "motd", FakeUnits()
     async with publishing(units, LoginMessage(Claim(True), ADDRESSES, path)):
-        await until(path, lambda said: "everything runs" in said)
+        await until(path, lambda said: "everything serves" in said)
         assert stat.S_IMODE(path.stat().st_mode) == 0o644
         units.change("ingest", Phase.GAVE_UP, "it ended too often")
-        await until(path, lambda said: "Document reader is not restarted" in said)
+        await until(path, lambda said: "The document reader is not restarted" in said)
         units.change("ingest", Phase.READY, "answers")
-        await until(path, lambda said: "everything runs" in said)
+        await until(path, lambda said: "everything serves" in said)
     assert path.read_text() == NOT_SUPERVISED
 
 
@@ -149,7 +149,7 @@ async def test_a_folder_that_is_missing_harms_nothing(tmp_path: Path) -> None:
     async with publishing(units, LoginMessage(Claim(True), ADDRESSES, path)):
         path.parent.mkdir()
         units.change("ingest", Phase.GAVE_UP, "it ended too often")
-        await until(path, lambda said: "Document reader is not restarted" in said)
+        await until(path, lambda said: "The document reader is not restarted" in said)
 
 
 async def test_systemd_shows_the_headline_and_the_worst(tmp_path: Path) -> None:
@@ -157,11 +157,11 @@ async def test_systemd_shows_the_headline_and_the_worst(tmp_path: Path) -> None:
     line = StatusLine(cast("Notifier", told))
     units = FakeUnits()
     async with publishing(units, line, LoginMessage(Claim(True), ADDRESSES, path)):
-        await until(path, lambda said: "everything runs" in said)
+        await until(path, lambda said: "everything serves" in said)
         units.change("ingest", Phase.GAVE_UP, "it ended too often")
-        await until(path, lambda said: "Document reader" in said)
+        await until(path, lambda said: "The document reader" in said)
     assert told.lines[0] == "Everything runs"
-    assert told.lines[1].startswith("Something is wrong: Document reader is not restarted")
+    assert told.lines[1].startswith("Something is wrong: The document reader is not restarted")
     assert told.lines[2:] == ["The supervisor ends."]
 
 

@@ -34,8 +34,8 @@ def test_a_service_that_an_operator_stopped_says_who_and_when_and_offers_to_star
         seen(service("ingest", Phase.STOPPED, "stopped", stopped_by="olga"))
     )
     assert result.state is CheckState.WARNING
-    assert result.sentence.endswith(" UTC: olga stopped it.")
-    assert "Document reader is stopped since 20" in result.sentence
+    assert result.sentence.startswith("The document reader was stopped by olga at 20")
+    assert result.sentence.endswith(" UTC.")
     assert result.remedy == StartService("ingest")
     assert "by itself" not in f"{result.sentence} {result.hint}"
 
