@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from admin.pages import claim, ingest, jobs, models, overview, people, rescue, sign_in, unit
+from admin.pages import audit, claim, ingest, jobs, models, overview, people, rescue, sign_in, unit
 from admin.pages import unit_log as log
 from appliance.accounts.guard import Access, Route
 
 ROUTES: tuple[Route, ...] = (
-    # The doors
+    # Signing in
     Route("GET", "/admin/claim", claim.show_claim, Access.PUBLIC),
     Route("POST", "/admin/claim", claim.claim, Access.PUBLIC),
     Route("GET", "/admin/sign-in", sign_in.show_sign_in, Access.PUBLIC),
@@ -32,7 +32,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/admin/jobs/events", jobs.follow_jobs, Access.OPERATOR),
     Route("GET", "/admin/jobs/{id}", jobs.show_job, Access.OPERATOR),
     Route("GET", "/admin/jobs/{id}/events", jobs.follow_job, Access.OPERATOR),
-    # People and models
+    # People, what was done, and models
     Route("GET", "/admin/people", people.show_people, Access.OPERATOR),
     Route("POST", "/admin/people", people.add, Access.OPERATOR),
     Route("POST", "/admin/people/{id}/invite", people.invite, Access.OPERATOR),
@@ -40,6 +40,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/admin/people/{id}/lock", people.lock, Access.OPERATOR),
     Route("POST", "/admin/people/{id}/unlock", people.unlock, Access.OPERATOR),
     Route("POST", "/admin/people/{id}/remove", people.remove, Access.OPERATOR),
+    Route("GET", "/admin/audit", audit.show_audit, Access.OPERATOR),
+    Route("GET", "/admin/audit/export.{format:csv|json}", audit.export_audit, Access.OPERATOR),
     Route("GET", "/admin/models", models.show_models, Access.OPERATOR),
     Route("POST", "/admin/models/choose", models.choose, Access.OPERATOR),
 )
