@@ -17,7 +17,6 @@ from admin.rescue import Rescue
 from admin.routes import ROUTES
 from admin.units import Units
 from appliance.accounts.guard import Guard
-from appliance.audit.service import AuditLog
 from appliance.core.clock import Clock
 from appliance.core.errors import Audience
 from appliance.core.settings import MEBIBYTE, Settings
@@ -87,7 +86,7 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.BREAKER] = breaker
     app[keys.IDENTITY] = ConsoleIdentity(services.accounts, breaker, console.rescue)
     app[keys.RESCUE] = console.rescue
-    app[keys.AUDIT] = AuditLog(services.database)
+    app[keys.AUDIT] = services.audit
     app[keys.ACCOUNTS] = services.accounts
     app[keys.PEOPLE] = services.people
     app[keys.QUEUE] = services.queue

@@ -8,6 +8,7 @@ from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
+from appliance.audit.service import AuditLog
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
@@ -27,6 +28,7 @@ class Services:
     accounts: Accounts
     people: People
     api_keys: ApiKeys
+    audit: AuditLog
     queue: QueueService
     jobs: JobService
     choice: ModelChoice
@@ -43,6 +45,7 @@ def build_services(
         accounts=Accounts(database, clock, passwords),
         people=People(database, clock),
         api_keys=ApiKeys(database, clock),
+        audit=AuditLog(database),
         queue=QueueService(database),
         jobs=JobService(database, clock),
         choice=ModelChoice(database, runner),

@@ -82,18 +82,24 @@ class AuditEntry:
     name: str
     detail: dict[str, str | int]
 
+    @property
+    def facts(self) -> str:
+        """The detail as a line for people."""
+        return ", ".join(f"{name}: {value}" for name, value in self.detail.items())
+
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
     """Which rows to read; None and the empty text stand for all.
 
-    `action` may be a whole action, or the part before the dot. `text` is searched for in the
-    actor, the action, the object and the detail.
+    `action` may be a whole action, or the part before the dot. `until` is not included. `text` is
+    searched for in the actor, the action, the object and the detail.
     """
 
     actor: str | None = None
     action: str | None = None
     object_type: str | None = None
+    object_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import psycopg
 
@@ -75,9 +75,11 @@ class AuditLog:
         async with self._database.connection() as connection:
             return await AuditStore(connection).actors()
 
-    async def export(self, actor: Actor, chosen: AuditFilter) -> AsyncIterator[list[AuditEntry]]:
+    async def export(
+        self, actor: Actor, chosen: AuditFilter
+    ) -> AsyncGenerator[list[AuditEntry], None]:
         """Yield all rows, newest first, in pieces that fit into memory. Raises ForbiddenError."""
-        before = None
+        before: int | None = None
         while piece := await self.entries(actor, chosen, before=before, limit=_PIECE):
             yield piece
             before = piece[-1].id

@@ -28,6 +28,7 @@ _MODULES = {
     "units": ("status", "logs", "start", "stop", "restart"),
     "doctor": ("doctor",),
     "people": ("claim", "rescue", "user", "api-key"),
+    "audit": ("audit",),
     "documents": ("ingest",),
     "questions": ("search", "ask"),
     "models": ("model", "fetch"),

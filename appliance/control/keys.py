@@ -10,6 +10,7 @@ from aiohttp import web
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.audit.model import AuditEvent
+from appliance.audit.service import AuditLog
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
@@ -42,6 +43,7 @@ SUPERVISOR = web.AppKey("supervisor", Supervisor)
 SURROUNDINGS = web.AppKey("surroundings", Surroundings)
 PEOPLE = web.AppKey("people", People)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
+AUDIT = web.AppKey("audit", AuditLog)
 CHOICE = web.AppKey("choice", ModelChoice)
 JOBS = web.AppKey("jobs", JobService)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from appliance.control import jobs, machine, models, people, settings, units
+from appliance.control import audit, jobs, machine, models, people, settings, units
 
 ROUTES: tuple[web.RouteDef, ...] = (
     web.get("/units", units.units),
@@ -25,6 +25,7 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.get("/models", models.models),
     web.post("/models/use", models.choose),
     web.post("/models/fetch", machine.record_fetch),
+    web.get("/audit", audit.entries),
     web.get("/jobs", jobs.jobs),
     web.post("/jobs", jobs.start),
     web.get("/jobs/{id}", jobs.job),

@@ -30,6 +30,7 @@ def control_application(
     application[keys.SURROUNDINGS] = surroundings
     application[keys.PEOPLE] = services.people
     application[keys.API_KEYS] = services.api_keys
+    application[keys.AUDIT] = services.audit
     application[keys.CHOICE] = services.choice
     application[keys.JOBS] = services.jobs
     application[keys.OPERATOR_SETTINGS] = services.operator_settings
