@@ -13,14 +13,13 @@ from uuid import UUID
 
 from appliance.accounts.model import Account
 from appliance.actors.model import Actor, require_own
-from appliance.audit.model import Action, AuditEvent, ObjectType
+from appliance.audit.model import Action
 from appliance.audit.service import record
 from appliance.core.errors import DatabaseUnavailableError, NotFoundError
 from appliance.db.pool import Database
 from appliance.library.blobs import Blobs, Incoming
 from appliance.library.errors import FileMissingError, NothingToRetryError, NotYourDocumentError
 from appliance.library.model import (
-    BROKEN,
     PRIVATE_NAME,
     Collection,
     Document,
@@ -31,6 +30,7 @@ from appliance.library.model import (
 )
 from appliance.library.names import clean
 from appliance.library.orphans import remove_unused
+from appliance.library.queue import document_event, queue_again
 from appliance.library.store import DocumentStore, LibraryStore
 
 _LOG = logging.getLogger(__name__)
@@ -155,10 +155,10 @@ class LibraryService:
     ) -> Uploaded:
         """Queue a file that was received, for its owner; the audit names `by`.
 
-        The file gets its place and the row is committed under the lock of the digest, so that
-        nobody who deletes the same content takes the file away in between; the commit wakes the
-        ingest process. A file that the collection has already is not added again; if it could
-        not be read, it is tried once more under the new name. Raises NotFoundError (collection),
+        The file gets its name and the row is committed under the lock of the digest, so that a
+        deletion of the same content cannot remove the file in between. The commit notifies the
+        ingest process. A file that the collection already has is not added again; if it could not
+        be read, it is queued again under the new name. Raises NotFoundError (collection),
         ForbiddenError when `by` may not add documents for the owner.
         """
         require_own(by, owner)
@@ -176,8 +176,10 @@ class LibraryService:
                 raise NotFoundError(what="collection")
             if added:
                 await store.announce(document)
-            if added or await DocumentStore(connection).queue_again(BROKEN, document, name):
-                await record(connection, by, _event(Action.DOCUMENT_ADD, document))
+                await record(connection, by, document_event(Action.DOCUMENT_ADD, document))
+            else:
+                action = Action.DOCUMENT_ADD
+                await queue_again(connection, by, document, action=action, file_name=name)
             return Uploaded(await _document(store, document), duplicate=added is None)
 
     async def delete(self, actor: Account, document: UUID) -> None:
@@ -190,7 +192,7 @@ class LibraryService:
             store = LibraryStore(connection, actor)
             found = await _changeable(store, document)
             await store.delete_document(document)
-            await record(connection, actor, _event(Action.DOCUMENT_DELETE, document))
+            await record(connection, actor, document_event(Action.DOCUMENT_DELETE, document))
         try:
             await remove_unused(self._database, self._blobs, found.digest)
         except (OSError, DatabaseUnavailableError) as error:
@@ -204,19 +206,13 @@ class LibraryService:
         async with self._database.transaction() as connection:
             store = LibraryStore(connection, actor)
             found = await _changeable(store, document)
-            if not await DocumentStore(connection).queue_again(BROKEN, document):
+            if not await queue_again(connection, actor, document):
                 raise NothingToRetryError(file_name=found.file_name)
-            await record(connection, actor, _event(Action.DOCUMENT_RETRY, document))
             return await _document(store, document)
 
     async def _check_collection(self, actor: Account, collection: UUID) -> None:
         if collection not in {found.id for found in await self.collections(actor)}:
             raise NotFoundError(what="collection")
-
-
-def _event(action: Action, document: UUID) -> AuditEvent:
-    """Name no file: operators read the audit, and a private document's name is not for them."""
-    return AuditEvent(action, ObjectType.DOCUMENT, str(document))
 
 
 async def _document(store: LibraryStore, document: UUID) -> Document:

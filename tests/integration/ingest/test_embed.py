@@ -143,8 +143,8 @@ async def test_every_chunk_gets_a_vector_in_batches(
     assert (job.kind, job.state) == ("embed", JobState.DONE)
     assert (job.subject, job.requested_by) == ("fake-embed:latest", "Cloister")
     assert (job.done, job.total) == (chunks, chunks)
-    assert "Making vectors with fake-embed:latest." in job.log
-    assert job.result == f"{chunks} vectors were made with fake-embed:latest."
+    assert f"Embedding {chunks} passages with fake-embed:latest." in job.log
+    assert job.result == f"{chunks} passages were embedded with fake-embed:latest."
 
 
 async def test_new_chunks_get_their_vectors_without_a_job(
