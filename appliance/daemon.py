@@ -177,7 +177,7 @@ async def _schedule(
 ) -> AsyncIterator[None]:
     """Queue jobs at their times, and run those that are the supervisor's."""
     jobs, kinds = services.jobs, available(packaged=settings.packaged)
-    restart_nginx = partial(supervisor.restart, "nginx", "system")
+    restart_nginx = partial(supervisor.restart, "nginx", System.phrase)
     works = SupervisorWorks(
         settings, clock, jobs, services.operator_settings, services.accounts.sweep, restart_nginx
     )

@@ -103,7 +103,7 @@ async def change(request: web.Request) -> web.Response:
     # Before it is done: it may be the database that is to be stopped.
     event = AuditEvent(Action(f"unit.{verb}"), ObjectType.UNIT, name)
     await request.app[keys.AUDIT].note(actor, event)
-    message = await _want(units, verb, name, actor.name)
+    message = await _want(units, verb, name, actor.phrase)
     logger.info("%s: %s %s", actor.name, verb, name)
     back = START if form.value("from") == "overview" else f"/admin/units/{quote(name, safe='')}"
     return flash.redirect(back, message)

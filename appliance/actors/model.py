@@ -48,6 +48,11 @@ class Person(_Permitted):
     role: Role
 
     @property
+    def phrase(self) -> str:
+        """How a sentence names the actor."""
+        return self.name
+
+    @property
     @override
     def _row(self) -> Role:
         return self.role
@@ -58,6 +63,7 @@ class CommandLine(_Permitted):
     """The command line on the machine, run by root or by the account of the appliance."""
 
     name: ClassVar[str] = "command line"
+    phrase: ClassVar[str] = "the command line"
 
     @property
     @override
@@ -70,6 +76,7 @@ class RescueCode(_Permitted):
     """The holder of a rescue code: a way into the console that names no person."""
 
     name: ClassVar[str] = "rescue code"
+    phrase: ClassVar[str] = "the holder of a rescue code"
     _refusal = RescueOnlyError
 
     @property
@@ -83,6 +90,7 @@ class System(_Permitted):
     """The appliance itself, at its start or on a schedule."""
 
     name: ClassVar[str] = "the appliance"
+    phrase: ClassVar[str] = "the appliance"
 
     @property
     @override

@@ -42,7 +42,7 @@ async def change(request: web.Request) -> web.Response:
     # Before it is done: it may be the database that is to be stopped.
     event = AuditEvent(Action(f"unit.{verb}"), ObjectType.UNIT, name)
     await request.app[SURROUNDINGS].record(event)
-    await changes[verb](name, CommandLine.name)
+    await changes[verb](name, CommandLine.phrase)
     return web.json_response(supervisor.view(name).as_json(), status=HTTPStatus.ACCEPTED)
 
 

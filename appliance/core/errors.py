@@ -110,6 +110,9 @@ class DatabaseUnavailableError(ApplianceError):
             "The overview says why, and offers to start it where an operator stopped it. "
             "Nothing that was saved is lost.",
         ),
+        Audience.PROGRAM: Words(
+            _DATABASE_SILENT, "Send the request again in a minute; nothing that was saved is lost."
+        ),
         Audience.COMMAND_LINE: Words(
             _DATABASE_SILENT,
             "`cloister status` says whether Cloister runs, and why the database does not. "

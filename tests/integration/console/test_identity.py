@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from admin import database_breaker
 from admin.auth import ConsoleIdentity
 from admin.database_breaker import Breaker
 from admin.rescue import Rescue
 from appliance.accounts.model import Account
 from appliance.accounts.service import Accounts
 from appliance.actors.model import RescueCode
+from appliance.core.deadline import with_deadline
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database, conninfo
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
@@ -79,15 +82,15 @@ async def test_after_a_silence_the_next_questions_are_short(
     breaker = Breaker(clock, patience=0.2, short=0.001)
     allowed = []
 
-    def timeout(seconds: float) -> asyncio.Timeout:
+    async def recorded(seconds: float, work: Coroutine[Any, Any, None]) -> None:
         allowed.append(seconds)
-        return asyncio.Timeout(asyncio.get_running_loop().time() + seconds)
+        await with_deadline(seconds, work)
 
     async def ask_in_vain() -> None:
         with pytest.raises(DatabaseUnavailableError):
             await breaker.ask(hang)
 
-    monkeypatch.setattr(asyncio, "timeout", timeout)
+    monkeypatch.setattr(database_breaker, "with_deadline", recorded)
     await ask_in_vain()
     await ask_in_vain()
     clock.advance(3)

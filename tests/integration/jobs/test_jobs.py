@@ -135,7 +135,7 @@ async def test_a_queued_job_is_cancelled_at_once_and_a_running_one_is_asked_to_e
     assert await record.log("working") is False
     assert (await jobs.cancel(olga, record.job.id)).is_cancelling
     assert await record.log("working") is True
-    assert ("olga", "job.cancel", str(queued.id)) in await audit(database)
+    assert ("olga", "job.cancel", "sweep") in await audit(database)
 
 
 async def test_a_kind_that_cannot_be_broken_off_is_not(
