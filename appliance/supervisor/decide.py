@@ -65,14 +65,14 @@ def _exceeds_budget(seen: Observation, backoff: Backoff, now: float) -> bool:
 
 def _decide_stopping(seen: Observation) -> Decision:
     """The unit stops: on request, or because its process has ended."""
+    if seen.gave_up is not None:
+        return _wait(Phase.GAVE_UP, Cause.GIVEN_UP, Facts(given_up=seen.gave_up))
     if seen.status.origin is Origin.UNIT:
         return _wait(Phase.FAILED, Cause.ENDED, Facts(fault=seen.last_ending))
     if seen.fault is not None:
         return _wait(Phase.FAILING, _cause_of(seen.fault), Facts(fault=seen.fault))
     if seen.status.origin is Origin.SYSTEMCTL:
         return _wait(Phase.STOPPING, Cause.STOPPING_OUTSIDE)
-    if seen.gave_up is not None:
-        return _wait(Phase.GAVE_UP, Cause.GIVEN_UP, Facts(given_up=seen.gave_up))
     causes = {
         DesiredState.STOPPED: Cause.STOP_REQUESTED,
         DesiredState.RESTART: Cause.RESTART_REQUESTED,

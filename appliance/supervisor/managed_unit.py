@@ -157,7 +157,7 @@ class ManagedUnit:
 
     def take_start(self, action: Action, now: float) -> None:
         """Note a start: only a retry uses up the budget, and not a start on request."""
-        self._update(started_before=True, fault=None)
+        self._update(started_before=True, fault=None, request=None)
         if self.seen.desired is DesiredState.RESTART:
             self._update(desired=DesiredState.RUNNING)
         if action is Action.RETRY:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from appliance.core.clock import Clock
-from appliance.core.process import OutputFilter, exec_program
+from appliance.core.exec_program import OutputFilter, exec_program
 from appliance.core.settings import Settings
 from appliance.units import log_priority
 from appliance.units.catalog import catalog

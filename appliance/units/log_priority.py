@@ -16,11 +16,12 @@ CRITICAL, ERROR, WARNING, NOTICE, INFO, DEBUG = 2, 3, 4, 5, 6, 7
 
 # `… [process] application SQLSTATE LEVEL:  message`, see log_line_prefix in postgresql.conf.
 _POSTGRES = re.compile(rb" (?:([0-9A-Z]{5}) )?([A-Z]+)[1-5]?:  ")
+# As PostgreSQL itself gives them to syslog: an error of one statement is its client's to handle.
 _POSTGRES_LEVELS = {
     b"PANIC": CRITICAL,
     b"FATAL": ERROR,
-    b"ERROR": ERROR,
-    b"WARNING": WARNING,
+    b"ERROR": WARNING,
+    b"WARNING": NOTICE,
     b"NOTICE": NOTICE,
     b"INFO": INFO,
     b"LOG": INFO,

@@ -300,6 +300,14 @@ def test_logs_go_on_after_the_journal_was_restarted(
     assert measures.reads()
 
 
+def test_the_journal_knows_how_urgent_a_line_is(appliance: Machine) -> None:
+    psql = "psql --host=/run/cloister/postgres --dbname=postgres"
+    appliance.run(f"runuser --user=cloister -- {psql} --command='SELECT nothing'", check=False)
+    urgent = "journalctl --boot --quiet --priority=warning --unit=cloister-postgres"
+    appliance.wait_until(f"{urgent} | grep --quiet '\"nothing\" does not exist'")
+    assert "listening on" not in appliance.run(urgent).stdout
+
+
 def test_every_format_is_read_in_the_sandbox(caller: Program, tmp_path: Path) -> None:
     files = {
         pdf(tmp_path / "Pumps.pdf", ["The pump in cellar seven is worn."]): "cellar seven",

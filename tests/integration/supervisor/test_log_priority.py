@@ -15,7 +15,7 @@ from appliance.units import log_priority
 LAUNCH = """
 import os, socket, sys
 from pathlib import Path
-from appliance.core.process import OutputFilter, exec_program
+from appliance.core.exec_program import OutputFilter, exec_program
 
 # A socket that systemd has passed: it is for the program, and not for what carries its lines.
 passed = socket.create_server(("127.0.0.1", 0))

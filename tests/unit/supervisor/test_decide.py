@@ -158,6 +158,11 @@ def test_a_stop_of_the_supervisors_own_says_what_was_wrong() -> None:
     assert stopping == waits(Phase.FAILING, Cause.NOT_READY_IN_TIME, fault=fault)
 
 
+def test_what_was_given_up_stays_so_while_it_is_stopped() -> None:
+    dying = seen(UnitState.STOPPING, origin=Origin.UNIT, ending=exited(1), gave_up=ENOUGH)
+    assert decided(dying) == waits(Phase.GAVE_UP, Cause.GIVEN_UP, given_up=ENOUGH)
+
+
 def test_a_stop_by_systemctl_is_known_while_it_lasts() -> None:
     stopping = decided(seen(UnitState.STOPPING, origin=Origin.SYSTEMCTL))
     assert stopping == waits(Phase.STOPPING, Cause.STOPPING_OUTSIDE)

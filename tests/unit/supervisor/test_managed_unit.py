@@ -78,6 +78,14 @@ def test_a_request_gives_a_fresh_budget() -> None:
     assert not seen.started_before
 
 
+def test_a_request_is_over_when_the_unit_starts() -> None:
+    unit = managed(UnitState.STOPPED)
+    unit.take_request(DesiredState.RESTART, ANNA)
+    unit.take_start(Action.START, NOW)
+    assert unit.observe(()).desired is DesiredState.RUNNING
+    assert unit.seen.request is None
+
+
 def test_who_asked_for_a_stop_is_shown_as_long_as_it_holds() -> None:
     unit = managed()
     unit.take_request(DesiredState.STOPPED, ANNA)

@@ -27,8 +27,8 @@ PG = b"2026-11-28 16:00:00.123 UTC [4711] cloister probe "
     [
         (PG + b"XX000 PANIC:  could not write to file", CRITICAL),
         (PG + b"58030 FATAL:  could not open file", ERROR),
-        (PG + b"42P01 ERROR:  relation is missing", ERROR),
-        (PG + b"01000 WARNING:  odd", WARNING),
+        (PG + b"42P01 ERROR:  relation is missing", WARNING),
+        (PG + b"01000 WARNING:  odd", NOTICE),
         (PG + b"00000 NOTICE:  by the way", NOTICE),
         (PG + b"00000 LOG:  PANIC:  is only a word here", INFO),
         (PG + b"00000 DEBUG2:  detail", DEBUG),
