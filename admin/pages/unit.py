@@ -17,7 +17,7 @@ from admin.login_redirect import START
 from admin.overview_health import ServiceCard, service_card
 from admin.units import Units
 from appliance.accounts.guard import person
-from appliance.health.service_words import may_be_stopped_in_console, title_of
+from appliance.health.service_words import beginning, may_be_stopped_in_console, subject_of
 from appliance.web import flash
 from appliance.web.forms import read_form
 from appliance.web.render import Frame
@@ -97,7 +97,7 @@ async def change(request: web.Request) -> web.Response:
     form = await read_form(request)
     name, verb = units.view(request.match_info["name"]).name, Verb(request.match_info["verb"])
     if verb is Verb.STOP and not may_be_stopped_in_console(name):
-        raise LocksOutError(service=title_of(name), name=name)
+        raise LocksOutError(service=beginning(subject_of(name)), name=name)
     # Before it is done: it may be the database that is to be stopped.
     await request.app[keys.AUDIT].record(actor, f"unit.{verb}", name)
     message = await _want(units, verb, name)
@@ -108,7 +108,7 @@ async def change(request: web.Request) -> web.Response:
 
 async def _want(units: Units, verb: Verb, name: str) -> str:
     """Ask the supervisor, and return what to tell the operator."""
-    title = title_of(name)
+    title = beginning(subject_of(name))
     match verb:
         case Verb.START:
             await units.start(name)
