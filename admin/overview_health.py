@@ -17,7 +17,12 @@ from appliance.health.remedies import (
     RunCommand,
     StartService,
 )
-from appliance.health.service_words import may_be_stopped_in_console, stopping_means, title_of
+from appliance.health.service_words import (
+    may_be_stopped_in_console,
+    stopping_means,
+    subject_of,
+    title_of,
+)
 from appliance.supervisor.model import Phase, UnitView
 
 
@@ -62,10 +67,14 @@ class OverviewHealth:
 
 @dataclass(frozen=True, slots=True)
 class ServiceCard:
-    """A service as the console shows it; without `may_stop` no button stops it."""
+    """A service as the console shows it; without `may_stop` no button stops it.
+
+    `subject` is what people call it within a sentence.
+    """
 
     unit: UnitView
     title: str
+    subject: str
     tone: Tone
     stopping_means: str
     may_stop: bool
@@ -109,6 +118,7 @@ def service_card(unit: UnitView, units: list[UnitView]) -> ServiceCard:
     return ServiceCard(
         unit,
         title_of(unit.name),
+        subject_of(unit.name),
         _phase_tone(unit.phase),
         stopping_means(unit.name, names),
         may_be_stopped_in_console(unit.name),

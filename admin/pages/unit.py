@@ -19,7 +19,7 @@ from admin.units import Units
 from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.audit.model import Action, AuditEvent, ObjectType
-from appliance.health.service_words import may_be_stopped_in_console, title_of
+from appliance.health.service_words import beginning, may_be_stopped_in_console, subject_of
 from appliance.web import flash
 from appliance.web.forms import read_form
 from appliance.web.render import Frame
@@ -99,7 +99,7 @@ async def change(request: web.Request) -> web.Response:
     form = await read_form(request)
     name, verb = units.view(request.match_info["name"]).name, Verb(request.match_info["verb"])
     if verb is Verb.STOP and not may_be_stopped_in_console(name):
-        raise LocksOutError(service=title_of(name), name=name)
+        raise LocksOutError(service=beginning(subject_of(name)), name=name)
     # Before it is done: it may be the database that is to be stopped.
     event = AuditEvent(Action(f"unit.{verb}"), ObjectType.UNIT, name)
     await request.app[keys.AUDIT].note(actor, event)
@@ -111,7 +111,7 @@ async def change(request: web.Request) -> web.Response:
 
 async def _want(units: Units, verb: Verb, name: str, by: str) -> str:
     """Ask the supervisor, and return what to tell the operator."""
-    title = title_of(name)
+    title = beginning(subject_of(name))
     match verb:
         case Verb.START:
             await units.start(name, by)

@@ -144,8 +144,8 @@ def _lines(found: Sequence[CheckResult]) -> list[str]:
         lines += _wrapped(result.sentence, head, margin)
         if result.state is not CheckState.OK:
             lines += _wrapped(result.hint, f"{margin}→ ", f"{margin}  ")
-            command = f"`{result.remedy.command}`" if result.remedy else ""
-            lines += _wrapped(command, f"{margin}→ ", f"{margin}  ")
+            if result.remedy and result.remedy.command:
+                lines += _wrapped(f"`{result.remedy.command}`", f"{margin}→ ", f"{margin}  ")
     counts = {state: sum(result.state is state for result in found) for state in CheckState}
     lines.append(", ".join(f"{count} {state}" for state, count in counts.items() if count))
     return lines

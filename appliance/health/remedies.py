@@ -58,8 +58,8 @@ class InstallRunner:
 
     @property
     def command(self) -> str:
-        """What to type after Ollama was installed."""
-        return "systemctl restart cloister"
+        """Nothing to type: where Ollama comes from is the operator's choice."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

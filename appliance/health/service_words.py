@@ -50,10 +50,14 @@ def title_of(service: str) -> str:
 
 
 def subject_of(service: str) -> str:
-    """Return what people call the service, as the subject of a sentence."""
-    if service in _TITLES:
-        return f"The {_TITLES[service].lower()}"
-    return title_of(service)
+    """Return what people call the service within a sentence, which does not begin with it."""
+    title = title_of(service)
+    return f"the {title.lower()}" if service in _TITLES else f"{title[:1].lower()}{title[1:]}"
+
+
+def beginning(subject: str) -> str:
+    """Return a subject as the first words of a sentence."""
+    return f"{subject[:1].upper()}{subject[1:]}"
 
 
 def is_chat_server(service: str) -> bool:

@@ -19,6 +19,7 @@ from appliance.health.service_words import (
     DATABASE,
     MODEL_RUNNER,
     WEB_SERVER,
+    beginning,
     is_chat_server,
     subject_of,
     title_of,
@@ -46,7 +47,7 @@ def evaluate_services(seen: Seen) -> list[CheckResult]:
 def evaluate_service(service: Service, *, essential: bool, check: str = "") -> CheckResult:
     """Say how one service is; without an `essential` one nobody is served. Pure."""
     check = check or f"service {service.name}"
-    subject, phase = subject_of(service.name), service.phase
+    subject, phase = beginning(subject_of(service.name)), service.phase
     if phase.is_healthy:
         return ok(check, f"{subject} {phase.predicate}.")
     if phase.is_transient:
@@ -55,14 +56,18 @@ def evaluate_service(service: Service, *, essential: bool, check: str = "") -> C
         report = failed if essential else warning
         hint = "It stays down until an operator starts it."
         return report(check, stopped(service), hint, StartService(service.name))
-    hint = "Its log says why. When that is mended, start it; otherwise Cloister tries again itself."
+    hint = (
+        "Its log says why. When that is mended, start it; Cloister itself tries it now and then."
+        if phase.can_be_started
+        else "Cloister restarts it; its log says why it fails."
+    )
     sentence = f"{subject} {phase.predicate}: {service.reason}."
     return failed(check, sentence, hint, ReadLog(service.name))
 
 
 def stopped(service: Service) -> str:
     """Say who stopped the service and when, as far as it is known. Pure."""
-    subject, since = subject_of(service.name), f"{service.since:%Y-%m-%d %H:%M} UTC"
+    subject, since = beginning(subject_of(service.name)), f"{service.since:%Y-%m-%d %H:%M} UTC"
     if service.stopped_by:
         return f"{subject} was stopped by {service.stopped_by} at {since}."
     return f"{subject} is stopped since {since}: {service.reason}."
