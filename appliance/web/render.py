@@ -61,10 +61,11 @@ class Flash:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is signed in, as the frame shows it."""
+    """The person who is signed in, as the frame shows them."""
 
     name: str
     role: str
+    may_use_console: bool = False
 
 
 @dataclass(frozen=True, slots=True)
