@@ -20,7 +20,9 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add audit."""
     verb = add_verb(verbs, shared, "audit", show_audit, "show who did what, the newest first")
     verb.add_argument("--actor", help="a sign-in name, or 'command line'")
-    verb.add_argument("--action", help="such as person.lock; person is all that begins with it")
+    verb.add_argument(
+        "--action", help="such as person.lock; person alone is every action on people"
+    )
     verb.add_argument(
         "--since", type=_moment, metavar="TIME", help="2026-03-31, or 2026-03-31T12:00"
     )

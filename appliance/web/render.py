@@ -61,7 +61,7 @@ class Flash:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The person who is signed in, as the frame shows them."""
+    """The signed-in person, as the frame shows them."""
 
     name: str
     role: str
