@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from admin.errors import RescueCodeError
 from appliance.accounts.errors import TooManyAttemptsError
+from appliance.accounts.login_limits import Throttle, network_of
 from appliance.accounts.secrets import Secret, code_digest, digest, new_code, new_token
-from appliance.accounts.throttle import Throttle, network_of
 from appliance.actors.model import RescueCode
 from appliance.core.clock import Clock
 

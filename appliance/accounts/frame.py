@@ -6,6 +6,7 @@ from aiohttp import web
 
 from appliance.accounts.guard import SignedIn, visitor
 from appliance.actors.model import RescueCode
+from appliance.actors.permissions import Permission
 from appliance.web import flash
 from appliance.web.render import Frame, Person, Site
 
@@ -28,6 +29,7 @@ def _shown(signed_in: SignedIn | None) -> Person | None:
         case None:
             return None
         case RescueCode():
-            return Person("Rescue", "rescue code")
+            return Person("Rescue", "rescue code", may_use_console=True)
         case account:
-            return Person(account.display_name, account.role)
+            may_use_console = account.may(Permission.USE_CONSOLE)
+            return Person(account.display_name, account.role, may_use_console=may_use_console)

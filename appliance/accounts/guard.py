@@ -1,7 +1,7 @@
-"""Who may open which route: sessions, form tokens and API keys, checked in one place.
+"""Check who may open which route: sessions, form tokens and API keys, in one place.
 
-A site lists its routes as `Route` rows; a row without access cannot be written, and a test walks
-all rows. What belongs to whom is checked again, object by object, in the services.
+A site lists its routes as `Route` rows. Each row states its access, and a test walks all rows. The
+services check again, object by object, what belongs to whom.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Guard:
         check = self._check_key if route.access == Access.KEY else self._check_person
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            _refuse_packed(request)
+            _refuse_compressed(request)
             await check(request, route)
             return await route.handler(request)
 
@@ -159,7 +159,7 @@ class Guard:
         request[_HOLDER] = holder
 
     async def key_holder(self, request: web.Request) -> KeyHolder:
-        """Ask whose key a request brings, now: what takes long asks again.
+        """Find the holder of the key that a request carries. Long work asks again.
 
         Raises KeyRequiredError.
         """
@@ -180,7 +180,7 @@ class Guard:
             check_form(request, sent)
 
     async def recognise(self, request: web.Request) -> None:
-        """Find out who is asking, for `visitor(request)`."""
+        """Find out who asks, for `visitor(request)`."""
         known = request.cookies.get(VISITOR_COOKIE)
         nobody = Visitor(None, known or secrets.token_urlsafe(16), is_new=not known)
         # Noted before the database is asked, so that an error page has a frame to stand in.
@@ -226,8 +226,8 @@ class Guard:
         )
 
 
-def _refuse_packed(request: web.Request) -> None:
-    """Refuse a body that whoever reads it would have to unpack: the server does not."""
+def _refuse_compressed(request: web.Request) -> None:
+    """Refuse a compressed body: the server does not decompress it, and no handler should."""
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
         raise CompressedBodyError
 
@@ -250,9 +250,9 @@ def check_form(request: web.Request, sent: str | None) -> None:
 
 
 def client_address(request: web.Request) -> str:
-    """Return who connects, as Nginx tells it over the unix socket.
+    """Return the client's address, which Nginx sends in a header over the unix socket.
 
-    Over TCP the header could be anybody's invention, so the connection's own address counts.
+    Over TCP a client could invent the header, so the address of the connection counts.
     """
     if request.transport is not None and request.transport.get_extra_info("peername"):
         return request.remote or ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -25,6 +25,15 @@ class Account(Person):
     display_name: str
     created_at: datetime
     locked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassword:
+    """What a password is checked against."""
+
+    id: UUID
+    password_hash: str = field(repr=False)
+    is_locked: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from appliance.accounts.errors import LastOperatorError, NotClaimedError, SeveralOperatorsError
 from appliance.accounts.model import Account
-from appliance.accounts.secrets import Passwords, Secret, checked_name, new_code
+from appliance.accounts.names import checked_name
+from appliance.accounts.secrets import Passwords, Secret, new_code
 from appliance.accounts.store import AccountStore
 from appliance.actors.model import Actor
 from appliance.actors.permissions import PERMISSIONS, Permission, Role

@@ -13,8 +13,9 @@ SELECT id, name, display_name, role, created_at, locked_at
 FROM core.account WHERE id = %(id)s;
 
 -- name: password_by_name
--- Only sign-in reads this.
-SELECT id, password_hash FROM core.account WHERE name = %(name)s AND locked_at IS NULL;
+-- Only sign-in reads this. A locked person is told so, if the password is right.
+SELECT id, password_hash, locked_at IS NOT NULL AS is_locked
+FROM core.account WHERE name = %(name)s;
 
 -- name: all_accounts
 SELECT id, name, display_name, role, created_at, locked_at

@@ -5,14 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from appliance.accounts.attempts import Attempts
-from appliance.accounts.errors import InvitationUsedError, SignInFailedError
+from appliance.accounts.errors import (
+    AccountLockedError,
+    CurrentPasswordWrongError,
+    InvitationUsedError,
+    SignInFailedError,
+)
 from appliance.accounts.hashing import Hashing
-from appliance.accounts.model import Account
+from appliance.accounts.login_limits import LoginLimits
+from appliance.accounts.model import Account, StoredPassword
+from appliance.accounts.names import checked_name, normal_name
 from appliance.accounts.secrets import (
     Passwords,
     Secret,
-    checked_name,
     checked_password,
     code_digest,
     digest,
@@ -37,12 +42,12 @@ _ASK_FOR_LINK = "Ask an operator for a new link."
 
 
 class Accounts:
-    """Who is who. Every method that answers for a person takes the proof, never an id."""
+    """Finds out who a visitor is. Every such method takes the proof, never an id."""
 
     def __init__(self, database: Database, clock: Clock, passwords: Passwords) -> None:
         self._database = database
         self._clock = clock
-        self._attempts = Attempts(clock)
+        self._limits = LoginLimits(clock)
         self._hashing = Hashing(passwords)
 
     async def is_claimed(self) -> bool:
@@ -71,7 +76,7 @@ class Accounts:
 
         The code is used up in the same transaction that adds the person, so that two claims
         cannot both win and a refused name leaves the code good. A person of that name who is an
-        operator already gets the new password instead: a lost password is no dead end.
+        operator already gets the new password instead: that replaces a lost password.
         Raises InvitationUsedError, BadNameError, WeakPasswordError, NameTakenError,
         TooManyAttemptsError.
         """
@@ -105,13 +110,15 @@ class Accounts:
         """Open a session for a person who types the right password.
 
         `address` is the client's; guessing is slowed down by name and address together.
-        Raises SignInFailedError, TooManyAttemptsError.
+        Raises SignInFailedError, AccountLockedError, TooManyAttemptsError.
         """
-        name = name.strip().lower()
-        with self._attempts.at(name, address):
-            account_id, hashed = await self._proved(name, password)
+        name = normal_name(name)
+        with self._limits.attempt(name, address):
+            known = await self._checked_password_of(name, password)
             async with self._database.connection() as connection:
-                return await self._open_session(AccountStore(connection), account_id, hashed)
+                return await self._open_session(
+                    AccountStore(connection), known.id, known.password_hash
+                )
 
     async def person(self, token: str) -> Account | None:
         """Return who is signed in with a token, or None."""
@@ -161,17 +168,22 @@ class Accounts:
     async def change_password(self, actor: Account, old: str, new: str) -> None:
         """Replace one's own password; every session of the person ends.
 
-        Raises SignInFailedError when `old` is wrong, WeakPasswordError, TooManyAttemptsError.
+        Raises CurrentPasswordWrongError, WeakPasswordError, TooManyAttemptsError.
         """
         checked_password(new, actor.name)
-        # Whoever found an open browser may guess no more than a stranger.
-        with self._attempts.at(actor.name, f"account {actor.id}"):
-            _, proved = await self._proved(actor.name, old)
+        # A finder of an open browser may guess no more than a stranger.
+        with self._limits.attempt(actor.name, f"account {actor.id}"):
+            try:
+                known = await self._checked_password_of(actor.name, old)
+            except SignInFailedError:
+                raise CurrentPasswordWrongError from None
         hashed = await self._hashing.hash(new)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
-            if not await store.replace_password(actor.id, old_hash=proved, password_hash=hashed):
-                raise SignInFailedError
+            if not await store.replace_password(
+                actor.id, old_hash=known.password_hash, password_hash=hashed
+            ):
+                raise CurrentPasswordWrongError
             await store.end_sessions_of(actor.id)
             await record(connection, actor, _event(Action.PASSWORD_CHANGE, actor))
 
@@ -180,20 +192,26 @@ class Accounts:
         async with self._database.connection() as connection:
             return await AccountStore(connection).sweep(self._clock.now())
 
-    async def _proved(self, name: str, password: str) -> tuple[UUID, str]:
-        """Return whose password it is, and the hash that it matches. Raises SignInFailedError."""
+    async def _checked_password_of(self, name: str, password: str) -> StoredPassword:
+        """Return the stored password that the typed one matches.
+
+        The work is the same for a wrong name, a wrong password and a locked account, and only the
+        right password learns of the lock. Raises SignInFailedError, AccountLockedError.
+        """
         async with self._database.connection() as connection:
             known = await AccountStore(connection).password_by_name(name)
-        right = await self._hashing.matches(known[1] if known else None, password)
-        if known is None or not right:
+        is_right = await self._hashing.matches(known.password_hash if known else None, password)
+        if known is None or not is_right:
             raise SignInFailedError
+        if known.is_locked:
+            raise AccountLockedError
         return known
 
     async def _open_session(self, store: AccountStore, account_id: UUID, hashed: str) -> Secret:
-        """Open a session for whoever has just proved the password with this hash.
+        """Open a session for a person whose password has just matched this hash.
 
-        Checking takes a while. Raises SignInFailedError when the password was changed meanwhile,
-        or the person was locked.
+        Raises SignInFailedError when an operator changed the password or locked the person while
+        it was checked.
         """
         token, now = new_token(), self._clock.now()
         if not await store.add_session(

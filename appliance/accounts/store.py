@@ -10,7 +10,8 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from appliance.accounts.errors import NameTakenError
-from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope
+from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope, StoredPassword
+from appliance.accounts.names import normal_name
 from appliance.actors.permissions import Role
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
@@ -67,17 +68,18 @@ class AccountStore:
         return _account(*rows[0])
 
     async def account_by_name(self, name: str) -> Account | None:
-        """Return the person with a sign-in name."""
-        return await self._one_account("account_by_name", name=name)
+        """Return the person with a sign-in name, however it is spelt."""
+        return await self._one_account("account_by_name", name=normal_name(name))
 
     async def account_by_id(self, account_id: UUID) -> Account | None:
         """Return a person."""
         return await self._one_account("account_by_id", id=account_id)
 
-    async def password_by_name(self, name: str) -> tuple[UUID, str] | None:
-        """Return the id and the password hash of a person who is not locked."""
-        rows = await self._rows("password_by_name", name=name)
-        return (rows[0][0], rows[0][1]) if rows else None
+    async def password_by_name(self, name: str) -> StoredPassword | None:
+        """Return what sign-in checks for a name, however it is spelt."""
+        async with self._connection.cursor(row_factory=class_row(StoredPassword)) as cursor:
+            await cursor.execute(_QUERIES["password_by_name"], {"name": normal_name(name)})
+            return await cursor.fetchone()
 
     async def all_accounts(self) -> list[Account]:
         """Return everybody, by displayed name."""

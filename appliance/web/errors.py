@@ -77,9 +77,9 @@ class TooLargeError(ApplianceError):
 class CompressedBodyError(ApplianceError):
     """The body is compressed: a kilobyte of it may expand to gigabytes."""
 
-    code = "packed_body"
+    code = "compressed_body"
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    sentence = "The request is compressed, and Cloister does not unpack requests."
+    sentence = "The request is compressed, and Cloister does not decompress requests."
     hint = "Send it again without Content-Encoding."
 
 

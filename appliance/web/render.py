@@ -57,6 +57,7 @@ class Person:
 
     name: str
     role: str
+    may_use_console: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from aiohttp import web
 
-from appliance.accounts.errors import SignInFailedError, TooManyAttemptsError
+from appliance.accounts.errors import AccountLockedError, SignInFailedError, TooManyAttemptsError
 from appliance.accounts.guard import SESSION_COOKIE, client_address, visitor
 from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
@@ -75,7 +75,7 @@ async def sign_in(request: web.Request) -> web.Response:
             token = await request.app[keys.ACCOUNTS].sign_in(
                 name, password, client_address(request)
             )
-        except (SignInFailedError, TooManyAttemptsError) as refused:
+        except (SignInFailedError, AccountLockedError, TooManyAttemptsError) as refused:
             error = refused
         else:
             response = flash.redirect(target)

@@ -48,7 +48,7 @@ async def test_what_was_typed_stays_when_it_is_wrong(
     for changes, status, words in (
         ({"name": ""}, 422, "Please fill this in."),
         ({"role": "king"}, 422, "Please choose one of these."),
-        ({"name": "alice"}, 409, "There is already somebody"),
+        ({"name": "alice"}, 409, "Another person signs in as"),
         ({"name": "two words"}, 422, "cannot be a sign-in name"),
     ):
         answer = await as_olga.post("/admin/people", NEW | changes)

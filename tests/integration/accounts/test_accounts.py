@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from typing_extensions import override
 
 from appliance.accounts.errors import (
+    AccountLockedError,
+    CurrentPasswordWrongError,
     InvitationUsedError,
     KeyRequiredError,
     LastOperatorError,
@@ -18,6 +21,7 @@ from appliance.accounts.errors import (
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Scope
 from appliance.accounts.people import People
+from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import CLAIM_LASTS, SESSION_LASTS, Accounts
 from appliance.actors.model import CommandLine
 from appliance.actors.permissions import Role
@@ -27,6 +31,19 @@ from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
 from tests.fakes.clock import FakeClock
 
 HERE = "192.0.2.1"
+
+
+class CountingPasswords(Passwords):
+    """Counts how often a password was compared with a hash."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8)
+        self.verified = 0
+
+    @override
+    def matches(self, encoded: str | None, password: str) -> bool:
+        self.verified += 1
+        return super().matches(encoded, password)
 
 
 @pytest.fixture
@@ -195,7 +212,7 @@ async def test_locking_ends_sessions_and_keys_at_once(
     assert await chat_accounts.person(token.text) is None
     with pytest.raises(KeyRequiredError):
         await keys.holder(secret.text)
-    with pytest.raises(SignInFailedError):
+    with pytest.raises(AccountLockedError, match="locked"):
         await chat_accounts.sign_in("alice", PASSWORD, HERE)
 
 
@@ -239,7 +256,43 @@ async def test_changing_the_password_needs_the_old_one(
     database: Database, chat_accounts: Accounts
 ) -> None:
     alice = await add_person(database, "alice")
-    with pytest.raises(SignInFailedError):
+    with pytest.raises(CurrentPasswordWrongError, match="current password is wrong"):
         await chat_accounts.change_password(alice, "not the old one", "a new long password")
     await chat_accounts.change_password(alice, PASSWORD, "a new long password")
     assert (await chat_accounts.sign_in("alice", "a new long password", HERE)).text
+
+
+async def test_only_the_right_password_learns_that_the_account_is_locked(
+    database: Database, chat_database: Database, clock: FakeClock
+) -> None:
+    alice = await add_person(database, "alice")
+    await People(database, clock).set_locked(CommandLine(), alice.id, locked=True)
+    passwords = CountingPasswords()
+    accounts = Accounts(chat_database, clock, passwords)
+    for name, password in (("alice", "wrong password"), ("nobody", PASSWORD)):
+        with pytest.raises(SignInFailedError):
+            await accounts.sign_in(name, password, HERE)
+    with pytest.raises(AccountLockedError):
+        await accounts.sign_in("alice", PASSWORD, HERE)
+    # The same work each time: the time says nothing, either.
+    assert passwords.verified == 3
+    # A right password is no guess.
+    for _ in range(9):
+        with pytest.raises(AccountLockedError):
+            await accounts.sign_in("alice", PASSWORD, HERE)
+
+
+async def test_a_name_is_found_however_it_is_spelt(database: Database, clock: FakeClock) -> None:
+    accounts, people = Accounts(database, clock, FAST_PASSWORDS), People(database, clock)
+    for typed, later in (
+        ("Ümit", "U\u0308MIT"),
+        ("Straße@Example.org", "STRASSE@example.ORG"),
+        ("Νίκος", "ΝΊΚΟΣ"),
+        ("ᏣᎳᎩ", "ꮳꮃꭹ"),
+    ):
+        made, code = await people.add(CommandLine(), typed, "", Role.MEMBER)
+        await accounts.set_password(code.text, PASSWORD)
+        assert await people.by_name(later) == made
+        assert (await accounts.sign_in(later, PASSWORD, HERE)).text
+        with pytest.raises(NameTakenError):
+            await people.add(CommandLine(), later, "", Role.MEMBER)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.accounts.attempts import Attempts
 from appliance.accounts.errors import SignInFailedError, TooManyAttemptsError
-from appliance.accounts.throttle import Throttle, network_of
+from appliance.accounts.login_limits import LoginLimits, Throttle, network_of
 from appliance.core.errors import DatabaseUnavailableError
 from tests.fakes.clock import FakeClock
 
@@ -53,14 +52,14 @@ def test_an_ipv6_client_is_its_network(address: str, network: str) -> None:
     assert network_of(address) == network
 
 
-def fail(attempts: Attempts, name: str, address: str = HERE) -> None:
-    with pytest.raises(SignInFailedError), attempts.at(name, address):
+def fail(limits: LoginLimits, name: str, address: str = HERE) -> None:
+    with pytest.raises(SignInFailedError), limits.attempt(name, address):
         raise SignInFailedError
 
 
 def test_attempts_under_way_count_as_much_as_failed_ones() -> None:
-    attempts = Attempts(FakeClock())
-    under_way = [attempts.at("alice", HERE) for _ in range(6)]
+    limits = LoginLimits(FakeClock())
+    under_way = [limits.attempt("alice", HERE) for _ in range(6)]
     for attempt in under_way[:5]:
         attempt.__enter__()
     with pytest.raises(TooManyAttemptsError):
@@ -68,49 +67,49 @@ def test_attempts_under_way_count_as_much_as_failed_ones() -> None:
 
 
 def test_another_address_of_the_same_network_is_no_way_around() -> None:
-    attempts = Attempts(FakeClock())
+    limits = LoginLimits(FakeClock())
     for number in range(5):
-        fail(attempts, "alice", f"2001:db8::{number}")
-    with pytest.raises(TooManyAttemptsError), attempts.at("alice", "2001:db8::ffff"):
+        fail(limits, "alice", f"2001:db8::{number}")
+    with pytest.raises(TooManyAttemptsError), limits.attempt("alice", "2001:db8::ffff"):
         pass
-    with attempts.at("alice", "2001:db8:0:1::1"):
+    with limits.attempt("alice", "2001:db8:0:1::1"):
         pass
 
 
 def test_one_name_that_fails_for_hours_leaves_its_colleagues_alone() -> None:
     clock = FakeClock()
-    attempts = Attempts(clock)
+    limits = LoginLimits(clock)
     for _ in range(200):
-        fail(attempts, "old program")
+        fail(limits, "old program")
         clock.advance(301)
-    with attempts.at("colleague", HERE):
+    with limits.attempt("colleague", HERE):
         pass
 
 
 def test_names_that_get_in_at_last_do_not_weigh_on_their_address() -> None:
-    attempts = Attempts(FakeClock())
+    limits = LoginLimits(FakeClock())
     for number in range(200):
-        fail(attempts, f"person {number}")
-        with attempts.at(f"person {number}", HERE):
+        fail(limits, f"person {number}")
+        with limits.attempt(f"person {number}", HERE):
             pass
-    with attempts.at("one more", HERE):
+    with limits.attempt("one more", HERE):
         pass
 
 
 def test_many_names_from_one_address_are_slowed_down() -> None:
-    attempts = Attempts(FakeClock())
+    limits = LoginLimits(FakeClock())
     for number in range(50):
-        fail(attempts, f"person {number}")
-    with pytest.raises(TooManyAttemptsError), attempts.at("alice", HERE):
+        fail(limits, f"person {number}")
+    with pytest.raises(TooManyAttemptsError), limits.attempt("alice", HERE):
         pass
-    with attempts.at("alice", "192.0.2.2"):
+    with limits.attempt("alice", "192.0.2.2"):
         pass
 
 
 def test_what_was_never_tried_is_not_counted() -> None:
-    attempts = Attempts(FakeClock())
+    limits = LoginLimits(FakeClock())
     for _ in range(100):
-        with pytest.raises(DatabaseUnavailableError), attempts.at("alice", HERE):
+        with pytest.raises(DatabaseUnavailableError), limits.attempt("alice", HERE):
             raise DatabaseUnavailableError
-    with attempts.at("alice", HERE):
+    with limits.attempt("alice", HERE):
         pass
