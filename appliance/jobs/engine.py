@@ -19,7 +19,7 @@ from appliance.jobs.errors import JobEndedError
 from appliance.jobs.kinds import Kind, Process
 from appliance.jobs.model import Job, JobState
 from appliance.jobs.record import JobRecord
-from appliance.jobs.service import CANCELLED, GONE, JobService
+from appliance.jobs.service import CANCELLED, GONE, OVERDUE, JobService
 from appliance.jobs.store import JobStore
 
 logger = logging.getLogger(__name__)
@@ -224,7 +224,7 @@ class JobEngine:
             return _End(JobState.CANCELLED, CANCELLED) if cancelled else None
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
-                return _End(JobState.FAILED, "It ran past its deadline, so it was ended.")
+                return _End(JobState.FAILED, OVERDUE)
             logger.exception("job %s (%s) failed", record.job.id, kind.name)
             return _End(JobState.FAILED, f"{ApplianceError.sentence} {ApplianceError.hint}")
 

@@ -13,6 +13,12 @@ WHERE state = 'running' AND heartbeat_at < %(silent_since)s;
 UPDATE core.job SET state = 'cancelled', finished_at = %(now)s, result = %(reason)s
 WHERE state = 'running' AND cancel_asked_at IS NOT NULL AND heartbeat_at < %(silent_since)s;
 
+-- name: end_overdue
+-- The engine ends a job at its deadline. This closes one that did not end, and one that no engine
+-- runs.
+UPDATE core.job SET state = 'failed', finished_at = %(now)s, result = %(reason)s
+WHERE state = 'running' AND deadline_at < %(due_since)s;
+
 -- name: add
 -- Nothing comes back when another job holds the lock: the unique index is the lock.
 INSERT INTO core.job (kind, lock, subject, state, requested_by, created_at)

@@ -29,6 +29,7 @@ LONGEST_SILENCE = timedelta(seconds=60)
 SCHEDULE = "schedule"
 ITSELF = "Cloister"
 CANCELLED = "It was cancelled."
+OVERDUE = "It ran past its deadline, so it was ended."
 GONE = "Its process ended before the job did."
 
 
@@ -112,7 +113,7 @@ class JobService:
             return await JobStore(connection).forget(self._clock.now() - age)
 
     async def end_silent(self) -> int:
-        """Close the jobs whose process gave no sign of life; return how many."""
+        """Close jobs whose process gave no sign of life, or that are overdue; return how many."""
         async with self._database.transaction() as connection:
             ended = await self._end_silent(connection)
             if ended:
@@ -150,10 +151,12 @@ class JobService:
         return job
 
     async def _end_silent(self, connection: Connection) -> int:
-        now = self._clock.now()
-        return await JobStore(connection).end_silent(
+        now, store = self._clock.now(), JobStore(connection)
+        before = now - LONGEST_SILENCE
+        overdue = await store.end_overdue(now=now, due_since=before, reason=OVERDUE)
+        return overdue + await store.end_silent(
             now=now,
-            silent_since=now - LONGEST_SILENCE,
+            silent_since=before,
             resuming=_resuming(KINDS),
             reason=GONE,
             line=f"{now:%Y-%m-%d %H:%M:%S} {GONE}\n",

@@ -50,6 +50,10 @@ class JobStore:
             "end_silent", **silence, resuming=list(resuming), line=line
         )
 
+    async def end_overdue(self, *, now: datetime, due_since: datetime, reason: str) -> int:
+        """Close jobs whose deadline passed before a moment; return how many."""
+        return await self._changed("end_overdue", now=now, due_since=due_since, reason=reason)
+
     async def add(
         self, kind: str, *, lock: str, subject: str, requested_by: str, now: datetime
     ) -> Job | None:

@@ -123,6 +123,23 @@ async def test_a_silent_job_that_was_to_end_does_not_go_on(
     assert (await jobs.job(record.job.id)).state is JobState.CANCELLED
 
 
+async def test_a_job_that_did_not_end_at_its_deadline_is_closed(
+    jobs: JobService, database: Database, clock: FakeClock
+) -> None:
+    await jobs.start(None, "embed")
+    record = await begun(database, clock, "embed")
+    clock.advance(HOUR.total_seconds() + LONGEST_SILENCE.total_seconds() / 2)
+    await record.log("I am late")
+    assert await jobs.end_silent() == 0
+    clock.advance(LONGEST_SILENCE.total_seconds() - 1)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE core.job SET heartbeat_at = %s", (clock.now(),))
+    assert await jobs.end_silent() == 1
+    found = await jobs.job(record.job.id)
+    assert found.state is JobState.FAILED
+    assert "deadline" in (found.result or "")
+
+
 async def test_a_queued_job_is_cancelled_at_once_and_a_running_one_is_asked_to_end(
     jobs: JobService, database: Database, clock: FakeClock, olga: Account
 ) -> None:
