@@ -16,7 +16,6 @@ from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.conversations.model import AnswerKind
-from appliance.core.errors import Audience
 from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
 from appliance.retrieval.service import Retriever
@@ -101,4 +100,4 @@ def _source(cited: NumberedPassage) -> str:
 
 
 def _as_json(text: str, finished: Finished) -> dict[str, object]:
-    return {"answer": text, "note": None, **finished_json(finished, Audience.COMMAND_LINE)}
+    return {"answer": text, "note": None, **finished_json(finished)}

@@ -6,7 +6,6 @@ from appliance.answering.citation_json import citation_json, finished_json, pass
 from appliance.answering.errors import UncitedAnswerError
 from appliance.answering.model import Finished, NumberedPassage
 from appliance.conversations.model import AnswerKind, ContextUsage
-from appliance.core.errors import Audience
 from tests.builders.answers import DOCUMENT, passage
 
 PLACE = {
@@ -33,12 +32,12 @@ def test_a_citation_has_its_number_and_its_quotation() -> None:
 def test_an_answer_ends_with_its_citations_and_perhaps_a_note() -> None:
     usage = ContextUsage(found=4, used=1)
     cited = (NumberedPassage(1, passage()),)
-    ending = finished_json(Finished(AnswerKind.GENERATED, usage, cited), Audience.PROGRAM)
+    ending = finished_json(Finished(AnswerKind.GENERATED, usage, cited))
     assert ending == {
         "citations": [citation_json(cited[0])],
         "kind": "generated",
         "reading": {"found": 4, "used": 1, "shortened": 0, "questions_left_out": 0},
     }
     note = UncitedAnswerError()
-    ending = finished_json(Finished(AnswerKind.GENERATED, usage, note=note), Audience.PROGRAM)
+    ending = finished_json(Finished(AnswerKind.GENERATED, usage, note=note))
     assert ending["note"] == note.as_json()
