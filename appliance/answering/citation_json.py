@@ -27,7 +27,7 @@ def citation_json(cited: NumberedPassage) -> JsonObject:
     return {"number": cited.number, **_location(cited.passage), "quote": cited.passage.text}
 
 
-def finished_json(finished: Finished, audience: Audience) -> JsonObject:
+def finished_json(finished: Finished) -> JsonObject:
     """Return how an answer ended: its citations, its origin, its context and perhaps a note."""
     ending: JsonObject = {
         "citations": [citation_json(each) for each in finished.cited],
@@ -35,7 +35,7 @@ def finished_json(finished: Finished, audience: Audience) -> JsonObject:
         "reading": asdict(finished.context_usage),
     }
     if finished.note is not None:
-        ending["note"] = finished.note.as_json(audience)
+        ending["note"] = finished.note.as_json(Audience.PROGRAM)
     return ending
 
 

@@ -77,14 +77,6 @@ class TooManyOfYoursWaitingError(ApplianceError):
     hint = "Ask again when some of them are answered, or stop those that you no longer need."
 
 
-class BrokenRequestError(ApplianceError):
-    """A body of the OpenAI-shaped interface cannot be used. Facts: `problem`."""
-
-    code = "invalid_request"
-    sentence = "{problem}"
-    hint = "The body is described in Cloister's documentation of /v1."
-
-
 class InterruptedAnswerError(ApplianceError):
     """The chat server ended while it wrote the answer. Only saved answers get this error."""
 

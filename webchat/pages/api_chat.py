@@ -17,7 +17,7 @@ from aiohttp import web
 from appliance.accounts.guard import holder
 from appliance.answering.citation_json import JsonObject, finished_json
 from appliance.answering.model import Finished, Part, Queued, StopReason, TextDelta
-from appliance.core.errors import ApplianceError, Audience, InternalError
+from appliance.core.errors import ApplianceError, InternalError
 from appliance.llm.errors import ModelCannotChatError, ModelMissingError
 from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from appliance.web.errors import openai_error
@@ -55,7 +55,7 @@ class Completion:
                 }
             ],
             "usage": _usage(finished),
-            **finished_json(finished, Audience.PROGRAM),
+            **finished_json(finished),
         }
 
     def chunk(self, delta: JsonObject, finish_reason: str | None = None) -> JsonObject:
@@ -65,7 +65,7 @@ class Completion:
 
     def last_chunk(self, finished: Finished) -> JsonObject:
         """Return the last chunk with text fields, which carries the citations."""
-        return self.chunk({}, _finish_reason(finished)) | finished_json(finished, Audience.PROGRAM)
+        return self.chunk({}, _finish_reason(finished)) | finished_json(finished)
 
     def usage_chunk(self, finished: Finished) -> JsonObject:
         """Return the chunk that `stream_options.include_usage` asks for."""

@@ -216,3 +216,14 @@ async def test_a_key_of_another_scope_or_none_opens_nothing(
     ):
         assert (await client.request(method, path)).status == 401
         assert (await client.request(method, path, headers=wrong)).status == 403
+
+
+@pytest.mark.parametrize("path", ["/api/documents/not-an-id", "/api/no-such-thing"])
+async def test_a_wrong_address_is_explained_to_a_program(
+    client: Client, as_alice_key: dict[str, str], path: str
+) -> None:
+    answer = await client.get(path, headers=as_alice_key)
+    assert answer.status == 404
+    error = (await answer.json())["error"]
+    assert error["message"] == "There is no such address."
+    assert "API reference" in error["hint"]

@@ -1,4 +1,4 @@
-"""What a model thinks aloud is no answer, however its text is cut into pieces."""
+"""The reasoning of a model is not part of its answer, in whatever pieces it arrives."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from appliance.answering.reasoning_filter import ReasoningFilter
 
 
 def filtered(text: str, step: int) -> str:
-    thoughts = ReasoningFilter()
-    pieces = [thoughts.feed(text[at : at + step]) for at in range(0, len(text), step)]
-    return "".join([*pieces, thoughts.finish()])
+    reasoning = ReasoningFilter()
+    pieces = [reasoning.feed(text[at : at + step]) for at in range(0, len(text), step)]
+    return "".join([*pieces, reasoning.finish()])
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])
@@ -36,16 +36,16 @@ def test_only_thoughts_at_the_beginning_are_left_out(written: str, shown: str, s
 
 
 def test_it_tells_that_the_model_thinks() -> None:
-    thoughts = ReasoningFilter()
-    thoughts.feed("<think>")
-    assert thoughts.is_thinking
+    reasoning = ReasoningFilter()
+    reasoning.feed("<think>")
+    assert reasoning.is_thinking
     answering = ReasoningFilter()
     assert answering.feed("<think>Well.</think>Yes") == "Yes"
     assert not answering.is_thinking
 
 
 def test_words_are_not_held_back_longer_than_they_could_be_a_thought() -> None:
-    thoughts = ReasoningFilter()
-    assert thoughts.feed("<thi") == ""
-    assert thoughts.feed("s") == "<this"
-    assert thoughts.feed(" <think>") == " <think>"
+    reasoning = ReasoningFilter()
+    assert reasoning.feed("<thi") == ""
+    assert reasoning.feed("s") == "<this"
+    assert reasoning.feed(" <think>") == " <think>"
