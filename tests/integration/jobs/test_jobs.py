@@ -126,7 +126,7 @@ async def test_a_silent_job_that_was_to_end_does_not_go_on(
 async def test_a_job_that_did_not_end_at_its_deadline_is_closed(
     jobs: JobService, database: Database, clock: FakeClock
 ) -> None:
-    await jobs.start(None, "embed")
+    await jobs.start(CommandLine(), "embed")
     record = await begun(database, clock, "embed")
     clock.advance(HOUR.total_seconds() + LONGEST_SILENCE.total_seconds() / 2)
     await record.log("I am late")
