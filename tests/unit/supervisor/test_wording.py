@@ -99,6 +99,7 @@ def test_each_cause_has_words(cause: Cause) -> None:
         (killed(), "killed by SIGKILL"),
         (Ending(EndingKind.DUMPED, signal=11), "killed by SIGSEGV, core dumped"),
         (Ending(EndingKind.REFUSED, detail="not allowed."), "start refused: not allowed."),
+        (Ending(EndingKind.NOT_PREPARED, detail="one cannot start."), "one cannot start."),
         (Ending(EndingKind.UNKNOWN, detail="new-word"), "ended: new-word"),
         (Ending(EndingKind.UNKNOWN), "ended"),
         (Ending(EndingKind.WATCHDOG), "killed by its watchdog: it was silent for too long"),
