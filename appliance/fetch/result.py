@@ -38,8 +38,10 @@ class FetchResult:
     hint: str = ""
 
     @classmethod
-    def of_error(cls, error: ApplianceError) -> FetchResult:
-        """Return the result of a download that failed."""
+    def of(cls, error: ApplianceError | None) -> FetchResult:
+        """Return the result of a download that ended with this error, or well."""
+        if error is None:
+            return cls(Outcome.FETCHED)
         facts = {name: str(fact) for name, fact in error.facts.items()}
         return cls(Outcome.FAILED, error.code, facts, error.message, error.advice)
 

@@ -12,7 +12,7 @@ from appliance.fetch import result
 from appliance.fetch.errors import FetchFailedError, FetchStoppedError, RunnerFailedError
 from appliance.fetch.names import ModelName
 from appliance.fetch.pull import DEFAULT_PATIENCE, Patience, Pull, Say
-from appliance.fetch.result import FetchResult, Outcome
+from appliance.fetch.result import FetchResult
 from appliance.fetch.runner import TemporaryRunner
 from appliance.fetch.staging import Staging
 from appliance.llm.runner_errors import ModelRunnerUnavailableError
@@ -35,16 +35,16 @@ class Fetching:
         """
         file = result.result_file(self.settings.models, name)
         await asyncio.to_thread(result.reserve, file)
+        error: ApplianceError | None = None
         try:
             await self.fetch(name)
         except asyncio.CancelledError:
-            stopped = FetchStoppedError(model=name)
-            result.write(file, FetchResult.of_error(stopped))
-            raise stopped from None
-        except ApplianceError as error:
-            result.write(file, FetchResult.of_error(error))
-            raise
-        result.write(file, FetchResult(Outcome.FETCHED))
+            error = FetchStoppedError(model=name)
+        except ApplianceError as raised:
+            error = raised
+        await asyncio.to_thread(result.write, file, FetchResult.of(error))
+        if error:
+            raise error
 
     async def fetch(self, name: ModelName) -> None:
         """Fetch a model, or go on fetching it. On return the serving runner has it.

@@ -84,6 +84,7 @@ def ending_words(ending: Ending) -> str:
         EndingKind.SETUP_FAILED: f"{exited} (systemd: {step})",
         EndingKind.KILLED: killed,
         EndingKind.DUMPED: f"{killed}, core dumped",
+        EndingKind.NOT_PREPARED: ending.detail or "its preparation failed",
         EndingKind.REFUSED: f"start refused: {ending.detail}",
         EndingKind.UNKNOWN: f"ended: {ending.detail}" if ending.detail else "ended",
     }

@@ -146,7 +146,9 @@ class ChildProcessDriver:
         if not isinstance(error, ApplianceError | OSError):
             logger.error("preparing %s failed", unit.name, exc_info=error)
         await self._logs[unit.name].note(f"could not start: {error}")
-        self._set(unit.name, UnitState.FAILED, ending=Ending(EndingKind.REFUSED, detail=str(error)))
+        self._set(
+            unit.name, UnitState.FAILED, ending=Ending(EndingKind.NOT_PREPARED, detail=str(error))
+        )
 
     def _write_record(self, unit: Unit, pid: int) -> bool:
         """Note a process on disk; False on a full disk, where it runs without a record."""

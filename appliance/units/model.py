@@ -91,6 +91,7 @@ class EndingKind(StrEnum):
     NEVER_READY = "never ready"
     START_LIMIT = "start limit"
     NO_RESOURCES = "no resources"
+    NOT_PREPARED = "not prepared"
     REFUSED = "refused"
     CONDITION_UNMET = "condition unmet"
     ASSERTION_FAILED = "assertion failed"

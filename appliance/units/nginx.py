@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import signal
+import socket
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -73,12 +75,12 @@ def nginx(settings: Settings, program: Path, clock: Clock) -> Unit:
 
 def _probe(settings: Settings) -> HttpProbe:
     if settings.packaged:
-        socket, url = settings.nginx_health_socket, f"http://localhost{PROBE_PATH}"
+        path, url = settings.nginx_health_socket, f"http://localhost{PROBE_PATH}"
     else:
         host = bracketed(ANY_ADDRESS.get(settings.bind, settings.bind))
-        socket, url = None, f"http://{host}:{settings.port}{PROBE_PATH}"
+        path, url = None, f"http://{host}:{settings.port}{PROBE_PATH}"
     identity = Identity(HEADER, identity_file(settings))
-    return HttpProbe(url, socket=socket, expected=HTTPStatus.NO_CONTENT, identity=identity)
+    return HttpProbe(url, socket=path, expected=HTTPStatus.NO_CONTENT, identity=identity)
 
 
 def identity_file(settings: Settings) -> Path:
@@ -170,6 +172,19 @@ async def _prepare(settings: Settings, program: Path) -> None:
         lines = finished.stderr.decode("utf-8", "replace").strip().splitlines()
         problem = lines[0] if lines else finished.description
         raise PreparationError(unit="nginx", problem=problem)
+    await asyncio.to_thread(_require_free_port, settings.bind, settings.port)
+
+
+def _require_free_port(host: str, port: int) -> None:
+    """Try the address: Nginx forgives a taken one when it judges its configuration."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        # What else is wrong with the address Nginx says itself.
+        if error.errno == errno.EADDRINUSE:
+            problem = f"another program listens on {bracketed(host)}:{port}"
+            raise PreparationError(unit="nginx", problem=problem) from error
 
 
 async def _prepare_secured(

@@ -97,6 +97,7 @@ async def test_units_are_started_stopped_and_restarted(
         answer = await as_olga.post(f"/admin/units/ingest/{verb}")
         assert (answer.status, answer.headers["Location"]) == (303, "/admin/units/ingest")
     assert units.wanted == [("start", "ingest"), ("stop", "ingest"), ("restart", "ingest")]
+    assert units.asked_by == ["olga", "olga", "olga"]
     assert ("olga", "unit.stop", "ingest") in await audited(database)
     answer = await as_olga.post("/admin/units/ingest/start", {"from": "overview"})
     assert answer.headers["Location"] == "/admin/"

@@ -26,8 +26,8 @@ from tests.integration.supervisor.parts import (
 from tests.unit.supervisor.observations import exited, killed
 
 
-def refused(detail: str) -> Ending:
-    return Ending(EndingKind.REFUSED, detail=detail)
+def not_prepared(detail: str) -> Ending:
+    return Ending(EndingKind.NOT_PREPARED, detail=detail)
 
 
 async def test_a_unit_runs_until_it_is_stopped(settings: Settings) -> None:
@@ -156,7 +156,7 @@ async def test_a_preparation_that_fails_is_the_units_ending_and_a_line_in_its_lo
     async with driver_of((unit,), settings) as driver:
         await driver.start(unit)
         assert driver.status("one").state is UnitState.FAILED
-        assert driver.status("one").ending == refused("one cannot start: the disk is full")
+        assert driver.status("one").ending == not_prepared("one cannot start: the disk is full")
         assert "the disk is full" in driver.lines("one", 1)[0]
 
 
@@ -177,7 +177,7 @@ async def test_a_program_that_is_not_installed_is_named(settings: Settings) -> N
     unit = replace(script("one", "", settings.home), command=("no-such-program",))
     async with driver_of((unit,), settings) as driver:
         await driver.start(unit)
-        assert driver.status("one").ending == refused(
+        assert driver.status("one").ending == not_prepared(
             "The program no-such-program is not installed."
         )
 

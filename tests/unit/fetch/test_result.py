@@ -42,7 +42,7 @@ def file(tmp_path: Path) -> Path:
     ],
 )
 def test_an_error_comes_back_as_what_it_was(file: Path, error: ApplianceError) -> None:
-    result.write(file, FetchResult.of_error(error))
+    result.write(file, FetchResult.of(error))
     read = result.read(file)
     assert read is not None
     again = read.error
@@ -53,7 +53,7 @@ def test_an_error_comes_back_as_what_it_was(file: Path, error: ApplianceError) -
 
 def test_an_error_of_another_part_comes_back_in_its_words(file: Path) -> None:
     error = SettingError(name="CLOISTER_PORT", value="x", bounds="")
-    result.write(file, FetchResult.of_error(error))
+    result.write(file, FetchResult.of(error))
     read = result.read(file)
     assert read is not None
     assert isinstance(read.error, ReportedError)
@@ -76,14 +76,14 @@ def test_what_was_killed_has_written_no_error(file: Path) -> None:
 
 
 def test_a_model_that_arrived_has_no_error(file: Path) -> None:
-    result.write(file, FetchResult(Outcome.FETCHED))
+    result.write(file, FetchResult.of(None))
     read = result.read(file)
     assert read == FetchResult(Outcome.FETCHED)
 
 
 def test_on_a_full_disk_the_reserved_room_is_used(file: Path) -> None:
     before = file.stat()
-    result.write(file, FetchResult.of_error(DiskFullError(model=NAME)))
+    result.write(file, FetchResult.of(DiskFullError(model=NAME)))
     after = file.stat()
     assert (after.st_ino, after.st_size, after.st_blocks) == (
         before.st_ino,

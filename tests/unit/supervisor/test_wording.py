@@ -89,6 +89,8 @@ def test_a_cause_and_its_facts_become_a_sentence(
 @pytest.mark.parametrize("cause", list(Cause))
 def test_each_cause_has_words(cause: Cause) -> None:
     assert words(Action.WAIT, cause, Facts(units=("a",), answer="answers"))
+    for action in Action:
+        assert words(action, cause, Facts())
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,7 @@ def test_each_cause_has_words(cause: Cause) -> None:
         (killed(), "killed by SIGKILL"),
         (Ending(EndingKind.DUMPED, signal=11), "killed by SIGSEGV, core dumped"),
         (Ending(EndingKind.REFUSED, detail="not allowed."), "start refused: not allowed."),
+        (Ending(EndingKind.NOT_PREPARED, detail="one cannot start."), "one cannot start."),
         (Ending(EndingKind.UNKNOWN, detail="new-word"), "ended: new-word"),
         (Ending(EndingKind.UNKNOWN), "ended"),
         (Ending(EndingKind.WATCHDOG), "killed by its watchdog: it was silent for too long"),
@@ -109,5 +112,6 @@ def test_an_ending_is_a_sentence_without_its_subject(ending: Ending, expected: s
 
 
 @pytest.mark.parametrize("kind", list(EndingKind))
-def test_each_kind_of_ending_has_words(kind: EndingKind) -> None:
+def test_each_kind_of_ending_has_words_also_without_facts(kind: EndingKind) -> None:
     assert ending_words(Ending(kind, code=1, signal=9, detail="why"))
+    assert ending_words(Ending(kind))
