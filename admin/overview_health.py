@@ -17,6 +17,7 @@ from appliance.health.remedies import (
     RunCommand,
     StartService,
 )
+from appliance.health.seen import seen_in_process
 from appliance.health.service_words import (
     may_be_stopped_in_console,
     stopping_means,
@@ -69,12 +70,15 @@ class OverviewHealth:
 class ServiceCard:
     """A service as the console shows it; without `may_stop` no button stops it.
 
-    `subject` is what people call it within a sentence.
+    `subject` is what people call it within a sentence; `state` and `reason` are those of the
+    supervisor, unless the service is held up by another one.
     """
 
     unit: UnitView
     title: str
     subject: str
+    state: str
+    reason: str
     tone: Tone
     stopping_means: str
     may_stop: bool
@@ -114,14 +118,18 @@ def action_for(remedy: Remedy | None) -> Action | None:
 
 def service_card(unit: UnitView, units: list[UnitView]) -> ServiceCard:
     """Return one of all the services as the console shows it."""
-    names = [each.name for each in units]
+    seen = seen_in_process((unit, *units), ())
+    service = seen.services[0]
+    is_held_up = seen.is_held_up(service)
     return ServiceCard(
-        unit,
-        title_of(unit.name),
-        subject_of(unit.name),
-        _phase_tone(unit.phase),
-        stopping_means(unit.name, names),
-        may_be_stopped_in_console(unit.name),
+        unit=unit,
+        title=title_of(unit.name),
+        subject=subject_of(unit.name),
+        state=seen.state_of(service),
+        reason=seen.reason_of(service) if is_held_up or not unit.phase.is_healthy else "",
+        tone=Tone.BUSY if is_held_up else _phase_tone(unit.phase),
+        stopping_means=stopping_means(unit.name, [each.name for each in units]),
+        may_stop=may_be_stopped_in_console(unit.name),
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from datetime import datetime
 from urllib.parse import quote
 
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_verb
+from appliance.health.seen import seen_by_socket
 
 _WHICH = "a name that `cloister status` shows"
 
@@ -33,15 +33,16 @@ async def status(context: Context, _: argparse.Namespace) -> ExitCode:
     """Print a line a service, and what is wrong; exit with 3 unless all that was set up works."""
     answer = await context.control.ask("GET", "/units")
     health = await context.control.ask("GET", "/health")
-    rows = [
+    seen = seen_by_socket(answer)
+    rows: list[dict[str, object]] = [
         {
-            "unit": unit["name"],
-            "state": unit["state"],
-            "since": datetime.fromisoformat(unit["since"]),
+            "unit": service.name,
+            "state": seen.state_of(service),
+            "since": service.since,
             "restarts": unit["restarts"],
-            "reason": unit["reason"],
+            "reason": seen.reason_of(service),
         }
-        for unit in answer["units"]
+        for service, unit in zip(seen.services, answer["units"], strict=True)
     ]
     rows += [
         {

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from appliance.health.service_words import MODEL_RUNNER
+from appliance.health.service_words import (
+    DATABASE,
+    MODEL_RUNNER,
+    needs_database,
+    subject_of,
+)
 from appliance.llm.condition import RunnerCondition
 from appliance.supervisor.model import Phase, UnitView
 from appliance.units.model import Absent
+
+HELD_UP = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,21 @@ class Seen:
     def service(self, name: str) -> Service | None:
         """Return one service, or None when it is not on this machine."""
         return next((service for service in self.services if service.name == name), None)
+
+    def is_held_up(self, service: Service) -> bool:
+        """Whether the service runs, and cannot serve because the database does not."""
+        database = self.service(DATABASE)
+        if database is None or database.phase.is_healthy or service.phase.is_finished:
+            return False
+        return service.phase.is_healthy and needs_database(service.name)
+
+    def state_of(self, service: Service) -> str:
+        """Return the word for the state of the service: what is held up is not ready."""
+        return HELD_UP if self.is_held_up(service) else service.phase
+
+    def reason_of(self, service: Service) -> str:
+        """Return why the service is in its state."""
+        return f"needs {subject_of(DATABASE)}" if self.is_held_up(service) else service.reason
 
 
 def seen_in_process(units: Iterable[UnitView], absent: Iterable[Absent]) -> Seen:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 DATABASE = "postgres"
 MODEL_RUNNER = "ollama"
 WEB_SERVER = "nginx"
+_WITHOUT_DATABASE = {DATABASE, MODEL_RUNNER, WEB_SERVER}
 _CHAT_SERVER = re.compile(r"webchat[@-](\d+)")
 _TITLES = {
     DATABASE: "Database",
@@ -58,6 +59,11 @@ def subject_of(service: str) -> str:
 def beginning(subject: str) -> str:
     """Return a subject as the first words of a sentence."""
     return f"{subject[:1].upper()}{subject[1:]}"
+
+
+def needs_database(service: str) -> bool:
+    """Whether the service can do nothing for anybody without the database."""
+    return service not in _WITHOUT_DATABASE
 
 
 def is_chat_server(service: str) -> bool:

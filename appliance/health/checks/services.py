@@ -38,10 +38,17 @@ def evaluate_services(seen: Seen) -> list[CheckResult]:
         if service.name not in _OWN_CHECKS
     ]
     problems = [result for result in found if result.state is not CheckState.OK]
+    if held_up := [title_of(each.name) for each in seen.services if seen.is_held_up(each)]:
+        sentence = f"Services that run, but cannot serve without the database: {_list(held_up)}."
+        problems.append(busy(CheckId.SERVICES, sentence))
     if problems:
         return problems
-    titles = ", ".join(title_of(service.name) for service in seen.services)
-    return [ok(CheckId.SERVICES, f"All {len(seen.services)} services run: {titles}.")]
+    running = [title_of(each.name) for each in seen.services if each.phase.is_healthy]
+    return [ok(CheckId.SERVICES, f"{len(running)} services run: {_list(running)}.")]
+
+
+def _list(titles: list[str]) -> str:
+    return ", ".join(titles)
 
 
 def evaluate_service(service: Service, *, essential: bool, check: str = "") -> CheckResult:

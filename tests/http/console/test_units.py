@@ -245,6 +245,12 @@ async def test_a_stopped_database_is_a_failure_with_a_remedy(
     assert found
     assert "The database was stopped by ida" in found.text
     assert found.select_one("form[action='/admin/units/postgres/start']")
+    # What depends on it runs, and is not ready.
+    chat = page.select_one("#unit-webchat-1")
+    assert chat
+    assert "waiting" in chat.text
+    assert "needs the database" in chat.text
+    assert "ready" not in chat.text
 
 
 async def test_stopping_the_database_says_what_follows(as_olga: ConsoleBrowser) -> None:

@@ -24,6 +24,7 @@ from appliance.core.settings import Settings
 from appliance.health.checks.disk_space import evaluate_disk
 from appliance.health.model import CheckResult
 from appliance.supervisor.loop import Supervisor
+from appliance.supervisor.model import Phase
 from tests.builders.health import reporting, share_free
 from tests.builders.services import services_without_database
 from tests.fakes.clock import FakeClock
@@ -136,6 +137,20 @@ async def test_status_shows_the_services_and_all_is_well(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("SERVICE")
     assert lines[1].startswith("postgres")
+
+
+async def test_what_needs_a_database_that_is_down_is_not_called_ready(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    units = FakeUnits()
+    units.change("postgres", Phase.STOPPED, "stopped by olga")
+    async with served(units, tmp_path) as found:
+        await status(found, argparse.Namespace())
+    lines = capsys.readouterr().out.splitlines()
+    (chat,) = [line for line in lines if line.startswith("webchat-1")]
+    assert "waiting" in chat
+    assert "needs the database" in chat
+    assert "ready" not in chat
 
 
 async def test_status_says_what_is_wrong_beside_the_services(

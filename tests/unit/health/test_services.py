@@ -8,11 +8,19 @@ from appliance.health.checks.services import evaluate_services, evaluate_systemd
 from appliance.health.model import CheckState
 from appliance.health.remedies import ReadLog, StartService
 from appliance.health.seen import seen_by_socket, seen_in_process
-from appliance.health.service_words import may_be_stopped_in_console, stopping_means, title_of
+from appliance.health.service_words import (
+    may_be_stopped_in_console,
+    needs_database,
+    stopping_means,
+    title_of,
+)
 from appliance.supervisor.model import Phase
+from appliance.units.catalog import catalog
 from appliance.units.model import Absent
 from tests.builders.health import seen, service
+from tests.fakes.clock import FakeClock
 from tests.fakes.units import UNITS
+from tests.unit.units.parts import PROGRAMS, SETTINGS
 
 
 def test_services_that_serve_or_are_done_are_one_result() -> None:
@@ -99,3 +107,27 @@ def test_people_read_titles_and_never_the_names_of_units() -> None:
 def test_only_what_carries_the_console_is_not_stopped_in_it() -> None:
     assert not may_be_stopped_in_console("nginx")
     assert may_be_stopped_in_console("postgres")
+
+
+def test_what_needs_a_database_that_is_down_is_not_ready() -> None:
+    found = seen(
+        service("postgres", Phase.STOPPED),
+        service("migrate", Phase.DONE),
+        service("ollama"),
+        service("webchat@1"),
+        service("nginx"),
+    )
+    (result,) = evaluate_services(found)
+    assert (result.state, result.is_ready) == (CheckState.BUSY, False)
+    assert result.sentence.endswith("without the database: Chat server 1.")
+    states = {each.name: found.state_of(each) for each in found.services}
+    assert states["webchat@1"] == "waiting"
+    assert (states["nginx"], states["ollama"]) == ("ready", "ready")
+
+
+def test_the_services_that_need_the_database_are_those_of_the_catalogue() -> None:
+    units = catalog(SETTINGS, PROGRAMS, FakeClock()).units
+    # Whatever a unit needs needs the database itself.
+    assert {each.name for each in units if needs_database(each.name)} == {
+        each.name for each in units if each.needs
+    }
