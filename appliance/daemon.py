@@ -151,7 +151,8 @@ async def _schedule(
     works = SupervisorWorks(settings, clock, jobs, chosen, accounts.sweep, restart_nginx)
 
     def serves(name: str) -> bool:
-        return supervisor.view(name).phase in {Phase.READY, Phase.DONE}
+        serving = {Phase.READY, Phase.DONE}
+        return any(unit.name == name and unit.phase in serving for unit in supervisor.units())
 
     engine = JobEngine(database, clock, Process.SUPERVISOR, kinds, works.table(), serves)
     async with engine, Schedule(jobs, kinds):
