@@ -183,7 +183,7 @@ async def _schedule(
     )
 
     def serves(name: str) -> bool:
-        return supervisor.view(name).phase.is_healthy
+        return any(unit.name == name and unit.phase.is_healthy for unit in supervisor.units())
 
     engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, works.table(), serves)
     async with engine, Schedule(jobs, kinds):
