@@ -13,9 +13,9 @@ from appliance.core.settings import MOST_CHAT_PROCESSES
 
 RUN = "/run/cloister"
 LIB = "/var/lib/cloister"
-# The folders of sockets that more than one service connects to.
-DATABASE, RUNNER, CHAT, CONSOLE = (
-    f"{RUN}/{name}" for name in ("postgres", "ollama", "chat", "console")
+# The folders that more than one service uses.
+DATABASE, RUNNER, CHAT, CONSOLE, HEALTH = (
+    f"{RUN}/{name}" for name in ("postgres", "ollama", "chat", "console", "health")
 )
 
 
@@ -81,7 +81,9 @@ SERVICES = (
             CONSOLE,
             f"{RUN}/control",
             f"{RUN}/motd",
+            HEALTH,
             f"{LIB}/state",
+            f"{LIB}/settings",
             f"{LIB}/documents",
         ),
         # It asks every unit on its socket, and looks at the room on the disk.
@@ -96,8 +98,8 @@ SERVICES = (
     Service(
         name="cloister-webchat",
         account="cloister-chat",
-        writes=(CHAT, f"{LIB}/documents"),
-        reads=(DATABASE, RUNNER),
+        writes=(CHAT, f"{RUN}/commands", f"{LIB}/documents"),
+        reads=(DATABASE, RUNNER, HEALTH),
         role=Role.CHAT,
         instances=MOST_CHAT_PROCESSES,
     ),
