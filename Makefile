@@ -4,8 +4,10 @@ SHELL := /bin/sh
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
+# In how many processes the tests run, each with a database server of its own.
+PROCESSES := 2
 
-.PHONY: run test e2e lint bench deb setup clean help
+.PHONY: run check test e2e lint bench deb setup clean help
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -13,10 +15,13 @@ help: ## Show these lines
 run: $(READY) ## Set everything up and start the whole appliance here
 	@exec packaging/clone/run
 
+check: lint ## Check the style and run the unit tests, in under a minute
+	$(PYTHON) -m pytest -q tests/unit tests/packaging
+
 test: $(READY) ## Check the style, then run every test
 	@packaging/clone/setup test
 	@$(MAKE) --no-print-directory lint
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses $(PROCESSES) --no-loadscope-reorder
 
 e2e: $(READY) ## Install the package on real Debian 13 machines, and try everything there
 	@packaging/clone/setup test

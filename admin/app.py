@@ -3,67 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from admin import keys
-from admin.audit import Audit
 from admin.auth import ConsoleIdentity
 from admin.database_breaker import Breaker
 from admin.frame import frame
 from admin.login_redirect import redirect_to_login
-from admin.machine import Machine
-from admin.remembered import RememberedSessions
+from admin.overview_facts import Machine
 from admin.rescue import Rescue
 from admin.routes import ROUTES
 from admin.units import Units
 from appliance.accounts.guard import Guard
-from appliance.accounts.people import People
-from appliance.accounts.revocations import Revocations
-from appliance.accounts.secrets import Passwords
-from appliance.accounts.service import Accounts
 from appliance.core.clock import Clock
-from appliance.core.errors import DatabaseUnavailableError
-from appliance.core.settings import MEBIBYTE, Settings
-from appliance.db.pool import Database
-from appliance.jobs.service import JobService
-from appliance.library.queue import QueueService
-from appliance.llm.client import ModelRunner
-from appliance.llm.service import ModelChoice
-from appliance.settings.service import OperatorSettings
+from appliance.core.errors import Audience
+from appliance.core.settings import ENVIRONMENT_FILE, MEBIBYTE, Settings
+from appliance.health.appliance import PATIENCE, ApplianceChecks
+from appliance.health.checks.database import database_probe
+from appliance.health.checks.models import AskChosen
+from appliance.health.seen import Seen, seen_in_process
+from appliance.health.service import HealthService
+from appliance.services import Services
 from appliance.units.model import Absent
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import add_security_headers
 from appliance.web.render import Renderer
 
-logger = logging.getLogger(__name__)
-
 _FORM_LIMIT = MEBIBYTE
-# How long a session may stay remembered of whose end nobody told: it was too old, say.
-_REVIEW_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What the console is given; whoever builds these also opens and closes them.
+    """What the console is given; its builder opens and closes it.
 
-    `database` has the role `cloister`. `passwords` can be cheaper in tests.
+    `version` is shown at the foot of every page.
     """
 
     settings: Settings
     clock: Clock
     units: Units
     absent: tuple[Absent, ...]
-    database: Database
-    runner: ModelRunner
+    services: Services
     rescue: Rescue
-    passwords: Passwords = field(default_factory=Passwords)
+    version: str
 
 
 def build(console: Console) -> web.Application:
@@ -77,67 +62,57 @@ def build(console: Console) -> web.Application:
     app[keys.GUARD] = guard
     app[keys.STOPPING] = asyncio.Event()
 
-    answers = ErrorAnswers(renderer, frame, frame)
+    answers = ErrorAnswers(renderer, frame, frame, Audience.OPERATOR)
     app.middlewares.extend([guard.cookies, answers.middleware, redirect_to_login])
     app.on_response_prepare.extend([remember_start, add_security_headers])
     app.on_shutdown.append(_end_streams)
-    app.cleanup_ctx.append(partial(_reviewing, database=console.database))
     guard.add(app, ROUTES)
     app.add_routes(assets.routes())
     return app
 
 
 def _add_services(app: web.Application, console: Console) -> None:
-    settings, clock, database = console.settings, console.clock, console.database
-    breaker, runner = Breaker(clock), console.runner
-    accounts = Accounts(database, clock, console.passwords)
-    queue, choice = QueueService(database), ModelChoice(database, runner)
-    remembered = RememberedSessions(settings.state / "console-sessions.json")
+    settings, clock, services = console.settings, console.clock, console.services
+    breaker = Breaker(clock)
+    # Earlier versions kept sessions of operators there.
+    (settings.state / "console-sessions.json").unlink(missing_ok=True)
 
     app[keys.SETTINGS] = settings
     app[keys.CLOCK] = clock
+    app[keys.VERSION] = console.version
     app[keys.UNITS] = console.units
-    app[keys.MACHINE] = Machine(settings.home, console.absent, breaker, queue, runner, choice)
+    app[keys.MACHINE] = Machine(settings.home, console.absent, breaker, services)
+    app[keys.HEALTH] = _health_service(console, lambda: breaker.ask(services.choice.chosen))
     app[keys.BREAKER] = breaker
-    app[keys.IDENTITY] = ConsoleIdentity(accounts, breaker, remembered, console.rescue, clock)
+    app[keys.IDENTITY] = ConsoleIdentity(services.accounts, breaker, console.rescue)
     app[keys.RESCUE] = console.rescue
-    app[keys.AUDIT] = Audit(database, breaker)
-    app[keys.ACCOUNTS] = accounts
-    app[keys.PEOPLE] = People(database, clock)
-    app[keys.QUEUE] = queue
-    app[keys.JOBS] = JobService(database, clock)
-    app[keys.OPERATOR_SETTINGS] = OperatorSettings(database, settings)
-    app[keys.CHOICE] = choice
+    app[keys.AUDIT] = services.audit
+    app[keys.ACCOUNTS] = services.accounts
+    app[keys.PEOPLE] = services.people
+    app[keys.QUEUE] = services.queue
+    app[keys.JOBS] = services.jobs
+    app[keys.OPERATOR_SETTINGS] = services.operator_settings
+    app[keys.CHOICE] = services.choice
+
+
+def _health_service(console: Console, chosen: AskChosen) -> HealthService:
+    settings = console.settings
+
+    async def see() -> Seen:
+        return seen_in_process(console.units.units(), console.absent)
+
+    checks = ApplianceChecks(
+        home=settings.home,
+        see=see,
+        database=database_probe(console.services.database.address, limit=PATIENCE),
+        runner=console.services.runner,
+        runner_address=settings.runner_address,
+        chosen=chosen,
+        elsewhere=settings.ollama_url is not None,
+        settings_file=ENVIRONMENT_FILE if settings.packaged else None,
+    )
+    return HealthService(checks.checks)
 
 
 async def _end_streams(app: web.Application) -> None:
     app[keys.STOPPING].set()
-
-
-async def _reviewing(app: web.Application, database: Database) -> AsyncIterator[None]:
-    """Forget sessions that have ended: as soon as it is announced, and every now and then."""
-    identity, clock = app[keys.IDENTITY], app[keys.CLOCK]
-    revocations = Revocations(database.address, clock)
-
-    async def review() -> None:
-        with contextlib.suppress(DatabaseUnavailableError):
-            await app[keys.BREAKER].ask(lambda: identity.review(database))
-
-    async def review_now_and_then() -> None:
-        while True:
-            await review()
-            await asyncio.sleep(_REVIEW_SECONDS)
-
-    async def revoke_at_once() -> None:
-        async with contextlib.aclosing(revocations.heard()) as heard:
-            async for revoked in heard:
-                await (review() if revoked is None else identity.revoke(revoked))
-
-    tasks = [
-        asyncio.create_task(review_now_and_then(), name="review the console's sessions"),
-        asyncio.create_task(revoke_at_once(), name="hear of the console's sessions"),
-    ]
-    yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)

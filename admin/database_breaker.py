@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Generic, TypeVar
 import psycopg
 
 from appliance.core.clock import Clock
+from appliance.core.deadline import with_deadline
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -48,9 +48,12 @@ class Breaker:
         migration failed then, and the console must show why.
         """
         resting = self._clock.monotonic() < self._until
+
+        async def asked() -> Value:
+            return await question()
+
         try:
-            async with asyncio.timeout(self._short if resting else self._patience):
-                return await question()
+            return await with_deadline(self._short if resting else self._patience, asked())
         except (DatabaseUnavailableError, TimeoutError, psycopg.ProgrammingError) as error:
             # Short questions do not prolong the rest, so that a slow database gets its time again.
             if not resting:

@@ -16,6 +16,15 @@ class NotOperatorError(ApplianceError):
     hint = "Ask questions and add documents at {address}."
 
 
+class LocksOutError(ApplianceError):
+    """A stop would take the console from its user. Facts: `service`, `name`."""
+
+    code = "locks_out"
+    status = HTTPStatus.CONFLICT
+    sentence = "{service} cannot be stopped here: this console is behind it."
+    hint = "Restart it instead. On the machine, “sudo cloister stop {name}” stops it."
+
+
 class RescueCodeError(ApplianceError):
     """A rescue code that is unknown, used, replaced or too old."""
 
@@ -32,12 +41,3 @@ class RescueNotNeededError(ApplianceError):
     status = HTTPStatus.CONFLICT
     sentence = "The database answers, so a rescue code is not needed."
     hint = "Sign in with your name and password. The code was not used up."
-
-
-class RescueOnlyError(ApplianceError):
-    """Somebody who came in with a rescue code wants more than to bring the units back."""
-
-    code = "rescue_only"
-    status = HTTPStatus.FORBIDDEN
-    sentence = "A rescue session may only look after the units."
-    hint = "Sign in with your name and password once the database is back."

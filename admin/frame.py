@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
+from admin import keys
 from appliance.accounts.frame import frame_of
 from appliance.web.render import Frame, Site
 
 
 def frame(request: web.Request, title: str, current: str = "") -> Frame:
     """Return the frame of a page for whoever asks; `current` names the entry of the navigation."""
-    return frame_of(Site.CONSOLE, request, title, current)
+    around = frame_of(Site.CONSOLE, request, title, current)
+    return replace(around, version=request.app[keys.VERSION])

@@ -6,17 +6,18 @@ import asyncio
 
 from aiohttp import web
 
-from admin.audit import Audit
 from admin.auth import ConsoleIdentity
 from admin.database_breaker import Breaker
-from admin.machine import Machine
+from admin.overview_facts import Machine
 from admin.rescue import Rescue
 from admin.units import Units
 from appliance.accounts.guard import Guard
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
+from appliance.audit.service import AuditLog
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
+from appliance.health.service import HealthService
 from appliance.jobs.service import JobService
 from appliance.library.queue import QueueService
 from appliance.llm.service import ModelChoice
@@ -25,14 +26,16 @@ from appliance.web.render import Renderer
 
 SETTINGS = web.AppKey("settings", Settings)
 CLOCK = web.AppKey("clock", Clock)
+VERSION = web.AppKey("version", str)
 UNITS = web.AppKey("units", Units)
 MACHINE = web.AppKey("machine", Machine)
+HEALTH = web.AppKey("health", HealthService)
 BREAKER = web.AppKey("breaker", Breaker)
 RENDERER = web.AppKey("renderer", Renderer)
 GUARD = web.AppKey("guard", Guard)
 IDENTITY = web.AppKey("identity", ConsoleIdentity)
 RESCUE = web.AppKey("rescue", Rescue)
-AUDIT = web.AppKey("audit", Audit)
+AUDIT = web.AppKey("audit", AuditLog)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 PEOPLE = web.AppKey("people", People)
 QUEUE = web.AppKey("queue", QueueService)

@@ -11,7 +11,7 @@ from appliance.accounts.guard import Handler
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.web.errors import SignInNeededError
 from appliance.web.flash import redirect
-from appliance.web.paths import stays_here
+from appliance.web.paths import is_local_path
 
 CLAIM = "/admin/claim"
 SIGN_IN = "/admin/sign-in"
@@ -46,4 +46,4 @@ async def is_claimed(request: web.Request) -> bool:
 def local(target: str) -> str:
     """Return `target` if it is a path of the console, else the start: no redirect leads away."""
     is_ours = target == "/admin" or target.startswith(START)
-    return target if is_ours and stays_here(target) else START
+    return target if is_ours and is_local_path(target) else START

@@ -5,24 +5,21 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
 from admin.errors import RescueCodeError
 from appliance.accounts.errors import TooManyAttemptsError
-from appliance.accounts.model import Account, Role
+from appliance.accounts.login_limits import Throttle, network_of
 from appliance.accounts.secrets import Secret, code_digest, digest, new_code, new_token
-from appliance.accounts.throttle import Throttle, network_of
+from appliance.actors.model import RescueCode
 from appliance.core.clock import Clock
 
 CODE_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(hours=1)
-# No account has this id: PostgreSQL makes random ones.
-RESCUER = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A digest, and the monotonic time at which it is worth nothing any more."""
+    """A digest, and the monotonic time at which it expires."""
 
     digest: bytes
     until: float
@@ -40,7 +37,7 @@ class Rescue:
     def new_code(self) -> Secret:
         """Make the code that works once within a quarter of an hour; an earlier one is void.
 
-        Only what has access to the machine itself may call this: the control socket.
+        Only the control socket may call this: its callers have access to the machine itself.
         """
         code = new_code()
         self._code = _Kept(code.digest, self._clock.monotonic() + CODE_LASTS.total_seconds())
@@ -64,12 +61,9 @@ class Rescue:
         self._session = _Kept(token.digest, now + SESSION_LASTS.total_seconds())
         return token
 
-    def person(self, token: str) -> Account | None:
-        """Return the rescuer, if the token opens the rescue session."""
-        if not self._is(self._session, digest(token)):
-            return None
-        now = self._clock.now()
-        return Account(RESCUER, "rescue", "Rescue", Role.OPERATOR, now, None)
+    def holder(self, token: str) -> RescueCode | None:
+        """Return who acts in the rescue session, if the token opens it."""
+        return RescueCode() if self._is(self._session, digest(token)) else None
 
     def end(self, token: str) -> None:
         """Close the rescue session."""

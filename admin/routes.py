@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from admin.pages import (
     api_jobs,
+    audit,
     claim,
     ingest,
     jobs,
@@ -19,7 +20,7 @@ from admin.pages import unit_log as log
 from appliance.accounts.guard import Access, Route
 
 ROUTES: tuple[Route, ...] = (
-    # The doors
+    # Signing in
     Route("GET", "/admin/claim", claim.show_claim, Access.PUBLIC),
     Route("POST", "/admin/claim", claim.claim, Access.PUBLIC),
     Route("GET", "/admin/sign-in", sign_in.show_sign_in, Access.PUBLIC),
@@ -50,7 +51,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/admin/api/jobs", api_jobs.start_job, Access.OPERATOR),
     Route("GET", "/admin/api/jobs/{id}", api_jobs.show_job, Access.OPERATOR),
     Route("POST", "/admin/api/jobs/{id}/cancel", api_jobs.cancel_job, Access.OPERATOR),
-    # People, models, settings
+    # People, what was done, models, settings
     Route("GET", "/admin/people", people.show_people, Access.OPERATOR),
     Route("POST", "/admin/people", people.add, Access.OPERATOR),
     Route("POST", "/admin/people/{id}/invite", people.invite, Access.OPERATOR),
@@ -58,6 +59,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/admin/people/{id}/lock", people.lock, Access.OPERATOR),
     Route("POST", "/admin/people/{id}/unlock", people.unlock, Access.OPERATOR),
     Route("POST", "/admin/people/{id}/remove", people.remove, Access.OPERATOR),
+    Route("GET", "/admin/audit", audit.show_audit, Access.OPERATOR),
+    Route("GET", "/admin/audit/export.{format:csv|json}", audit.export_audit, Access.OPERATOR),
     Route("GET", "/admin/models", models.show_models, Access.OPERATOR),
     Route("GET", "/admin/settings", settings.show_settings, Access.OPERATOR),
     Route("POST", "/admin/settings", settings.save_settings, Access.OPERATOR),

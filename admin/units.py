@@ -19,15 +19,15 @@ class Units(Protocol):
         """Return one unit. Raises UnitUnknownError."""
         ...
 
-    async def start(self, name: str) -> None:
+    async def start(self, name: str, by: str) -> None:
         """Want a unit to run. Raises UnitUnknownError."""
         ...
 
-    async def stop(self, name: str) -> None:
+    async def stop(self, name: str, by: str) -> None:
         """Want a unit to be down. Raises UnitUnknownError."""
         ...
 
-    async def restart(self, name: str) -> None:
+    async def restart(self, name: str, by: str) -> None:
         """Want a unit to be stopped and started. Raises UnitUnknownError."""
         ...
 

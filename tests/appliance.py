@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,21 +20,12 @@ from typing import Any
 
 import httpx
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 STARTED_WITHIN = 90.0
-
-
-def free_port() -> int:
-    """Return two neighbouring ports' first that nobody listens on at the moment."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
+# Runs a command as `nohup` and a script's `&` do, together.
+IN_THE_BACKGROUND = ("sh", "-c", "trap '' HUP INT; exec \"$@\"", "sh")
 
 
 @contextmanager
@@ -160,8 +150,8 @@ class Appliance:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Press Ctrl-C, or send another signal, and wait for the end; return the exit code."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal that ends it, and wait for the end; return the exit code."""
         self.process.send_signal(number)
         return self.wait()
 
@@ -175,9 +165,17 @@ class Appliance:
 
 @contextmanager
 def running_appliance(
-    home: Path, *, port: int | None = None, ollama: str | None = None, **variables: str
+    home: Path,
+    *,
+    port: int | None = None,
+    ollama: str | None = None,
+    starter: tuple[str, ...] = (),
+    **variables: str,
 ) -> Iterator[Appliance]:
-    """Start with `make run`'s script, wait until it says that it is ready, stop at the end."""
+    """Start with `make run`'s script, wait until it says that it is ready, stop at the end.
+
+    `starter` is a command that runs the script in its own way.
+    """
     environment = {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
@@ -188,7 +186,7 @@ def running_appliance(
     if ollama:
         environment["OLLAMA_HOST"] = ollama
     process = subprocess.Popen(
-        [str(ROOT / "packaging/clone/run")],
+        [*starter, str(ROOT / "packaging/clone/run")],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for one test run, from the binaries that `make run` uses."""
+"""A PostgreSQL server for one test process, from the binaries that `make run` uses."""
 
 from __future__ import annotations
 
@@ -7,25 +7,82 @@ import itertools
 import os
 import shutil
 import subprocess
+import tempfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import LiteralString
 
-ROLES = ("cloister", "cloister_chat", "cloister_ingest")
-_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses=")
+import psycopg
+from psycopg import sql
+
+from appliance.db.pool import conninfo
+
+TEMPLATE = "template_cloister"
+# What a run leaves in its server is of no worth, so nothing has to survive a crash.
+_FAST = (
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "min_wal_size=32MB",
+    "max_wal_size=64MB",
+    "listen_addresses=",
+)
+_MEMORY = Path("/dev/shm")
+_MEMORY_NEEDED = 1 << 30
+_DROPPED_LATER = 3
 
 
 @dataclass
 class Server:
-    """A running server: the directory of its socket, and names for databases in it."""
+    """A running server: the directory of its socket, and databases in it."""
 
     socket: Path
+    administrator: psycopg.Connection
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _unused: deque[str] = field(default_factory=deque)
 
     def next_name(self) -> str:
         """Return a database name that this run has not used."""
         return f"test_{next(self._numbers)}"
+
+    def keep_as_template(self, name: str) -> None:
+        """Make a database the one that `clone` copies."""
+        self._execute("ALTER DATABASE {} RENAME TO {}", name, TEMPLATE)
+
+    def clone(self) -> str:
+        """Copy the template, and return the name of the copy."""
+        name = self.next_name()
+        self._execute("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, TEMPLATE)
+        return name
+
+    def drop(self, name: str) -> None:
+        """Remove a database a few tests later.
+
+        Right after a test the server is still ending its connections, and DROP DATABASE would
+        sleep for 100 ms before it looks again whether they are gone.
+        """
+        self._unused.append(name)
+        if len(self._unused) > _DROPPED_LATER:
+            self._execute("DROP DATABASE {} WITH (FORCE)", self._unused.popleft())
+
+    def _execute(self, statement: LiteralString, *names: str) -> None:
+        self.administrator.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@contextmanager
+def scratch_folder(prefix: str) -> Iterator[Path]:
+    """Lend a folder for files that need not outlive the run: in memory, if there is room."""
+    in_memory = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=_MEMORY if in_memory else None))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def binaries() -> Path:
@@ -59,6 +116,8 @@ def running_server(folder: Path) -> Iterator[Server]:
     control = [str(binaries() / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
     subprocess.run(unprivileged([*control, "-o", options, "start"]), check=True, stdout=-3)
     try:
-        yield Server(socket)
+        address = conninfo(socket, "cloister", database="postgres")
+        with psycopg.connect(address, autocommit=True) as administrator:
+            yield Server(socket, administrator)
     finally:
         subprocess.run(unprivileged([*control, "-m", "immediate", "stop"]), check=True, stdout=-3)

@@ -9,6 +9,7 @@ from appliance.accounts.secrets import Passwords
 from appliance.core.clock import SystemClock
 from appliance.core.log import set_up
 from appliance.core.settings import Settings, from_environment
+from appliance.core.version import read_version
 from appliance.db.pool import CHAT_CONNECTIONS, Database, conninfo
 from appliance.web.server import serve
 from webchat.app import build
@@ -27,8 +28,9 @@ async def _serve(settings: Settings, worker: int, port: tuple[str, int] | None) 
     # A pool belongs to the loop in which it is made.
     address = conninfo(settings.database_socket, "cloister_chat")
     database = Database(address, size=CHAT_CONNECTIONS)
-    app = build(settings, SystemClock(), worker, database, Passwords())
-    await serve(app, settings.chat_socket(worker), port)
+    app = build(settings, SystemClock(), worker, database, Passwords(), await read_version())
+    sockets = [settings.chat_socket(worker), settings.command_socket(worker)]
+    await serve(app, sockets, port)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from appliance.conversations.service import Conversations
 from appliance.core.clock import Clock
 from appliance.core.settings import MEBIBYTE, Settings
 from appliance.db.pool import Database
+from appliance.health.service import HealthService
 from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
-from appliance.probes.disk import DiskProbe
-from appliance.probes.memory import MemoryProbe
+from appliance.llm.condition import published_condition
+from appliance.llm.service import ModelChoice
 from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
 from appliance.web.assets import Assets
@@ -30,6 +31,7 @@ from appliance.web.render import Renderer
 from webchat import keys
 from webchat.frame import frame
 from webchat.login_redirect import send_to_sign_in
+from webchat.readiness import readiness_checks
 from webchat.routes import ROUTES
 
 # Forms are small; uploads are streamed past this limit by their handlers.
@@ -42,21 +44,33 @@ def build(
     worker: int,
     database: Database,
     passwords: Passwords,
+    version: str,
 ) -> web.Application:
     """Return the application of chat server number `worker`; it opens and closes `database`."""
     app = web.Application(client_max_size=_FORM_LIMIT)
     assets = Assets(["webchat"])
     renderer = Renderer(packages=["webchat"], assets=assets, clock=clock)
-    runner = ModelRunner(settings.runner_address)
+    know = published_condition(settings.runner_condition, elsewhere=settings.ollama_url is not None)
+    runner = ModelRunner(settings.runner_address, know=know)
     accounts = Accounts(database, clock, passwords)
     api_keys = ApiKeys(database, clock)
-    guard = Guard(accounts, api_keys, secure_cookies=settings.secure_cookies)
+    guard = Guard(
+        accounts,
+        api_keys,
+        secure_cookies=settings.secure_cookies,
+        command_socket=settings.command_socket(worker),
+    )
     retriever = Retriever(database, runner, clock)
     live = LiveSettings(database, clock, settings)
     blobs = Blobs(settings.documents, Room(), SystemDisk(), limit=live.upload_limit)
 
     app[keys.CLOCK] = clock
-    app[keys.PROBES] = (DiskProbe(settings.documents), MemoryProbe())
+    app[keys.VERSION] = version
+    app[keys.HEALTH] = HealthService(
+        lambda: readiness_checks(
+            settings, database, runner, ModelChoice(database, runner).chosen, know
+        )
+    )
     app[keys.SETTINGS] = settings
     app[keys.LIVE] = live
     app[keys.DATABASE] = database

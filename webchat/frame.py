@@ -1,4 +1,4 @@
-"""What stands around every page of the chat site."""
+"""The frame around every page of the chat site."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from appliance.web.render import Frame, Site
 
 
 def frame(request: web.Request, title: str, current: str = "") -> Frame:
-    """Return the frame of a page for whoever asks; `current` names the entry of the navigation."""
+    """Return the frame of a page for this request; `current` names the entry of the navigation."""
     return frame_of(Site.CHAT, request, title, current)

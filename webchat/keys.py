@@ -1,4 +1,4 @@
-"""What the handlers of the chat site find in the application."""
+"""Keys of the objects that the application holds for the handlers of the chat site."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from appliance.conversations.service import Conversations
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
+from appliance.health.service import HealthService
 from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
-from appliance.probes.disk import DiskProbe
-from appliance.probes.memory import MemoryProbe
 from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
 from appliance.web.assets import Assets
 from appliance.web.render import Renderer
 
 CLOCK = web.AppKey("clock", Clock)
-PROBES = web.AppKey("probes", tuple[DiskProbe, MemoryProbe])
+VERSION = web.AppKey("version", str)
+HEALTH = web.AppKey("health", HealthService)
 SETTINGS = web.AppKey("settings", Settings)
 LIVE = web.AppKey("live", LiveSettings)
 DATABASE = web.AppKey("database", Database)

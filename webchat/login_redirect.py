@@ -1,4 +1,4 @@
-"""A page for signed-in people that is opened by somebody else leads to the sign-in page."""
+"""Redirect a browser without a session from a protected page to the sign-in page."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/sign-out", sign_in.sign_out, Access.MEMBER),
     Route("GET", "/password", sign_in.show_password, Access.PUBLIC),
     Route("POST", "/password", sign_in.set_password, Access.PUBLIC),
-    # One's own account
+    # The member's own account
     Route("GET", "/account", account.show_account, Access.MEMBER),
     Route("POST", "/account/password", account.change_password, Access.MEMBER),
     Route("POST", "/account/keys", account.create_key, Access.MEMBER),

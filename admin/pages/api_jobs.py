@@ -7,8 +7,9 @@ from http import HTTPStatus
 from aiohttp import web
 
 from admin import keys
-from admin.auth import operator
 from admin.pages.jobs import MOST_SHOWN
+from appliance.accounts.guard import permitted
+from appliance.actors.permissions import Permission
 from appliance.web.forms import read_form
 from appliance.web.paths import identifier
 
@@ -28,12 +29,13 @@ async def show_job(request: web.Request) -> web.Response:
 
 async def start_job(request: web.Request) -> web.Response:
     """POST /admin/api/jobs with the field `kind`."""
-    form = await read_form(request)
-    job = await request.app[keys.JOBS].start(operator(request), form.text("kind"))
+    actor, form = permitted(request, Permission.MANAGE_JOBS), await read_form(request)
+    job = await request.app[keys.JOBS].start(actor, form.text("kind"))
     return web.json_response(job.as_json(), status=HTTPStatus.ACCEPTED)
 
 
 async def cancel_job(request: web.Request) -> web.Response:
     """POST /admin/api/jobs/{id}/cancel."""
-    job = await request.app[keys.JOBS].cancel(operator(request), identifier(request))
+    actor = permitted(request, Permission.MANAGE_JOBS)
+    job = await request.app[keys.JOBS].cancel(actor, identifier(request))
     return web.json_response(job.as_json(), status=HTTPStatus.ACCEPTED)

@@ -46,12 +46,10 @@ async def claim(request: web.Request) -> web.Response:
     try:
         token = await accounts.claim(code, name, display_name, password)
         request.app[keys.BREAKER].answered()
-        # Remembered at once: an outage in the next moment must not shut the operator out.
-        await request.app[keys.IDENTITY].person(token.text)
     except ApplianceError as error:
         return await _answer(request, form, error, status=error.status)
     response = flash.redirect(f"{START}?welcome=1")
-    request.app[keys.GUARD].open(response, token)
+    request.app[keys.GUARD].set_session_cookie(response, token)
     return response
 
 

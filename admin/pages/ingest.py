@@ -9,10 +9,11 @@ from typing import ClassVar
 from aiohttp import web
 
 from admin import keys
-from admin.auth import operator
 from admin.database_breaker import Partial, load_partial
 from admin.frame import frame
 from admin.page_stream import stream_page
+from appliance.accounts.guard import permitted
+from appliance.actors.permissions import Permission
 from appliance.library.model import DocumentState, QueueCounts, QueuedDocument
 from appliance.web import flash
 from appliance.web.formats import count_of
@@ -56,17 +57,15 @@ async def follow_queue(request: web.Request) -> web.StreamResponse:
 
 async def retry(request: web.Request) -> web.Response:
     """POST /admin/ingest/{id}/retry."""
-    actor, document = operator(request), identifier(request)
-    await request.app[keys.QUEUE].retry(document)
-    await request.app[keys.AUDIT].record(actor, "document.retry", str(document))
+    actor = permitted(request, Permission.MANAGE_QUEUE)
+    await request.app[keys.QUEUE].retry(actor, identifier(request))
     return flash.redirect(INGEST, "The document is read again.")
 
 
 async def retry_all(request: web.Request) -> web.Response:
     """POST /admin/ingest/retry: all that failed; those in quarantine only one by one."""
-    actor = operator(request)
-    count = await request.app[keys.QUEUE].retry_failed()
-    await request.app[keys.AUDIT].record(actor, "document.retry_failed", str(count))
+    actor = permitted(request, Permission.MANAGE_QUEUE)
+    count = await request.app[keys.QUEUE].retry_failed(actor)
     if not count:
         return flash.redirect(INGEST, "No document had failed.", FlashKind.NOTE)
     return flash.redirect(INGEST, f"{count_of(count, 'document')} will be read again.")

@@ -9,10 +9,11 @@ from typing import ClassVar
 from aiohttp import web
 
 from admin import keys
-from admin.auth import operator
 from admin.database_breaker import Partial, load_partial
 from admin.frame import frame
 from admin.page_stream import stream_page
+from appliance.accounts.guard import permitted
+from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError
 from appliance.jobs.kinds import KINDS, Kind, Process, Starter, available, title_of
 from appliance.jobs.model import Job
@@ -86,7 +87,7 @@ async def follow_jobs(request: web.Request) -> web.StreamResponse:
 
 async def start_job(request: web.Request) -> web.Response:
     """POST /admin/jobs."""
-    actor, form = operator(request), await read_form(request)
+    actor, form = permitted(request, Permission.MANAGE_JOBS), await read_form(request)
     try:
         job = await request.app[keys.JOBS].start(actor, form.text("kind"))
     except ApplianceError as error:
@@ -115,7 +116,7 @@ async def follow_job(request: web.Request) -> web.StreamResponse:
 
 async def cancel_job(request: web.Request) -> web.Response:
     """POST /admin/jobs/{id}/cancel."""
-    actor, job_id = operator(request), identifier(request)
+    actor, job_id = permitted(request, Permission.MANAGE_JOBS), identifier(request)
     try:
         job = await request.app[keys.JOBS].cancel(actor, job_id)
     except ApplianceError as error:

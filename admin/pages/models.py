@@ -9,12 +9,15 @@ from typing import ClassVar
 from aiohttp import web
 
 from admin import keys
-from admin.auth import operator
 from admin.database_breaker import Partial
 from admin.frame import frame
-from appliance.core.errors import ApplianceError
+from appliance.accounts.guard import permitted
+from appliance.actors.permissions import Permission
+from appliance.core.errors import ApplianceError, Audience, Words
+from appliance.health.service_words import MODEL_RUNNER
 from appliance.llm.choice import Chosen, Purpose, Use, missing, uses
 from appliance.llm.model import InstalledModel
+from appliance.llm.runner_errors import RunnerMissingError
 from appliance.web import flash
 from appliance.web.forms import read_form
 from appliance.web.render import Frame
@@ -37,9 +40,11 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class ModelsPage:
-    """`folder` is where our own runner keeps models; None when another machine's is used.
+    """What the page shows, or why it cannot.
 
-    `missing` are models that were chosen and are not installed.
+    `own_runner` is the service that runs models here, and `folder` where they belong; both are
+    None when another machine's runner is used. `missing` are models that were chosen and are not
+    installed; `silence` says why the runner does not answer, `needs_runner` that there is none.
     """
 
     template: ClassVar[str] = "models.html"
@@ -47,8 +52,11 @@ class ModelsPage:
     frame: Frame
     cards: list[Card]
     missing: list[tuple[Purpose, str]]
-    models: Partial[list[InstalledModel]]
+    silence: Words | None
+    needs_runner: bool
+    packaged: bool
     chosen: Partial[Chosen]
+    own_runner: str | None
     folder: Path | None
     runner_address: str
     error: ApplianceError | None = None
@@ -61,7 +69,8 @@ async def show_models(request: web.Request) -> web.Response:
 
 async def choose(request: web.Request) -> web.Response:
     """POST /admin/models/choose."""
-    actor, form = operator(request), await read_form(request)
+    actor = permitted(request, Permission.CHOOSE_MODELS)
+    form = await read_form(request)
     purpose = form.choice("purpose", tuple(Purpose))
     name = form.text("model")
     if not form.valid:
@@ -87,13 +96,17 @@ async def _answer(
     settings, machine = request.app[keys.SETTINGS], request.app[keys.MACHINE]
     models, chosen = await machine.models(), await machine.chosen()
     known = chosen.value or Chosen()
+    has_own = any(unit.name == MODEL_RUNNER for unit in request.app[keys.UNITS].units())
     page = ModelsPage(
         frame(request, "Models", "models"),
         [_card(model, models.value or [], known) for model in models.value or []],
         [] if models.value is None else missing(known, models.value),
-        models,
+        models.problem.words_for(Audience.OPERATOR) if models.problem else None,
+        isinstance(models.problem, RunnerMissingError),
+        settings.packaged,
         chosen,
-        None if settings.ollama_url else settings.models / "models",
+        MODEL_RUNNER if has_own else None,
+        settings.models / "models" if has_own or not settings.ollama_url else None,
         settings.runner_address,
         error,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,37 +12,37 @@ from aiohttp import web
 from admin import keys
 from admin.frame import frame
 from admin.login_redirect import START
-from admin.machine import Facts
+from admin.overview_facts import OverviewFacts
+from admin.overview_health import OverviewHealth, ServiceCard, overview_health, service_card
 from admin.page_stream import stream_page
-from admin.verdict import Verdict, judge
-from appliance.supervisor.model import UnitView
+from appliance.health.service_words import title_of
 from appliance.units.model import Absent
 from appliance.web import flash
 from appliance.web.render import Frame
 
 _EVERY_SECONDS = 5.0
-_BLOCKS = ("verdict", "units", "machine")
+_BLOCKS = ("health", "services", "machine")
 
 
 @dataclass(frozen=True, slots=True)
 class OverviewPage:
-    """`welcome` shows the next steps to whoever has just claimed the machine."""
+    """`welcome` shows the next steps to the person who has just claimed the machine."""
 
     template: ClassVar[str] = "overview.html"
 
     frame: Frame
-    verdict: Verdict
-    units: list[UnitView]
+    health: OverviewHealth
+    services: list[ServiceCard]
     absent: tuple[Absent, ...]
-    facts: Facts
+    facts: OverviewFacts
     library_url: str
     welcome: bool = False
 
 
 async def show_overview(request: web.Request) -> web.Response:
-    """GET /admin/, and for htmx the units alone."""
+    """GET /admin/, and for htmx the services alone."""
     page = await _page(request, welcome="welcome" in request.query)
-    return request.app[keys.RENDERER].page(request, page, block="units")
+    return request.app[keys.RENDERER].page(request, page, block="services")
 
 
 async def to_overview(_request: web.Request) -> web.Response:
@@ -62,14 +63,16 @@ async def follow_overview(request: web.Request) -> web.StreamResponse:
 
 
 async def _page(request: web.Request, *, welcome: bool = False) -> OverviewPage:
-    facts = await request.app[keys.MACHINE].facts()
-    # Asked last, so that the units are as fresh as the answer.
+    machine = request.app[keys.MACHINE]
+    health, facts = await asyncio.gather(request.app[keys.HEALTH].current(), machine.facts())
+    # Asked last, so that the services are as fresh as the answer.
     units = request.app[keys.UNITS].units()
     return OverviewPage(
         frame(request, "Overview", "overview"),
-        judge(units, facts),
-        units,
-        request.app[keys.MACHINE].absent,
+        overview_health(health),
+        # What has done its work and rests concerns nobody.
+        [service_card(unit, units) for unit in units if not unit.phase.is_finished],
+        tuple(Absent(title_of(absent.name), absent.reason) for absent in machine.absent),
         facts,
         f"{request.app[keys.SETTINGS].address}/library",
         welcome=welcome,

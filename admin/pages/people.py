@@ -9,12 +9,13 @@ from uuid import UUID
 from aiohttp import web
 
 from admin import keys
-from admin.auth import operator
 from admin.database_breaker import Partial, load_partial
 from admin.frame import frame
-from appliance.accounts.guard import person
-from appliance.accounts.model import Account, Role
+from appliance.accounts.guard import permitted
+from appliance.accounts.model import Account
 from appliance.accounts.secrets import Secret
+from appliance.actors.model import Person
+from appliance.actors.permissions import Permission, Role
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
@@ -40,7 +41,7 @@ class PeoplePage:
 
     frame: Frame
     people: Partial[list[Account]]
-    own_id: UUID
+    own_id: UUID | None
     form: Form
     error: ApplianceError | None = None
     invitation: Invitation | None = None
@@ -53,7 +54,8 @@ async def show_people(request: web.Request) -> web.Response:
 
 async def add(request: web.Request) -> web.Response:
     """POST /admin/people: answers with the page itself, because the link is shown once."""
-    actor, form = operator(request), await read_form(request)
+    actor = permitted(request, Permission.MANAGE_PEOPLE)
+    form = await read_form(request)
     name, display_name = form.text("name", maximum=64), form.text("display_name", maximum=100)
     role = form.choice("role", tuple(Role))
     if not form.valid:
@@ -67,13 +69,15 @@ async def add(request: web.Request) -> web.Response:
 
 async def invite(request: web.Request) -> web.Response:
     """POST /admin/people/{id}/invite: answers with the page, because the link is shown once."""
-    made = await request.app[keys.PEOPLE].invite(operator(request), identifier(request))
+    actor = permitted(request, Permission.MANAGE_PEOPLE)
+    made = await request.app[keys.PEOPLE].invite(actor, identifier(request))
     return await _answer(request, invitation=_invitation(request, *made))
 
 
 async def set_role(request: web.Request) -> web.Response:
     """POST /admin/people/{id}/role."""
-    actor, account_id, form = operator(request), identifier(request), await read_form(request)
+    actor, account_id = permitted(request, Permission.MANAGE_PEOPLE), identifier(request)
+    form = await read_form(request)
     role = form.choice("role", tuple(Role))
     if not form.valid:
         return await _answer(request, status=422)
@@ -86,7 +90,7 @@ async def set_role(request: web.Request) -> web.Response:
 
 async def lock(request: web.Request) -> web.Response:
     """POST /admin/people/{id}/lock."""
-    actor, account_id = operator(request), identifier(request)
+    actor, account_id = permitted(request, Permission.MANAGE_PEOPLE), identifier(request)
     try:
         await request.app[keys.PEOPLE].set_locked(actor, account_id, locked=True)
     except ApplianceError as error:
@@ -96,14 +100,14 @@ async def lock(request: web.Request) -> web.Response:
 
 async def unlock(request: web.Request) -> web.Response:
     """POST /admin/people/{id}/unlock."""
-    actor, account_id = operator(request), identifier(request)
+    actor, account_id = permitted(request, Permission.MANAGE_PEOPLE), identifier(request)
     await request.app[keys.PEOPLE].set_locked(actor, account_id, locked=False)
     return flash.redirect(PEOPLE, "They can sign in again.")
 
 
 async def remove(request: web.Request) -> web.Response:
     """POST /admin/people/{id}/remove."""
-    actor, account_id = operator(request), identifier(request)
+    actor, account_id = permitted(request, Permission.MANAGE_PEOPLE), identifier(request)
     try:
         await request.app[keys.PEOPLE].remove(actor, account_id)
     except ApplianceError as error:
@@ -112,7 +116,7 @@ async def remove(request: web.Request) -> web.Response:
 
 
 def _article(role: str) -> str:
-    return "an operator" if role == Role.OPERATOR else "a member"
+    return {Role.OPERATOR: "an operator", Role.MEMBER: "a member"}[Role(role)]
 
 
 def _invitation(request: web.Request, account: Account, code: Secret) -> Invitation:
@@ -129,12 +133,12 @@ async def _answer(
     invitation: Invitation | None = None,
     status: int = 200,
 ) -> web.Response:
-    actor, ask = person(request), request.app[keys.BREAKER].ask
+    actor, ask = permitted(request, Permission.USE_CONSOLE), request.app[keys.BREAKER].ask
     people = request.app[keys.PEOPLE]
     page = PeoplePage(
         frame(request, "People", "people"),
         await load_partial(lambda: ask(lambda: people.all(actor))),
-        actor.id,
+        actor.id if isinstance(actor, Person) else None,
         form or Form({"role": Role.MEMBER}),
         error,
         invitation,

@@ -13,6 +13,8 @@ from admin.frame import frame
 from admin.login_redirect import START
 from appliance.accounts.guard import client_address
 from appliance.accounts.secrets import Secret
+from appliance.actors.model import RescueCode
+from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
@@ -47,7 +49,7 @@ async def rescue(request: web.Request) -> web.Response:
         return _answer(request, form, error, status=error.status)
     message = "You are in, for an hour at most, and only while the database is down."
     response = flash.redirect(START, message)
-    request.app[keys.GUARD].open(response, token)
+    request.app[keys.GUARD].set_session_cookie(response, token)
     return response
 
 
@@ -56,9 +58,12 @@ async def _session(request: web.Request, code: str) -> Secret:
     try:
         await request.app[keys.BREAKER].ask(request.app[keys.ACCOUNTS].is_claimed)
     except DatabaseUnavailableError:
-        rescue, address = request.app[keys.RESCUE], client_address(request)
-        token = rescue.use(code, address)
-        await request.app[keys.AUDIT].record(rescue.person(token.text), "rescue.open", address)
+        address = client_address(request)
+        token = request.app[keys.RESCUE].use(code, address)
+        event = AuditEvent(
+            Action.RESCUE_CODE_USE, ObjectType.RESCUE_CODE, detail={"address": address}
+        )
+        await request.app[keys.AUDIT].note(RescueCode(), event)
         return token
     raise RescueNotNeededError
 

@@ -10,9 +10,10 @@ from typing import ClassVar
 from aiohttp import web
 
 from admin import keys
-from admin.auth import operator
 from admin.database_breaker import Partial, load_partial
 from admin.frame import frame
+from appliance.accounts.guard import permitted
+from appliance.actors.permissions import Permission
 from appliance.core.environment_file import environment_findings
 from appliance.core.settings import ENVIRONMENT_FILE
 from appliance.settings.errors import SettingInvalidError
@@ -58,7 +59,7 @@ async def show_settings(request: web.Request) -> web.Response:
 
 async def save_settings(request: web.Request) -> web.Response:
     """POST /admin/settings: all fields or none; an empty one goes back to its default."""
-    actor, form = operator(request), await read_form(request)
+    actor, form = permitted(request, Permission.CHANGE_SETTINGS), await read_form(request)
     chosen = request.app[keys.OPERATOR_SETTINGS]
     known = await request.app[keys.BREAKER].ask(chosen.all)
     values = {

@@ -14,10 +14,11 @@ from admin.frame import frame
 from admin.login_redirect import CLAIM, SIGN_IN, START, is_claimed, local
 from appliance.accounts.guard import SESSION_COOKIE, client_address, visitor
 from appliance.accounts.secrets import Secret
+from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
-from appliance.web.render import Frame
+from appliance.web.render import Frame, wants_fragment
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,29 @@ class SignInPage:
 
 
 async def show_sign_in(request: web.Request) -> web.Response:
-    """GET /admin/sign-in."""
+    """GET /admin/sign-in; for htmx, where to go once the database answers again."""
     target = local(request.query.get("next", START))
-    account = visitor(request).account
-    if account is not None and account.is_operator:
-        return flash.redirect(target)
+    signed_in = visitor(request).signed_in
+    if signed_in is not None and signed_in.may(Permission.USE_CONSOLE):
+        return _redirect(request, target)
     if not await is_claimed(request):
-        return flash.redirect(CLAIM)
+        return _redirect(request, CLAIM)
+    if wants_fragment(request):
+        return await _until_the_outage_ends(request)
     return await _answer(request, Form(), target)
+
+
+def _redirect(request: web.Request, target: str) -> web.Response:
+    if wants_fragment(request):
+        return web.Response(headers={"HX-Redirect": target})
+    return flash.redirect(target)
+
+
+async def _until_the_outage_ends(request: web.Request) -> web.Response:
+    """Answer nothing during an outage, which leaves the page as it is; load it again afterwards."""
+    if await _is_outage(request):
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+    return web.Response(headers={"HX-Redirect": request.path_qs})
 
 
 async def sign_in(request: web.Request) -> web.Response:
@@ -56,7 +72,7 @@ async def sign_in(request: web.Request) -> web.Response:
     except ApplianceError as error:
         return await _answer(request, form, target, error, status=error.status)
     response = flash.redirect(target)
-    request.app[keys.GUARD].open(response, token)
+    request.app[keys.GUARD].set_session_cookie(response, token)
     return response
 
 
@@ -64,7 +80,7 @@ async def sign_out(request: web.Request) -> web.Response:
     """POST /admin/sign-out."""
     await request.app[keys.IDENTITY].sign_out(request.cookies.get(SESSION_COOKIE, ""))
     response = flash.redirect(SIGN_IN, "You are signed out.")
-    request.app[keys.GUARD].close(response)
+    request.app[keys.GUARD].clear_session_cookie(response)
     return response
 
 
@@ -74,8 +90,8 @@ async def _operator_session(request: web.Request, name: str, password: str) -> S
     token = await accounts.sign_in(name, password, client_address(request))
     # Otherwise an outage that has just ended would make an operator look like nobody.
     request.app[keys.BREAKER].answered()
-    account = await request.app[keys.IDENTITY].person(token.text)
-    if account is None or not account.is_operator:
+    signed_in = await request.app[keys.IDENTITY].person(token.text)
+    if signed_in is None or not signed_in.may(Permission.USE_CONSOLE):
         await accounts.sign_out(token.text)
         raise NotOperatorError(address=request.app[keys.SETTINGS].address)
     return token
@@ -88,10 +104,14 @@ async def _answer(
     error: ApplianceError | None = None,
     status: int = HTTPStatus.OK,
 ) -> web.Response:
-    try:
-        await request.app[keys.BREAKER].ask(request.app[keys.ACCOUNTS].is_claimed)
-        outage = False
-    except DatabaseUnavailableError:
-        outage = True
+    outage = await _is_outage(request)
     page = SignInPage(frame(request, "Sign in"), form, target, error, outage)
     return request.app[keys.RENDERER].page(request, page, status=status)
+
+
+async def _is_outage(request: web.Request) -> bool:
+    try:
+        await request.app[keys.BREAKER].ask(request.app[keys.ACCOUNTS].is_claimed)
+    except DatabaseUnavailableError:
+        return True
+    return False

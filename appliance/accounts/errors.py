@@ -8,7 +8,7 @@ from appliance.core.errors import ApplianceError
 
 
 class SignInFailedError(ApplianceError):
-    """Name or password: which of them is not said."""
+    """The name or the password is wrong; the answer does not say which."""
 
     code = "sign_in_failed"
     status = HTTPStatus.UNAUTHORIZED
@@ -16,8 +16,26 @@ class SignInFailedError(ApplianceError):
     hint = "Check both. If you forgot the password, an operator can send you a new link."
 
 
+class CurrentPasswordWrongError(SignInFailedError):
+    """The password that a signed-in person must repeat to choose another is wrong."""
+
+    code = "current_password_wrong"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "The current password is wrong."
+    hint = "Type the password with which you signed in, then the new one."
+
+
+class AccountLockedError(ApplianceError):
+    """The password is right, but an operator has locked the account."""
+
+    code = "account_locked"
+    status = HTTPStatus.FORBIDDEN
+    sentence = "Your account is locked."
+    hint = "Ask an operator to unlock it."
+
+
 class TooManyAttemptsError(ApplianceError):
-    """Guessing is slowed down, and a crowd is asked to come back. Facts: `seconds`."""
+    """Too many attempts failed, or too many people sign in at once. Facts: `seconds`."""
 
     code = "too_many_attempts"
     status = HTTPStatus.TOO_MANY_REQUESTS
@@ -35,21 +53,24 @@ class InvitationUsedError(ApplianceError):
 
 
 class NameTakenError(ApplianceError):
-    """Two people cannot sign in under one name."""
+    """The sign-in name belongs to another person."""
 
     code = "name_taken"
     status = HTTPStatus.CONFLICT
-    sentence = "There is already somebody with the name “{name}”."
+    sentence = "Another person signs in as “{name}”."
     hint = "Choose another sign-in name; the displayed name may stay."
 
 
 class BadNameError(ApplianceError):
-    """A sign-in name that cannot be typed everywhere."""
+    """A sign-in name with a character that is not allowed, or too long."""
 
     code = "bad_name"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     sentence = "“{name}” cannot be a sign-in name."
-    hint = "Use 1 to 64 letters, digits, dots, hyphens or underscores, starting with a letter."
+    hint = (
+        "Use 1 to 64 letters of any alphabet, digits and the characters . _ - @ +,"
+        " beginning with a letter or a digit. An e-mail address is fine."
+    )
 
 
 class WeakPasswordError(ApplianceError):
@@ -62,12 +83,12 @@ class WeakPasswordError(ApplianceError):
 
 
 class LastOperatorError(ApplianceError):
-    """Nobody would be left to run the machine."""
+    """The machine would be left without an operator."""
 
     code = "last_operator"
     status = HTTPStatus.CONFLICT
     sentence = "This is the only operator who can sign in."
-    hint = "Make somebody else an operator first."
+    hint = "Make another person an operator first."
 
 
 class KeyRequiredError(ApplianceError):
@@ -80,7 +101,7 @@ class KeyRequiredError(ApplianceError):
 
 
 class ScopeMissingError(ApplianceError):
-    """The key is good, but not for this."""
+    """The key works, but lacks the scope that the address asks for."""
 
     code = "scope_missing"
     status = HTTPStatus.FORBIDDEN
@@ -95,3 +116,21 @@ class RequestForgedError(ApplianceError):
     status = HTTPStatus.FORBIDDEN
     sentence = "This form is no longer valid."
     hint = "Load the page again, then repeat what you did."
+
+
+class NotClaimedError(ApplianceError):
+    """The command line acts for a person, and there is none yet."""
+
+    code = "not_claimed"
+    status = HTTPStatus.CONFLICT
+    sentence = "This machine has no operator yet."
+    hint = "Open the link that `cloister claim` prints."
+
+
+class SeveralOperatorsError(ApplianceError):
+    """The command line does not say for whom it acts, and there is more than one operator."""
+
+    code = "several_operators"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "There are several operators: {names}."
+    hint = "Say for whom: --user NAME."

@@ -1,29 +1,34 @@
-"""Who may open which route: sessions, form tokens and API keys, checked in one place.
+"""Check who may open which route: sessions, form tokens and API keys, in one place.
 
-A site lists its routes as `Route` rows; a row without access cannot be written, and a test walks
-all rows. What belongs to whom is checked again, object by object, in the services.
+A site lists its routes as `Route` rows. Each row states its access, and a test walks all rows. The
+services check again, object by object, what belongs to whom.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
+from appliance.accounts.command_line import is_command_line, named_person
 from appliance.accounts.errors import KeyRequiredError, RequestForgedError, ScopeMissingError
 from appliance.accounts.model import Account, KeyHolder, Scope
 from appliance.accounts.secrets import Secret
 from appliance.accounts.service import SESSION_LASTS
-from appliance.core.errors import ForbiddenError
+from appliance.actors.errors import RescueOnlyError
+from appliance.actors.model import Actor, RescueCode
+from appliance.actors.permissions import Permission
+from appliance.core.errors import Audience
 from appliance.web import csrf, flash
-from appliance.web.errors import PackedBodyError, SignInNeededError
+from appliance.web.errors import CompressedBodyError, SignInNeededError
 from appliance.web.forms import posted
-from appliance.web.keys import request_key
+from appliance.web.keys import AUDIENCE, request_key
 
 SESSION_COOKIE = "cloister_session"
 VISITOR_COOKIE = "cloister_visitor"
@@ -34,13 +39,21 @@ _SAFE = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+SignedIn = Account | RescueCode
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """Whose request it is: `browser` is the cookie that form tokens are bound to."""
 
-    account: Account | None
+    signed_in: SignedIn | None
     browser: str = field(repr=False)
     is_new: bool
+
+    @property
+    def account(self) -> Account | None:
+        """The person's account; None before they sign in, and for a rescue code."""
+        return self.signed_in if isinstance(self.signed_in, Account) else None
 
     @property
     def csrf(self) -> str:
@@ -57,14 +70,21 @@ class Access(StrEnum):
     KEY = "key"
 
 
-class Identity(Protocol):
-    """Tells who holds a session."""
+_NEEDED: Mapping[Access, Permission] = {
+    Access.MEMBER: Permission.USE_CHAT,
+    Access.OPERATOR: Permission.USE_CONSOLE,
+    Access.KEY: Permission.USE_CHAT,
+}
 
-    async def person(self, token: str) -> Account | None:
+
+class Identity(Protocol):
+    """Finds the holder of a session."""
+
+    async def person(self, token: str) -> SignedIn | None:
         """Return who is signed in with a token."""
         ...
 
-    async def seen(self, token: str) -> None:
+    async def extend_session(self, token: str) -> None:
         """Keep the session from ending."""
         ...
 
@@ -74,6 +94,13 @@ class KeyRing(Protocol):
 
     async def holder(self, secret: str) -> KeyHolder:
         """Return the holder. Raises KeyRequiredError."""
+        ...
+
+    async def command_line(self, name: str | None) -> KeyHolder:
+        """Return the person for whom the command line acts, with every scope.
+
+        Raises NotFoundError, NotClaimedError and SeveralOperatorsError.
+        """
         ...
 
 
@@ -97,11 +124,17 @@ class Guard:
     """Adds routes to an application, each behind its check."""
 
     def __init__(
-        self, identity: Identity, keys: KeyRing | None = None, *, secure_cookies: bool = False
+        self,
+        identity: Identity,
+        keys: KeyRing | None = None,
+        *,
+        secure_cookies: bool = False,
+        command_socket: Path | None = None,
     ) -> None:
         self._identity = identity
         self._keys = keys
         self._secure = secure_cookies
+        self._command_socket = command_socket
 
     def add(self, app: web.Application, routes: Iterable[Route]) -> None:
         """Add every row to the application."""
@@ -112,7 +145,7 @@ class Guard:
         check = self._check_key if route.access == Access.KEY else self._check_person
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            _refuse_packed(request)
+            _refuse_compressed(request)
             await check(request, route)
             return await route.handler(request)
 
@@ -120,43 +153,44 @@ class Guard:
 
     async def _check_key(self, request: web.Request, route: Route) -> None:
         holder = await self.key_holder(request)
+        holder.account.require(_NEEDED[route.access])
         if route.scope is not None and route.scope not in holder.scopes:
             raise ScopeMissingError(scope=route.scope)
         request[_HOLDER] = holder
 
     async def key_holder(self, request: web.Request) -> KeyHolder:
-        """Ask whose key a request brings, now: what takes long asks again.
+        """Find the holder of the key that a request carries. Long work asks again.
 
         Raises KeyRequiredError.
         """
         scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if self._keys is not None and is_command_line(request, self._command_socket):
+            request[AUDIENCE] = Audience.COMMAND_LINE
+            return await self._keys.command_line(named_person(request))
         if self._keys is None or scheme.lower() != "bearer" or not secret.strip():
             raise KeyRequiredError
         return await self._keys.holder(secret.strip())
 
     async def _check_person(self, request: web.Request, route: Route) -> None:
         await self.recognise(request)
-        account = visitor(request).account
-        if route.access != Access.PUBLIC and account is None:
-            raise SignInNeededError
-        if route.access == Access.OPERATOR and account is not None and not account.is_operator:
-            raise ForbiddenError
+        if route.access is not Access.PUBLIC:
+            permitted(request, _NEEDED[route.access])
         if request.method not in _SAFE and not route.streams_form:
             sent = request.headers.get(csrf.HEADER) or (await posted(request)).get(csrf.FIELD)
             check_form(request, sent)
 
     async def recognise(self, request: web.Request) -> None:
-        """Find out who is asking, for `visitor(request)`."""
+        """Find out who asks, for `visitor(request)`."""
         known = request.cookies.get(VISITOR_COOKIE)
         nobody = Visitor(None, known or secrets.token_urlsafe(16), is_new=not known)
         # Noted before the database is asked, so that an error page has a frame to stand in.
         request[_VISITOR] = nobody
         session = request.cookies.get(SESSION_COOKIE)
-        account = await self._identity.person(session) if session else None
-        if session and account is not None:
+        signed_in = await self._identity.person(session) if session else None
+        if session and signed_in is not None:
             if request.method == hdrs.METH_GET:
-                await self._identity.seen(session)
-            request[_VISITOR] = Visitor(account, session, is_new=False)
+                await self._identity.extend_session(session)
+            request[_VISITOR] = Visitor(signed_in, session, is_new=False)
 
     @property
     def cookies(self) -> Middleware:
@@ -175,13 +209,13 @@ class Guard:
 
         return set_cookies
 
-    def open(self, response: web.StreamResponse, token: Secret) -> None:
+    def set_session_cookie(self, response: web.StreamResponse, token: Secret) -> None:
         """Give the browser a session's cookie."""
         lasts = int(SESSION_LASTS.total_seconds())
         self._set_cookie(response, SESSION_COOKIE, token.text, max_age=lasts)
 
-    def close(self, response: web.StreamResponse) -> None:
-        """Take the session's cookie away."""
+    def clear_session_cookie(self, response: web.StreamResponse) -> None:
+        """Remove the session's cookie from the browser."""
         response.del_cookie(SESSION_COOKIE)
 
     def _set_cookie(
@@ -192,10 +226,10 @@ class Guard:
         )
 
 
-def _refuse_packed(request: web.Request) -> None:
-    """Refuse a body that whoever reads it would have to unpack: the server does not."""
+def _refuse_compressed(request: web.Request) -> None:
+    """Refuse a compressed body: the server does not decompress it, and no handler should."""
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
-        raise PackedBodyError
+        raise CompressedBodyError
 
 
 def visitor(request: web.Request) -> Visitor:
@@ -216,21 +250,39 @@ def check_form(request: web.Request, sent: str | None) -> None:
 
 
 def client_address(request: web.Request) -> str:
-    """Return who connects, as Nginx tells it over the unix socket.
+    """Return the client's address, which Nginx sends in a header over the unix socket.
 
-    Over TCP the header could be anybody's invention, so the connection's own address counts.
+    Over TCP a client could invent the header, so the address of the connection counts.
     """
     if request.transport is not None and request.transport.get_extra_info("peername"):
         return request.remote or ""
     return request.headers.get("X-Real-IP", "")
 
 
-def person(request: web.Request) -> Account:
-    """Return who is signed in, on a route that demands it."""
-    account = visitor(request).account
-    if account is None:
+def permitted(request: web.Request, permission: Permission) -> Actor:
+    """Return who acts, if they have the permission.
+
+    Raises SignInNeededError, ForbiddenError, RescueOnlyError.
+    """
+    actor = visitor(request).signed_in
+    if actor is None:
         raise SignInNeededError
-    return account
+    actor.require(permission)
+    return actor
+
+
+def person(request: web.Request) -> Account:
+    """Return the account of the person who asks, on a route that demands one.
+
+    Raises SignInNeededError; RescueOnlyError for a rescue code, which has no account.
+    """
+    match visitor(request).signed_in:
+        case None:
+            raise SignInNeededError
+        case RescueCode():
+            raise RescueOnlyError
+        case account:
+            return account
 
 
 def holder(request: web.Request) -> KeyHolder:

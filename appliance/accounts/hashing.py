@@ -1,4 +1,4 @@
-"""Password hashes, a few at a time: a crowd at the door must not take the whole machine."""
+"""Password hashes, a few at a time, so that many sign-ins at once leave the machine usable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from appliance.accounts.secrets import Passwords
 
 # Each hash takes 19 MiB and a core for a moment.
 _AT_ONCE = 2
-# About a second and a half of work: whoever came after them would wait too long.
+# About a second and a half of work.
 MOST_WAITING = 50
 
 

@@ -7,11 +7,15 @@ from datetime import timedelta
 from uuid import UUID
 
 from appliance.accounts.errors import KeyRequiredError
-from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope, audit_name
+from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope
+from appliance.accounts.people import named_or_only_operator
 from appliance.accounts.secrets import Secret, digest, new_token
 from appliance.accounts.store import AccountStore
+from appliance.actors.model import Actor, CommandLine, require_own
+from appliance.audit.model import Action, AuditEvent, ObjectType
+from appliance.audit.service import record
 from appliance.core.clock import Clock
-from appliance.core.errors import ForbiddenError, InvalidInputError, NotFoundError
+from appliance.core.errors import InvalidInputError, NotFoundError
 from appliance.db.pool import Database
 
 LONGEST_LIFE_DAYS = 730
@@ -24,7 +28,7 @@ _USED_EVERY = timedelta(minutes=5)
 class ApiKeys:
     """Keys belong to a person, the owner, and end with the person.
 
-    An actor of None is the command line, which makes keys for anybody; people make their own.
+    People make keys of their own; for others, Permission.ACT_FOR_OTHERS is required.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -32,10 +36,10 @@ class ApiKeys:
         self._clock = clock
 
     async def create(
-        self, actor: Account | None, owner: Account, name: str, scopes: Iterable[Scope], days: int
+        self, actor: Actor, owner: Account, name: str, scopes: Iterable[Scope], days: int
     ) -> tuple[ApiKey, Secret]:
         """Make a key; the secret is returned this once. Raises InvalidInputError."""
-        _must_be_own(actor, owner)
+        require_own(actor, owner)
         wanted = sorted(set(scopes))
         if not name.strip():
             raise InvalidInputError(
@@ -61,7 +65,9 @@ class ApiKeys:
                 scopes=wanted,
                 expires_at=self._clock.now() + timedelta(days=days),
             )
-            await store.add_audit(audit_name(actor), "api_key.create", _key_of(owner, key.prefix))
+            await record(
+                connection, actor, _event(Action.API_KEY_CREATE, owner, key.id, key.prefix)
+            )
         return key, secret
 
     async def mine(self, owner: Account) -> list[ApiKey]:
@@ -69,19 +75,19 @@ class ApiKeys:
         async with self._database.connection() as connection:
             return await AccountStore(connection).api_keys_of(owner.id)
 
-    async def revoke(self, actor: Account | None, owner: Account, key_id: UUID) -> None:
+    async def revoke(self, actor: Actor, owner: Account, key_id: UUID) -> None:
         """Delete one of the owner's keys; answers that are streamed to its holder end.
 
         Raises NotFoundError, also for somebody else's.
         """
-        _must_be_own(actor, owner)
+        require_own(actor, owner)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             prefix = await store.remove_api_key(key_id, owner.id)
             if prefix is None:
                 raise NotFoundError(what="API key")
             await store.announce(key_id)
-            await store.add_audit(audit_name(actor), "api_key.revoke", _key_of(owner, prefix))
+            await record(connection, actor, _event(Action.API_KEY_REVOKE, owner, key_id, prefix))
 
     async def holder(self, secret: str) -> KeyHolder:
         """Return who presents a key. Raises KeyRequiredError for one that does not work."""
@@ -92,12 +98,17 @@ class ApiKeys:
             raise KeyRequiredError
         return found
 
+    async def command_line(self, name: str | None) -> KeyHolder:
+        """Return the person for whom the command line acts, with every scope.
 
-def _must_be_own(actor: Account | None, owner: Account) -> None:
-    if actor is not None and actor.id != owner.id:
-        raise ForbiddenError
+        Without a name that is the only operator. Raises NotFoundError, NotClaimedError and
+        SeveralOperatorsError.
+        """
+        async with self._database.connection() as connection:
+            account = await named_or_only_operator(AccountStore(connection), name)
+        return KeyHolder(account, account.id, frozenset(Scope), CommandLine())
 
 
-def _key_of(owner: Account, prefix: str) -> str:
-    """Name a key in the audit so that its owner, or whoever finds it, recognises it."""
-    return f"{prefix} of {owner.name}"
+def _event(action: Action, owner: Account, key_id: UUID, prefix: str) -> AuditEvent:
+    """Name the key so that its owner, or the finder of the secret, recognises it."""
+    return AuditEvent(action, ObjectType.API_KEY, str(key_id), f"{prefix} of {owner.name}")

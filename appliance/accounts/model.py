@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-
-class Role(StrEnum):
-    """What a person is to the machine."""
-
-    OPERATOR = "operator"
-    MEMBER = "member"
+from appliance.actors.model import Actor, Person
 
 
 class Scope(StrEnum):
@@ -24,25 +19,21 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A person who is signed in, or whose key was presented. Every service asks for one."""
+class Account(Person):
+    """A person who may act as soon as they sign in or present a key."""
 
-    id: UUID
-    name: str
     display_name: str
-    role: Role
     created_at: datetime
     locked_at: datetime | None
 
-    @property
-    def is_operator(self) -> bool:
-        """Whether the person runs the machine."""
-        return self.role == Role.OPERATOR
 
+@dataclass(frozen=True, slots=True)
+class StoredPassword:
+    """What a password is checked against."""
 
-def audit_name(actor: Account | None) -> str:
-    """Return who acts, for the audit. Nobody's account is the command line's: it may do all."""
-    return "command line" if actor is None else actor.name
+    id: UUID
+    password_hash: str = field(repr=False)
+    is_locked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +52,13 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """Who presented an API key, and what it allows."""
+    """Who presented an API key, and what it allows.
+
+    `actor` is the account, or the command line that acts for it without a key: `key_id` is the
+    account's then.
+    """
 
     account: Account
     key_id: UUID
     scopes: frozenset[Scope]
+    actor: Actor

@@ -1,78 +1,82 @@
-"""What an operator does with people: add, promote, lock, remove, send a new link."""
+"""What is done with people: add, promote, lock, remove, make a new link."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from uuid import UUID
 
-from appliance.accounts.errors import LastOperatorError
-from appliance.accounts.model import Account, Role, audit_name
-from appliance.accounts.secrets import Passwords, Secret, checked_name, new_code
+from appliance.accounts.errors import LastOperatorError, NotClaimedError, SeveralOperatorsError
+from appliance.accounts.model import Account
+from appliance.accounts.names import checked_name
+from appliance.accounts.secrets import Passwords, Secret, new_code
 from appliance.accounts.store import AccountStore
+from appliance.actors.model import Actor
+from appliance.actors.permissions import PERMISSIONS, Permission, Role
+from appliance.audit.model import Action, AuditEvent, ObjectType
+from appliance.audit.service import record
 from appliance.core.clock import Clock
-from appliance.core.errors import ForbiddenError, NotFoundError
+from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
 
 INVITATION_LASTS = timedelta(days=7)
 
 
 class People:
-    """Operators act here. An actor of None is the command line: whoever may run it may do all."""
+    """Changes who may sign in, and as what. Every method asks for Permission.MANAGE_PEOPLE."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def all(self, actor: Account | None) -> list[Account]:
+    async def all(self, actor: Actor) -> list[Account]:
         """Return everybody, by displayed name."""
-        _must_be_operator(actor)
+        actor.require(Permission.MANAGE_PEOPLE)
         async with self._database.connection() as connection:
             return await AccountStore(connection).all_accounts()
 
     async def add(
-        self, actor: Account | None, name: str, display_name: str, role: Role
+        self, actor: Actor, name: str, display_name: str, role: Role
     ) -> tuple[Account, Secret]:
         """Add a person without a password, and return the code with which they set one.
 
         Raises BadNameError, NameTakenError.
         """
-        _must_be_operator(actor)
+        actor.require(Permission.MANAGE_PEOPLE)
         name = checked_name(name)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             account = await store.add_account(
                 name, display_name.strip()[:100] or name, role, Passwords.unusable()
             )
-            await store.add_audit(audit_name(actor), "person.add", name)
+            await record(connection, actor, _event(Action.PERSON_ADD, account))
             return account, await self._invite(store, account.id)
 
-    async def invite(self, actor: Account | None, account_id: UUID) -> tuple[Account, Secret]:
+    async def invite(self, actor: Actor, account_id: UUID) -> tuple[Account, Secret]:
         """Make a new code for setting a password; earlier ones stop working."""
-        _must_be_operator(actor)
+        actor.require(Permission.MANAGE_PEOPLE)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             account = await _existing(store, account_id)
-            await store.add_audit(audit_name(actor), "person.invite", account.name)
+            await record(connection, actor, _event(Action.PERSON_INVITE, account))
             return account, await self._invite(store, account.id)
 
-    async def set_role(self, actor: Account | None, account_id: UUID, role: Role) -> None:
+    async def set_role(self, actor: Actor, account_id: UUID, role: Role) -> None:
         """Make a person an operator or a member; their sessions end.
 
         Raises LastOperatorError.
         """
-        _must_be_operator(actor)
+        actor.require(Permission.MANAGE_PEOPLE)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             account = await _existing(store, account_id)
-            if role != Role.OPERATOR:
-                await _keep_one_operator(store, account)
+            await _keep_one_operator(store, account, becomes=role)
             await store.set_role(account.id, role)
             await store.end_sessions_of(account.id)
-            await store.add_audit(audit_name(actor), f"person.make_{role}", account.name)
+            await record(connection, actor, _event(_made(role), account))
 
-    async def set_locked(self, actor: Account | None, account_id: UUID, *, locked: bool) -> None:
+    async def set_locked(self, actor: Actor, account_id: UUID, *, locked: bool) -> None:
         """Lock a person out at once, or let them in again. Raises LastOperatorError."""
-        _must_be_operator(actor)
+        actor.require(Permission.MANAGE_PEOPLE)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             account = await _existing(store, account_id)
@@ -80,30 +84,34 @@ class People:
                 await _keep_one_operator(store, account)
             await store.set_locked(account.id, locked=locked)
             await store.end_sessions_of(account.id)
-            action = "person.lock" if locked else "person.unlock"
-            await store.add_audit(audit_name(actor), action, account.name)
+            action = Action.PERSON_LOCK if locked else Action.PERSON_UNLOCK
+            await record(connection, actor, _event(action, account))
 
-    async def remove(self, actor: Account | None, account_id: UUID) -> None:
+    async def remove(self, actor: Actor, account_id: UUID) -> None:
         """Delete a person with their conversations, keys and private documents.
 
         Raises LastOperatorError.
         """
-        _must_be_operator(actor)
+        actor.require(Permission.MANAGE_PEOPLE)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             account = await _existing(store, account_id)
             await _keep_one_operator(store, account)
             await store.end_sessions_of(account.id)
             await store.remove_account(account.id)
-            await store.add_audit(audit_name(actor), "person.remove", account.name)
+            await record(connection, actor, _event(Action.PERSON_REMOVE, account))
 
     async def by_name(self, name: str) -> Account:
         """Return a person by sign-in name, for the command line. Raises NotFoundError."""
+        return await self.named_or_only_operator(name)
+
+    async def named_or_only_operator(self, name: str | None) -> Account:
+        """Return the person for whom the command line acts.
+
+        Raises NotFoundError, NotClaimedError and SeveralOperatorsError.
+        """
         async with self._database.connection() as connection:
-            account = await AccountStore(connection).account_by_name(name.strip().lower())
-        if account is None:
-            raise NotFoundError(what="person")
-        return account
+            return await named_or_only_operator(AccountStore(connection), name)
 
     async def _invite(self, store: AccountStore, account_id: UUID) -> Secret:
         code = new_code()
@@ -113,9 +121,27 @@ class People:
         return code
 
 
-def _must_be_operator(actor: Account | None) -> None:
-    if actor is not None and not actor.is_operator:
-        raise ForbiddenError
+async def named_or_only_operator(store: AccountStore, name: str | None) -> Account:
+    """Return a person by sign-in name, or the only operator when there is no name.
+
+    Raises NotFoundError, NotClaimedError and SeveralOperatorsError.
+    """
+    if name is not None:
+        account = await store.account_by_name(name.strip().lower())
+        if account is None:
+            raise NotFoundError(what="person")
+        return account
+    everybody = await store.all_accounts()
+    operators = [account for account in everybody if account.may(Permission.USE_CONSOLE)]
+    if not operators:
+        raise NotClaimedError
+    if len(operators) > 1:
+        raise SeveralOperatorsError(names=", ".join(account.name for account in operators))
+    return operators[0]
+
+
+def _event(action: Action, account: Account) -> AuditEvent:
+    return AuditEvent(action, ObjectType.PERSON, str(account.id), account.name)
 
 
 async def _existing(store: AccountStore, account_id: UUID) -> Account:
@@ -125,7 +151,19 @@ async def _existing(store: AccountStore, account_id: UUID) -> Account:
     return account
 
 
-async def _keep_one_operator(store: AccountStore, account: Account) -> None:
-    operators = await store.lock_operators()
-    if operators == [account.id]:
+def _made(role: Role) -> Action:
+    match role:
+        case Role.OPERATOR:
+            return Action.PERSON_MAKE_OPERATOR
+        case Role.MEMBER:
+            return Action.PERSON_MAKE_MEMBER
+
+
+async def _keep_one_operator(
+    store: AccountStore, account: Account, *, becomes: Role | None = None
+) -> None:
+    """Raise LastOperatorError if nobody could run the machine afterwards."""
+    if becomes is not None and Permission.USE_CONSOLE in PERMISSIONS[becomes]:
+        return
+    if await store.lock_operators() == [account.id]:
         raise LastOperatorError

@@ -13,8 +13,9 @@ SELECT id, name, display_name, role, created_at, locked_at
 FROM core.account WHERE id = %(id)s;
 
 -- name: password_by_name
--- Only sign-in reads this.
-SELECT id, password_hash FROM core.account WHERE name = %(name)s AND locked_at IS NULL;
+-- Only sign-in reads this. A locked person is told so, if the password is right.
+SELECT id, password_hash, locked_at IS NOT NULL AS is_locked
+FROM core.account WHERE name = %(name)s;
 
 -- name: all_accounts
 SELECT id, name, display_name, role, created_at, locked_at
@@ -117,9 +118,6 @@ WHERE k.digest = %(digest)s AND k.expires_at > %(now)s AND a.locked_at IS NULL;
 
 -- name: touch_api_key
 UPDATE core.api_key SET used_at = %(now)s WHERE id = %(id)s;
-
--- name: add_audit
-INSERT INTO core.audit (actor, action, object) VALUES (%(actor)s, %(action)s, %(object)s);
 
 -- name: announce
 -- Open streams of the account, or of the API key, are closed by whoever holds them.

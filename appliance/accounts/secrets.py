@@ -12,13 +12,13 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHash, VerificationError
 from typing_extensions import override
 
-from appliance.accounts.errors import BadNameError, WeakPasswordError
+from appliance.accounts.errors import WeakPasswordError
+from appliance.accounts.names import normal_name
 
 LEAST_PASSWORD = 10
 _MOST_PASSWORD = 1000
-# A shorter name stands in many good passwords by chance.
-_TELLING_NAME = 4
-_NAME = re.compile(r"[a-z][a-z0-9._-]{0,63}")
+# A shorter name is part of many good passwords by chance.
+_SHORTEST_GUESSED_NAME = 4
 # Crockford's alphabet: no letter that is mistaken for a digit when a code is read aloud.
 _CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CODE_LETTERS = 20
@@ -64,14 +64,6 @@ def code_digest(typed: str) -> bytes:
     return digest(letters.translate(str.maketrans("OIL", "011")))
 
 
-def checked_name(name: str) -> str:
-    """Return the name as it is stored. Raises BadNameError."""
-    name = name.strip().lower()
-    if not _NAME.fullmatch(name):
-        raise BadNameError(name=name[:64])
-    return name
-
-
 def checked_password(password: str, name: str) -> str:
     """Return the password. Raises WeakPasswordError.
 
@@ -83,7 +75,7 @@ def checked_password(password: str, name: str) -> str:
     elif len(password) > _MOST_PASSWORD:
         problem = "too long"
     elif len(set(password)) < LEAST_PASSWORD // 2 or (
-        len(name) >= _TELLING_NAME and name in password.lower()
+        len(name) >= _SHORTEST_GUESSED_NAME and name in normal_name(password)
     ):
         problem = "too easy to guess"
     if problem:
@@ -99,7 +91,7 @@ class Passwords:
 
     @cached_property
     def _decoy(self) -> str:
-        """What is compared with when the name is unknown, so that the time tells nothing."""
+        """The hash to compare with when the name is unknown, so that the time says nothing."""
         return self._hasher.hash(secrets.token_urlsafe(16))
 
     def hash(self, password: str) -> str:
@@ -107,8 +99,8 @@ class Passwords:
         return self._hasher.hash(password)
 
     def matches(self, encoded: str | None, password: str) -> bool:
-        """Say whether the password is right; takes as long for who has none, or does not exist."""
-        # Made on the first call, whoever asks for whom, so that it lengthens none in particular.
+        """Return whether the password is right, in the same time when there is none."""
+        # Made by the first call whatever its name, so that it slows no name in particular.
         decoy = self._decoy
         own = None if encoded == self.unusable() else encoded
         try:

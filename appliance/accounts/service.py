@@ -5,14 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from appliance.accounts.attempts import Attempts
-from appliance.accounts.errors import InvitationUsedError, SignInFailedError
+from appliance.accounts.errors import (
+    AccountLockedError,
+    CurrentPasswordWrongError,
+    InvitationUsedError,
+    SignInFailedError,
+)
 from appliance.accounts.hashing import Hashing
-from appliance.accounts.model import Account, Role, audit_name
+from appliance.accounts.login_limits import LoginLimits
+from appliance.accounts.model import Account, StoredPassword
+from appliance.accounts.names import checked_name, normal_name
 from appliance.accounts.secrets import (
     Passwords,
     Secret,
-    checked_name,
     checked_password,
     code_digest,
     digest,
@@ -20,6 +25,10 @@ from appliance.accounts.secrets import (
     new_token,
 )
 from appliance.accounts.store import AccountStore
+from appliance.actors.model import Actor
+from appliance.actors.permissions import Permission, Role
+from appliance.audit.model import Action, AuditEvent, ObjectType
+from appliance.audit.service import record
 from appliance.core.clock import Clock
 from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
@@ -33,12 +42,12 @@ _ASK_FOR_LINK = "Ask an operator for a new link."
 
 
 class Accounts:
-    """Who is who. Every method that answers for a person takes the proof, never an id."""
+    """Finds out who a visitor is. Every such method takes the proof, never an id."""
 
     def __init__(self, database: Database, clock: Clock, passwords: Passwords) -> None:
         self._database = database
         self._clock = clock
-        self._attempts = Attempts(clock)
+        self._limits = LoginLimits(clock)
         self._hashing = Hashing(passwords)
 
     async def is_claimed(self) -> bool:
@@ -46,19 +55,20 @@ class Accounts:
         async with self._database.connection() as connection:
             return await AccountStore(connection).has_operator()
 
-    async def new_claim_code(self, by: str | None = None) -> Secret:
+    async def new_claim_code(self, actor: Actor) -> Secret:
         """Make the code that lets its holder become an operator; earlier codes stop working.
 
-        Only what has access to the machine itself may call this: the command line and the
-        supervisor's start, which says who it is with `by`. It also is the way back in when the
-        operator's password is lost.
+        It also is the way back in when the operator's password is lost. Raises ForbiddenError for
+        people: only the command line and the appliance's own start may make one.
         """
+        actor.require(Permission.CREATE_CLAIM_CODE)
         code = new_code()
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             until = self._clock.now() + CLAIM_LASTS
             await store.add_invitation(code.digest, "claim", None, until)
-            await store.add_audit(by or audit_name(None), "claim_code.create")
+            event = AuditEvent(Action.CLAIM_CODE_CREATE, ObjectType.CLAIM_CODE)
+            await record(connection, actor, event)
         return code
 
     async def claim(self, code: str, name: str, display_name: str, password: str) -> Secret:
@@ -66,7 +76,7 @@ class Accounts:
 
         The code is used up in the same transaction that adds the person, so that two claims
         cannot both win and a refused name leaves the code good. A person of that name who is an
-        operator already gets the new password instead: a lost password is no dead end.
+        operator already gets the new password instead: that replaces a lost password.
         Raises InvitationUsedError, BadNameError, WeakPasswordError, NameTakenError,
         TooManyAttemptsError.
         """
@@ -85,28 +95,30 @@ class Accounts:
             used = await store.use_invitation(code_digest(code), "claim", self._clock.now())
             if used is None:
                 raise InvitationUsedError(remedy=_ASK_FOR_CLAIM)
-            await store.add_audit(name, "machine.claim", name)
             known = await store.account_by_name(name)
-            if known is None or not known.is_operator:
+            if known is None or not known.may(Permission.USE_CONSOLE):
                 shown = display_name.strip() or name
                 known = await store.add_account(name, shown, Role.OPERATOR, hashed)
             else:
                 await store.set_password(known.id, hashed)
                 await store.set_locked(known.id, locked=False)
                 await store.end_sessions_of(known.id)
+            await record(connection, known, _event(Action.MACHINE_CLAIM, known))
             return await self._open_session(store, known.id, hashed)
 
     async def sign_in(self, name: str, password: str, address: str) -> Secret:
         """Open a session for a person who types the right password.
 
         `address` is the client's; guessing is slowed down by name and address together.
-        Raises SignInFailedError, TooManyAttemptsError.
+        Raises SignInFailedError, AccountLockedError, TooManyAttemptsError.
         """
-        name = name.strip().lower()
-        with self._attempts.at(name, address):
-            account_id, hashed = await self._proved(name, password)
+        name = normal_name(name)
+        with self._limits.attempt(name, address):
+            known = await self._checked_password_of(name, password)
             async with self._database.connection() as connection:
-                return await self._open_session(AccountStore(connection), account_id, hashed)
+                return await self._open_session(
+                    AccountStore(connection), known.id, known.password_hash
+                )
 
     async def person(self, token: str) -> Account | None:
         """Return who is signed in with a token, or None."""
@@ -114,7 +126,7 @@ class Accounts:
         async with self._database.connection() as connection:
             return await AccountStore(connection).account_by_session(digest(token), now)
 
-    async def seen(self, token: str) -> None:
+    async def extend_session(self, token: str) -> None:
         """Keep a session in use from ending."""
         now = self._clock.now()
         async with self._database.connection() as connection:
@@ -150,45 +162,56 @@ class Accounts:
             hashed = await self._hashing.hash(checked_password(password, account.name))
             await store.set_password(account.id, hashed)
             await store.end_sessions_of(account.id)
-            await store.add_audit(account.name, "password.set", account.name)
+            await record(connection, account, _event(Action.PASSWORD_SET, account))
             return await self._open_session(store, account.id, hashed)
 
     async def change_password(self, actor: Account, old: str, new: str) -> None:
         """Replace one's own password; every session of the person ends.
 
-        Raises SignInFailedError when `old` is wrong, WeakPasswordError, TooManyAttemptsError.
+        Raises CurrentPasswordWrongError, WeakPasswordError, TooManyAttemptsError.
         """
         checked_password(new, actor.name)
-        # Whoever found an open browser may guess no more than a stranger.
-        with self._attempts.at(actor.name, f"account {actor.id}"):
-            _, proved = await self._proved(actor.name, old)
+        # A finder of an open browser may guess no more than a stranger.
+        with self._limits.attempt(actor.name, f"account {actor.id}"):
+            try:
+                known = await self._checked_password_of(actor.name, old)
+            except SignInFailedError:
+                raise CurrentPasswordWrongError from None
         hashed = await self._hashing.hash(new)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
-            if not await store.replace_password(actor.id, old_hash=proved, password_hash=hashed):
-                raise SignInFailedError
+            if not await store.replace_password(
+                actor.id, old_hash=known.password_hash, password_hash=hashed
+            ):
+                raise CurrentPasswordWrongError
             await store.end_sessions_of(actor.id)
-            await store.add_audit(actor.name, "password.change", actor.name)
+            await record(connection, actor, _event(Action.PASSWORD_CHANGE, actor))
 
     async def sweep(self) -> int:
         """Delete what has expired; return how many rows."""
         async with self._database.connection() as connection:
             return await AccountStore(connection).sweep(self._clock.now())
 
-    async def _proved(self, name: str, password: str) -> tuple[UUID, str]:
-        """Return whose password it is, and the hash that it matches. Raises SignInFailedError."""
+    async def _checked_password_of(self, name: str, password: str) -> StoredPassword:
+        """Return the stored password that the typed one matches.
+
+        The work is the same for a wrong name, a wrong password and a locked account, and only the
+        right password learns of the lock. Raises SignInFailedError, AccountLockedError.
+        """
         async with self._database.connection() as connection:
             known = await AccountStore(connection).password_by_name(name)
-        right = await self._hashing.matches(known[1] if known else None, password)
-        if known is None or not right:
+        is_right = await self._hashing.matches(known.password_hash if known else None, password)
+        if known is None or not is_right:
             raise SignInFailedError
+        if known.is_locked:
+            raise AccountLockedError
         return known
 
     async def _open_session(self, store: AccountStore, account_id: UUID, hashed: str) -> Secret:
-        """Open a session for whoever has just proved the password with this hash.
+        """Open a session for a person whose password has just matched this hash.
 
-        Checking takes a while. Raises SignInFailedError when the password was changed meanwhile,
-        or the person was locked.
+        Raises SignInFailedError when an operator changed the password or locked the person while
+        it was checked.
         """
         token, now = new_token(), self._clock.now()
         if not await store.add_session(
@@ -196,3 +219,7 @@ class Accounts:
         ):
             raise SignInFailedError
         return token
+
+
+def _event(action: Action, account: Account) -> AuditEvent:
+    return AuditEvent(action, ObjectType.PERSON, str(account.id), account.name)

@@ -10,7 +10,9 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from appliance.accounts.errors import NameTakenError
-from appliance.accounts.model import Account, ApiKey, KeyHolder, Role, Scope
+from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope, StoredPassword
+from appliance.accounts.names import normal_name
+from appliance.actors.permissions import Role
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
 
@@ -28,7 +30,7 @@ def _account(
     created_at: datetime,
     locked_at: datetime | None,
 ) -> Account:
-    return Account(id, name, display_name, Role(role), created_at, locked_at)
+    return Account(id, name, Role(role), display_name, created_at, locked_at)
 
 
 class AccountStore:
@@ -66,17 +68,18 @@ class AccountStore:
         return _account(*rows[0])
 
     async def account_by_name(self, name: str) -> Account | None:
-        """Return the person with a sign-in name."""
-        return await self._one_account("account_by_name", name=name)
+        """Return the person with a sign-in name, however it is spelt."""
+        return await self._one_account("account_by_name", name=normal_name(name))
 
     async def account_by_id(self, account_id: UUID) -> Account | None:
         """Return a person."""
         return await self._one_account("account_by_id", id=account_id)
 
-    async def password_by_name(self, name: str) -> tuple[UUID, str] | None:
-        """Return the id and the password hash of a person who is not locked."""
-        rows = await self._rows("password_by_name", name=name)
-        return (rows[0][0], rows[0][1]) if rows else None
+    async def password_by_name(self, name: str) -> StoredPassword | None:
+        """Return what sign-in checks for a name, however it is spelt."""
+        async with self._connection.cursor(row_factory=class_row(StoredPassword)) as cursor:
+            await cursor.execute(_QUERIES["password_by_name"], {"name": normal_name(name)})
+            return await cursor.fetchone()
 
     async def all_accounts(self) -> list[Account]:
         """Return everybody, by displayed name."""
@@ -222,7 +225,8 @@ class AccountStore:
         *account, key_id, scopes, is_stale = rows[0]
         if is_stale:
             await self._changed("touch_api_key", id=key_id, now=now)
-        return KeyHolder(_account(*account), key_id, frozenset(map(Scope, scopes)))
+        owner = _account(*account)
+        return KeyHolder(owner, key_id, frozenset(map(Scope, scopes)), owner)
 
     async def _keys(self, query: LiteralString, values: dict[str, object]) -> list[ApiKey]:
         async with self._connection.cursor(row_factory=class_row(ApiKey)) as cursor:
@@ -233,7 +237,3 @@ class AccountStore:
         """Delete a person's key; return how it began, or None if there was none."""
         rows = await self._rows("remove_api_key", id=key_id, account_id=account_id)
         return str(rows[0][0]) if rows else None
-
-    async def add_audit(self, actor: str, action: str, what: str = "") -> None:
-        """Record a named operation."""
-        await self._changed("add_audit", actor=actor, action=action, object=what)

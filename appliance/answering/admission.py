@@ -1,4 +1,4 @@
-"""Who may use the model now, and who waits: people take turns, however much each has asked."""
+"""Share the slots of the model among the accounts, which take turns."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from uuid import UUID
 
 from appliance.answering.errors import TooManyOfYoursWaitingError, TooManyWaitingError
 
-MOST_WAITING = 1000
-MOST_WAITING_OF_ONE = 20
+MAX_WAITING = 1000
+MAX_WAITING_PER_ACCOUNT = 20
 
 
 class Ticket:
@@ -24,13 +24,13 @@ class Ticket:
         self._moved = asyncio.Event()
 
     def move(self, ahead: int, *, admitted: bool) -> None:
-        """Tell the one who waits about a new place, if it is one."""
+        """Update the position; wake the waiting request if it changed."""
         if (ahead, admitted) != (self.ahead, self.admitted):
             self.ahead, self.admitted = ahead, admitted
             self._moved.set()
 
-    async def places(self) -> AsyncGenerator[int, None]:
-        """Yield how many come before this one, each time that changes; end when it is its turn."""
+    async def positions(self) -> AsyncGenerator[int, None]:
+        """Yield the number of requests ahead, at each change; end when a slot is free."""
         while not self.admitted:
             self._moved.clear()
             yield self.ahead
@@ -38,47 +38,47 @@ class Ticket:
 
 
 class Admission:
-    """Lends at most `slots` places at the model.
+    """Lends at most `slots` slots of the model.
 
-    The queue is served in rounds, and in each round every account that waits has one question
-    answered, in the order of arrival. So twenty questions of one person make each of the others
-    wait for one of them, and not for twenty. Who comes anew joins the round that is under way.
+    The queue is served in rounds. In each round, one question of every waiting account is
+    answered, in the order of arrival. Twenty questions of one account therefore delay another
+    account by one answer, not by twenty. A new account joins the current round.
     """
 
     def __init__(
         self,
         slots: int,
         *,
-        most_waiting: int = MOST_WAITING,
-        most_waiting_of_one: int = MOST_WAITING_OF_ONE,
+        max_waiting: int = MAX_WAITING,
+        max_waiting_per_account: int = MAX_WAITING_PER_ACCOUNT,
     ) -> None:
         self._slots = slots
-        self._most_waiting = most_waiting
-        self._most_waiting_of_one = most_waiting_of_one
+        self._most_waiting = max_waiting
+        self._most_waiting_of_one = max_waiting_per_account
         self._waiting: list[Ticket] = []
         self._round = 0
-        # The round in which each account had its last turn, as long as that says something.
+        # The round of each account's last turn, as long as it affects the order.
         self._last_turn: dict[UUID, int] = {}
         self._running = 0
 
     @property
     def running(self) -> int:
-        """How many places are lent."""
+        """How many slots are in use."""
         return self._running
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many requests wait."""
         return len(self._waiting)
 
     @contextmanager
     def ticket(self, account_id: UUID) -> Iterator[Ticket]:
-        """Queue up; the place or the slot is given back at the end of the block.
+        """Join the queue; leaving the block releases the position or the slot.
 
         Raises TooManyOfYoursWaitingError and TooManyWaitingError.
         """
-        of_this_one = sum(ticket.account_id == account_id for ticket in self._waiting)
-        if of_this_one >= self._most_waiting_of_one:
+        of_this_account = sum(ticket.account_id == account_id for ticket in self._waiting)
+        if of_this_account >= self._most_waiting_of_one:
             raise TooManyOfYoursWaitingError(limit=self._most_waiting_of_one)
         if len(self._waiting) >= self._most_waiting:
             raise TooManyWaitingError(limit=self._most_waiting)
@@ -113,7 +113,10 @@ class Admission:
         self._last_turn = {who: last for who, last in self._last_turn.items() if last >= turn}
 
     def _in_order(self) -> list[tuple[int, int, Ticket]]:
-        """Return who waits with round and arrival: an account's questions take a round each."""
+        """Return the waiting tickets with their round and arrival, first one first.
+
+        Each question of an account takes a round of its own.
+        """
         before: Counter[UUID] = Counter()
         ranked = []
         for arrival, ticket in enumerate(self._waiting):

@@ -1,8 +1,8 @@
-"""What fits into the model's context: decided here, told to the reader, never left to the runner.
+"""Decide what fits into the model's context, instead of leaving that to the model runner.
 
-The runner would cut a long prompt silently. Nobody tells how many tokens a text has before it is
-read, so the estimate errs on the safe side; a runner that counts more all the same says how many,
-and `Measure` tells that to the next attempt.
+The runner would truncate a long prompt silently. The number of tokens of a text is unknown until
+the model reads it, so the estimate is on the safe side. If the runner still counts more tokens, its
+refusal says how many, and `TokenCalibration` corrects the estimate for the next attempt.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 
 from appliance.answering.errors import QuestionDoesNotFitError
-from appliance.answering.model import Numbered, Turn
+from appliance.answering.model import NumberedPassage, Turn
 from appliance.answering.sentences import shortened
 from appliance.llm.errors import PromptTooLongError
 from appliance.retrieval.model import Passage
@@ -24,24 +24,24 @@ MESSAGE_OVERHEAD = 8
 PASSAGE_OVERHEAD = 40
 SMALLEST_PASSAGE = 40
 LARGEST_ANSWER = 2048
-# When the runner refuses a prompt without its number of tokens.
-USUAL_STRICTNESS = 2.0
+# For a runner that refuses a prompt and does not say how many tokens it counted.
+DEFAULT_FACTOR = 2.0
 
 _CYRILLIC = re.compile(r"[\u0400-\u052f]")
-# About one token each: digits and what stands between two of them, since many tokenisers never
+# About one token each: digits and the characters between two digits, since many tokenisers never
 # join digits; letters of most scripts, of which vocabularies hold few words; accented letters,
-# which break words apart.
+# which split words.
 _SINGLE = re.compile(r"\d|(?<=\d)\W(?=\d)|[^\x00-\x7f\u0400-\u052f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What goes into the prompt.
+    """The content of the prompt.
 
-    `shortened` is how many passages lost their end, `left_out` how many turns are not in it.
+    `shortened` counts the passages that lost their end, `left_out` the turns that did not fit.
     """
 
-    passages: tuple[Numbered, ...]
+    passages: tuple[NumberedPassage, ...]
     turns: tuple[Turn, ...]
     found: int
     shortened: int
@@ -56,27 +56,27 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """What a model reads at once, and how many tokens it has for each one estimated here."""
+class TokenCalibration:
+    """A model's context size, and how many tokens it counts for each estimated one."""
 
     context_tokens: int
-    strictness: float = 1.0
+    factor: float = 1.0
 
     def corrected(
         self, fitted: Fitted, refusal: PromptTooLongError, *, rules_tokens: int
-    ) -> Measure:
-        """Learn from a prompt that the model refused: it says how it counted, or it does not."""
+    ) -> TokenCalibration:
+        """Return the calibration after a refusal, which may say how many tokens were counted."""
         counted, size = (refusal.facts.get(name) for name in ("prompt_tokens", "context_tokens"))
         if not isinstance(counted, int):
-            return replace(self, strictness=USUAL_STRICTNESS)
+            return replace(self, factor=DEFAULT_FACTOR)
         frame = _frame(rules_tokens)
-        strictness = (counted - frame) / (fitted.prompt_tokens - frame)
+        factor = (counted - frame) / (fitted.prompt_tokens - frame)
         known = min(size, self.context_tokens) if isinstance(size, int) else self.context_tokens
-        return Measure(known, max(1.0, strictness))
+        return TokenCalibration(known, max(1.0, factor))
 
 
 def tokens_in(text: str) -> int:
-    """Estimate the tokens of a text: for plain English it is too high, for tables about right."""
+    """Estimate the tokens of a text: too many for plain English, about right for tables."""
     single, cyrillic = len(_SINGLE.findall(text)), len(_CYRILLIC.findall(text))
     rest = len(text) - single - cyrillic
     return (
@@ -96,19 +96,19 @@ def fit(
     turns: tuple[Turn, ...],
     *,
     rules_tokens: int,
-    measure: Measure,
+    calibration: TokenCalibration,
     answer_tokens: int | None = None,
 ) -> Fitted:
     """Choose what goes into the prompt, most important first.
 
     1. The rules, the question and room for the answer are always in.
-    2. Passages from the best on, until the next does not fit. If not even the first fits, it is
+    2. Passages from the best on, until the next does not fit. If the first does not fit, it is
        shortened at the end of a sentence.
-    3. Turns from the newest on, in what is left.
+    3. Turns from the newest on, in the remaining space.
     """
-    reserve = answer_reserve(measure.context_tokens, answer_tokens)
+    reserve = answer_reserve(calibration.context_tokens, answer_tokens)
     frame = _frame(rules_tokens)
-    room = int((measure.context_tokens - reserve - frame) / measure.strictness)
+    room = int((calibration.context_tokens - reserve - frame) / calibration.factor)
     question_tokens = tokens_in(question)
     left = room - question_tokens
     if left < SMALLEST_PASSAGE + PASSAGE_OVERHEAD:
@@ -127,20 +127,20 @@ def fit(
 
 
 def _frame(rules_tokens: int) -> int:
-    """Return what every prompt holds beside the question, the passages and the turns."""
+    """Return the tokens of a prompt without its question, passages and turns."""
     return rules_tokens + 2 * MESSAGE_OVERHEAD
 
 
 def passage_tokens(passage: Passage) -> int:
-    """Estimate a passage with the lines around it."""
+    """Estimate the tokens of a passage with the lines around it."""
     place = " ".join((passage.file_name, *passage.heading_path))
     return tokens_in(passage.text) + tokens_in(place) + PASSAGE_OVERHEAD
 
 
 def _choose_passages(
     passages: tuple[Passage, ...], left: int
-) -> tuple[tuple[Numbered, ...], int, int]:
-    chosen: list[Numbered] = []
+) -> tuple[tuple[NumberedPassage, ...], int, int]:
+    chosen: list[NumberedPassage] = []
     cut = 0
     for passage in passages:
         fitting = passage
@@ -151,7 +151,7 @@ def _choose_passages(
             fitting = _cut(passage, left)
             cost = passage_tokens(fitting)
             cut += 1
-        chosen.append(Numbered(len(chosen) + 1, fitting))
+        chosen.append(NumberedPassage(len(chosen) + 1, fitting))
         left -= cost
     return tuple(chosen), cut, left
 

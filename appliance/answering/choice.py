@@ -1,4 +1,4 @@
-"""Which model answers: the one an operator chose, or else the first that can."""
+"""Choose the chat model: the one that an operator chose, or else the first that can chat."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from appliance.llm.choice import Chosen, Purpose, find, in_use
 from appliance.llm.client import ModelRunner
 from appliance.llm.model import InstalledModel
 
-KEPT_SECONDS = 30.0
+CACHE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class ChatModel:
-    """A model and how much it is given to read; another number would load it anew."""
+    """A model and its context size; with another size the runner would load the model again."""
 
     name: str
     context_tokens: int
 
 
 class ModelChoice:
-    """Remembers what is installed for a moment, so that a question does not wait for it."""
+    """Caches the list of installed models, so that a question does not wait for it."""
 
     def __init__(
         self,
@@ -40,18 +40,18 @@ class ModelChoice:
         self._context_tokens = context_tokens
         self._chosen: str | None = None
         self._installed: list[InstalledModel] = []
-        self._until = float("-inf")
+        self._expires_at = float("-inf")
 
-    async def named(self, name: str | None = None) -> ChatModel:
-        """Return a model by its name, or the one that answers when nobody names one.
+    async def resolve(self, name: str | None = None) -> ChatModel:
+        """Return the model with this name, or the chosen model without a name.
 
-        A name that is not installed is returned as it is: the runner says what is wrong with it.
-        Raises NoChatModelError, or what the runner raises when it cannot tell what it has.
+        A name that is not installed is returned as it is: the runner reports what is wrong with it.
+        Raises NoChatModelError, or the runner's error when it does not list its models.
         """
-        if self._clock.monotonic() >= self._until:
+        if self._clock.monotonic() >= self._expires_at:
             self._chosen = await self._store.chosen_model()
             self._installed = await self._runner.models()
-            self._until = self._clock.monotonic() + KEPT_SECONDS
+            self._expires_at = self._clock.monotonic() + CACHE_SECONDS
         wanted = name or self._chosen or self._first_that_can_chat()
         model = find(wanted, self._installed)
         if model is None or model.context_length is None:
@@ -59,8 +59,8 @@ class ModelChoice:
         return ChatModel(model.name, min(self._context_tokens(), model.context_length))
 
     def forget(self) -> None:
-        """Look again next time: the model failed."""
-        self._until = float("-inf")
+        """Drop the cache: a model failed, so the list may be out of date."""
+        self._expires_at = float("-inf")
 
     def _first_that_can_chat(self) -> str:
         model = in_use(Purpose.CHAT, Chosen(), self._installed)

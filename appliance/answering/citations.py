@@ -1,8 +1,8 @@
 """Citations in a text that is still being written.
 
-Models write `[1]`, `[1, 2]`, `[1-3]`, `[^1]`, `【1】` or `[Passage 1]`. Whatever form it has, the
-reader gets `[1][2]` with numbers that exist, and nothing in place of those that do not. Code is
-left alone: `row[9]` is no citation.
+Models write `[1]`, `[1, 2]`, `[1-3]`, `[^1]`, `【1】` or `[Passage 1]`. Each form becomes `[1][2]`
+with the numbers that exist; unknown numbers are removed. Code stays as it is: `row[9]` is not a
+citation.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator
 LONGEST_FORM = 48
 WIDEST_RANGE = 20
 
-# Space is looked at from its first character only: from each of a long run, the time would grow
-# with the square of its length.
+# Space matches from its first character only: matching from each character of a long run would
+# take time that grows with the square of its length.
 _FORM = re.compile(
     r"(?P<space>(?<![ \t])[ \t]+|)[\[【]\s*\^?(?:(?:passages?|sources?|quellen?)\s*)?"
     r"(?P<numbers>\d{1,3}(?:\s*(?:,|;|、|-|–|and|und|&)\s*\d{1,3})*)"  # noqa: RUF001
@@ -29,9 +29,9 @@ _FENCE_TICKS = 3
 
 
 class CitationFilter:
-    """Takes the model's text piece by piece and gives it back with clean citations.
+    """Takes the model's text piece by piece and returns it with clean citations.
 
-    What may be the beginning of a citation is held back until the rest has come.
+    A possible beginning of a citation is held back until its rest has arrived.
     """
 
     def __init__(self, known: Collection[int]) -> None:
@@ -42,24 +42,24 @@ class CitationFilter:
 
     @property
     def used(self) -> tuple[int, ...]:
-        """The numbers that the text so far really cites, in the order of their first use."""
+        """The numbers that the text cites so far, in the order of their first use."""
         return tuple(self._used)
 
     def feed(self, piece: str) -> str:
-        """Return what is certain so far."""
+        """Return the text that no later piece can change."""
         text = self._held + piece
         certain = len(text) - len(self._uncertain(text))
         self._held = text[certain:]
         return "".join(self._clean(text[:certain]))
 
     def finish(self) -> str:
-        """Return what was held back: nothing more will come."""
+        """Return the held text after the last piece."""
         rest, self._held = self._held, ""
         return "".join(self._clean(rest))
 
     def _uncertain(self, text: str) -> str:
         if text.endswith("`"):
-            # More of them may follow, and their number matters.
+            # More backticks may follow, and their number matters.
             return text[len(text.rstrip("`")) :]
         found = _UNFINISHED.search(text)
         return found[0] if found else ""
@@ -79,7 +79,7 @@ class CitationFilter:
             elif ticks == self._code or (self._is_fence() and ticks.startswith(self._code)):
                 self._code = None
         elif token["paragraph"]:
-            # A single backtick that nobody closed means nothing beyond its paragraph.
+            # An unclosed backtick has no meaning after its paragraph.
             if not self._is_fence():
                 self._code = None
         elif self._code is None:
@@ -98,8 +98,8 @@ class CitationFilter:
         return f"{token['space']}{marks}"
 
 
-def without_citations(text: str) -> str:
-    """Return a whole text with no citation in it."""
+def strip_citations(text: str) -> str:
+    """Return a whole text without citations."""
     citations = CitationFilter(())
     return citations.feed(text) + citations.finish()
 

@@ -1,11 +1,11 @@
-"""How an answer comes to be, from the question to its last word; used by the chat and by the API.
+"""Compose an answer, from the question to its last word; the chat and the API use it.
 
-1. Retrieve, always.
-2. Without evidence say so; the model is not asked.
-3. Wait for a place at the model.
-4. Fit the passages into the context, and stream what the model writes, with clean citations and
-   without what it thinks.
-5. If the model counts the prompt as too long, try once more with less to read.
+1. Retrieve passages, always.
+2. Without passages say so; the model is not asked.
+3. Wait for a slot at the model.
+4. Fit the passages into the context and stream what the model writes, with checked citations and
+   without its reasoning.
+5. If the model counts the prompt as too long, try once more with fewer passages.
 6. If the model fails before its first word, quote the passages instead.
 """
 
@@ -17,21 +17,27 @@ from contextlib import aclosing
 
 from appliance.answering import prompt
 from appliance.answering.admission import Admission
-from appliance.answering.budget import Fitted, Measure, fit
+from appliance.answering.answer_stream import AnswerStream
+from appliance.answering.budget import Fitted, TokenCalibration, fit
 from appliance.answering.choice import ChatModel, ModelChoice
-from appliance.answering.errors import EmptyAnswerError, QuestionDoesNotFitError, UncitedAnswerError
+from appliance.answering.errors import (
+    AnswerTooLongError,
+    EmptyAnswerError,
+    QuestionDoesNotFitError,
+    UncitedAnswerError,
+)
 from appliance.answering.model import (
-    Enquiry,
-    Evidence,
-    Numbered,
-    Outcome,
+    AnswerRequest,
+    Context,
+    Finished,
+    NumberedPassage,
     Part,
     Queued,
     Retriever,
-    Words,
+    StopReason,
+    TextDelta,
 )
 from appliance.answering.quote import quote
-from appliance.answering.writing import Writing
 from appliance.conversations.model import AnswerKind
 from appliance.core.errors import ApplianceError
 from appliance.llm.client import ModelRunner
@@ -47,7 +53,7 @@ NO_EVIDENCE = (
 
 
 class Composer:
-    """Makes answers. It keeps nothing and knows no connection: it yields parts."""
+    """Composes answers. It stores nothing and knows no connection: it yields parts."""
 
     def __init__(
         self,
@@ -61,125 +67,141 @@ class Composer:
         self._choice = choice
         self._admission = admission
 
-    async def compose(self, enquiry: Enquiry) -> AsyncGenerator[Part, None]:
-        """Yield Queued and Evidence, perhaps Thinking, then Words, then one Outcome.
+    async def compose(self, request: AnswerRequest) -> AsyncGenerator[Part, None]:
+        """Yield Queued and Context, perhaps Thinking, then TextDelta parts, then one Finished.
 
-        Closing the generator, or cancelling who waits for it, stops the model at once. Raises
-        ApplianceError when not even passages can be found, or the question fits no context.
+        Closing the generator, or cancelling the task that waits for it, stops the model at once.
+        Raises ApplianceError when the search fails, or when the question fits no context.
         """
-        earlier = tuple(turn.question for turn in enquiry.turns)
+        earlier = tuple(turn.question for turn in request.turns)
         retrieved = await self._retriever.retrieve(
-            enquiry.reader, enquiry.question, earlier=earlier
+            request.reader, request.question, earlier=earlier
         )
         passages = retrieved.passages
         if not passages:
-            nothing = Evidence(0, ())
+            nothing = Context(0, ())
             yield nothing
-            yield Words(NO_EVIDENCE)
-            yield Outcome(AnswerKind.NO_EVIDENCE, nothing.reading)
+            yield TextDelta(NO_EVIDENCE)
+            yield Finished(AnswerKind.NO_EVIDENCE, nothing.usage)
             return
         try:
-            model = await self._choice.named(enquiry.model)
+            model = await self._choice.resolve(request.model)
         except ApplianceError as error:
-            for part in _quoted(enquiry.question, passages, error):
+            for part in _quote(request.question, passages, error):
                 yield part
             return
-        with self._admission.ticket(enquiry.reader.id) as ticket:
-            async for ahead in ticket.places():
+        with self._admission.ticket(request.reader.id) as ticket:
+            async for ahead in ticket.positions():
                 yield Queued(ahead)
-            async with aclosing(self._generate(enquiry, model, passages)) as parts:
+            async with aclosing(self._generate(request, model, passages)) as parts:
                 async for part in parts:
                     yield part
 
     async def _generate(
-        self, enquiry: Enquiry, model: ChatModel, passages: tuple[Passage, ...]
+        self, request: AnswerRequest, model: ChatModel, passages: tuple[Passage, ...]
     ) -> AsyncGenerator[Part, None]:
-        writing = Writing(_fitted(enquiry, passages, Measure(model.context_tokens)))
-        async with aclosing(self._write(enquiry, model, writing)) as parts:
+        calibration = TokenCalibration(model.context_tokens)
+        stream = AnswerStream(_fit(request, passages, calibration))
+        async with aclosing(self._write(request, model, stream)) as parts:
             async for part in parts:
                 yield part
-        if again := _with_less(enquiry, model, passages, writing):
-            writing = again
-            async with aclosing(self._write(enquiry, model, writing)) as parts:
+        if second := _retry_with_less(request, passages, calibration, stream):
+            stream = second
+            async with aclosing(self._write(request, model, stream)) as parts:
                 async for part in parts:
                     yield part
-        for part in _ended(enquiry, model, passages, writing):
+        for part in _finish(request, model, passages, stream):
             yield part
 
     async def _write(
-        self, enquiry: Enquiry, model: ChatModel, writing: Writing
+        self, request: AnswerRequest, model: ChatModel, stream: AnswerStream
     ) -> AsyncGenerator[Part, None]:
-        """Yield what the model writes; why it ended too early is kept in `writing`."""
-        yield writing.evidence(model.name)
+        """Yield what the model writes; a failure of the model is recorded in `stream`."""
+        yield stream.context(model.name)
         chunks = self._runner.chat(
             model.name,
-            prompt.messages(enquiry.question, writing.fitted),
+            prompt.messages(request.question, stream.fitted),
             context_tokens=model.context_tokens,
-            limit_tokens=writing.fitted.answer_tokens,
+            limit_tokens=stream.fitted.answer_tokens,
         )
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
-                    for part in writing.take(chunk):
+                    for part in stream.feed(chunk):
                         yield part
         except ApplianceError as error:
             _LOG.warning("the model %s failed: %s", model.name, error)
             self._choice.forget()
-            writing.failure = error
-        for part in writing.finish():
+            stream.failure = error
+        for part in stream.finish():
             yield part
 
 
-def _fitted(enquiry: Enquiry, passages: tuple[Passage, ...], measure: Measure) -> Fitted:
+def _fit(
+    request: AnswerRequest, passages: tuple[Passage, ...], calibration: TokenCalibration
+) -> Fitted:
     return fit(
-        enquiry.question,
+        request.question,
         passages,
-        enquiry.turns,
+        request.turns,
         rules_tokens=prompt.RULES_TOKENS,
-        measure=measure,
-        answer_tokens=enquiry.limit_tokens,
+        calibration=calibration,
+        answer_tokens=request.limit_tokens,
     )
 
 
-def _with_less(
-    enquiry: Enquiry, model: ChatModel, passages: tuple[Passage, ...], refused: Writing
-) -> Writing | None:
-    """Return a second attempt with less to read, if the model counts more than was estimated."""
+def _retry_with_less(
+    request: AnswerRequest,
+    passages: tuple[Passage, ...],
+    calibration: TokenCalibration,
+    refused: AnswerStream,
+) -> AnswerStream | None:
+    """Return a second attempt with a shorter prompt, if the model refused the first as too long."""
     refusal = refused.failure
-    if refused.has_words or not isinstance(refusal, PromptTooLongError):
+    if refused.has_text or not isinstance(refusal, PromptTooLongError):
         return None
-    measure = Measure(model.context_tokens).corrected(
-        refused.fitted, refusal, rules_tokens=prompt.RULES_TOKENS
-    )
+    corrected = calibration.corrected(refused.fitted, refusal, rules_tokens=prompt.RULES_TOKENS)
     try:
-        return Writing(_fitted(enquiry, passages, measure))
+        return AnswerStream(_fit(request, passages, corrected))
     except QuestionDoesNotFitError:
-        # It seemed to fit at first: the refusal says better what is wrong.
+        # By the first estimate it did fit: the model's refusal describes the problem better.
         return None
 
 
-def _ended(
-    enquiry: Enquiry, model: ChatModel, passages: tuple[Passage, ...], writing: Writing
+def _finish(
+    request: AnswerRequest, model: ChatModel, passages: tuple[Passage, ...], stream: AnswerStream
 ) -> Iterator[Part]:
-    """Yield the end of what a model wrote; if that is nothing, the passages take its place."""
-    if not writing.has_words:
-        yield from _quoted(
-            enquiry.question, passages, writing.failure or EmptyAnswerError(model=model.name)
-        )
+    """Yield the end of the model's answer; if the model wrote nothing, quote the passages."""
+    if not stream.has_text:
+        why = stream.failure or EmptyAnswerError(model=model.name)
+        yield from _quote(request.question, passages, why)
         return
-    cited = writing.cited
-    note = writing.note or (None if cited or writing.failure else UncitedAnswerError())
-    reading = writing.evidence(model.name).reading
-    yield Outcome(AnswerKind.GENERATED, reading, cited, note, writing.failure, writing.usage)
+    yield Finished(
+        AnswerKind.GENERATED,
+        stream.context(model.name).usage,
+        stream.cited,
+        _note(stream),
+        stream.failure,
+        stream.tokens,
+        stream.stop_reason,
+    )
 
 
-def _quoted(question: str, passages: tuple[Passage, ...], why: ApplianceError) -> list[Part]:
-    """Return an answer that needs no model, with the reason why there is none."""
-    numbered = tuple(Numbered(number, passage) for number, passage in enumerate(passages, start=1))
+def _note(stream: AnswerStream) -> ApplianceError | None:
+    if stream.stop_reason is StopReason.LENGTH:
+        return AnswerTooLongError()
+    return None if stream.cited or stream.failure else UncitedAnswerError()
+
+
+def _quote(question: str, passages: tuple[Passage, ...], why: ApplianceError) -> list[Part]:
+    """Return an answer that needs no model, with the reason why the model did not answer."""
+    numbered = tuple(
+        NumberedPassage(number, passage) for number, passage in enumerate(passages, start=1)
+    )
     quoted = quote(question, numbered)
-    evidence = Evidence(len(passages), quoted.cited)
+    context = Context(len(passages), quoted.cited)
     return [
-        evidence,
-        Words(quoted.text),
-        Outcome(AnswerKind.QUOTED, evidence.reading, quoted.cited, why),
+        context,
+        TextDelta(quoted.text),
+        Finished(AnswerKind.QUOTED, context.usage, quoted.cited, why),
     ]

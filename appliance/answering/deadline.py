@@ -1,4 +1,4 @@
-"""How long an answer may take in all, its time in the queue included."""
+"""How long an answer may take in all, including its time in the queue."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from appliance.answering.model import Part
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds until an answer is given up."""
+    """Seconds after which an answer is abandoned."""
 
     deadline: float = 900.0
 
 
-async def within(parts: AsyncGenerator[Part, None], limits: Limits) -> AsyncGenerator[Part, None]:
-    """Yield the parts of an answer. Raises TookTooLongError when the time is over."""
+async def with_deadline(
+    parts: AsyncGenerator[Part, None], limits: Limits
+) -> AsyncGenerator[Part, None]:
+    """Yield the parts of an answer. Raises TookTooLongError after the deadline."""
     end = asyncio.get_running_loop().time() + limits.deadline
     async with aclosing(parts):
         while True:

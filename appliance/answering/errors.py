@@ -1,4 +1,4 @@
-"""Why an answer is not what was hoped for."""
+"""Why there is no answer, or why an answer is limited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from appliance.core.errors import ApplianceError
 
 
 class NoChatModelError(ApplianceError):
-    """No model that can write is installed."""
+    """No chat model is installed."""
 
     code = "no_chat_model"
     status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -26,7 +26,7 @@ class EmptyAnswerError(ApplianceError):
 
 
 class UncitedAnswerError(ApplianceError):
-    """The model wrote an answer and named no passage for it."""
+    """The model wrote an answer and cited no passage."""
 
     code = "uncited_answer"
     sentence = "This answer cites no passage, so it cannot be checked."
@@ -34,7 +34,7 @@ class UncitedAnswerError(ApplianceError):
 
 
 class AnswerTooLongError(ApplianceError):
-    """The limit ended the answer, not the model."""
+    """The limit of tokens ended the answer."""
 
     code = "answer_too_long"
     sentence = "The answer reached its longest allowed length and ends there."
@@ -69,7 +69,7 @@ class TooManyWaitingError(ApplianceError):
 
 
 class TooManyOfYoursWaitingError(ApplianceError):
-    """One account has its share of the queue. Facts: `limit`."""
+    """One account has used its share of the queue. Facts: `limit`."""
 
     code = "too_many_of_yours_waiting"
     status = HTTPStatus.TOO_MANY_REQUESTS
@@ -77,27 +77,10 @@ class TooManyOfYoursWaitingError(ApplianceError):
     hint = "Ask again when some of them are answered, or stop those that you no longer need."
 
 
-class BrokenRequestError(ApplianceError):
-    """A body of the OpenAI-shaped interface cannot be used. Facts: `problem`."""
-
-    code = "invalid_request"
-    sentence = "{problem}"
-    hint = "The body is described in Cloister's documentation of /v1."
-
-
-class InternalFaultError(ApplianceError):
-    """A defect: its traceback is in the log."""
-
-    code = "internal"
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    sentence = "Something went wrong inside Cloister."
-    hint = "Try again. If it goes on, ask the operator to look at the log."
-
-
 class InterruptedAnswerError(ApplianceError):
-    """The chat server ended, or was killed, while it wrote."""
+    """The chat server ended while it wrote the answer. Only saved answers get this error."""
 
     code = "interrupted"
     status = HTTPStatus.SERVICE_UNAVAILABLE
     sentence = "Cloister was restarted while it wrote this answer."
-    hint = "What was written so far is kept. Try again for a complete answer."
+    hint = "The text so far is kept. Try again for a complete answer."

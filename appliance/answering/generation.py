@@ -1,4 +1,4 @@
-"""One answer from its first to its last moment: a task of its own, of no connection."""
+"""One answer from its start to its end: a task that belongs to no connection."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from uuid import UUID
 
 from appliance.accounts.model import Account
 from appliance.answering.composer import Composer
-from appliance.answering.deadline import Limits, within
-from appliance.answering.errors import InternalFaultError, InterruptedAnswerError
-from appliance.answering.live import Live
-from appliance.answering.model import Enquiry
+from appliance.answering.deadline import Limits, with_deadline
+from appliance.answering.errors import InterruptedAnswerError
+from appliance.answering.live_answer import LiveAnswer
+from appliance.answering.model import AnswerRequest
 from appliance.answering.store import AnswerStore, Ending, Progress
 from appliance.conversations.model import AnswerKind, MessageState
 from appliance.core.clock import Clock
-from appliance.core.errors import ApplianceError, DatabaseUnavailableError
+from appliance.core.errors import ApplianceError, DatabaseUnavailableError, InternalError
 
 _LOG = logging.getLogger(__name__)
-# PostgreSQL is back within ten seconds of a crash; an answer that was written is worth the wait.
-KEEP_ATTEMPTS = 60
+# PostgreSQL is back within ten seconds of a crash; a written answer is worth the wait.
+SAVE_ATTEMPTS = 60
 
 
 class Generation:
-    """Writes one answer and keeps how it ended, whatever that is."""
+    """Writes one answer and saves how it ended, in every case."""
 
     def __init__(
         self,
         composer: Composer,
         store: AnswerStore,
         clock: Clock,
-        live: Live,
+        live: LiveAnswer,
         limits: Limits,
     ) -> None:
         self.live = live
@@ -41,42 +41,42 @@ class Generation:
         self._store = store
         self._clock = clock
         self._limits = limits
-        self._wish = MessageState.INTERRUPTED
+        self._cancelled_as = MessageState.INTERRUPTED
         self._task: asyncio.Task[None] | None = None
-        self._has_begun = False
-        self._is_unwanted = False
+        self._has_started = False
+        self._is_cancelled_early = False
 
-    def begin(
+    def start(
         self, group: asyncio.TaskGroup, reader: Account, on_end: Callable[[UUID], None]
     ) -> None:
-        """Start the task; `on_end` is called when nothing is left to do for it."""
+        """Start the task; `on_end` is called when the task has ended."""
         name = f"answer {self.live.message.id}"
         self._task = group.create_task(self._run(reader), name=name)
         self._task.add_done_callback(lambda _: on_end(self.live.message.id))
 
     def cancel(self, state: MessageState) -> None:
-        """End it as stopped or interrupted; what is already ending ends as it is."""
+        """End the answer as stopped or interrupted, unless it is ending already."""
         if self._task is None or self.is_ending:
             return
-        self._wish = state
-        # A task that is cancelled before its first step never runs: then nobody would keep this.
-        if self._has_begun:
+        self._cancelled_as = state
+        # A task that is cancelled before its first step never runs, and would save nothing.
+        if self._has_started:
             self._task.cancel()
         else:
-            self._is_unwanted = True
+            self._is_cancelled_early = True
 
-    def give_up(self) -> None:
-        """End the task even while it keeps its answer: the next start marks the row."""
+    def abandon(self) -> None:
+        """End the task even while it saves its answer; the next start marks the row."""
         if self._task is not None:
             self.is_ending = True
             self._task.cancel()
 
     async def _run(self, reader: Account) -> None:
-        self._has_begun = True
-        ending = self._broken_off() if self._is_unwanted else await self._write(reader)
+        self._has_started = True
+        ending = self._cancelled() if self._is_cancelled_early else await self._write(reader)
         self.is_ending = True
         try:
-            await self._keep(ending)
+            await self._save(ending)
         finally:
             self.live.end()
 
@@ -84,13 +84,13 @@ class Generation:
         try:
             await self._compose(reader)
         except asyncio.CancelledError:
-            return self._broken_off()
+            return self._cancelled()
         except ApplianceError as error:
             return self._failed(error)
         except Exception:  # noqa: BLE001 - a defect becomes an answer that says so
             _LOG.exception("answer %s failed", self.live.message.id)
-            return self._failed(InternalFaultError())
-        return self._ended()
+            return self._failed(InternalError())
+        return self._finished()
 
     async def _compose(self, reader: Account) -> None:
         question = self.live.question
@@ -99,60 +99,60 @@ class Generation:
             if question.ordinal > 1
             else ()
         )
-        enquiry = Enquiry(reader, question.text, turns)
-        async with aclosing(within(self._composer.compose(enquiry), self._limits)) as parts:
-            async for part in parts:
+        parts = self._composer.compose(AnswerRequest(reader, question.text, turns))
+        async with aclosing(with_deadline(parts, self._limits)) as limited:
+            async for part in limited:
                 self.live.take(part)
 
-    def _ended(self) -> Ending:
-        outcome = self.live.outcome
-        if outcome is None:
-            return self._failed(InternalFaultError())
-        state = MessageState.FAILED if outcome.failure else MessageState.COMPLETE
+    def _finished(self) -> Ending:
+        finished = self.live.finished
+        if finished is None:
+            return self._failed(InternalError())
+        state = MessageState.FAILED if finished.failure else MessageState.COMPLETE
         return Ending(
             self.live.progress(),
             state,
-            outcome.kind,
-            outcome.cited,
-            outcome.failure or outcome.note,
+            finished.kind,
+            finished.cited,
+            finished.failure or finished.note,
         )
 
     def _failed(self, error: ApplianceError) -> Ending:
         return self._partial(MessageState.FAILED, error)
 
-    def _broken_off(self) -> Ending:
-        if self._wish == MessageState.STOPPED:
+    def _cancelled(self) -> Ending:
+        if self._cancelled_as is MessageState.STOPPED:
             return self._partial(MessageState.STOPPED, None)
         return self._partial(MessageState.INTERRUPTED, InterruptedAnswerError())
 
     def _partial(self, state: MessageState, error: ApplianceError | None) -> Ending:
-        """Keep what was written so far; what it cites can still be looked up."""
+        """Return an ending with the text so far; its citations can still be looked up."""
         kind = AnswerKind.GENERATED if self.live.text else None
         return Ending(self.live.progress(), state, kind, self.live.cited(), error)
 
-    async def _keep(self, ending: Ending) -> None:
-        """Keep the end. What the database refuses twice is kept without its text.
+    async def _save(self, ending: Ending) -> None:
+        """Save the ending. If the database refuses it twice, save a failure without the text.
 
-        The second attempt heals a deadlock; the third makes room for the next question.
+        The second attempt resolves a deadlock; the third lets the conversation go on.
         """
         for attempt in (ending, ending, self._without_text()):
             try:
-                await self._keep_when_possible(attempt)
-            except Exception:  # noqa: BLE001 - a task of a group must not take the others along
+                await self._save_when_possible(attempt)
+            except Exception:  # noqa: BLE001 - a failed task would end all tasks of its group
                 _LOG.exception("the end of answer %s was refused", self.live.message.id)
             else:
                 return
 
     def _without_text(self) -> Ending:
         nothing = Progress(self.live.message.id, "")
-        return Ending(nothing, MessageState.FAILED, None, words=InternalFaultError())
+        return Ending(nothing, MessageState.FAILED, None, error=InternalError())
 
-    async def _keep_when_possible(self, ending: Ending) -> None:
-        for _ in range(KEEP_ATTEMPTS):
+    async def _save_when_possible(self, ending: Ending) -> None:
+        for _ in range(SAVE_ATTEMPTS):
             try:
                 await self._store.finish(ending)
             except DatabaseUnavailableError:
                 await self._clock.sleep(1.0)
             else:
                 return
-        _LOG.error("answer %s could not be kept: no database", ending.progress.id)
+        _LOG.error("answer %s could not be saved: no database", ending.progress.id)

@@ -1,9 +1,10 @@
-"""What passes between retrieval, the model and whoever reads the answer."""
+"""What an answer is made from, and the parts in which it is delivered."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -25,29 +26,29 @@ class Retriever(Protocol):
         collection: UUID | None = None,
         earlier: Sequence[str] = (),
     ) -> Retrieved:
-        """Return passages, best first; `earlier` are the questions before, the oldest first."""
+        """Return passages, best first; `earlier` holds the previous questions, oldest first."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An earlier question of the conversation and what was answered."""
+    """An earlier question of the conversation and its answer."""
 
     question: str
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
-    """A passage under the number by which an answer cites it."""
+class NumberedPassage:
+    """A passage with the number by which an answer cites it."""
 
     number: int
     passage: Passage
 
 
 @dataclass(frozen=True, slots=True)
-class Enquiry:
-    """A question with all that is needed to answer it; no `model` means the chosen one."""
+class AnswerRequest:
+    """A question with everything that is needed to answer it; no `model` means the chosen one."""
 
     reader: Account
     question: str
@@ -58,60 +59,69 @@ class Enquiry:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The answer waits; `ahead` others come before it."""
+    """The request waits for the model; `ahead` other requests come first."""
 
     ahead: int
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What the answer is written from. It is told before the first word."""
+class Context:
+    """The passages that the answer is written from. This part comes before the first text."""
 
     found: int
-    passages: tuple[Numbered, ...]
+    passages: tuple[NumberedPassage, ...]
     model: str | None = None
     shortened: int = 0
     questions_left_out: int = 0
 
     @property
-    def reading(self) -> ContextUsage:
-        """How much of what there is the answer is written from."""
+    def usage(self) -> ContextUsage:
+        """How much of the material the answer is written from."""
         return ContextUsage(self.found, len(self.passages), self.shortened, self.questions_left_out)
 
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """The model thinks before its first word. What it thinks is no part of the answer."""
+    """The model reasons before its first word. Its reasoning is not part of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """The next piece of the text, with its citations already checked."""
+class TextDelta:
+    """The next piece of the text; its citations are already checked."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """How many tokens the model read and wrote, as it counted them."""
+class TokenUsage:
+    """How many tokens the model read and wrote, as the model runner counted them."""
 
     prompt_tokens: int = 0
     answer_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The last thing that is told: how the answer ended.
+class StopReason(StrEnum):
+    """What ended the text."""
 
-    `failure` says that the text is not complete; `note` says why a complete one was quoted or cut.
+    COMPLETE = "complete"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last part: how the answer ended.
+
+    `failure` says why the text is incomplete; `note` says why a complete one was quoted or cut, or
+    cannot be checked.
     """
 
     kind: AnswerKind
-    reading: ContextUsage
-    cited: tuple[Numbered, ...] = ()
+    context_usage: ContextUsage
+    cited: tuple[NumberedPassage, ...] = ()
     note: ApplianceError | None = None
     failure: ApplianceError | None = None
-    usage: Usage = Usage()
+    tokens: TokenUsage = TokenUsage()
+    stop_reason: StopReason = StopReason.COMPLETE
 
 
-Part = Queued | Evidence | Thinking | Words | Outcome
+Part = Queued | Context | Thinking | TextDelta | Finished

@@ -1,4 +1,4 @@
-"""What other processes tell this one through the database."""
+"""Notices that processes send to the chat servers through the database."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from appliance.accounts.revocations import CHANNEL
 from appliance.core.clock import Clock
 from appliance.db.listen import Listener
+
+# `queries.sql` of accounts and of answering name it, too.
+CHANNEL = "cloister_chat"
 
 
 class Subject(StrEnum):
@@ -35,7 +37,7 @@ class Notice:
 
 
 def read_notice(payload: str) -> Notice | None:
-    """Return what a payload says; None for one that means nothing here."""
+    """Return the notice of a payload; None for an unknown one."""
     subject, _, identity = payload.partition(":")
     try:
         return Notice(Subject(subject), UUID(identity))
@@ -44,20 +46,20 @@ def read_notice(payload: str) -> Notice | None:
 
 
 class Notices:
-    """What is said on the channel of the chat servers."""
+    """Receives the notices on the channel of the chat servers."""
 
     def __init__(self, address: str, clock: Clock) -> None:
         self._listener = Listener(address, CHANNEL, clock)
 
     @property
     def is_listening(self) -> bool:
-        """Whether a notice would be heard now."""
+        """Whether a notice would be received now."""
         return self._listener.is_listening
 
-    async def heard(self) -> AsyncGenerator[Notice, None]:
-        """Yield notices for ever; MISSED each time that the connection had to be made anew."""
-        async with aclosing(self._listener.heard()) as heard:
-            async for said in heard:
-                notice = Notice(Subject.MISSED) if said is None else read_notice(said)
+    async def received(self) -> AsyncGenerator[Notice, None]:
+        """Yield notices for ever; MISSED after each reconnection."""
+        async with aclosing(self._listener.heard()) as payloads:
+            async for payload in payloads:
+                notice = Notice(Subject.MISSED) if payload is None else read_notice(payload)
                 if notice is not None:
                     yield notice

@@ -1,9 +1,8 @@
 """The prompt: rules, numbered passages, recent turns and the question.
 
-Documents are written by anybody. Their text stands between two fences that it cannot close: what
-looks like a fence, like the control tokens of a chat template or like one of our numbers is
-written differently before it gets there. Earlier answers lose their citations: the same numbers
-belong to other passages now.
+Documents are untrusted input. Their text is enclosed in two fences that it cannot close: anything
+that looks like a fence, a control token of a chat template or a passage number is escaped first.
+Earlier answers lose their citations, because the same numbers now belong to other passages.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from __future__ import annotations
 import re
 
 from appliance.answering.budget import Fitted, tokens_in
-from appliance.answering.citations import without_citations
-from appliance.answering.model import Numbered
+from appliance.answering.citations import strip_citations
+from appliance.answering.model import NumberedPassage
 
 RULES = """\
 You answer questions for the reader from the numbered passages of the reader's own documents.
@@ -36,7 +35,7 @@ _CONTROL = re.compile(
 )
 _NUMBER = re.compile(r"[\[【](\s*\d{1,3}(?:\s*[,;\u2013-]\s*\d{1,3})*\s*)[\]】]")
 _SPACE = re.compile(r"\s+")
-# They look like the sign that they replace, and mean nothing to any chat template.
+# They look like the characters that they replace, and no chat template gives them a meaning.
 _OPENING, _CLOSING = "\u2039", "\u203a"
 
 
@@ -44,42 +43,42 @@ def messages(question: str, fitted: Fitted) -> list[dict[str, str]]:
     """Return the whole chat as the runner takes it."""
     chat = [{"role": "system", "content": RULES}]
     for turn in fitted.turns:
-        chat.append({"role": "user", "content": without_control(turn.question)})
-        answer = without_citations(without_control(turn.answer))
+        chat.append({"role": "user", "content": escape_control_tokens(turn.question)})
+        answer = strip_citations(escape_control_tokens(turn.answer))
         chat.append({"role": "assistant", "content": answer})
     chat.append({"role": "user", "content": _last_message(question, fitted.passages)})
     return chat
 
 
-def contained(text: str) -> str:
-    """Return a document's text so that it can neither leave its fence nor forge a citation."""
-    text = without_control(_FENCE.sub(_OPENING, text))
+def escape_document_text(text: str) -> str:
+    """Escape a document's text, so that it can neither leave its fence nor forge a citation."""
+    text = escape_control_tokens(_FENCE.sub(_OPENING, text))
     return _NUMBER.sub(r"(\1)", text)
 
 
-def without_control(text: str) -> str:
-    """Break whatever a chat template would take for the end of a message."""
-    return _CONTROL.sub(_broken, text)
+def escape_control_tokens(text: str) -> str:
+    """Escape the control tokens that end a message in a chat template."""
+    return _CONTROL.sub(_escape, text)
 
 
-def _broken(match: re.Match[str]) -> str:
+def _escape(match: re.Match[str]) -> str:
     token = match[0]
     if token.startswith("<|"):
         return f"{_OPENING}{token[1:-1]}{_CLOSING}"
     return token.replace("<", _OPENING).replace("[", "(")
 
 
-def _last_message(question: str, passages: tuple[Numbered, ...]) -> str:
+def _last_message(question: str, passages: tuple[NumberedPassage, ...]) -> str:
     quoted = "\n\n".join(_passage(numbered) for numbered in passages)
     return (
         f"<passages>\n{quoted}\n</passages>\n\n"
         "Answer from these passages, citing their numbers, in the language of the question.\n\n"
-        f"Question: {without_control(question)}"
+        f"Question: {escape_control_tokens(question)}"
     )
 
 
-def _passage(numbered: Numbered) -> str:
+def _passage(numbered: NumberedPassage) -> str:
     passage = numbered.passage
     place = [passage.file_name, *passage.heading_path, passage.place]
-    source = contained(_SPACE.sub(" ", " > ".join(place)))
-    return f"[{numbered.number}] {contained(passage.text.strip())}\n(from {source})"
+    source = escape_document_text(_SPACE.sub(" ", " > ".join(place)))
+    return f"[{numbered.number}] {escape_document_text(passage.text.strip())}\n(from {source})"

@@ -3,7 +3,7 @@
 SELECT model FROM core.chosen_model WHERE name = 'chat_model';
 
 -- name: turns
--- What was said in a conversation before a question, newest first: complete answers only.
+-- The turns of a conversation before a question, newest first; only answers that have a text.
 SELECT question.text AS question, answer.text AS answer
 FROM chat.message AS answer
 JOIN chat.message AS question ON question.conversation_id = answer.conversation_id
@@ -13,8 +13,8 @@ WHERE answer.conversation_id = %(conversation)s AND answer.ordinal < %(before)s
 ORDER BY answer.ordinal DESC
 LIMIT %(limit)s;
 
--- name: progress
--- Keep what was written so far, of all answers at once; those that are gone are not returned.
+-- name: save_progress
+-- Save the texts of all unfinished answers; return the ids of the answers that still exist.
 UPDATE chat.message AS message
 SET state = 'writing', text = written.text, model = written.model,
     passages_found = written.found, passages_used = written.used,
@@ -27,8 +27,8 @@ WHERE message.id = written.id AND message.state IN ('waiting', 'writing')
 RETURNING message.id;
 
 -- name: finish
--- Keep an answer as it ended, with what it cites. Nothing if it was deleted meanwhile. The
--- conversation is locked first, as by whoever deletes it: the other order could deadlock.
+-- Save how an answer ended, with its citations; nothing if it was deleted in the meantime. The
+-- conversation is locked first, as a deletion does: the other order could deadlock.
 WITH locked AS (
     SELECT conversation.id FROM chat.conversation AS conversation
     JOIN chat.message AS message ON message.conversation_id = conversation.id
@@ -58,7 +58,7 @@ CROSS JOIN unnest(%(numbers)s::integer[], %(documents)s::uuid[], %(files)s::text
 LEFT JOIN library.document AS document ON document.id = cited.document_id;
 
 -- name: interrupt
--- Mark what a worker left unfinished when it died; also that of workers which no longer exist.
+-- Mark the answers that a worker left unfinished when it died, and those of removed workers.
 UPDATE chat.message
 SET state = 'interrupted', kind = CASE WHEN text = '' THEN kind ELSE 'generated' END,
     error_code = %(code)s, error_message = %(message)s, error_hint = %(hint)s,
@@ -67,7 +67,7 @@ WHERE state IN ('waiting', 'writing')
   AND (worker = %(worker)s OR (%(worker)s = 1 AND worker > %(workers)s));
 
 -- name: interrupt_one
--- Mark an answer that nobody writes.
+-- Mark an answer that no task writes.
 UPDATE chat.message
 SET state = 'interrupted', error_code = %(code)s, error_message = %(message)s,
     error_hint = %(hint)s, finished_at = now()
@@ -82,5 +82,5 @@ WHERE message.conversation_id = %(conversation)s AND conversation.account_id = %
   AND message.state IN ('waiting', 'writing');
 
 -- name: notify
--- Tell all chat servers.
+-- Send a notice to all chat servers.
 SELECT pg_notify('cloister_chat', %(notice)s);

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import log
 
-from appliance.answering.model import Numbered
+from appliance.answering.model import NumberedPassage
 from appliance.answering.sentences import Span, sentences, shortened
 from appliance.retrieval.model import Passage
 from appliance.text.keywords import keywords
@@ -19,7 +19,7 @@ STEM = 5
 
 _WORD = re.compile(r"\w{3,}")
 _DENSE_PAIR = re.compile(r"(?=([\u2e80-\u9fff\uac00-\ud7af]{2}))")
-# What Markdown, or our own citations, would take for something else than text.
+# Characters that mean something in Markdown or in our citations.
 _MARKS = re.compile(r"([\\`*_\[\]<>#|~!&])")
 _LIST_MARK = re.compile(r"^(\d{0,9})([-+=.)])(?=\s|$)")
 _ESCAPED = re.compile(r"\\([\\`*_\[\]<>#|~!&+=.)-])")
@@ -29,13 +29,13 @@ _WORD_JOINER = "\u2060"
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """The text of the answer, and the exact places that it quotes."""
+    """The text of the answer, and the places that it quotes."""
 
     text: str
-    cited: tuple[Numbered, ...]
+    cited: tuple[NumberedPassage, ...]
 
 
-def quote(question: str, passages: tuple[Numbered, ...]) -> Quoted:
+def quote(question: str, passages: tuple[NumberedPassage, ...]) -> Quoted:
     """Return the best passages as Markdown quotations, each with its number."""
     best = passages[:MOST_QUOTES]
     weights = _weights(question, best)
@@ -49,22 +49,22 @@ def quote(question: str, passages: tuple[Numbered, ...]) -> Quoted:
     return Quoted("\n\n".join([intro, *quotations]), chosen)
 
 
-def unescaped(quotations: str) -> str:
-    """Return quotations for whoever reads plain text: as they stand in the documents."""
+def unescape(quotations: str) -> str:
+    """Return quotations as plain text, as they are in the documents."""
     return _ESCAPED.sub(r"\1", quotations).replace(_WORD_JOINER, "")
 
 
-def _weights(question: str, passages: tuple[Numbered, ...]) -> dict[str, float]:
-    """Return what each word of the question weighs: the fewer sentences have it, the more."""
-    told = " ".join(keywords(question, question_language(question))) or question
+def _weights(question: str, passages: tuple[NumberedPassage, ...]) -> dict[str, float]:
+    """Return the weight of each word of the question: rarer words weigh more."""
+    wanted = " ".join(keywords(question, question_language(question))) or question
     texts = [numbered.passage.text for numbered in passages]
     held = [_words(text[span.start : span.end]) for text in texts for span in sentences(text)]
-    counts = {word: sum(word in words for words in held) for word in _words(told)}
+    counts = {word: sum(word in words for words in held) for word in _words(wanted)}
     return {word: log(1 + len(held) / count) for word, count in counts.items() if count}
 
 
-def _best_part(weights: Mapping[str, float], numbered: Numbered) -> Numbered:
-    """Narrow a passage to the sentences around the words of the question that weigh most."""
+def _best_part(weights: Mapping[str, float], numbered: NumberedPassage) -> NumberedPassage:
+    """Narrow a passage to the sentences around the heaviest words of the question."""
     passage = numbered.passage
     spans = sentences(passage.text)
     if not spans:
@@ -76,7 +76,7 @@ def _best_part(weights: Mapping[str, float], numbered: Numbered) -> Numbered:
 
 
 def _grown(spans: list[Span], best: int) -> Span:
-    """Take sentences after the best one, then before it, as long as they fit."""
+    """Add sentences after the best one, then before it, as long as they fit."""
     first = last = best
     while last + 1 < len(spans) and spans[last + 1].end - spans[first].start <= LONGEST_QUOTE:
         last += 1
@@ -92,7 +92,7 @@ def _narrowed(passage: Passage, part: Span) -> Passage:
 
 
 def _words(text: str) -> set[str]:
-    """Return the beginnings of the longer words, so that most forms of one word meet."""
+    """Return the beginnings of the longer words, so that most forms of a word match."""
     folded = text.casefold()
     return {word[:STEM] for word in _WORD.findall(folded)} | set(_DENSE_PAIR.findall(folded))
 
@@ -103,6 +103,6 @@ def _block(text: str) -> str:
 
 
 def _escaped(line: str) -> str:
-    """Have Markdown show a line as it is; a document's own `[2]` must not become our citation."""
+    """Escape a line for Markdown; a document's own `[2]` must not become our citation."""
     escaped = _LIST_MARK.sub(r"\1\\\2", _MARKS.sub(r"\\\1", line))
     return _NUMBER.sub(_WORD_JOINER, escaped)

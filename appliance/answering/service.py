@@ -1,4 +1,4 @@
-"""Answering: questions are kept, then answered by tasks that belong to this service alone."""
+"""Answering: questions are saved, then answered by tasks that this service owns."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from appliance.accounts.model import Account
 from appliance.answering.admission import Admission
 from appliance.answering.choice import ModelChoice
 from appliance.answering.composer import Composer
-from appliance.answering.deadline import Limits, within
+from appliance.answering.deadline import Limits, with_deadline
 from appliance.answering.generation import Generation
-from appliance.answering.live import Live
-from appliance.answering.model import Enquiry, Part, Retriever
+from appliance.answering.live_answer import LiveAnswer
+from appliance.answering.model import AnswerRequest, Part, Retriever
 from appliance.answering.notices import Notice, Notices, Subject
 from appliance.answering.store import AnswerStore
-from appliance.answering.watchers import Watchers
+from appliance.answering.subscriptions import Subscriptions
 from appliance.conversations.model import Exchange, Message, MessageState
 from appliance.conversations.service import Conversations
 from appliance.core.clock import Clock
@@ -29,8 +29,8 @@ from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
 
 _LOG = logging.getLogger(__name__)
-KEEP_SECONDS = 1.0
-PAUSE_SECONDS = 1.0
+SAVE_SECONDS = 1.0
+RESTART_PAUSE_SECONDS = 1.0
 GRACE_SECONDS = 5.0
 DEFAULT_LIMITS = Limits()
 
@@ -38,7 +38,7 @@ DEFAULT_LIMITS = Limits()
 class Answering:
     """Owns every answer that this process writes; use it as `async with Answering(...)`."""
 
-    def __init__(  # noqa: PLR0913 - one argument for each neighbour of the service
+    def __init__(  # noqa: PLR0913 - one argument for each dependency of the service
         self,
         database: Database,
         retriever: Retriever,
@@ -52,7 +52,7 @@ class Answering:
     ) -> None:
         """Take `context_tokens` where it may change while the process runs."""
         self.worker = worker
-        self.watchers = Watchers()
+        self.subscriptions = Subscriptions()
         self.admission = Admission(max(1, settings.generation_slots // settings.chat_processes))
         self._workers = settings.chat_processes
         self._clock = clock
@@ -71,14 +71,14 @@ class Answering:
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
-        works = {
+        loops = {
             "recover": self._recover,
-            "keep progress": self._keep_progress,
-            "obey notices": self._obey_notices,
+            "save progress": self._save_progress,
+            "handle notices": self._handle_notices,
         }
         self._own_tasks = [
-            self._group.create_task(_going_on(work, name, self._clock), name=f"answers: {name}")
-            for name, work in works.items()
+            self._group.create_task(_keep_running(loop, name, self._clock), name=f"answers: {name}")
+            for name, loop in loops.items()
         ]
         return self
 
@@ -87,9 +87,9 @@ class Answering:
         await self._group.__aexit__(None, None, None)
 
     async def shut_down(self) -> None:
-        """Interrupt all answers and keep what they have; then send all watchers away.
+        """Interrupt all answers and save their texts; then close all streams.
 
-        Call it before the server waits for its open sockets. A second call does nothing.
+        Call it before the server waits for its open connections. A second call does nothing.
         """
         for generation in self._generations.values():
             generation.cancel(MessageState.INTERRUPTED)
@@ -99,38 +99,38 @@ class Answering:
                     await generation.live.until_ended()
         except TimeoutError:
             for generation in self._generations.values():
-                generation.give_up()
+                generation.abandon()
         for task in self._own_tasks:
             task.cancel()
-        self.watchers.refresh()
+        self.subscriptions.refresh()
 
     async def start(self, reader: Account, question: str) -> Exchange:
-        """Keep the first question of a new conversation, and begin to answer it."""
+        """Save the first question of a new conversation, and start to answer it."""
         await self._recover()
         exchange = await self._conversations.start(reader, question, worker=self.worker)
-        self._begin(reader, exchange)
+        self._start(reader, exchange)
         return exchange
 
     async def ask(self, reader: Account, conversation_id: UUID, question: str) -> Exchange:
-        """Keep the next question of a conversation, and begin to answer it."""
+        """Save the next question of a conversation, and start to answer it."""
         await self._recover()
         exchange = await self._conversations.ask(
             reader, conversation_id, question, worker=self.worker
         )
-        self._begin(reader, exchange)
+        self._start(reader, exchange)
         return exchange
 
     async def ask_again(self, reader: Account, message_id: UUID) -> Exchange:
-        """Write an answer anew that was stopped, interrupted, failed or only quoted."""
+        """Write an answer again that was stopped, interrupted, failed or only quoted."""
         await self._recover()
         exchange = await self._conversations.ask_again(reader, message_id, worker=self.worker)
-        self._begin(reader, exchange)
+        self._start(reader, exchange)
         return exchange
 
     async def stop(self, reader: Account, message_id: UUID) -> Message:
-        """Stop an answer, whichever process writes it. Nothing happens to a finished one.
+        """Stop an answer in whichever process writes it. A finished answer stays as it is.
 
-        The model stops at once; the answer is `stopped` a moment later.
+        The model stops at once; the answer is saved as `stopped` a moment later.
         """
         message = await self._conversations.message(reader, message_id)
         if not message.is_finished and message.worker is not None:
@@ -138,31 +138,32 @@ class Answering:
         return message
 
     async def delete(self, reader: Account, conversation_id: UUID) -> None:
-        """Delete a conversation, and stop what is being written in it."""
+        """Delete a conversation, and stop its unfinished answers."""
         unfinished = await self._store.unfinished(reader.id, conversation_id)
         await self._conversations.delete(reader, conversation_id)
         for answer in unfinished:
             await self._stop(answer.id, answer.worker)
 
-    def live(self, message_id: UUID) -> Live | None:
-        """Return an answer that this process writes now. The caller has checked the reader."""
+    def live(self, message_id: UUID) -> LiveAnswer | None:
+        """Return an answer that this process writes. The caller has checked the reader."""
         generation = self._generations.get(message_id)
         return generation.live if generation else None
 
-    async def compose(self, enquiry: Enquiry) -> AsyncGenerator[Part, None]:
-        """Answer without keeping anything; closing the generator stops the model.
+    async def compose(self, request: AnswerRequest) -> AsyncGenerator[Part, None]:
+        """Answer without saving anything; closing the generator stops the model.
 
-        Raises TookTooLongError at the deadline, as kept answers do.
+        Raises TookTooLongError at the deadline, which saved answers have as well.
         """
-        async with aclosing(within(self._composer.compose(enquiry), self._limits)) as parts:
-            async for part in parts:
+        parts = self._composer.compose(request)
+        async with aclosing(with_deadline(parts, self._limits)) as limited:
+            async for part in limited:
                 yield part
 
-    def _begin(self, reader: Account, exchange: Exchange) -> None:
-        live = Live(reader.id, exchange)
+    def _start(self, reader: Account, exchange: Exchange) -> None:
+        live = LiveAnswer(reader.id, exchange)
         generation = Generation(self._composer, self._store, self._clock, live, self._limits)
         self._generations[live.message.id] = generation
-        generation.begin(self._group, reader, on_end=self._forget)
+        generation.start(self._group, reader, on_end=self._forget)
 
     def _forget(self, message_id: UUID) -> None:
         self._generations.pop(message_id, None)
@@ -176,7 +177,7 @@ class Answering:
             await self._store.notify(Notice(Subject.STOP, message_id).payload)
 
     async def _recover(self) -> None:
-        """Mark what this worker left behind, once, before it begins anything new."""
+        """Mark the answers that the last run left unfinished, once, before the first new one."""
         if self._recovered:
             return
         async with self._recovery:
@@ -184,59 +185,61 @@ class Answering:
                 count = await self._store.interrupt_leftovers(self._workers)
                 self._recovered = True
                 if count:
-                    _LOG.warning("%d answers were interrupted by the end of the last run", count)
+                    _LOG.warning(
+                        "marked %d unfinished answers of the last run as interrupted", count
+                    )
 
-    async def _keep_progress(self) -> None:
-        kept: dict[UUID, int] = {}
+    async def _save_progress(self) -> None:
+        saved: dict[UUID, int] = {}
         while True:
-            await self._clock.sleep(KEEP_SECONDS)
+            await self._clock.sleep(SAVE_SECONDS)
             lives = [each.live for each in self._generations.values() if each.live.text]
-            kept = {live.message.id: kept.get(live.message.id, -1) for live in lives}
-            changed = [live for live in lives if kept[live.message.id] != live.version]
+            saved = {live.message.id: saved.get(live.message.id, -1) for live in lives}
+            changed = [live for live in lives if saved[live.message.id] != live.version]
             versions = {live.message.id: live.version for live in changed}
             if not changed:
                 continue
-            existing = await self._store.keep([live.progress() for live in changed])
-            kept.update(versions)
-            self._end_what_is_gone(versions.keys() - existing)
+            existing = await self._store.save_progress([live.progress() for live in changed])
+            saved.update(versions)
+            self._cancel_deleted(versions.keys() - existing)
 
-    def _end_what_is_gone(self, missing: set[UUID]) -> None:
-        """Stop writing what was deleted; a finished one is on its way out by itself."""
+    def _cancel_deleted(self, missing: set[UUID]) -> None:
+        """Stop the answers whose rows were deleted; one that is just finished ends by itself."""
         for message_id in missing:
             if generation := self._generations.get(message_id):
                 generation.cancel(MessageState.INTERRUPTED)
 
-    async def _obey_notices(self) -> None:
-        async with aclosing(self._notices.heard()) as notices:
+    async def _handle_notices(self) -> None:
+        async with aclosing(self._notices.received()) as notices:
             async for notice in notices:
-                self._obey(notice)
+                self._handle(notice)
 
-    def _obey(self, notice: Notice) -> None:
+    def _handle(self, notice: Notice) -> None:
         match notice.subject:
             case Subject.STOP:
                 if notice.id and (generation := self._generations.get(notice.id)):
                     generation.cancel(MessageState.STOPPED)
             case Subject.REVOKED:
                 if notice.id:
-                    self.watchers.revoke(notice.id)
+                    self.subscriptions.revoke(notice.id)
             case Subject.MISSED:
-                self.watchers.refresh()
+                self.subscriptions.refresh()
             case _ as unreachable:
                 assert_never(unreachable)
 
 
-async def _going_on(work: Callable[[], Awaitable[None]], name: str, clock: Clock) -> None:
-    """Do a work of the service to its end, from the beginning after each fault.
+async def _keep_running(loop: Callable[[], Awaitable[None]], name: str, clock: Clock) -> None:
+    """Run a loop of the service to its end; start it again after each fault.
 
-    A task that fails would take along the group that it is in, and with it the whole server.
+    A task that fails would cancel all tasks of its group, and with them the whole server.
     """
     while True:
         try:
-            await work()
+            await loop()
         except ApplianceError as error:
             _LOG.warning("answers: %s: %s", name, error)
         except Exception:  # noqa: BLE001 - see above
-            _LOG.exception("answers: %s failed and begins anew", name)
+            _LOG.exception("answers: %s failed and starts again", name)
         else:
             return
-        await clock.sleep(PAUSE_SECONDS)
+        await clock.sleep(RESTART_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""Answers in the database while they are written and when they have ended."""
+"""Answers in the database, while they are written and after they ended."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import scalar_row
 
 from appliance.answering.errors import InterruptedAnswerError
-from appliance.answering.model import Numbered, Turn
+from appliance.answering.model import NumberedPassage, Turn
 from appliance.conversations.model import AnswerKind, ContextUsage, MessageState
 from appliance.core.errors import ApplianceError
 from appliance.db.pool import Database
 from appliance.db.queries import Queries
+from appliance.db.rows import fetch_records
 
 MOST_TURNS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """An answer as far as it is written."""
+    """The text of an unfinished answer, as far as it is written."""
 
     id: UUID
     text: str
     model: str | None = None
-    reading: ContextUsage | None = None
+    context_usage: ContextUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an answer ended; `words` say why it failed, was quoted or was cut."""
+    """How an answer ended; `error` says why it failed, was quoted or was cut."""
 
     progress: Progress
     state: MessageState
     kind: AnswerKind | None
-    cited: tuple[Numbered, ...] = ()
-    words: ApplianceError | None = None
+    cited: tuple[NumberedPassage, ...] = ()
+    error: ApplianceError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,37 +67,33 @@ class AnswerStore:
             return await cursor.fetchone()
 
     async def turns(self, conversation_id: UUID, before: int) -> tuple[Turn, ...]:
-        """Return what was said before message number `before`, oldest first."""
+        """Return the turns before message number `before`, oldest first."""
         facts = {"conversation": conversation_id, "before": before, "limit": MOST_TURNS}
-        async with (
-            self._database.connection() as connection,
-            connection.cursor(row_factory=class_row(Turn)) as cursor,
-        ):
-            await cursor.execute(self._queries["turns"], facts)
-            return tuple(reversed(await cursor.fetchall()))
+        turns = await fetch_records(self._database, Turn, self._queries["turns"], facts)
+        return tuple(reversed(turns))
 
-    async def keep(self, written: Sequence[Progress]) -> frozenset[UUID]:
-        """Keep unfinished texts in one statement; returns those that still exist."""
-        readings = [_reading(each) for each in written]
+    async def save_progress(self, written: Sequence[Progress]) -> frozenset[UUID]:
+        """Save unfinished texts in one statement; return the ids that still exist."""
+        usages = [_context_usage(each) for each in written]
         facts: dict[str, Any] = {
             "ids": [each.id for each in written],
             "texts": [each.text for each in written],
             "models": [each.model for each in written],
-            "found": [each["found"] for each in readings],
-            "used": [each["used"] for each in readings],
-            "shortened": [each["shortened"] for each in readings],
-            "left_out": [each["left_out"] for each in readings],
+            "found": [each["found"] for each in usages],
+            "used": [each["used"] for each in usages],
+            "shortened": [each["shortened"] for each in usages],
+            "left_out": [each["left_out"] for each in usages],
             "worker": self.worker,
         }
         async with (
             self._database.connection() as connection,
             connection.cursor(row_factory=scalar_row) as cursor,
         ):
-            await cursor.execute(self._queries["progress"], facts)
+            await cursor.execute(self._queries["save_progress"], facts)
             return frozenset(await cursor.fetchall())
 
     async def finish(self, ending: Ending) -> None:
-        """Keep an answer for good, in one statement."""
+        """Save how an answer ended, in one statement."""
         places = [numbered.passage for numbered in ending.cited]
         facts: dict[str, Any] = {
             "id": ending.progress.id,
@@ -104,9 +101,9 @@ class AnswerStore:
             "kind": ending.kind,
             "text": ending.progress.text,
             "model": ending.progress.model,
-            **_reading(ending.progress),
+            **_context_usage(ending.progress),
             "worker": self.worker,
-            **_words(ending.words),
+            **_error(ending.error),
             "numbers": [numbered.number for numbered in ending.cited],
             "documents": [place.document_id for place in places],
             "files": [place.file_name for place in places],
@@ -118,13 +115,13 @@ class AnswerStore:
             await connection.execute(self._queries["finish"], facts)
 
     async def interrupt_leftovers(self, workers: int) -> int:
-        """Mark what this worker left behind when it was killed; returns how many."""
+        """Mark the answers that this worker left unfinished when it was killed; return how many."""
         facts = {"worker": self.worker, "workers": workers, **InterruptedAnswerError().as_json()}
         async with self._database.connection() as connection:
             return (await connection.execute(self._queries["interrupt"], facts)).rowcount
 
     async def interrupt_one(self, message_id: UUID) -> None:
-        """Mark one of this worker's answers that nobody writes."""
+        """Mark an answer of this worker that no task writes."""
         facts = {"id": message_id, "worker": self.worker, **InterruptedAnswerError().as_json()}
         async with self._database.connection() as connection:
             await connection.execute(self._queries["interrupt_one"], facts)
@@ -132,30 +129,25 @@ class AnswerStore:
     async def unfinished(self, reader: UUID, conversation_id: UUID) -> list[Unfinished]:
         """Return the answers of a conversation that are being written."""
         facts = {"reader": reader, "conversation": conversation_id}
-        async with (
-            self._database.connection() as connection,
-            connection.cursor(row_factory=class_row(Unfinished)) as cursor,
-        ):
-            await cursor.execute(self._queries["unfinished"], facts)
-            return await cursor.fetchall()
+        return await fetch_records(self._database, Unfinished, self._queries["unfinished"], facts)
 
     async def notify(self, notice: str) -> None:
-        """Tell all chat servers."""
+        """Send a notice to all chat servers."""
         async with self._database.connection() as connection:
             await connection.execute(self._queries["notify"], {"notice": notice})
 
 
-def _reading(progress: Progress) -> dict[str, int | None]:
-    reading = progress.reading
+def _context_usage(progress: Progress) -> dict[str, int | None]:
+    usage = progress.context_usage
     return {
-        "found": reading.found if reading else None,
-        "used": reading.used if reading else None,
-        "shortened": reading.shortened if reading else None,
-        "left_out": reading.questions_left_out if reading else None,
+        "found": usage.found if usage else None,
+        "used": usage.used if usage else None,
+        "shortened": usage.shortened if usage else None,
+        "left_out": usage.questions_left_out if usage else None,
     }
 
 
-def _words(error: ApplianceError | None) -> dict[str, str | None]:
+def _error(error: ApplianceError | None) -> dict[str, str | None]:
     if error is None:
         return {"error_code": None, "error_message": None, "error_hint": None}
     return {

@@ -13,16 +13,25 @@ from appliance.cli.context import Context
 from appliance.cli.output import ExitCode, Output
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.clock import Clock, SystemClock
-from appliance.core.settings import PACKAGED_ACCOUNT, Settings, from_environment
-from appliance.health.examine import examine
-from appliance.health.front import front_checks
-from appliance.health.installed import installed_checks
-from appliance.health.machine import machine_checks
-from appliance.health.model import Check, Examined, Finding, State, unknown
-from appliance.health.rivals import rival_checks
-from appliance.health.seal import seal_checks
-from appliance.health.services import ServiceChecks
+from appliance.core.errors import ApplianceError, Audience
+from appliance.core.settings import ENVIRONMENT_FILE, PACKAGED_ACCOUNT, Settings, from_environment
+from appliance.db.pool import Database, conninfo
+from appliance.health.appliance import ApplianceChecks
+from appliance.health.checks.clock import clock_check
+from appliance.health.checks.database import database_probe
+from appliance.health.checks.installed import installed_checks
+from appliance.health.checks.isolation import isolation_checks
+from appliance.health.checks.port_conflicts import port_checks
+from appliance.health.checks.schema import schema_check
+from appliance.health.checks.web_front import web_front_checks
+from appliance.health.model import Check, CheckId, CheckResult, CheckState, Health, ok, unknown
+from appliance.health.seen import Seen, seen_by_socket
+from appliance.health.service import run_checks
+from appliance.llm.client import ModelRunner
+from appliance.llm.service import ModelChoice
 
+# A person who examines a machine would rather wait than read that a check took too long.
+_PATIENCE = 3.0
 _WIDTH = 100
 
 
@@ -41,8 +50,8 @@ def _examine_as_root(options: argparse.Namespace) -> None:
     settings = from_environment()
     options.seen_by_root = []
     if os.geteuid() == 0 and settings.packaged:
-        checks = _machine_wide(settings, SystemClock())
-        options.seen_by_root = asyncio.run(examine([check for check in checks if check.as_root]))
+        checks = [check for check in _machine_wide(settings, SystemClock()) if check.as_root]
+        options.seen_by_root = asyncio.run(run_checks(checks, Audience.COMMAND_LINE))
         options.as_root = not _account_exists()
 
 
@@ -55,72 +64,101 @@ def _account_exists() -> bool:
 
 
 async def doctor(context: Context, options: argparse.Namespace) -> ExitCode:
-    """Print a finding a check; exit with 1 if something failed."""
-    checks = _appliance(context) + _machine_wide(context.settings, context.clock)
-    seen = {examined.check: examined for examined in options.seen_by_root}
-    rest = [check for check in checks if not check.as_root]
-    seen |= {examined.check: examined for examined in await examine(rest)}
-    found = [seen.get(check.name) or Examined(check.name, _ROOT_ONLY) for check in checks]
-    _print(context.output, found)
-    states = {examined.finding.state for examined in found}
-    return ExitCode.FAILED if State.FAILED in states else ExitCode.DONE
+    """Print a result a check; exit with 1 unless everything that was set up works."""
+    address = conninfo(context.settings.database_socket, "cloister")
+    async with (
+        Database(address, size=1, wait=_PATIENCE) as database,
+        context.model_runner() as runner,
+    ):
+        appliance = _appliance(context, database, runner)
+        wide = _machine_wide(context.settings, context.clock)
+        asked = [check for check in (*appliance, *wide) if not check.as_root]
+        found = await run_checks(asked, Audience.COMMAND_LINE)
+    # What needs root stands after the rest: it was asked before root's rights were given up.
+    seen = {result.id: result for result in options.seen_by_root}
+    found += [seen.get(check.id) or _root_only(check) for check in wide if check.as_root]
+    health = Health(tuple(found))
+    _print(context.output, health)
+    return ExitCode.DONE if health.is_ready else ExitCode.FAILED
 
 
-_ROOT_ONLY: Finding = unknown("Only root can see this.", "`sudo cloister doctor`")
+def _root_only(check: Check) -> CheckResult:
+    return unknown(check.id, "Only root can see this.", "`sudo cloister doctor` checks it as well.")
 
 
-def _appliance(context: Context) -> list[Check]:
+def _appliance(context: Context, database: Database, runner: ModelRunner) -> list[Check]:
     """Return the checks of the appliance's own account, which hold for a clone as well."""
+    settings, probe = context.settings, database_probe(database.address, limit=_PATIENCE)
 
-    async def ask_units() -> dict[str, object]:
-        answer: dict[str, object] = await context.control.ask("GET", "/units")
-        return answer
+    async def supervisor() -> CheckResult:
+        answer = await context.control.ask("GET", "/units")
+        count = len(answer["units"])
+        return ok(CheckId.SUPERVISOR, f"It answers, and looks after {count} services.")
 
-    services = ServiceChecks(context.settings, context.runner_address, ask_units)
-    return [*services.checks(), *machine_checks(context.settings, context.clock)]
+    async def see() -> Seen | None:
+        try:
+            return seen_by_socket(await context.control.ask("GET", "/units"))
+        except ApplianceError:
+            return None
+
+    appliance = ApplianceChecks(
+        home=settings.home,
+        see=see,
+        database=probe,
+        runner=runner,
+        runner_address=context.runner_address,
+        chosen=ModelChoice(database, runner).chosen,
+        elsewhere=settings.ollama_url is not None,
+        has_systemd=settings.packaged,
+        settings_file=ENVIRONMENT_FILE if settings.packaged else None,
+        patience=_PATIENCE,
+    )
+    return [
+        Check(CheckId.SUPERVISOR, supervisor),
+        *appliance.checks(),
+        schema_check(database.address, probe),
+        clock_check(context.clock),
+    ]
 
 
 def _machine_wide(settings: Settings, clock: Clock) -> list[Check]:
     """Return the checks of the way in, and of what the package promises about the machine."""
-    front = front_checks(settings, clock)
+    front = web_front_checks(settings, clock)
     if not settings.packaged:
         return front
-    return [*front, *rival_checks(), *seal_checks(), *installed_checks()]
+    return [*front, *port_checks(), *isolation_checks(), *installed_checks()]
 
 
-def _print(output: Output, found: Sequence[Examined]) -> None:
-    failures = [examined for examined in found if examined.finding.state is State.FAILED]
-    rows = [examined.as_json() for examined in found]
-    output.value({"healthy": not failures, "checks": rows}, "\n".join(_lines(found)))
+def _print(output: Output, health: Health) -> None:
+    rows = [result.as_json() for result in health.results]
+    output.value({"healthy": health.is_ready, "checks": rows}, "\n".join(_lines(health.results)))
 
 
-def _lines(found: Sequence[Examined]) -> list[str]:
-    """Return the findings as people read them, and how many of each kind there are."""
-    state_width = max(len(state) for state in State)
-    name_width = max(len(examined.check) for examined in found)
+def _lines(found: Sequence[CheckResult]) -> list[str]:
+    """Return the results as people read them, and how many of each kind there are."""
+    state_width = max(len(state) for state in CheckState)
+    name_width = max(len(result.id) for result in found)
     margin = " " * (state_width + name_width + 4)
     lines = []
-    for examined in found:
-        finding = examined.finding
-        head = f"{finding.state:{state_width}}  {examined.check:{name_width}}  "
-        # A word longer than a line, such as a fingerprint, stays whole: people copy it.
-        wrapped = textwrap.wrap(
-            finding.sentence,
-            _WIDTH,
-            initial_indent=head,
-            subsequent_indent=margin,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        lines += wrapped
-        if finding.hint and finding.state is not State.OK:
-            lines += textwrap.wrap(
-                finding.hint,
-                _WIDTH,
-                initial_indent=f"{margin}→ ",
-                subsequent_indent=f"{margin}  ",
-                break_on_hyphens=False,
-            )
-    counts = {state: sum(examined.finding.state is state for examined in found) for state in State}
+    for result in found:
+        head = f"{result.state:{state_width}}  {result.id:{name_width}}  "
+        lines += _wrapped(result.sentence, head, margin)
+        if result.state is not CheckState.OK:
+            lines += _wrapped(result.hint, f"{margin}→ ", f"{margin}  ")
+            if result.remedy and result.remedy.command:
+                lines += _wrapped(f"`{result.remedy.command}`", f"{margin}→ ", f"{margin}  ")
+    counts = {state: sum(result.state is state for result in found) for state in CheckState}
     lines.append(", ".join(f"{count} {state}" for state, count in counts.items() if count))
     return lines
+
+
+def _wrapped(text: str, first: str, further: str) -> list[str]:
+    # A word longer than a line, such as a fingerprint, stays whole: people copy it.
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -9,31 +9,31 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from typing import Any
 
-from appliance.accounts.model import Account, audit_name
+import aiohttp
+
+from appliance.cli.chat import chat_server
+from appliance.cli.connection import NO_LIMIT, Connection, RefusedError
 from appliance.cli.context import Context
 from appliance.cli.errors import NoSuchFileError
 from appliance.cli.output import ExitCode
+from appliance.cli.questions import WHOSE
 from appliance.cli.sources import Source, Sources
 from appliance.cli.verbs import Verbs, add_verb
-from appliance.core.errors import ApplianceError
 from appliance.core.settings import MEBIBYTE
-from appliance.library.blobs import Blobs, Room, SystemDisk
-from appliance.library.model import SHARED_NAME, Document, DocumentState
-from appliance.library.service import LibraryService
-from appliance.settings.service import OperatorSettings
+from appliance.library.model import SHARED_NAME, DocumentState
 
-_LOOK_EVERY = 0.2
+_POLL_SECONDS = 0.2
 _REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class _Upload:
-    """What became of handing over a file: a document, or the reason why there is none."""
+    """The answer to an upload: the document's id, or the reason why there is none."""
 
     path: Path
-    document: Document | None
+    document: str | None
     problem: str | None = None
 
 
@@ -45,7 +45,7 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     )
     ingest_verb.add_argument("--collection", default=SHARED_NAME, help="its name or id")
     ingest_verb.add_argument("--no-wait", action="store_true", help="do not wait until all is read")
-    ingest_verb.add_argument("--user", help="for whom (default: the first operator)")
+    ingest_verb.add_argument("--user", help=WHOSE)
     ingest_verb.set_defaults(prepare=_open_sources)
 
 
@@ -64,51 +64,51 @@ async def ingest(context: Context, options: argparse.Namespace) -> ExitCode:
             f"Symbolic links in folders are left out: {sources.links}. Name one to add its file."
         )
     with closing(sources):
-        rows = await _ingest(context, options, sources.found)
+        rows = await _upload_all(context, options, sources.found)
     context.output.table(rows, "There are no files.")
     bad = {_REFUSED, DocumentState.FAILED, DocumentState.QUARANTINED}
     return ExitCode.FAILED if any(row["state"] in bad for row in rows) else ExitCode.DONE
 
 
-async def _ingest(
+async def _upload_all(
     context: Context, options: argparse.Namespace, sources: list[Source]
 ) -> list[dict[str, object]]:
-    async with context.database() as database:
-        actor = await context.person(database, options.user)
-        limit = await OperatorSettings(database, context.settings).get("upload_limit")
-        room = Room(limit=limit.value)
-        blobs = Blobs(context.settings.documents, room, SystemDisk())
-        library = LibraryService(database, blobs)
-        collection = (await library.collection(actor, options.collection)).id
-        # All are handed over before any is waited for, so that ingest works on several at once.
-        uploads = [await _upload(library, actor, collection, source) for source in sources]
-        wait = not options.no_wait
-        return [await _outcome(context, library, actor, upload, wait=wait) for upload in uploads]
+    # The name is resolved before anything is sent, so that it can be said whose library it is.
+    wanted = {"user": options.user} if options.user else {}
+    person = await context.control.ask("GET", "/person", params=wanted)
+    context.output.say(f"Adding to “{options.collection}” for {person['name']}.")
+    server = chat_server(context, person["name"])
+    # All are uploaded before any is waited for, so that several are read at once.
+    uploads = [await _upload(server, options.collection, source) for source in sources]
+    wait = not options.no_wait
+    return [await _outcome(context, server, upload, wait=wait) for upload in uploads]
 
 
-async def _upload(
-    library: LibraryService, actor: Account, collection: UUID, source: Source
-) -> _Upload:
-    try:
-        uploaded = await library.upload(
-            actor, collection, source.path.name, _pieces(source), by=audit_name(None)
-        )
-    except ApplianceError as error:
-        return _Upload(source.path, None, error.message)
-    return _Upload(source.path, uploaded.document)
+async def _upload(server: Connection, collection: str, source: Source) -> _Upload:
+    with aiohttp.MultipartWriter("form-data") as form:
+        form.append(collection).set_content_disposition("form-data", name="collection")
+        part = form.append_payload(aiohttp.AsyncIterablePayload(_pieces(source)))
+        name = source.path.name
+        part.set_content_disposition("form-data", quote_fields=False, name="file", filename=name)
+        try:
+            document = await server.ask("POST", "/api/documents", form=form, timeout=NO_LIMIT)
+        except RefusedError as error:
+            return _Upload(source.path, None, error.message)
+    return _Upload(source.path, document["id"])
 
 
 async def _outcome(
-    context: Context, library: LibraryService, actor: Account, upload: _Upload, *, wait: bool
+    context: Context, server: Connection, upload: _Upload, *, wait: bool
 ) -> dict[str, object]:
-    document = upload.document
-    if document is None:
+    if upload.document is None:
         return {"file": str(upload.path), "state": _REFUSED, "problem": upload.problem}
-    while wait and not document.state.is_finished:
-        await context.clock.sleep(_LOOK_EVERY)
-        document = await library.document(actor, document.id)
-    problem = document.fault.message if document.fault else None
-    return {"file": str(upload.path), "state": str(document.state), "problem": problem}
+    path = f"/api/documents/{upload.document}"
+    document: dict[str, Any] = await server.ask("GET", path)
+    while wait and not DocumentState(document["status"]).is_finished:
+        await context.clock.sleep(_POLL_SECONDS)
+        document = await server.ask("GET", path)
+    problem = document["error"]["message"] if document["error"] else None
+    return {"file": str(upload.path), "state": document["status"], "problem": problem}
 
 
 async def _pieces(source: Source) -> AsyncIterator[bytes]:

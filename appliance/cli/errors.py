@@ -20,11 +20,18 @@ class ServiceNotRunningError(NotRunningError):
     hint = "`systemctl status cloister` says why, `cloister doctor` what else is amiss."
 
 
+class ChatNotRunningError(NotRunningError):
+    """No chat server listens on the command line's sockets."""
+
+    sentence = "No chat server is running."
+    hint = "`cloister status` says why."
+
+
 class RightsMissingError(ApplianceError):
-    """The control socket is there, and belongs to somebody else."""
+    """The socket exists, and the caller's account may not connect to it."""
 
     code = "rights_missing"
-    sentence = "Your account may not speak to Cloister."
+    sentence = "Your account may not use this command."
     hint = "Use sudo: only root, and the account that runs the appliance, may do this."
 
 

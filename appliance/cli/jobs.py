@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
 from appliance.jobs.kinds import available
-from appliance.jobs.model import Job, JobState
-from appliance.jobs.service import JobService
+from appliance.jobs.model import JobState
 
 _WHICH = "its id, as the list shows it"
-_LOOK_EVERY = 0.5
+_POLL_SECONDS = 0.5
+
+# A job as the control socket sends it.
+Job = dict[str, Any]
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -50,64 +54,63 @@ async def list_kinds(context: Context, _: argparse.Namespace) -> ExitCode:
 
 async def list_jobs(context: Context, options: argparse.Namespace) -> ExitCode:
     """Show jobs without their logs."""
-    async with context.database() as database:
-        jobs = await JobService(database, context.clock).jobs(options.limit, options.kind)
-    rows = [job.as_json() if context.output.as_json else _row(job) for job in jobs]
+    wanted = {"limit": str(options.limit)} | ({"kind": options.kind} if options.kind else {})
+    jobs = await context.control.ask("GET", "/jobs", params=wanted)
+    rows = jobs if context.output.as_json else [_row(job) for job in jobs]
     context.output.table(rows, "No job has run yet.")
     return ExitCode.DONE
 
 
 async def show_job(context: Context, options: argparse.Namespace) -> ExitCode:
     """Show one job."""
-    async with context.database() as database:
-        job = await JobService(database, context.clock).job(options.id)
-    context.output.value(job.as_json(), "\n".join(_lines(job)))
+    job = await context.control.ask("GET", f"/jobs/{options.id}")
+    context.output.value(job, "\n".join(_lines(job)))
     return ExitCode.DONE
 
 
 async def start_job(context: Context, options: argparse.Namespace) -> ExitCode:
     """Queue a job; the process that its kind names runs it."""
-    async with context.database() as database:
-        jobs = JobService(database, context.clock)
-        job = await jobs.start(None, options.kind)
-        while options.wait and job.state.is_active:
-            await context.clock.sleep(_LOOK_EVERY)
-            job = await jobs.job(job.id)
-    text = f"{job.id} is {job.state}." + (f" {job.result}" if job.result else "")
-    context.output.value(job.as_json(), text)
-    return ExitCode.DONE if job.state.is_active or job.state is JobState.DONE else ExitCode.FAILED
+    job = await context.control.ask("POST", "/jobs", body={"kind": options.kind})
+    while options.wait and JobState(job["state"]).is_active:
+        await context.clock.sleep(_POLL_SECONDS)
+        job = await context.control.ask("GET", f"/jobs/{job['id']}")
+    text = f"{job['id']} is {job['state']}." + (f" {job['result']}" if job["result"] else "")
+    context.output.value(job, text)
+    state = JobState(job["state"])
+    return ExitCode.DONE if state.is_active or state is JobState.DONE else ExitCode.FAILED
 
 
 async def cancel_job(context: Context, options: argparse.Namespace) -> ExitCode:
     """End a queued job, or ask a running one to end."""
-    async with context.database() as database:
-        job = await JobService(database, context.clock).cancel(None, options.id)
-    text = "The job ends as soon as it can." if job.is_cancelling else "The job is cancelled."
-    context.output.value(job.as_json(), text)
+    job = await context.control.ask("POST", f"/jobs/{options.id}/cancel")
+    text = "The job ends as soon as it can." if job["cancelling"] else "The job is cancelled."
+    context.output.value(job, text)
     return ExitCode.DONE
 
 
 def _row(job: Job) -> dict[str, object]:
     return {
-        "id": job.id,
-        "kind": job.kind,
-        "about": job.subject or None,
-        "state": job.state,
-        "requested": job.created_at,
-        "by": job.requested_by or None,
-        "how": job.result or job.progress or None,
+        "id": job["id"],
+        "kind": job["kind"],
+        "about": job["subject"] or None,
+        "state": job["state"],
+        "requested": datetime.fromisoformat(job["created_at"]),
+        "by": job["requested_by"] or None,
+        "how": job["result"] or job["progress"]["sentence"] or None,
     }
 
 
 def _lines(job: Job) -> list[str]:
     """Return a job as people read it."""
-    counted = f" ({job.done or 0} of {job.total})" if job.total is not None else ""
+    progress, by = job["progress"], job["requested_by"]
+    counted = f" ({progress['done'] or 0} of {progress['total']})" if progress["total"] else ""
+    requested = datetime.fromisoformat(job["created_at"])
     facts = {
-        "kind": f"{job.kind} {job.subject}".rstrip(),
-        "state": f"{job.state}, being cancelled" if job.is_cancelling else job.state,
-        "requested": f"{job.created_at:%Y-%m-%d %H:%M:%S %Z} by {job.requested_by or 'nobody'}",
-        "progress": f"{job.progress}{counted}",
-        "result": job.result or "",
+        "kind": f"{job['kind']} {job['subject']}".rstrip(),
+        "state": f"{job['state']}, being cancelled" if job["cancelling"] else job["state"],
+        "requested": f"{requested:%Y-%m-%d %H:%M:%S %Z}" + (f" by {by}" if by else ""),
+        "progress": f"{progress['sentence']}{counted}",
+        "result": job["result"] or "",
     }
     lines = [f"{name:10} {fact}" for name, fact in facts.items() if fact]
-    return [*lines, "", *job.log.splitlines()] if job.log else lines
+    return [*lines, "", *job["log"]] if job["log"] else lines

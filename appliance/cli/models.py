@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import signal
 
 from appliance.cli.context import Context
+from appliance.cli.fetch_job import FetchJob
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
-from appliance.core.errors import ApplianceError
-from appliance.fetch.errors import FetchStoppedError, RootNeededError
-from appliance.fetch.incoming import UMASK
+from appliance.core.signals import on_signals
+from appliance.fetch.errors import RootNeededError
 from appliance.fetch.names import REGISTRY, ModelName
 from appliance.fetch.pull import PULL_TIMEOUTS, Pull
 from appliance.fetch.runner import TemporaryRunner
 from appliance.fetch.service import Fetching
+from appliance.fetch.staging import UMASK
 from appliance.fetch.unit import FetchUnit
-from appliance.llm.choice import Purpose, uses
-from appliance.llm.client import ModelRunner
-from appliance.llm.service import ModelChoice
+from appliance.llm.choice import Purpose
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -43,36 +41,17 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 
 async def list_models(context: Context, _: argparse.Namespace) -> ExitCode:
     """Show every model, what it can do, and what it is used for."""
-    async with (
-        context.database() as database,
-        ModelRunner(context.runner_address) as runner,
-    ):
-        chosen = await ModelChoice(database, runner).chosen()
-        installed = await runner.models()
-    used = {model.name: uses(model, chosen, installed) for model in installed}
-    rows: list[dict[str, object]] = [
-        {
-            "model": model.name,
-            "size": model.size,
-            "can": sorted(model.capabilities),
-            "used_for": [use.purpose for use in used[model.name] if use.ready],
-            "prepared_for": [use.purpose for use in used[model.name] if not use.ready],
-        }
-        for model in installed
-    ]
+    rows = await context.control.ask("GET", "/models")
     context.output.table(rows, "No models are installed; questions are answered by quotation.")
     return ExitCode.DONE
 
 
 async def use_model(context: Context, options: argparse.Namespace) -> ExitCode:
     """Choose a model."""
-    async with (
-        context.database() as database,
-        ModelRunner(context.runner_address) as runner,
-    ):
-        await ModelChoice(database, runner).choose(None, options.purpose, options.model)
+    body = {"purpose": options.purpose, "model": options.model}
+    await context.control.ask("POST", "/models/use", body=body)
     text = f"{options.model} is now used for {options.purpose}."
-    context.output.value({"purpose": options.purpose, "model": options.model}, text)
+    context.output.value(body, text)
     return ExitCode.DONE
 
 
@@ -81,20 +60,22 @@ async def fetch_model(context: Context, options: argparse.Namespace) -> ExitCode
     name = ModelName.parse(options.model)
     if context.settings.packaged and os.geteuid() != 0:
         raise RootNeededError
-    # Root is nobody to the database. Where no supervisor can note it either, systemd's own line
-    # in the journal tells that the unit was started.
-    with contextlib.suppress(ApplianceError):
-        await context.control.ask("POST", "/models/fetch", model=str(name))
+    # PostgreSQL refuses root. Where no supervisor can record the download either, systemd's own
+    # line in the journal says that the unit was started.
+    job = FetchJob(context.control, context.clock, context.output.say)
     if context.settings.packaged:
         context.output.say(
             f"{name} is downloaded from {REGISTRY}. For this alone the machine goes online; "
             "Ctrl-C ends it."
         )
-        await FetchUnit(name, context.clock, context.output.say).run()
+        models = context.settings.models
+        await job.run(str(name), lambda say: FetchUnit(name, models, context.clock, say).run())
     else:
         context.output.say(f"The model runner downloads {name} from {REGISTRY}.")
-        async with ModelRunner(context.runner_address, timeouts=PULL_TIMEOUTS) as runner:
-            await Pull(runner, name, clock=context.clock, say=context.output.say).run()
+        async with context.model_runner(timeouts=PULL_TIMEOUTS) as runner:
+            await job.run(
+                str(name), lambda say: Pull(runner, name, clock=context.clock, say=say).run()
+            )
     text = (
         f"{name} is installed. “cloister model use chat {name}” makes it write the answers, "
         f"“cloister model use search {name}” the vectors."
@@ -109,11 +90,8 @@ async def run_fetch(context: Context, options: argparse.Namespace) -> ExitCode:
     os.umask(UMASK)
     settings, clock, say = context.settings, context.clock, context.output.say
     fetching = Fetching(settings, clock, TemporaryRunner(settings, clock, os.environ), say)
-    task = asyncio.ensure_future(fetching.fetch(name))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        raise FetchStoppedError(model=name) from None
+    task = asyncio.ensure_future(fetching.fetch_and_report(name))
+    on_signals([signal.SIGTERM], task.cancel)
+    await task
     context.output.value({"model": str(name)}, f"{name} has arrived.")
     return ExitCode.DONE

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from types import MappingProxyType
 from uuid import UUID
 
-from appliance.core.errors import ApplianceError
+from appliance.core.errors import ApplianceError, Audience
+from appliance.core.log import is_journal, journal_prefix
 
 
 class ExitCode(IntEnum):
@@ -21,6 +24,9 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOT_READY = 3
     NOT_RUNNING = 4
+
+
+_KEYS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +40,29 @@ class Output:
         if not self.as_json:
             print(text, flush=True)
 
+    def progress(self, text: str) -> None:
+        """Print how far long work is, to standard error and for people at a terminal only."""
+        if not self.as_json and sys.stderr.isatty():
+            print(text, file=sys.stderr, flush=True)
+
     def value(self, value: object, text: str) -> None:
         """Print `value` as JSON, or `text` for people."""
         print(json.dumps(value, default=_plain, ensure_ascii=False) if self.as_json else text)
 
-    def table(self, rows: Sequence[dict[str, object]], empty: str) -> None:
-        """Print rows that share their keys as aligned columns, or `empty` where there are none."""
+    def table(
+        self, rows: Sequence[dict[str, object]], empty: str, *, titles: Mapping[str, str] = _KEYS
+    ) -> None:
+        """Print rows that share their keys as aligned columns, or `empty` where there are none.
+
+        A column has its key as the heading, unless `titles` has another one for people.
+        """
         if self.as_json:
             print(json.dumps(rows, default=_plain, ensure_ascii=False))
             return
         if not rows:
             print(empty)
             return
-        cells = [[key.upper() for key in rows[0]]]
+        cells = [[titles.get(key, key).upper() for key in rows[0]]]
         cells += [[_cell(value) for value in row.values()] for row in rows]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for line in cells:
@@ -56,9 +72,13 @@ class Output:
     def error(self, error: ApplianceError) -> None:
         """Print what went wrong and what to do next."""
         if self.as_json:
-            print(json.dumps({"error": error.as_json()}, ensure_ascii=False), file=sys.stderr)
+            body = {"error": error.as_json(Audience.COMMAND_LINE)}
+            print(json.dumps(body, ensure_ascii=False), file=sys.stderr)
         else:
-            print(f"cloister: {error.message}\n{error.advice}", file=sys.stderr)
+            words = error.words_for(Audience.COMMAND_LINE)
+            # A unit that could not be prepared says so in the journal, as the error that it is.
+            mark = journal_prefix(logging.ERROR) if is_journal(sys.stderr) else ""
+            print(f"{mark}cloister: {words.sentence}\n{mark}{words.hint}", file=sys.stderr)
 
 
 def _plain(value: object) -> object:

@@ -8,6 +8,9 @@ import os
 import pwd
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
+from typing import NoReturn
+
+from typing_extensions import override
 
 from appliance.cli.context import Context
 from appliance.cli.errors import NotRunningError
@@ -15,6 +18,7 @@ from appliance.cli.output import ExitCode, Output
 from appliance.core.clock import SystemClock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 from appliance.core.settings import PACKAGED_ACCOUNT, Settings, from_environment
+from appliance.core.version import read_version
 
 Verb = Callable[[Context, argparse.Namespace], Awaitable[ExitCode]]
 # Which module has a verb. A module is loaded when its verb, or no verb, was asked for: `migrate`
@@ -24,12 +28,17 @@ _MODULES = {
     "units": ("status", "logs", "start", "stop", "restart"),
     "doctor": ("doctor",),
     "people": ("claim", "rescue", "user", "api-key"),
+    "audit": ("audit",),
     "documents": ("ingest",),
     "questions": ("search", "ask"),
     "models": ("model", "fetch"),
     "jobs": ("job",),
     "settings": ("setting",),
 }
+
+# Errors that mean that the appliance, or its database, does not run. One that the appliance sent
+# has its code and not its class.
+_NOT_RUNNING = {NotRunningError.code, DatabaseUnavailableError.code}
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -45,12 +54,10 @@ def run(arguments: Sequence[str]) -> int:
         if not options.as_root:
             _become_owner_of(settings)
         return asyncio.run(_finish(verb(context, options)))
-    except (NotRunningError, DatabaseUnavailableError) as error:
-        output.error(error)
-        return ExitCode.NOT_RUNNING
     except ApplianceError as error:
         output.error(error)
-        return ExitCode.FAILED
+        is_down = error.as_json()["code"] in _NOT_RUNNING
+        return ExitCode.NOT_RUNNING if is_down else ExitCode.FAILED
     except KeyboardInterrupt:
         return ExitCode.FAILED
 
@@ -81,6 +88,18 @@ def _become_owner_of(settings: Settings) -> None:
         os.setuid(user)
 
 
+class _ShowVersion(argparse.Action):
+    """Prints the version and ends. In a clone this starts Git, so it happens only on request."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    @override
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        print(f"cloister {asyncio.run(read_version())}")
+        parser.exit()
+
+
 def build(wanted: str | None = None) -> argparse.ArgumentParser:
     """Return the parser, with the verbs of the module that has `wanted`, or with all verbs."""
     shared = argparse.ArgumentParser(add_help=False)
@@ -90,6 +109,7 @@ def build(wanted: str | None = None) -> argparse.ArgumentParser:
         description="Run and use a private document-chat appliance.",
         epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not ready, 4 not running.",
     )
+    parser.add_argument("--version", action=_ShowVersion, help="show the version of Cloister")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     known = any(wanted in names for names in _MODULES.values())
     for module, names in _MODULES.items():

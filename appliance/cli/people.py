@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from datetime import datetime
+from urllib.parse import quote
 from uuid import UUID
 
-from appliance.accounts.keys import ApiKeys
-from appliance.accounts.model import Account, Role, Scope
-from appliance.accounts.people import People
+from appliance.accounts.model import Scope
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
+from appliance.actors.model import CommandLine
+from appliance.actors.permissions import Role
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
 
-_WHOSE = "whose key it is (default: the first operator)"
+_WHOSE = "whose key it is (default: the only operator)"
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -32,10 +33,13 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--role", type=Role, choices=list(Role), default=Role.MEMBER, help="default: member"
     )
-    for deed in ("invite", "lock", "unlock", "remove", "make-operator", "make-member"):
-        verb = add_verb(users, shared, deed, change_user, f"{deed.replace('-', ' ')} a person")
+    invite = add_verb(users, shared, "invite", invite_user, "print a new link for a password")
+    invite.add_argument("name", help="what the person signs in with")
+    for action in ("lock", "unlock", "remove", "make-operator", "make-member"):
+        purpose = f"{action.replace('-', ' ')} a person"
+        verb = add_verb(users, shared, action, change_user, purpose)
         verb.add_argument("name", help="what the person signs in with")
-        verb.set_defaults(deed=deed)
+        verb.set_defaults(action=action)
     api_keys = add_group(verbs, "api-key", "keys with which programs act for a person")
     create = add_verb(api_keys, shared, "create", create_key, "make a key and print it once")
     create.add_argument("name", nargs="?", default="command line", help="what the list shows")
@@ -58,7 +62,7 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 async def claim(context: Context, _: argparse.Namespace) -> ExitCode:
     """Print a claim link; the earlier one stops working."""
     async with context.database() as database:
-        code = await Accounts(database, context.clock, Passwords()).new_claim_code()
+        code = await Accounts(database, context.clock, Passwords()).new_claim_code(CommandLine())
     link = f"{await _address(context, 'console')}/admin/claim#{code.text}"
     context.output.value({"link": link, "code": code.text}, f"Open within an hour, once:\n{link}")
     return ExitCode.DONE
@@ -75,17 +79,9 @@ async def rescue(context: Context, _: argparse.Namespace) -> ExitCode:
 
 async def list_users(context: Context, _: argparse.Namespace) -> ExitCode:
     """Show everybody."""
-    async with context.database() as database:
-        everybody = await People(database, context.clock).all(None)
     rows = [
-        {
-            "name": account.name,
-            "displayed": account.display_name,
-            "role": account.role,
-            "locked": account.locked_at is not None,
-            "since": account.created_at,
-        }
-        for account in everybody
+        person | {"since": datetime.fromisoformat(person["since"])}
+        for person in await context.control.ask("GET", "/people")
     ]
     context.output.table(rows, "There is nobody yet. “cloister claim” prints a link.")
     return ExitCode.DONE
@@ -93,30 +89,25 @@ async def list_users(context: Context, _: argparse.Namespace) -> ExitCode:
 
 async def add_user(context: Context, options: argparse.Namespace) -> ExitCode:
     """Add a person and print the link with which they set a password."""
-    async with context.database() as database:
-        people = People(database, context.clock)
-        account, code = await people.add(None, options.name, options.display_name, options.role)
-    return await _print_invitation(context, account, code.text)
+    body = {
+        "name": options.name,
+        "display_name": options.display_name,
+        "role": options.role,
+    }
+    return await _print_invitation(context, await context.control.ask("POST", "/people", body=body))
+
+
+async def invite_user(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Print a new link with which a person sets a password."""
+    path = f"/people/{quote(options.name, safe='')}/invite"
+    return await _print_invitation(context, await context.control.ask("POST", path))
 
 
 async def change_user(context: Context, options: argparse.Namespace) -> ExitCode:
     """Do one thing to a person."""
-    async with context.database() as database:
-        people = People(database, context.clock)
-        account = await people.by_name(options.name)
-        match options.deed:
-            case "invite":
-                _, code = await people.invite(None, account.id)
-                return await _print_invitation(context, account, code.text)
-            case "lock" | "unlock":
-                await people.set_locked(None, account.id, locked=options.deed == "lock")
-            case "make-operator":
-                await people.set_role(None, account.id, Role.OPERATOR)
-            case "make-member":
-                await people.set_role(None, account.id, Role.MEMBER)
-            case _:
-                await people.remove(None, account.id)
-    context.output.value({"name": account.name}, f"{account.name}: {options.deed} done")
+    path = f"/people/{quote(options.name, safe='')}/{options.action}"
+    answer = await context.control.ask("POST", path)
+    context.output.value(answer, f"{answer['name']}: {options.action} done")
     return ExitCode.DONE
 
 
@@ -126,49 +117,46 @@ async def _address(context: Context, site: str) -> str:
     return addresses[site]
 
 
-async def _print_invitation(context: Context, account: Account, code: str) -> ExitCode:
-    link = f"{await _address(context, 'chat')}/password#{code}"
-    text = f"Give this link to {account.name}; it works once, within seven days:\n{link}"
-    context.output.value({"name": account.name, "link": link}, text)
+async def _print_invitation(context: Context, person: dict[str, str]) -> ExitCode:
+    link = f"{await _address(context, 'chat')}/password#{person['code']}"
+    text = f"Give this link to {person['name']}; it works once, within seven days:\n{link}"
+    context.output.value({"name": person["name"], "link": link}, text)
     return ExitCode.DONE
 
 
 async def create_key(context: Context, options: argparse.Namespace) -> ExitCode:
     """Make a key and print the secret, which is never shown again."""
-    async with context.database() as database:
-        owner = await context.person(database, options.user)
-        scopes = options.scope or list(Scope)
-        key, secret = await ApiKeys(database, context.clock).create(
-            None, owner, options.name, scopes, options.days
-        )
-    context.output.value(asdict(key) | {"key": secret.text}, secret.text)
+    body = {
+        "name": options.name,
+        "scopes": options.scope or list(Scope),
+        "days": options.days,
+    }
+    key = await context.control.ask("POST", "/api-keys", params=_owner(options), body=body)
+    context.output.value(key, key["key"])
     return ExitCode.DONE
 
 
 async def list_keys(context: Context, options: argparse.Namespace) -> ExitCode:
     """Show a person's keys without their secrets."""
-    async with context.database() as database:
-        owner = await context.person(database, options.user)
-        found = await ApiKeys(database, context.clock).mine(owner)
-    rows: list[dict[str, object]] = [
-        {
-            "id": key.id,
-            "name": key.name,
-            "begins": key.prefix,
-            "scopes": key.scopes,
-            "expires": key.expires_at,
-            "used": key.used_at,
-        }
-        for key in found
+    answer = await context.control.ask("GET", "/api-keys", params=_owner(options))
+    rows = [
+        key | {"expires": _time(key["expires"]), "used": _time(key["used"])}
+        for key in answer["keys"]
     ]
-    context.output.table(rows, f"{owner.name} has no API keys.")
+    context.output.table(rows, f"{answer['user']} has no API keys.")
     return ExitCode.DONE
 
 
 async def revoke_key(context: Context, options: argparse.Namespace) -> ExitCode:
     """Delete a key."""
-    async with context.database() as database:
-        owner = await context.person(database, options.user)
-        await ApiKeys(database, context.clock).revoke(None, owner, options.id)
+    await context.control.ask("DELETE", f"/api-keys/{options.id}", params=_owner(options))
     context.output.value({"id": options.id}, "The key no longer works.")
     return ExitCode.DONE
+
+
+def _owner(options: argparse.Namespace) -> dict[str, str]:
+    return {"user": options.user} if options.user else {}
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

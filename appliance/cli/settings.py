@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
@@ -16,8 +17,7 @@ from appliance.core.environment_file import (
     keep_last_good,
 )
 from appliance.core.settings import ENVIRONMENT_FILE, LAST_GOOD_ENVIRONMENT
-from appliance.settings.model import Setting, find_entry
-from appliance.settings.service import OperatorSettings
+from appliance.settings.model import Entry, find_entry
 from appliance.settings.words import sentence_of
 
 _WHICH = "its name, as the list shows it"
@@ -45,33 +45,30 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 
 async def list_settings(context: Context, _: argparse.Namespace) -> ExitCode:
     """Show every setting, its value and where the value comes from."""
-    async with context.database() as database:
-        settings = await OperatorSettings(database, context.settings).all()
-    rows: list[dict[str, object]] = [_row(setting) for setting in settings]
-    if context.output.as_json:
-        rows = [setting.as_json() for setting in settings]
+    settings = await context.control.ask("GET", "/settings")
+    rows = settings if context.output.as_json else [_row(setting) for setting in settings]
     context.output.table(rows, "There are no settings.")
     return ExitCode.DONE
 
 
 async def get_setting(context: Context, options: argparse.Namespace) -> ExitCode:
     """Print one value."""
-    find_entry(options.name)
-    async with context.database() as database:
-        setting = await OperatorSettings(database, context.settings).get(options.name)
-    context.output.value(setting.as_json(), setting.text)
+    entry = find_entry(options.name)
+    settings = await context.control.ask("GET", "/settings")
+    (setting,) = (setting for setting in settings if setting["name"] == entry.name)
+    context.output.value(setting, entry.written(setting["value"]))
     return ExitCode.DONE
 
 
 async def set_setting(context: Context, options: argparse.Namespace) -> ExitCode:
     """Change one value."""
-    return await _change(context, options.name, find_entry(options.name).parse(options.value))
+    entry = find_entry(options.name)
+    return await _change(context, entry, entry.parse(options.value))
 
 
 async def reset_setting(context: Context, options: argparse.Namespace) -> ExitCode:
     """Forget what an operator has set."""
-    find_entry(options.name)
-    return await _change(context, options.name, None)
+    return await _change(context, find_entry(options.name), None)
 
 
 async def check_file(context: Context, options: argparse.Namespace) -> ExitCode:
@@ -104,30 +101,28 @@ def _keep(context: Context, path: Path) -> None:
         context.output.say(f"{LAST_GOOD_ENVIRONMENT} cannot be written: {error.strerror}.")
 
 
-async def _change(context: Context, name: str, value: int | None) -> ExitCode:
-    async with context.database() as database:
-        settings = OperatorSettings(database, context.settings)
-        await settings.change(None, {name: value})
-        setting = await settings.get(name)
-    text = f"{setting.entry.name} is now {setting.text}. {effect_of(setting)}"
-    context.output.value(setting.as_json(), text)
+async def _change(context: Context, entry: Entry, value: int | None) -> ExitCode:
+    body = {"name": entry.name, "value": value}
+    setting = await context.control.ask("POST", "/settings", body=body)
+    text = f"{entry.name} is now {entry.written(setting['value'])}. {effect_of(entry)}"
+    context.output.value(setting, text)
     return ExitCode.DONE
 
 
-def effect_of(setting: Setting) -> str:
+def effect_of(entry: Entry) -> str:
     """Say when a change takes effect."""
-    if setting.entry.restarts:
-        return f"It takes effect after a restart of {', '.join(setting.entry.restarts)}."
+    if entry.restarts:
+        return f"It takes effect after a restart of {', '.join(entry.restarts)}."
     return "It takes effect at once; nothing is restarted."
 
 
-def _row(setting: Setting) -> dict[str, object]:
-    entry = setting.entry
+def _row(setting: dict[str, Any]) -> dict[str, object]:
+    entry = find_entry(setting["name"])
     return {
         "name": entry.name,
-        "value": setting.text,
-        "from": setting.source,
-        "default": entry.written(setting.fallback),
+        "value": entry.written(setting["value"]),
+        "from": setting["source"],
+        "default": entry.written(setting["default"]),
         "possible": entry.bounds,
     }
 

@@ -17,7 +17,7 @@ class EmptyQuestionError(ApplianceError):
 
 
 class QuestionTooLongError(ApplianceError):
-    """More than a model could read beside the passages. Facts: `length`, `limit`."""
+    """The question leaves a model no room for passages. Facts: `length`, `limit`."""
 
     code = "question_too_long"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -26,7 +26,7 @@ class QuestionTooLongError(ApplianceError):
 
 
 class UnreadableQuestionError(ApplianceError):
-    """It holds the zero character, which no database keeps."""
+    """The question contains the zero character, which PostgreSQL cannot store."""
 
     code = "unreadable_question"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -35,7 +35,7 @@ class UnreadableQuestionError(ApplianceError):
 
 
 class WrongTitleError(ApplianceError):
-    """Nothing, or too much. Facts: `limit`."""
+    """The title is empty or too long. Facts: `limit`."""
 
     code = "wrong_title"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -44,7 +44,7 @@ class WrongTitleError(ApplianceError):
 
 
 class AnswerUnfinishedError(ApplianceError):
-    """One answer at a time in one conversation: the next one needs its text."""
+    """A conversation has one answer at a time: the next one needs its text."""
 
     code = "answer_unfinished"
     status = HTTPStatus.CONFLICT

@@ -1,4 +1,4 @@
-"""Conversations: questions, answers, and what the answers point to."""
+"""Conversations: questions, answers, and the sources of the answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Author(StrEnum):
 
 
 class MessageState(StrEnum):
-    """Where an answer is; a question is complete at once."""
+    """The progress of an answer; a question is complete at once."""
 
     WAITING = "waiting"
     WRITING = "writing"
@@ -36,7 +36,7 @@ UNFINISHED = frozenset({MessageState.WAITING, MessageState.WRITING})
 
 
 class AnswerKind(StrEnum):
-    """Where the words of an answer come from."""
+    """The origin of an answer's text."""
 
     GENERATED = "generated"
     QUOTED = "quoted"
@@ -56,9 +56,9 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class ContextUsage:
-    """How much of what there was an answer was written from: nothing is left out silently.
+    """How much of the material an answer was written from, so that nothing is left out silently.
 
-    `found` and `used` count passages, and `shortened` those of the used that lost their end.
+    `found` and `used` count passages; `shortened` counts the used passages that lost their end.
     `questions_left_out` counts earlier questions of the conversation.
     """
 
@@ -68,16 +68,16 @@ class ContextUsage:
     questions_left_out: int = 0
 
     @property
-    def words(self) -> str:
-        """Say it in a line; empty if there was nothing to read."""
+    def sentence(self) -> str:
+        """Describe it in a line; empty if no passage was found."""
         if not self.found:
             return ""
-        said = f"Used {self.used:,} of {count_of(self.found, 'passage')}"
+        text = f"Used {self.used:,} of {count_of(self.found, 'passage')}"
         if self.shortened:
-            said += f", {'one' if self.shortened == 1 else self.shortened} of them shortened"
+            text += f", {'one' if self.shortened == 1 else self.shortened} of them shortened"
         if self.questions_left_out:
-            said += f"; {count_of(self.questions_left_out, 'earlier question')} left out"
-        return said
+            text += f"; {count_of(self.questions_left_out, 'earlier question')} left out"
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ class Message:
     finished_at: datetime | None
 
     @property
-    def reading(self) -> ContextUsage | None:
-        """What it was written from, once that is known."""
+    def context_usage(self) -> ContextUsage | None:
+        """What the answer was written from, once that is known."""
         if self.passages_found is None or self.passages_used is None:
             return None
         return ContextUsage(
@@ -125,7 +125,7 @@ class Message:
 
     @property
     def is_finished(self) -> bool:
-        """Whether its text will not change by itself any more."""
+        """Whether its text is final, unless it is tried again."""
         return self.state not in UNFINISHED
 
     @property
@@ -139,9 +139,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """What `[number]` in an answer points to; no document once that was deleted.
+    """The source of `[number]` in an answer; no `document_id` once the document was deleted.
 
-    `label` is how the page is called where a number would mislead, as in `retrieval.model`.
+    `label` names the page where a number would mislead, as in `retrieval.model`.
     """
 
     message_id: UUID
@@ -156,7 +156,7 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question and its answer, as they were just written down."""
+    """A question and its answer, as they were just saved."""
 
     question: Message
     answer: Message
@@ -164,14 +164,14 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A conversation with all that was said, in order."""
+    """A conversation with all its messages, in order."""
 
     conversation: Conversation
     messages: tuple[Message, ...]
     citations: Mapping[UUID, tuple[Citation, ...]]
 
     def citations_of(self, message: Message) -> tuple[Citation, ...]:
-        """Return what one answer points to, by number."""
+        """Return the sources of one answer, by number."""
         return self.citations.get(message.id, ())
 
 

@@ -1,7 +1,6 @@
 -- name: newest
 -- One page of a person's conversations, newest first, after the conversation `before`.
-SELECT id, account_id, title, created_at, updated_at
-FROM chat.conversation
+SELECT * FROM chat.conversation
 WHERE account_id = %(reader)s
   AND (%(before)s::uuid IS NULL OR (updated_at, id) < (
         SELECT last.updated_at, last.id FROM chat.conversation AS last
@@ -10,17 +9,13 @@ ORDER BY updated_at DESC, id DESC
 LIMIT %(limit)s;
 
 -- name: one
--- A conversation, for its owner alone.
-SELECT id, account_id, title, created_at, updated_at
-FROM chat.conversation
+-- A conversation, for its owner only.
+SELECT * FROM chat.conversation
 WHERE id = %(id)s AND account_id = %(reader)s;
 
 -- name: messages
 -- All messages of a conversation in order.
-SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
-       error_hint, model, worker, passages_found, passages_used, passages_shortened,
-       questions_left_out, created_at, finished_at
-FROM chat.message
+SELECT * FROM chat.message
 WHERE conversation_id = %(id)s
 ORDER BY ordinal;
 
@@ -36,12 +31,8 @@ WHERE message.conversation_id = %(id)s
 ORDER BY message.ordinal, citation.number;
 
 -- name: message
--- One message, for the owner of its conversation alone.
-SELECT message.id, message.conversation_id, message.ordinal, message.author, message.state,
-       message.kind, message.text, message.error_code, message.error_message,
-       message.error_hint, message.model, message.worker, message.passages_found,
-       message.passages_used, message.passages_shortened, message.questions_left_out,
-       message.created_at, message.finished_at
+-- One message, for the owner of its conversation only.
+SELECT message.*
 FROM chat.message AS message
 JOIN chat.conversation AS conversation ON conversation.id = message.conversation_id
 WHERE message.id = %(id)s AND conversation.account_id = %(reader)s;
@@ -72,15 +63,11 @@ WITH conversation AS (
 ), both_messages AS (
     SELECT * FROM question UNION ALL SELECT * FROM answer
 )
-SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
-       error_hint, model, worker, passages_found, passages_used, passages_shortened,
-       questions_left_out, created_at, finished_at
-FROM both_messages
-ORDER BY ordinal;
+SELECT * FROM both_messages ORDER BY ordinal;
 
 -- name: ask
--- The next question of a conversation and the answer that waits; no row if the conversation is
--- somebody else's or still being answered. Two at once: the second breaks the unique ordinal.
+-- The next question of a conversation and the answer that waits; no row if the reader does not own
+-- the conversation or it is being answered. The second of two at once violates the unique ordinal.
 WITH conversation AS (
     UPDATE chat.conversation SET updated_at = now()
     WHERE id = %(id)s AND account_id = %(reader)s AND NOT EXISTS (
@@ -101,15 +88,11 @@ WITH conversation AS (
 ), both_messages AS (
     SELECT * FROM question UNION ALL SELECT * FROM answer
 )
-SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
-       error_hint, model, worker, passages_found, passages_used, passages_shortened,
-       questions_left_out, created_at, finished_at
-FROM both_messages
-ORDER BY ordinal;
+SELECT * FROM both_messages ORDER BY ordinal;
 
 -- name: ask_again
--- Empty an answer that may be tried again, and return its question and it; no row if it is
--- somebody else's, complete, or another answer of the conversation is being written.
+-- Empty an answer that may be tried again; return its question and it. No row if the reader does
+-- not own it, if it is complete, or if another answer of the conversation is being written.
 WITH answer AS (
     UPDATE chat.message AS message
     SET state = 'waiting', kind = NULL, text = '', error_code = NULL, error_message = NULL,
@@ -135,17 +118,13 @@ WITH answer AS (
     UNION ALL
     SELECT * FROM answer
 )
-SELECT id, conversation_id, ordinal, author, state, kind, text, error_code, error_message,
-       error_hint, model, worker, passages_found, passages_used, passages_shortened,
-       questions_left_out, created_at, finished_at
-FROM both_messages
-ORDER BY ordinal;
+SELECT * FROM both_messages ORDER BY ordinal;
 
 -- name: rename
--- Give a conversation another title; its place in the list stays.
+-- Change a conversation's title; its place in the list stays the same.
 UPDATE chat.conversation SET title = %(title)s
 WHERE id = %(id)s AND account_id = %(reader)s
-RETURNING id, account_id, title, created_at, updated_at;
+RETURNING *;
 
 -- name: delete
 -- Delete a conversation with its messages and citations.

@@ -1,4 +1,4 @@
-"""What a person may do with conversations: their own, and nobody else's."""
+"""What people may do with their own conversations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from appliance.conversations.model import (
 )
 from appliance.conversations.store import ConversationStore
 from appliance.core.errors import NotFoundError
-from appliance.core.text import is_keepable, storable
+from appliance.core.text import is_storable, storable
 from appliance.db.pool import Database
 
 PAGE = 30
@@ -34,7 +34,7 @@ Found = TypeVar("Found")
 
 
 class Conversations:
-    """Every method takes the reader first; what is not the reader's is a NotFoundError."""
+    """Every method takes the reader; for another person's object it raises NotFoundError."""
 
     def __init__(self, database: Database) -> None:
         self._store = ConversationStore(database)
@@ -46,7 +46,7 @@ class Conversations:
         return await self._store.newest(reader.id, before, limit)
 
     async def thread(self, reader: Account, conversation_id: UUID) -> Thread:
-        """Return a conversation with everything that was said."""
+        """Return a conversation with all its messages."""
         return _found(await self._store.thread(reader.id, conversation_id), "conversation")
 
     async def message(self, reader: Account, message_id: UUID) -> Message:
@@ -54,19 +54,19 @@ class Conversations:
         return _found(await self._store.message(reader.id, message_id), "answer")
 
     async def citations(self, reader: Account, message_id: UUID) -> tuple[Citation, ...]:
-        """Return what an answer points to."""
+        """Return the sources of an answer."""
         await self.message(reader, message_id)
         return await self._store.citations(message_id)
 
     async def start(self, reader: Account, question: str, *, worker: int) -> Exchange:
-        """Keep the first question of a new conversation; `worker` is who will answer it."""
+        """Save the first question of a new conversation; `worker` will answer it."""
         text = checked_question(question)
         return await self._store.start(reader.id, title_of(text), text, worker)
 
     async def ask(
         self, reader: Account, conversation_id: UUID, question: str, *, worker: int
     ) -> Exchange:
-        """Keep the next question. Raises AnswerUnfinishedError while the last is being answered."""
+        """Save the next question. Raises AnswerUnfinishedError while the last is being answered."""
         text = checked_question(question)
         exchange = await self._store.ask(reader.id, conversation_id, text, worker)
         if exchange is None:
@@ -75,19 +75,19 @@ class Conversations:
         return exchange
 
     async def ask_again(self, reader: Account, message_id: UUID, *, worker: int) -> Exchange:
-        """Empty a broken answer, so that it can be written anew."""
+        """Empty an incomplete answer, so that it can be written again."""
         exchange = await self._store.ask_again(reader.id, message_id, worker)
         if exchange is None:
             message = await self.message(reader, message_id)
             if message.is_question:
                 raise NotFoundError(what="answer")
-            # It may be tried again, so it is another answer of the conversation that is in the way.
-            in_the_way = message.can_be_tried_again or not message.is_finished
-            raise AnswerUnfinishedError if in_the_way else NothingToTryAgainError
+            # If this answer may be tried again, another unfinished answer blocks it.
+            is_blocked = message.can_be_tried_again or not message.is_finished
+            raise AnswerUnfinishedError if is_blocked else NothingToTryAgainError
         return exchange
 
     async def rename(self, reader: Account, conversation_id: UUID, title: str) -> Conversation:
-        """Give a conversation another title."""
+        """Change a conversation's title."""
         wanted = " ".join(storable(title).split())
         if not 1 <= len(wanted) <= TITLE_LIMIT:
             raise WrongTitleError(limit=TITLE_LIMIT)
@@ -101,13 +101,13 @@ class Conversations:
 
 
 def checked_question(text: str) -> str:
-    """Return a question without the space around it, or raise what is wrong with it."""
+    """Return a question without the space around it. Raises ApplianceError for an unusable one."""
     question = text.replace("\r\n", "\n").strip()
     if not question:
         raise EmptyQuestionError
     if len(question) > QUESTION_LIMIT:
         raise QuestionTooLongError(length=len(question), limit=QUESTION_LIMIT)
-    if not is_keepable(question):
+    if not is_storable(question):
         raise UnreadableQuestionError
     return question
 

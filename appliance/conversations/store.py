@@ -1,22 +1,19 @@
-"""Conversations in the database. Every statement that takes a reader asks for ownership."""
+"""Conversations in the database. Every statement that takes a reader filters by owner."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
-from psycopg.rows import class_row
 
 from appliance.conversations.model import Citation, Conversation, Exchange, Message, Thread
 from appliance.db.pool import Database
 from appliance.db.queries import Queries
+from appliance.db.rows import Row, fetch_records
 
-if TYPE_CHECKING:
-    from typing import LiteralString
-
-Row = TypeVar("Row")
+One = TypeVar("One")
 
 
 class ConversationStore:
@@ -28,80 +25,71 @@ class ConversationStore:
 
     async def newest(self, reader: UUID, before: UUID | None, limit: int) -> list[Conversation]:
         """Return up to `limit` conversations, newest first, after `before`."""
-        facts = {"reader": reader, "before": before, "limit": limit}
-        return await self._rows(Conversation, self._queries["newest"], facts)
+        return await self._rows(Conversation, "newest", reader=reader, before=before, limit=limit)
 
     async def one(self, reader: UUID, conversation_id: UUID) -> Conversation | None:
-        """Return a conversation of the reader's."""
-        facts = {"reader": reader, "id": conversation_id}
-        return _first(await self._rows(Conversation, self._queries["one"], facts))
+        """Return a conversation of the reader."""
+        return _first(await self._rows(Conversation, "one", reader=reader, id=conversation_id))
 
     async def thread(self, reader: UUID, conversation_id: UUID) -> Thread | None:
         """Return a conversation with its messages and citations."""
         conversation = await self.one(reader, conversation_id)
         if conversation is None:
             return None
-        facts = {"id": conversation_id}
-        messages = await self._rows(Message, self._queries["messages"], facts)
-        # After the messages: an answer that finishes between the two only has citations too early.
-        citations = await self._rows(Citation, self._queries["citations"], facts)
+        messages = await self._rows(Message, "messages", id=conversation_id)
+        # After the messages: an answer that finishes in between has its citations early, not never.
+        citations = await self._rows(Citation, "citations", id=conversation_id)
         return Thread(conversation, tuple(messages), _by_message(citations))
 
     async def message(self, reader: UUID, message_id: UUID) -> Message | None:
         """Return a message of one of the reader's conversations."""
-        facts = {"reader": reader, "id": message_id}
-        return _first(await self._rows(Message, self._queries["message"], facts))
+        return _first(await self._rows(Message, "message", reader=reader, id=message_id))
 
     async def citations(self, message_id: UUID) -> tuple[Citation, ...]:
-        """Return what an answer points to."""
-        statement = self._queries["message_citations"]
-        return tuple(await self._rows(Citation, statement, {"id": message_id}))
+        """Return the sources of an answer."""
+        return tuple(await self._rows(Citation, "message_citations", id=message_id))
 
     async def start(self, reader: UUID, title: str, text: str, worker: int) -> Exchange:
-        """Keep a new conversation with its first question; returns once that is on disk."""
-        facts = {"reader": reader, "title": title, "text": text, "worker": worker}
-        question, answer = await self._rows(Message, self._queries["start"], facts)
+        """Save a new conversation with its first question; return after the commit."""
+        question, answer = await self._rows(
+            Message, "start", reader=reader, title=title, text=text, worker=worker
+        )
         return Exchange(question, answer)
 
     async def ask(
         self, reader: UUID, conversation_id: UUID, text: str, worker: int
     ) -> Exchange | None:
-        """Keep a question; None if the conversation is not the reader's or is being answered."""
+        """Save a question; None if the conversation is not the reader's or is being answered."""
         facts = {"reader": reader, "id": conversation_id, "text": text, "worker": worker}
         try:
-            return _exchange(await self._rows(Message, self._queries["ask"], facts))
+            return _exchange(await self._rows(Message, "ask", **facts))
         except UniqueViolation:
             return None
 
     async def ask_again(self, reader: UUID, message_id: UUID, worker: int) -> Exchange | None:
         """Empty an answer for another attempt; None if it cannot be tried again now."""
-        facts = {"reader": reader, "id": message_id, "worker": worker}
-        return _exchange(await self._rows(Message, self._queries["ask_again"], facts))
+        return _exchange(
+            await self._rows(Message, "ask_again", reader=reader, id=message_id, worker=worker)
+        )
 
     async def rename(self, reader: UUID, conversation_id: UUID, title: str) -> Conversation | None:
         """Change a title."""
-        facts = {"reader": reader, "id": conversation_id, "title": title}
-        return _first(await self._rows(Conversation, self._queries["rename"], facts))
+        return _first(
+            await self._rows(Conversation, "rename", reader=reader, id=conversation_id, title=title)
+        )
 
     async def delete(self, reader: UUID, conversation_id: UUID) -> bool:
-        """Delete a conversation; False if the reader has no such."""
+        """Delete a conversation; return False if the reader has no such conversation."""
         facts = {"reader": reader, "id": conversation_id}
         async with self._database.connection() as connection:
             cursor = await connection.execute(self._queries["delete"], facts)
             return cursor.rowcount == 1
 
-    async def _rows(
-        self, kind: type[Row], statement: LiteralString, facts: dict[str, Any]
-    ) -> list[Row]:
-        async with (
-            self._database.connection() as connection,
-            connection.cursor(row_factory=class_row(kind)) as cursor,
-        ):
-            await cursor.execute(statement, facts)
-            return await cursor.fetchall()
+    async def _rows(self, kind: type[Row], name: str, /, **facts: object) -> list[Row]:
+        return await fetch_records(self._database, kind, self._queries[name], facts)
 
 
-def _first(rows: list[Row]) -> Row | None:
+def _first(rows: list[One]) -> One | None:
     return rows[0] if rows else None
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What a part may ask about time."""
+    """The functions of time that code may depend on."""
 
     def now(self) -> datetime:
         """Return the wall-clock time in UTC: for people and for the database."""

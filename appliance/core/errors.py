@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
 from typing import ClassVar
+
+
+class Audience(StrEnum):
+    """Who reads the words: each audience can do different things about the same fault."""
+
+    MEMBER = "member"
+    OPERATOR = "operator"
+    PROGRAM = "API program"
+    COMMAND_LINE = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What happened, and what its reader can do next."""
+
+    sentence: str
+    hint: str
 
 
 class ApplianceError(Exception):
@@ -11,14 +31,16 @@ class ApplianceError(Exception):
 
     A subclass states `code` (stable, for programs), `sentence` (what happened) and `hint` (what
     to do next) once; both texts are `str.format` templates filled from the keyword arguments of
-    the constructor. Anything else that is raised is a defect: it is logged with its traceback
-    and shown as `internal` with a request number.
+    the constructor. `variants` holds other words for an audience that can do something else.
+    Anything else that is raised is a defect: it is logged with its traceback and shown as
+    `internal` with a request number.
     """
 
     code: ClassVar[str] = "internal"
     status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
     sentence: ClassVar[str] = "Something went wrong inside Cloister."
     hint: ClassVar[str] = "Try again. If it goes on, ask the operator to look at the log."
+    variants: ClassVar[Mapping[Audience, Words]] = {}
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
@@ -26,9 +48,23 @@ class ApplianceError(Exception):
         self.advice = self.hint.format(**facts)
         super().__init__(self.message)
 
-    def as_json(self) -> dict[str, str]:
+    def words_for(self, audience: Audience) -> Words:
+        """Return the sentence and the hint as this audience should read them."""
+        if (variant := self.variants.get(audience)) is None:
+            return Words(self.message, self.advice)
+        sentence, hint = variant.sentence.format(**self.facts), variant.hint.format(**self.facts)
+        return Words(sentence, hint)
+
+    def as_json(self, audience: Audience = Audience.MEMBER) -> dict[str, str]:
         """Return the error in the shape that the API and the CLI's `--json` print."""
-        return {"code": self.code, "message": self.message, "hint": self.advice}
+        words = self.words_for(audience)
+        return {"code": self.code, "message": words.sentence, "hint": words.hint}
+
+
+class InternalError(ApplianceError):
+    """A defect; the log has its traceback. It has the words of `ApplianceError` itself."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class NotFoundError(ApplianceError):
@@ -58,10 +94,28 @@ class InvalidInputError(ApplianceError):
     hint = "{remedy}"
 
 
+_DATABASE_SILENT = "The database does not answer at the moment."
+
+
 class DatabaseUnavailableError(ApplianceError):
-    """PostgreSQL does not answer: starting, restarting, or stopped."""
+    """PostgreSQL does not answer: it starts, it restarts, or an operator stopped it."""
 
     code = "database_unavailable"
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    sentence = "The database does not answer at the moment."
-    hint = "It is restarted by itself within seconds. Try again; nothing that was saved is lost."
+    sentence = _DATABASE_SILENT
+    hint = "Try again in a minute; nothing that was saved is lost. If it goes on, ask an operator."
+    variants: ClassVar[Mapping[Audience, Words]] = {
+        Audience.OPERATOR: Words(
+            _DATABASE_SILENT,
+            "The overview says why, and offers to start it where an operator stopped it. "
+            "Nothing that was saved is lost.",
+        ),
+        Audience.PROGRAM: Words(
+            _DATABASE_SILENT, "Send the request again in a minute; nothing that was saved is lost."
+        ),
+        Audience.COMMAND_LINE: Words(
+            _DATABASE_SILENT,
+            "`cloister status` says whether Cloister runs, and why the database does not. "
+            "If you mean data in another folder, set CLOISTER_HOME to it.",
+        ),
+    }

@@ -1,4 +1,4 @@
-"""Files that are there completely or not at all, also after a power cut."""
+"""Write files completely or not at all, also across a power cut."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 
 
 def keep_written(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Write `content` unless the file has it already.
+    """Write `content` unless the file already has it.
 
-    What a start writes again must need no room when nothing has changed: the disk may be full.
+    A start on a full disk must succeed if nothing has changed.
     """
     with contextlib.suppress(OSError):
         if path.read_bytes() == content:
@@ -47,8 +47,8 @@ def keep_written(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 
 
 def private_directory(directory: Path, *, mode: int = PRIVATE) -> Path:
-    """Create `directory` and what leads to it, open to nobody else, and return it."""
+    """Create `directory` and its parents, accessible to no other account, and return it."""
     directory.mkdir(parents=True, exist_ok=True, mode=mode)
-    # mkdir takes the umask off, and leaves a directory that exists as it was.
+    # mkdir applies the umask, and does not change a directory that exists.
     directory.chmod(mode)
     return directory

@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import NoReturn
 
 from appliance.core.errors import ApplianceError
 
@@ -24,16 +23,6 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_LIMIT = 1024 * 1024
 LINE_LIMIT = 16 * 1024 * 1024
 BLOCK = 65536
-# What a service is told by systemd (sd_notify(3), sd_listen_fds(3), systemd.exec(5)).
-INHERITED_FROM_SYSTEMD = (
-    "NOTIFY_SOCKET",
-    "WATCHDOG_USEC",
-    "WATCHDOG_PID",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "JOURNAL_STREAM",
-    "RUNTIME_DIRECTORY",
-)
 
 
 class ProgramMissingError(ApplianceError):
@@ -62,7 +51,6 @@ class Finished:
     stdout: bytes
     stderr: bytes
     timed_out: bool = False
-    killed: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -151,7 +139,7 @@ async def _feed(process: Process, data: bytes) -> None:
         process.stdin.write(data)
         await process.stdin.drain()
     process.stdin.close()
-    # Older asyncio complains about an error of the pipe that nobody asked for.
+    # Older asyncio logs an error of the pipe that no caller has read.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         await process.stdin.wait_closed()
 
@@ -227,7 +215,7 @@ async def run(  # noqa: PLR0913 - what a program needs to start
 
 def _finished(process: Process, stdout: bytes, stderr: bytes, *, timed_out: bool) -> Finished:
     code = process.returncode if process.returncode is not None else -signal.SIGKILL
-    return Finished(code, stdout, stderr, timed_out=timed_out, killed=code == -signal.SIGKILL)
+    return Finished(code, stdout, stderr, timed_out=timed_out)
 
 
 class Stream:
@@ -279,7 +267,7 @@ async def stream(  # noqa: PLR0913 - what a program needs to start
         finally:
             if process.stdout and not process.stdout.at_eof():
                 kill_group(process.pid)
-            # A pipe that nobody reads is never seen to end, and waiting would not end either.
+            # A pipe without a reader is never seen to end, and waiting would not end either.
             await _read_capped(process.stdout, 0)
             await process.wait()
             timer.cancel()
@@ -287,19 +275,6 @@ async def stream(  # noqa: PLR0913 - what a program needs to start
             feed.cancel()
             timed_out = loop.time() >= deadline
             lent.finished = _finished(process, b"", await stderr, timed_out=timed_out)
-
-
-def exec_program(argv: Command, env: Mapping[str, str]) -> NoReturn:
-    """Turn this process into another program, which keeps its number and its open sockets.
-
-    The program finds what systemd told this process about it, beside its own environment.
-    """
-    told = {name: os.environ[name] for name in INHERITED_FROM_SYSTEMD if name in os.environ}
-    variables = environment({**told, **env})
-    # Python ignores these two, and what is ignored would stay ignored in the next program.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
-    os.execvpe(argv[0], argv, variables)  # noqa: S606 - no shell is wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Our own code as programs: modules that are run by the Python that runs us."""
+"""Run modules of Cloister as programs, with the Python that runs this process."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 import appliance
 from appliance.core.process import Command
 
-# Any of our files: a package replaces all of them together.
+# Any file of the code will do: a package replaces all of them together.
 OWN_CODE = Path(str(appliance.__file__))
 
 
 def written() -> datetime:
-    """Return when this code was written, in UTC: a clock that says less is wrong."""
+    """Return the time of the installed code, in UTC: a clock that is before it is wrong."""
     return datetime.fromtimestamp(OWN_CODE.stat().st_mtime, UTC)
 
 
@@ -24,5 +24,5 @@ def module_command(module: str, *arguments: str, python: Path | None = None) -> 
 
 
 def module_environment() -> dict[str, str]:
-    """Return where the code is: the package keeps it away from Python's own folders."""
+    """Return the environment in which Python finds the code, also outside of its own folders."""
     return {"PYTHONPATH": str(OWN_CODE.parent.parent)}

@@ -153,6 +153,10 @@ class Settings:
         """Chat server number `worker`, counted from 1."""
         return self.run / "chat" / f"{worker}.sock"
 
+    def command_socket(self, worker: int) -> Path:
+        """The same chat server, as the command line reaches it. Nginx cannot connect here."""
+        return self.run / "commands" / f"{worker}.sock"
+
     @property
     def nginx_folder(self) -> Path:
         """Nginx's configuration and temporary files."""
@@ -162,6 +166,11 @@ class Settings:
     def nginx_health_socket(self) -> Path:
         """Nginx, as the supervisor asks it for its health from inside its own empty network."""
         return self.nginx_folder / "health.sock"
+
+    @property
+    def runner_condition(self) -> Path:
+        """How the supervisor sees the model runner: one word, for those who ask the runner."""
+        return self.run / "health" / "model-runner"
 
     @property
     def motd(self) -> Path:

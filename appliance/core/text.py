@@ -1,18 +1,18 @@
-"""What can be kept as text: PostgreSQL and UTF-8 refuse a few characters, whoever wrote them."""
+"""Text that can be stored: PostgreSQL and UTF-8 refuse a few characters."""
 
 from __future__ import annotations
 
 import re
 
-# The null character, and halves of surrogate pairs, which the escapes of JSON can write.
-_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+# The null character, and halves of surrogate pairs, which JSON escapes can contain.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def is_keepable(text: str) -> bool:
-    """Tell whether a text can be kept as it is."""
-    return _UNKEEPABLE.search(text) is None
+def is_storable(text: str) -> bool:
+    """Return whether a text can be stored as it is."""
+    return _UNSTORABLE.search(text) is None
 
 
 def storable(text: str) -> str:
-    """Return a text without what cannot be kept."""
-    return _UNKEEPABLE.sub("", text)
+    """Return a text without the characters that cannot be stored."""
+    return _UNSTORABLE.sub("", text)

@@ -1,4 +1,4 @@
-"""What can go wrong between this program and its schema."""
+"""Errors of the schema and its migrations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other processes tell this one through the database."""
+"""Notifications of other processes through the database (LISTEN and NOTIFY)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import logging
 from collections.abc import AsyncGenerator
 
 import psycopg
-from psycopg import sql
+from psycopg import AsyncConnection, sql
+from psycopg.rows import TupleRow
 
 from appliance.core.clock import Clock
 
@@ -14,36 +15,41 @@ _LOG = logging.getLogger(__name__)
 _PAUSE = 1.0
 
 
+async def listen(connection: AsyncConnection[TupleRow], channel: str) -> None:
+    """Receive the notifications of a channel on this connection from here on."""
+    # Not in queries.sql: PostgreSQL cannot prepare LISTEN.
+    await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+
+
 class Listener:
-    """Listens on a connection of its own: a pooled one could be lent to somebody else."""
+    """Listens for as long as the process runs, on a connection outside of the pool."""
 
     def __init__(self, address: str, channel: str, clock: Clock) -> None:
         self._address = address
-        # Not in queries.sql: PostgreSQL prepares no LISTEN.
-        self._listen = sql.SQL("LISTEN {}").format(sql.Identifier(channel))
+        self._channel = channel
         self._clock = clock
         self.is_listening = False
         self._has_listened = False
 
     async def heard(self) -> AsyncGenerator[str | None, None]:
-        """Yield what is said, for ever; None each time that something may have been missed."""
-        told = False
+        """Yield each payload, without end; None after an interruption, when some may be lost."""
+        is_reported = False
         while True:
             try:
                 connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True)
                 async with connection:
-                    await connection.execute(self._listen)
-                    self.is_listening, told = True, False
+                    await listen(connection, self._channel)
+                    self.is_listening, is_reported = True, False
                     if self._has_listened:
                         yield None
                     self._has_listened = True
                     async for notice in connection.notifies():
                         yield notice.payload
             except psycopg.Error as error:
-                # Once, and not every second of an outage.
-                if not told:
-                    _LOG.warning("not listening to the database: %s", error)
-                told = True
+                # Logged once an outage, not with each attempt.
+                if not is_reported:
+                    _LOG.warning("notifications interrupted: %s", error)
+                is_reported = True
             finally:
                 self.is_listening = False
             await self._clock.sleep(_PAUSE)

@@ -1,7 +1,7 @@
 """Bring the schema to the version that this program was written for.
 
 A migration is a file `NNNN_pre_words.sql` or `NNNN_post_words.sql`: `pre` is safe while the
-previous version of the program still runs, `post` needs that nobody does. Numbers have no gaps.
+previous version of the program still runs, `post` only after it has ended. Numbers have no gaps.
 Each file runs in one transaction together with its row in `public.migration`.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import LiteralString
 
 _FILE = re.compile(r"^(?P<number>\d{4})_(?P<phase>pre|post)_(?P<words>[a-z0-9_]+)\.sql$")
-# Any constant will do; it only has to be the same in every process that migrates.
+# Any constant that is the same in every process that migrates.
 _ADVISORY_LOCK = 0x436C6F6973746572
 
 
@@ -53,11 +53,11 @@ def migrations() -> list[Migration]:
 
 
 async def migrate(address: str) -> list[str]:
-    """Run what is missing, in order, and return the names of what ran.
+    """Run the missing migrations in order and return their names.
 
-    Two processes may call this at once: an advisory lock makes the second wait, then find
-    nothing to do. Raises SchemaTooNewError before anything changes, MigrationFailedError after
-    a rollback.
+    Two processes may call this at the same time: an advisory lock makes the second wait; it then
+    finds no missing migration. Raises SchemaTooNewError before any change, MigrationFailedError
+    after a rollback.
     """
     known = migrations()
     connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
@@ -80,7 +80,7 @@ async def migrate(address: str) -> list[str]:
 
 
 async def pending(address: str) -> list[str]:
-    """Return the names of what `migrate` would run, in order, and change nothing.
+    """Return the names of the missing migrations in order, and change nothing.
 
     Raises SchemaTooNewError when a later version has migrated the database.
     """

@@ -1,4 +1,4 @@
-"""The connection pool of one process, and what a lost connection means to a person."""
+"""The connection pool of one process; lost connections become DatabaseUnavailableError."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from appliance.core.errors import DatabaseUnavailableError
 
 DATABASE = "cloister"
-# How many connections a chat server keeps at most, and what everybody else together needs:
-# ingest, console, notices, probes and the command line.
+# The most connections of one chat server, and of all others together: ingest, console,
+# notifications, probes and the command line.
 CHAT_CONNECTIONS = 12
 OTHER_CONNECTIONS = 48
 Connection = AsyncConnection[TupleRow]
@@ -34,8 +34,8 @@ def conninfo(socket: Path, role: str, *, database: str = DATABASE) -> str:
 class Database:
     """Connections to PostgreSQL for one role.
 
-    Opening never waits for the server: a process starts, serves, and says what is missing. A
-    connection that died with the server is replaced at the next use.
+    Opening does not wait for the server, so that a process starts and reports what is missing. A
+    connection that was lost with the server is replaced at the next use.
     """
 
     def __init__(self, address: str, *, size: int = 8, wait: float = 5.0) -> None:
@@ -47,8 +47,8 @@ class Database:
             timeout=wait,
             open=False,
             check=_check,
-            # Attempts double their distance until they are given up, and whoever asks next begins
-            # anew: a small limit means that nobody waits long once the server is back.
+            # The pause between attempts doubles until this limit, and the next caller starts again:
+            # with a small limit no caller waits long once the server is back.
             reconnect_timeout=4.0,
             kwargs={"autocommit": True},
         )
@@ -86,10 +86,10 @@ class Database:
 
 
 async def _check(connection: Connection) -> None:
-    """Find out whether a pooled connection still has its server, mostly without asking it.
+    """Check that a pooled connection still has its server, usually without a round trip.
 
-    A server that ended has closed its end of the socket, which then has something to read; only
-    then is a statement worth its round trip. Raises what psycopg raises on a dead connection.
+    When a server ends, its end of the socket closes and the socket becomes readable; only then a
+    statement is sent. Raises psycopg's error for a dead connection.
     """
     poller = select.poll()
     poller.register(connection.fileno(), select.POLLIN)
@@ -98,15 +98,15 @@ async def _check(connection: Connection) -> None:
 
 
 def _means_unavailable(error: psycopg.Error) -> bool:
-    """Tell a server that is away from one that answered, such as with a deadlock.
+    """Return whether the server is unavailable, unlike one that answered, such as with a deadlock.
 
-    Without a code the connection itself failed; of the codes, these classes say that the server
-    is lost, has no resources, or was told to end (PostgreSQL's appendix A).
+    Without a code the connection itself failed. These classes of codes mean that the connection is
+    lost, resources are missing, or an operator intervened (PostgreSQL's appendix A).
     """
     return error.sqlstate is None or error.sqlstate[:2] in {"08", "53", "57"}
 
 
 def _cancellations() -> int:
-    """Return how often the running task was asked to end."""
+    """Return how many cancellations of the running task were requested."""
     task = asyncio.current_task()
     return task.cancelling() if task is not None else 0

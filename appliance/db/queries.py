@@ -1,7 +1,7 @@
 """Load a feature's `queries.sql`.
 
-The format of a file: `-- name: words_with_underscores`, then comment lines that say what the
-statement is for, then one statement with `%(named)s` parameters. The texts are typed
+The format of a file: `-- name: words_with_underscores`, then comment lines that give the purpose
+of the statement, then one statement with `%(named)s` parameters. The texts are typed
 `LiteralString`, so that a type checker refuses SQL that was put together from input.
 """
 

@@ -1,4 +1,4 @@
-"""The database roles, and the server-wide things that exist before the first migration."""
+"""Create the database roles, the database and the extension, before the first migration."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 -- The whole schema as it is now, to be read. The migrations lead here; a test proves that they do.
 -- Three schemas by who owns the meaning: core (people, keys, jobs), library (documents and what is
--- searched), chat (conversations). One database role a process; what each may do stands at the end.
+-- searched), chat (conversations). One database role a process; the privileges of each are at the end.
 
 CREATE SCHEMA core;
 CREATE SCHEMA library;
@@ -88,8 +88,13 @@ CREATE TABLE core.audit (
     actor  text NOT NULL,
     action text NOT NULL,
     object text NOT NULL DEFAULT '',
-    detail jsonb NOT NULL DEFAULT '{}'
+    detail jsonb NOT NULL DEFAULT '{}',
+    object_type text NOT NULL DEFAULT '',
+    object_id   text NOT NULL DEFAULT ''
 );
+COMMENT ON COLUMN core.audit.object IS 'what people call the object, or its id';
+CREATE INDEX audit_actor ON core.audit (actor, id DESC);
+CREATE INDEX audit_object ON core.audit (object_type, object_id, id DESC);
 
 -- library ---------------------------------------------------------------------------------------
 
@@ -163,7 +168,7 @@ CREATE TABLE library.chunk (
 CREATE INDEX chunk_words ON library.chunk USING gin (words) WITH (fastupdate = off);
 CREATE INDEX chunk_collection ON library.chunk (collection_id);
 
--- In how many chunks a lexeme stands: what makes a rare word weigh more than a common one.
+-- The number of chunks that contain a lexeme: a rare word weighs more than a common one.
 CREATE TABLE library.term (
     language text NOT NULL,
     lexeme   text NOT NULL,

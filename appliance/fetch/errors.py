@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from appliance.core.errors import ApplianceError
+from appliance.llm.errors import CloudModelRefusedError
 
 
 class InvalidNameError(ApplianceError):
@@ -27,7 +29,7 @@ class ForeignRegistryError(ApplianceError):
 
 
 class RootNeededError(ApplianceError):
-    """Somebody other than root asks the machine to go online."""
+    """An account other than root asks the machine to go online."""
 
     code = "root_needed"
     status = HTTPStatus.FORBIDDEN
@@ -94,21 +96,21 @@ class StalledError(ApplianceError):
 
     code = "fetch_stalled"
     status = HTTPStatus.GATEWAY_TIMEOUT
-    sentence = "The download of “{model}” came to a halt {attempts} times without getting further."
+    sentence = "The download of “{model}” stalled {attempts} times without progress."
     hint = "Try again later: what arrived is kept."
 
 
 class DamagedError(ApplianceError):
-    """What arrived is not what its name says. Facts: `model`, `reason`."""
+    """What arrived does not have the checksum that names it. Facts: `model`, `reason`."""
 
     code = "model_damaged"
     status = HTTPStatus.BAD_GATEWAY
     sentence = "“{model}” did not arrive whole, so it is not used: {reason}."
-    hint = "Try again: the damaged part was removed and will be fetched anew."
+    hint = "Try again: the damaged part was removed, and will be fetched again."
 
 
 class FetchStoppedError(ApplianceError):
-    """Somebody ended it. Facts: `model`."""
+    """The download was stopped before its end. Facts: `model`."""
 
     code = "fetch_stopped"
     status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -125,6 +127,39 @@ class FetchFailedError(ApplianceError):
     hint = "Try again: what arrived is kept."
 
 
+class ReportedError(ApplianceError):
+    """An error of the fetching unit with an unknown code. Facts: `message`, `advice`."""
+
+    code = "fetch_failed"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "{message}"
+    hint = "{advice}"
+
+
+_KINDS: tuple[type[ApplianceError], ...] = (
+    RunnerMissingError,
+    RunnerFailedError,
+    ModelUnknownError,
+    RunnerTooOldError,
+    RegistryUnreachableError,
+    DiskFullError,
+    StalledError,
+    DamagedError,
+    FetchStoppedError,
+    FetchFailedError,
+    CloudModelRefusedError,
+)
+
+
+def error_with_code(code: str, facts: Mapping[str, str]) -> ApplianceError | None:
+    """Return the error of a download that has this code and these facts, or None for no such."""
+    kind = next((kind for kind in _KINDS if kind.code == code), None)
+    try:
+        return kind(**facts) if kind else None
+    except KeyError:
+        return None
+
+
 _UNREACHABLE = re.compile(
     r"dial tcp|no such host|lookup |network is unreachable|connection re(?:fused|set)|"
     r"x509:|tls:|TLS handshake|proxyconnect|i/o timeout|deadline exceeded|Client\.Timeout"
@@ -132,7 +167,7 @@ _UNREACHABLE = re.compile(
 
 
 def error_from_reason(model: str, reason: str) -> ApplianceError:
-    """Return the error that the runner's own words mean."""
+    """Return the error that the runner's words mean: it has no codes for what went wrong."""
     if "no space left" in reason:
         return DiskFullError(model=model)
     if "file does not exist" in reason:

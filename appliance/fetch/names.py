@@ -37,7 +37,7 @@ class ModelName:
         """Read `[namespace/]model[:tag]`.
 
         Raises ForeignRegistryError where it names a server, CloudModelRefusedError where the
-        model would run on somebody else's, InvalidNameError for anything else.
+        model would run on other computers, InvalidNameError for anything else.
         """
         refuse_cloud(text)
         if _names_a_server(text):
@@ -87,7 +87,7 @@ def _escaped(character: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text that somebody else wrote without what would steer a terminal."""
+    """Return text of unknown origin without what would control a terminal."""
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )

@@ -21,7 +21,7 @@ class Progress:
     """Turns the runner's reports, of which many come a second, into few lines."""
 
     def __init__(self) -> None:
-        self._told: dict[str, int] = {}
+        self._printed: dict[str, int] = {}
         self._last = ""
 
     def line(self, report: PullReport) -> str:
@@ -36,9 +36,9 @@ class Progress:
     def _step(self, report: PullReport) -> str:
         percent = 100 * report.completed // report.total
         step = percent - percent % STEP_PERCENT
-        if report.total < SMALL or step <= self._told.get(report.digest, -1):
+        if report.total < SMALL or step <= self._printed.get(report.digest, -1):
             return ""
-        self._told[report.digest] = step
+        self._printed[report.digest] = step
         return f"{size(report.completed)} of {size(report.total)} ({percent} %)"
 
 

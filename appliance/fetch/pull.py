@@ -1,4 +1,4 @@
-"""Have a model runner pull a model, and see to it that it gets on."""
+"""Have a model runner pull a model, and ask it again when the download stalls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAUSE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """After how many seconds without a new byte to ask anew, and how often without a gain."""
+    """Stall timeout in seconds, and the number of attempts without progress."""
 
     seconds: float = 60.0
     attempts: int = 5
@@ -31,7 +31,7 @@ class Patience:
 DEFAULT_PATIENCE = Patience()
 
 
-class _Halt(Exception):  # noqa: N818 - no error yet: it is tried again
+class _Stalled(Exception):  # noqa: N818 - no error yet: it is tried again
     """No byte arrived for too long."""
 
 
@@ -60,22 +60,22 @@ class Pull:
 
         Raises the errors of `appliance.fetch.errors`, and ModelRunnerUnavailableError.
         """
-        halts = 0
-        while halts < self._patience.attempts:
+        stalls = 0
+        while stalls < self._patience.attempts:
             before = sum(self._arrived.values())
             try:
                 await self._attempt()
-            except (_Halt, AnswerCutOffError):
+            except (_Stalled, AnswerCutOffError):
                 gained = sum(self._arrived.values()) > before
-                halts = 1 if gained else halts + 1
-                self._say("Nothing arrives any more; asking anew …")
+                stalls = 1 if gained else stalls + 1
+                self._say("Nothing arrives any more; asking again …")
                 await self._clock.sleep(_PAUSE)
             except ModelFailedError as error:
                 reason = printable(str(error.facts["reason"]))
                 raise error_from_reason(str(self._name), reason) from error
             else:
                 return
-        raise StalledError(model=str(self._name), attempts=halts)
+        raise StalledError(model=str(self._name), attempts=stalls)
 
     async def _attempt(self) -> None:
         """Follow one answer to its end; only the word "success" is one."""
@@ -87,7 +87,7 @@ class Pull:
                 if self._got_further(report):
                     moved_at = self._clock.monotonic()
                 elif self._clock.monotonic() - moved_at > self._patience.seconds:
-                    raise _Halt
+                    raise _Stalled
 
     def _got_further(self, report: PullReport) -> bool:
         """Whether this report is news: the runner repeats itself while it waits for bytes."""

@@ -21,7 +21,7 @@ from appliance.fetch.errors import RunnerFailedError, RunnerMissingError
 from appliance.fetch.names import printable
 from appliance.fetch.pull import PULL_TIMEOUTS
 from appliance.llm.client import ModelRunner
-from appliance.llm.errors import ModelRunnerUnavailableError
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from appliance.units.ollama import environment_of
 
 # It may look for graphics processors before it serves.
@@ -97,7 +97,7 @@ def _free_port() -> int:
 
 @asynccontextmanager
 async def _last_lines(running: Running) -> AsyncIterator[deque[str]]:
-    """Read what the program prints, lest it waits for a reader, and keep the end of it."""
+    """Read what the program prints, so that it never blocks, and keep the last lines."""
     kept: deque[str] = deque(maxlen=_KEPT_LINES)
 
     async def read() -> None:

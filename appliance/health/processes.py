@@ -1,4 +1,4 @@
-"""What /proc says about the processes of Cloister's services and about who listens."""
+"""Read from /proc which processes run for Cloister, what they see, and which sockets listen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 PROC = Path("/proc")
 LISTENING = "0A"
 # The kernel puts these into every new network, switched off and without an address, where the
-# modules for tunnels are loaded. Who has no capability can neither switch them on nor address them.
+# modules for tunnels are loaded. A process without capabilities can neither switch them on nor
+# give them an address.
 TUNNELS = {
     "tunl0",
     "gre0",
@@ -47,7 +48,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket that accepts connections on a port, and who holds it."""
+    """A socket that accepts connections on a port, and the processes that hold it."""
 
     port: int
     holders: tuple[Process, ...]
@@ -85,7 +86,7 @@ def networks(proc: Path = PROC) -> Iterator[Network]:
 
 
 def listeners(ports: frozenset[int], proc: Path = PROC) -> list[Listener]:
-    """Return who listens on these ports in the host's network, one entry a socket."""
+    """Return the sockets that listen on these ports in the host's network."""
     sockets = {
         inode: port
         for table in ("tcp", "tcp6")

@@ -9,15 +9,14 @@ from collections.abc import Coroutine
 
 from appliance.core import log
 from appliance.core.settings import from_environment
+from appliance.core.signals import on_signals
 from appliance.ingest.app import run
 
 
 async def until_signal(work: Coroutine[None, None, None]) -> None:
     """Do `work`; the first signal stops it in order."""
     task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+    on_signals((signal.SIGTERM, signal.SIGINT), task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await task
 

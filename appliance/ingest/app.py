@@ -1,4 +1,4 @@
-"""The ingest process put together: built, run, stopped in reverse order."""
+"""Compose the ingest process: build its parts, run them, stop them in reverse order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from appliance.db.pool import DATABASE, Database, conninfo
 from appliance.ingest.embed import Embedder
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.parser import ParserLimits
-from appliance.ingest.reading import Reader
+from appliance.ingest.pipeline import Pipeline
 from appliance.ingest.worker import Worker
 from appliance.jobs.engine import JobEngine
 from appliance.jobs.kinds import EMBED, KINDS, Process
@@ -29,7 +29,7 @@ from appliance.library.orphans import Sweeper
 from appliance.llm.client import ModelRunner
 
 ROLE = "cloister_ingest"
-_HEALTH_PATIENCE = 0.5
+_HEALTH_DEADLINE = 0.5
 
 
 async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
@@ -45,8 +45,8 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
     ):
         jobs = JobService(database, clock)
         embedder = Embedder(database, runner, jobs, clock, has_room=blobs.has_room)
-        reader = Reader(database, blobs, instance, extract, ParserLimits(), clock)
-        worker = Worker(database, reader, instance, clock, when_ready=embedder.wake)
+        pipeline = Pipeline(database, blobs, instance, extract, ParserLimits(), clock)
+        worker = Worker(database, pipeline, instance, clock, when_ready=embedder.wake)
         works = {EMBED.name: embedder.build}
         engine = JobEngine(database, clock, Process.INGEST, KINDS, works)
         async with _health(settings.ingest_socket, worker), engine:
@@ -69,14 +69,14 @@ async def _watchdog(notifier: Notifier, clock: Clock) -> None:
 
 @asynccontextmanager
 async def _health(socket: Path, worker: Worker) -> AsyncIterator[None]:
-    """Answer `GET /health` on a unix socket: 200 as soon as and as long as the process serves.
+    """Answer `GET /health` on a unix socket with 200 while the process serves.
 
-    A database that does not answer is no fault of this process: it says so at once.
+    A database that does not answer is not a fault of this process: the answer reports it.
     """
 
     async def health(_: web.Request) -> web.Response:
         try:
-            async with asyncio.timeout(_HEALTH_PATIENCE):
+            async with asyncio.timeout(_HEALTH_DEADLINE):
                 length = await worker.queue_length()
         except (DatabaseUnavailableError, TimeoutError):
             return web.json_response({"status": "healthy", "database": False, "queue": None})
@@ -86,7 +86,7 @@ async def _health(socket: Path, worker: Worker) -> AsyncIterator[None]:
     application.router.add_get("/health", health)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    await asyncio.to_thread(_make_way, socket)
+    await asyncio.to_thread(_remove_stale, socket)
     try:
         await web.UnixSite(runner, str(socket)).start()
         yield
@@ -94,7 +94,7 @@ async def _health(socket: Path, worker: Worker) -> AsyncIterator[None]:
         await runner.cleanup()
 
 
-def _make_way(socket: Path) -> None:
-    """Remove the socket of a process that was killed."""
+def _remove_stale(socket: Path) -> None:
+    """Remove the socket that a killed process left behind."""
     socket.parent.mkdir(parents=True, exist_ok=True)
     socket.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""Pages into chunks: the passages that are embedded, found, quoted and cited.
+"""Split pages into chunks: the passages that are embedded, found, quoted and cited.
 
-Chunks do not overlap. Overlap exists so that a passage cut in two is whole in one of its copies;
-here retrieval joins the neighbours of a chunk that it found, by page offsets, so a copy would
-only fill the index and let one sentence win twice.
+Chunks do not overlap. Elsewhere, overlap keeps a passage whole in at least one chunk; here
+retrieval merges neighbouring chunks by their page offsets. Overlap would only enlarge the index
+and rank the same sentence twice.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from appliance.ingest.cut import Sizes, pieces
 from appliance.ingest.extract.page import Heading
+from appliance.ingest.splitter import Sizes, split
 
-# About 200 English words: several chunks fit into a small model's context, and an embedding
-# still has one subject.
+# About 200 English words: several chunks fit into a small model's context, and each is short
+# enough to have one subject.
 CHUNK = Sizes(target=900, most=1200, least=200)
 
 
@@ -22,7 +22,7 @@ CHUNK = Sizes(target=900, most=1200, least=200)
 class Chunk:
     """A passage of one page: `text` is the page's text from `start` to `end`, to the character.
 
-    `heading_path` names the sections it stands in, the widest first.
+    `heading_path` names the sections that contain it, the outermost first.
     """
 
     page: int
@@ -39,13 +39,13 @@ def chunks(
     title: str | None = None,
     carried: Sequence[Heading] = (),
 ) -> list[Chunk]:
-    """Cut one page; `carried` are the headings still open from the pages before (`open_headings`).
+    """Split one page; `carried` are the headings open from the pages before (`open_headings`).
 
-    A heading that only repeats the document's `title` stays out of the paths.
+    A heading that only repeats the document's `title` is left out of the paths.
     """
     offsets = [heading.offset for heading in headings]
     made = []
-    for start, end in pieces(text, offsets, CHUNK.for_text(text)):
+    for start, end in split(text, offsets, CHUNK.for_text(text)):
         begun = [heading for heading in headings if heading.offset <= start]
         path = tuple(
             heading.title for heading in open_headings(carried, begun) if heading.title != title
@@ -55,7 +55,7 @@ def chunks(
 
 
 def open_headings(carried: Sequence[Heading], headings: Sequence[Heading]) -> tuple[Heading, ...]:
-    """Return the headings in force after `headings`: each closes those of its level and below."""
+    """Return the headings open after `headings`: each closes those of its level and below."""
     path = list(carried)
     for heading in headings:
         while path and path[-1].level >= heading.level:

@@ -1,4 +1,4 @@
-"""Vectors for chunks that can already be found by their words; never in the way of a document."""
+"""Embed chunks in the background; a document is ready, and found by its words, before that."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ _LOG = logging.getLogger(__name__)
 BATCH = 32
 POLL_SECONDS = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-# During a build: how often to log, to let new documents through and to look for another choice.
-_BATCHES_BETWEEN_LOOKS = 16
-# A build that failed is not begun again at once: the reason needs time, or an operator.
+# During a build: how often to log, to let new documents through and to check the choice.
+_BATCHES_BETWEEN_CHECKS = 16
+# A build that failed is not repeated at once: its cause needs time, or an operator.
 RETRY_AFTER = timedelta(minutes=5)
 _PROBE = "probe"
 
 
 class EmbeddingRunner(Protocol):
-    """What is needed of the model runner."""
+    """The part of the model runner that embedding needs."""
 
     async def models(self) -> list[InstalledModel]:
-        """Return what is installed."""
+        """Return the installed models."""
         ...
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
@@ -49,19 +49,19 @@ class EmbeddingRunner(Protocol):
 
 
 class ChoiceChangedError(ApplianceError):
-    """Another embedding model was chosen while a set was built."""
+    """Another embedding model was chosen during a build."""
 
     code = "choice_changed"
-    sentence = "Another embedding model was chosen meanwhile."
-    hint = "Its vectors are made instead."
+    sentence = "Another embedding model was chosen during the build of the search index."
+    hint = "The search index is built with the new choice instead."
 
 
 class Embedder:
-    """Keeps the vectors of the chosen model complete, and changes from one model to the next.
+    """Keeps the vectors of the chosen model complete, and switches to another model when chosen.
 
     A new model's set is built in the background as a job of the kind `embed` while the old set
-    serves; then they change places in one transaction and the old one is dropped. A build that an
-    operator cancelled is begun again only when an operator starts it, or chooses another model.
+    serves. Then one transaction drops the old set and lets the new one serve. A build that an
+    operator cancelled is repeated only when an operator starts it, or chooses another model.
     """
 
     def __init__(
@@ -81,24 +81,24 @@ class Embedder:
         self._wake = asyncio.Event()
         # New documents and a build take turns: the runner would load both models for each batch.
         self._turn = asyncio.Lock()
-        # Models whose vectors turned out to be too long, by name and digest.
+        # Models whose vectors are too long for the index, by name and digest.
         self._too_long: set[tuple[str, str]] = set()
 
     def wake(self) -> None:
-        """Say that there are new chunks."""
+        """Start a run now, because there are new chunks."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled, whatever happens.
+        """Work until cancelled; no error ends it.
 
-        A fault is logged once, a defect with its traceback, and tried again after a longer pause.
+        An error is logged once, a defect with its traceback, and retried after a growing pause.
         """
         pause, logged = _FIRST_PAUSE, ""
         while True:
             self._wake.clear()
             try:
                 await self.catch_up()
-            except Exception as error:  # noqa: BLE001 - without vectors, words still find all
+            except Exception as error:  # noqa: BLE001 - without vectors, words still find every chunk
                 fault = error.code if isinstance(error, ApplianceError) else repr(error)
                 if logged != fault:
                     _log_fault(error)
@@ -107,14 +107,14 @@ class Embedder:
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
             if logged:
-                _LOG.info("embedding goes on")
+                _LOG.info("embedding resumed")
             pause, logged = _FIRST_PAUSE, ""
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
 
     async def catch_up(self) -> None:
-        """Make the vectors that the serving set lacks; queue a build if another model is chosen."""
+        """Add the vectors that the serving set lacks; queue a build if another model is chosen."""
         installed = await self._runner.models()
         serving = _serving(await self._known())
         target = await self._target(installed, serving)
@@ -125,15 +125,15 @@ class Embedder:
             await self._queue_build(target)
 
     async def build(self, record: JobRecord) -> str:
-        """Make the chosen model's set of vectors and let it serve: the work of the kind `embed`.
+        """Build the chosen model's set of vectors and let it serve: the work of the kind `embed`.
 
-        What an earlier run made is kept. Raises ChoiceChangedError when another model is chosen
-        meanwhile, and what the model runner raises.
+        Vectors of an earlier run are kept. Raises ChoiceChangedError if another model is chosen
+        during the build, and the errors of the model runner.
         """
         try:
             return await self._build(record)
         finally:
-            # Whatever the end means for the choice is found out at once.
+            # The next run checks at once what the end of the build means for the choice.
             self.wake()
 
     async def _target(
@@ -153,7 +153,7 @@ class Embedder:
         latest = await self._jobs.latest_about(EMBED.name, target.name)
         if not may_begin(latest, self._clock.now()):
             return
-        # Checked first: a job that cannot begin is not worth a record.
+        # Checked first, so that no job is recorded that cannot begin.
         await self._check_room()
         with contextlib.suppress(JobRunningError):
             await self._jobs.enqueue(EMBED.name, subject=target.name, requested_by=ITSELF)
@@ -163,19 +163,20 @@ class Embedder:
         serving = _serving(known)
         target = await self._target(installed, serving)
         if target is None:
-            return "No installed model can make vectors, so search goes by words alone."
+            return "No installed model can embed text, so search uses words only."
         if serving and _is_same(target, serving):
             return f"Search uses {target.name} already."
         await self._check_room()
         model = await self._begin(target, known)
         missing = await self._count(model)
-        await record.progress(f"Making vectors with {target.name}.", 0, missing, log=True)
-        made = await self._make(record, model, missing, target, serving)
+        sentence = f"Embedding {missing} passages with {target.name}."
+        await record.progress(sentence, 0, missing, log=True)
+        done = await self._embed_missing(record, model, missing, target, serving)
         await self._swap(model, serving)
-        _LOG.info("vectors are now made with %s", target.name)
-        return f"{made} vectors were made with {target.name}."
+        _LOG.info("embedding model switched: model=%s", target.name)
+        return f"{done} passages were embedded with {target.name}."
 
-    async def _make(
+    async def _embed_missing(
         self,
         record: JobRecord,
         model: EmbeddingModel,
@@ -183,30 +184,30 @@ class Embedder:
         target: InstalledModel,
         serving: EmbeddingModel | None,
     ) -> int:
-        """Make the missing vectors; return how many. The turn is passed on every few batches."""
-        made = number = 0
+        """Embed the missing chunks; return how many. The turn is released every few batches."""
+        done = number = 0
         batches = self._batches(model)
         async with contextlib.aclosing(batches):
             while True:
                 async with self._turn:
                     async for count in batches:
-                        made, number = made + count, number + 1
-                        is_time = number % _BATCHES_BETWEEN_LOOKS == 0
-                        sentence = f"{made} of {missing} vectors are made."
-                        await record.progress(sentence, made, max(made, missing), log=is_time)
+                        done, number = done + count, number + 1
+                        is_time = number % _BATCHES_BETWEEN_CHECKS == 0
+                        sentence = f"{done} of {missing} passages are embedded."
+                        await record.progress(sentence, done, max(done, missing), log=is_time)
                         if is_time:
                             break
                     else:
-                        return made
+                        return done
                 if await self._target(await self._runner.models(), serving) != target:
                     raise ChoiceChangedError
 
     async def _begin(
         self, target: InstalledModel, known: Sequence[EmbeddingModel]
     ) -> EmbeddingModel:
-        """Continue the set that an earlier run began, or begin one; drop abandoned ones.
+        """Continue the set that an earlier run began, or begin one; drop abandoned sets.
 
-        Raises VectorsTooLongError; the model is then left out from now on.
+        Raises VectorsTooLongError; the model is then not considered again.
         """
         begun = None
         for model in known:
@@ -245,7 +246,7 @@ class Embedder:
             pass
 
     async def _batches(self, model: EmbeddingModel) -> AsyncGenerator[int, None]:
-        """Make missing vectors batch after batch; yield how many each batch gave."""
+        """Embed the chunks without vectors; yield after each batch how many vectors it added."""
         after = 0
         while True:
             async with self._database.connection() as connection:
@@ -266,7 +267,7 @@ class Embedder:
     async def _vectors(
         self, name: str, chunks: Sequence[Unembedded]
     ) -> list[tuple[int, Sequence[float]]]:
-        """Embed chunks; one that the model fails on is left out, found by halving."""
+        """Embed chunks; a chunk that the model fails on is found by halving and left out."""
         try:
             made = await self._runner.embed(name, [chunk.text for chunk in chunks])
         except ModelFailedError:
@@ -274,15 +275,15 @@ class Embedder:
                 middle = len(chunks) // 2
                 first = await self._vectors(name, chunks[:middle])
                 return first + await self._vectors(name, chunks[middle:])
-            # Raises again if it is not the chunk but the model that is broken.
+            # Raises again if the model is broken and not the chunk.
             await self._runner.embed(name, [_PROBE])
-            _LOG.warning("chunk %d has no vector: the model fails on it", chunks[0].id)
+            _LOG.warning("chunk not embedded: the model fails on it: chunk=%d", chunks[0].id)
             return []
         return list(zip((chunk.id for chunk in chunks), made.vectors, strict=True))
 
 
 def may_begin(latest: Job | None, now: datetime) -> bool:
-    """Say whether a build may be queued without an operator, after the latest one for its model."""
+    """Return whether a build may start without an operator, after the latest one of its model."""
     if latest is None:
         return True
     match latest.state:

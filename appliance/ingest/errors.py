@@ -9,7 +9,7 @@ from appliance.library.errors import DocumentError
 
 
 class UnsupportedTypeError(DocumentError):
-    """The file's name ends in something that no parser reads."""
+    """No parser reads files with this extension."""
 
     code = "unsupported_type"
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
@@ -18,7 +18,7 @@ class UnsupportedTypeError(DocumentError):
 
 
 class WrongExtensionError(DocumentError):
-    """The name promises another format than the content has."""
+    """The extension names another format than the content has."""
 
     code = "wrong_extension"
     sentence = "“{file_name}” is named {extension}, but it holds {found}."
@@ -26,7 +26,7 @@ class WrongExtensionError(DocumentError):
 
 
 class WrongContentError(WrongExtensionError):
-    """The same, seen only when the file was opened."""
+    """The same, detected only when the file is opened."""
 
     sentence = "The file is named {extension}, but it holds {found}."
     hint = "Upload a real {extension} file, or convert this one to PDF."
@@ -42,7 +42,7 @@ class MissingProgramError(DocumentError):
 
 
 class MissingLanguageDataError(DocumentError):
-    """A font names its characters by a standard list, which is not on this machine."""
+    """A font refers to standard character tables, which are not installed."""
 
     code = "missing_language_data"
     status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -61,15 +61,32 @@ class EncryptedDocumentError(DocumentError):
 
 
 class DamagedFileError(DocumentError):
-    """The format is right, but the file is cut off or its structure is broken."""
+    """The content is of the right format, but it is cut off or its structure is broken."""
 
     code = "damaged_file"
     sentence = "The file is damaged or incomplete: it cannot be opened as {format}."
     hint = "Check that the original opens, and upload it again."
 
 
+class StrictOpenXmlError(DocumentError):
+    """A Word document in the strict variant of Open XML, which the converter cannot read."""
+
+    code = "strict_open_xml"
+    sentence = "The document is saved as “Strict Open XML”, a variant of .docx that is not read."
+    hint = "Open it in Word, save it with the type “Word Document (.docx)”, and upload the result."
+
+
+class ConverterFailedError(DocumentError):
+    """The program that reads the format failed for a reason of its own, not of the document."""
+
+    code = "converter_failed"
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    sentence = "The program {program} could not convert the document: it {reason}."
+    hint = "Try it once more. If it fails again, save the document as PDF and upload that."
+
+
 class NoTextError(DocumentError):
-    """The document opened, but there is not a word in it."""
+    """The document was opened, but it contains no text."""
 
     code = "no_text"
     sentence = "The document has no text that can be read."
@@ -84,15 +101,25 @@ class OnlyPicturesError(NoTextError):
 
 
 class NotTextError(DocumentError):
-    """A text format whose bytes are not text in any encoding we know."""
+    """A file of a text format with control characters, which text does not contain."""
 
     code = "not_text"
-    sentence = "The file is not text: byte {position} does not belong to any known encoding."
-    hint = "Save it as text in UTF-8, or upload it with the name of its real type."
+    sentence = "The file is not text: byte {position} is a control character."
+    hint = "Upload it with the file extension of its real type, or export it as text or PDF."
+
+
+class UnknownEncodingError(DocumentError):
+    """A file of a text format whose encoding is neither UTF-8 nor recognised by its content."""
+
+    code = "unknown_encoding"
+    sentence = (
+        "The encoding of the text could not be recognised: byte {position} is not valid {tried}."
+    )
+    hint = "Open the file in a text editor, save it with the encoding UTF-8, and upload it again."
 
 
 class DocumentBombError(DocumentError):
-    """A small file that unpacks to something enormous."""
+    """A small file that unpacks to an enormous size."""
 
     code = "document_bomb"
     sentence = "The file unpacks to more than {limit} megabytes, which no ordinary document does."
@@ -126,20 +153,20 @@ class ParserTooBigError(DocumentError):
 
 
 class ParserCrashedError(DocumentError):
-    """The parser died in the middle of the document."""
+    """A signal ended the parser, other than for time or memory."""
 
     code = "parser_crashed"
     quarantine = True
-    sentence = "The program that reads this format crashed on the document ({reason})."
+    sentence = "The program that reads this format crashed on the document: it was {reason}."
     hint = "Save the document again with another program and upload the result."
 
 
 class ReaderDiedError(DocumentError):
-    """The ingest process itself ended again and again over this document."""
+    """The ingest process ended repeatedly while it read this document."""
 
     code = "reader_died"
     quarantine = True
-    sentence = "Reading was broken off {attempts} times, because the reading process ended."
+    sentence = "Reading was interrupted {attempts} times, because the reading process ended."
     hint = "Try it once more. If it happens again, save the document with another program."
 
 
@@ -148,14 +175,14 @@ class ReadingFailedError(DocumentError):
 
     code = "reading_failed"
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    sentence = "Something went wrong inside Cloister while it read the document."
+    sentence = "The document could not be read because of a defect in Cloister."
     hint = "Try it once more. If it happens again, ask the operator to look at the log of ingest."
 
 
 class NoRoomError(ApplianceError):
-    """What is read of documents would take room that the database needs; everything waits."""
+    """Further pages would use disk space that the database needs; reading is paused."""
 
     code = "no_room"
     status = HTTPStatus.INSUFFICIENT_STORAGE
-    sentence = "The disk is nearly full: the reading of documents waits until there is room."
-    hint = "Delete what is no longer needed, or give the machine more space."
+    sentence = "The disk is nearly full: reading documents is paused until space is free."
+    hint = "Delete files that are no longer needed, or give the machine a larger disk."

@@ -1,4 +1,4 @@
-"""Which formats are read, how a file's format is recognised, and what program it needs."""
+"""The supported formats: how a file's format is recognised, and which program reads it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import PurePosixPath
 from appliance.ingest.errors import MissingProgramError, UnsupportedTypeError, WrongExtensionError
 from appliance.library.errors import EmptyFileError
 
-# How much of a file `recognise` wants to see.
+# How many bytes of a file `recognise` needs.
 HEAD_SIZE = 4096
 _LONGEST_NAME_IN_A_SENTENCE = 60
 
 
 class Format(StrEnum):
-    """A kind of document that has a parser."""
+    """A format that has a parser."""
 
     PDF = "pdf"
     DOCX = "docx"
@@ -30,7 +30,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A system program and the Debian package that brings it."""
+    """A system program and the Debian package that contains it."""
 
     name: str
     package: str
@@ -82,7 +82,7 @@ _ZIP = b"PK\x03\x04"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _ODT_MIMETYPE = b"mimetypeapplication/vnd.oasis.opendocument.text"
 
-# Signature, what a person calls it, and the extension under which we would read it.
+# Signature, common name, and the extension under which the format is supported.
 _SIGNATURES: tuple[tuple[bytes, str, str | None], ...] = (
     (_PDF, "a PDF document", ".pdf"),
     (b"{\\rtf", "an RTF document", ".rtf"),
@@ -103,7 +103,7 @@ _SIGNATURES: tuple[tuple[bytes, str, str | None], ...] = (
 def recognise(file_name: str, head: bytes) -> Format:
     """Return the format that both the name and the first bytes of the file agree on.
 
-    Text formats share one look, so among them the name alone decides.
+    Text formats have no signatures, so among them the name alone decides.
 
     Raises:
         EmptyFileError: `head` is empty.
@@ -143,7 +143,7 @@ def missing_program(wanted: Format, installed: Collection[str]) -> MissingProgra
 
 
 def _look(head: bytes) -> tuple[str, str | None]:
-    """Say what the bytes look like, and the extension that would fit (None: none that we read)."""
+    """Return what the bytes contain, and the right extension (None: not a supported format)."""
     for signature, name, extension in _SIGNATURES:
         if head.startswith(signature):
             return name, extension
@@ -162,10 +162,10 @@ def _look(head: bytes) -> tuple[str, str | None]:
 def _agrees(expected: Format, right_extension: str | None, head: bytes) -> bool:
     match expected:
         case Format.PDF:
-            # A PDF may start with up to 1,024 bytes of something else.
+            # A PDF may start with up to 1,024 other bytes.
             return _PDF in head[:1024]
         case Format.DOCX | Format.ODT:
-            # Whether a ZIP is a Word document shows only in its directory, at the other end.
+            # Whether a ZIP is a Word document is only visible in its directory, at the end.
             other = {".odt": Format.ODT}.get(right_extension or "", expected)
             return head.startswith(_ZIP) and other is expected
         case Format.RTF:

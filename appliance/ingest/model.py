@@ -1,4 +1,4 @@
-"""A document on its way from the queue to the index."""
+"""A document between the queue and the index."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A document that this instance of the ingest process reads now."""
+    """The right of this instance of the ingest process to read one document now."""
 
     id: UUID
     collection_id: UUID
@@ -19,9 +19,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class IndexedChunk:
-    """A chunk as it is stored, with the words by which it is found.
+    """A chunk as it is stored, with its search words.
 
-    `heading_words` weigh more than `body_words`: the file's name, the title and the headings.
+    `heading_words` (the file's name, the title and the headings) weigh more than `body_words`.
     """
 
     page: int
@@ -35,7 +35,7 @@ class IndexedChunk:
 
 @dataclass(frozen=True, slots=True)
 class IndexedDocument:
-    """What is known of a document once all of it was read."""
+    """A document that was read completely, ready to be indexed."""
 
     title: str | None
     language: str
@@ -45,7 +45,7 @@ class IndexedDocument:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingModel:
-    """A set of vectors: made by one model, at one version of it."""
+    """A set of vectors, made by one version of one model."""
 
     id: int
     name: str

@@ -1,9 +1,9 @@
 -- name: hold_instance
--- The lock says that an instance lives: it goes with its connection, whatever ends the process.
+-- Marks the instance as alive: the lock ends with its connection, however the process ends.
 SELECT pg_try_advisory_lock(hashtextextended(%(instance)s::text, 0));
 
--- name: claim
--- Take the oldest document that nobody else is taking at this moment.
+-- name: lease
+-- Lease the oldest queued document that no other worker is leasing at this moment.
 UPDATE library.document
 SET state = 'reading', claimed_by = %(instance)s, claimed_at = now(), attempts = attempts + 1
 WHERE id = (
@@ -18,8 +18,8 @@ DELETE FROM library.page WHERE document_id = %(id)s;
 -- name: forget_chunks
 DELETE FROM library.chunk WHERE document_id = %(id)s;
 
--- name: hold_claim
--- Whether the document is still there and still ours, and keep it so until the commit.
+-- name: hold_lease
+-- Whether the lease is still valid; the row lock keeps it valid until the commit.
 SELECT true FROM library.document
 WHERE id = %(id)s AND state = 'reading' AND claimed_by = %(instance)s FOR UPDATE;
 
@@ -28,7 +28,7 @@ UPDATE library.document SET page_count = %(page_count)s, claimed_at = now()
 WHERE id = %(id)s AND claimed_by = %(instance)s;
 
 -- name: add_pages
--- Rows of the ledger, as long as the document is ours.
+-- Rows of the ledger, while the lease is valid.
 INSERT INTO library.page (document_id, number, label, state, text, note)
 SELECT d.id, p.number, p.label, p.state, p.text, p.note
 FROM library.document d, unnest(
@@ -37,7 +37,7 @@ FROM library.document d, unnest(
 WHERE d.id = %(id)s AND d.state = 'reading' AND d.claimed_by = %(instance)s;
 
 -- name: add_chunks
--- All chunks of a document at once. Heading paths come as JSON, because SQL arrays are not ragged.
+-- All chunks of a document at once. Heading paths are JSON, because SQL arrays cannot be ragged.
 INSERT INTO library.chunk (document_id, collection_id, ordinal, page, start_at, end_at,
                            heading_path, text, language, words)
 SELECT %(id)s, %(collection_id)s, c.ordinal, c.page, c.start_at, c.end_at,
@@ -64,14 +64,14 @@ SET state = %(state)s, error_code = %(code)s, error_message = %(message)s, error
 WHERE id = %(id)s AND state = 'reading' AND claimed_by = %(instance)s;
 
 -- name: release
--- Back into the queue without a fault of its own, so the attempt does not count.
+-- Back into the queue. The attempt does not count, because the document is not to blame.
 UPDATE library.document
 SET state = 'queued', attempts = greatest(attempts - 1, 0), claimed_by = NULL, claimed_at = NULL
 WHERE id = %(id)s AND state = 'reading' AND claimed_by = %(instance)s;
 
 -- name: recover
--- Documents whose reader is gone, which its lock tells: back into the queue, or into quarantine
--- when that happened too often.
+-- Documents whose worker has ended, so that its lock is free: back into the queue, or into
+-- quarantine after too many attempts.
 UPDATE library.document
 SET state = CASE WHEN attempts < %(most)s THEN 'queued' ELSE 'quarantined' END,
     error_code = CASE WHEN attempts < %(most)s THEN NULL ELSE %(code)s END,
@@ -83,7 +83,7 @@ WHERE id IN (
     WHERE state = 'reading' AND claimed_by <> %(instance)s
       AND pg_try_advisory_xact_lock(hashtextextended(claimed_by, 0))
     FOR UPDATE SKIP LOCKED)
-RETURNING file_name, state;
+RETURNING id, state;
 
 -- name: queue_length
 SELECT count(*) FROM library.document WHERE state IN ('queued', 'reading');
@@ -120,7 +120,7 @@ SELECT count(*) FROM library.chunk c WHERE NOT EXISTS (
     SELECT FROM library.embedding e WHERE e.model_id = %(model_id)s AND e.chunk_id = c.id);
 
 -- name: add_embeddings
--- Chunks that were deleted meanwhile are left out, and so is what somebody else has added.
+-- Chunks that were deleted meanwhile are left out, and so are vectors that exist already.
 INSERT INTO library.embedding (model_id, chunk_id, vector)
 SELECT m.id, c.id, v.vector::halfvec
 FROM unnest(%(chunk_ids)s::bigint[], %(vectors)s::text[]) AS v (chunk_id, vector)

@@ -1,4 +1,4 @@
-"""Rows of documents on their way: the queue, the ledger of pages, the chunks."""
+"""Rows that reading a document needs: the lease, the ledger of pages, the chunks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _QUERIES = Queries("appliance.ingest")
 
 
 class IngestStore:
-    """Reads and writes `library.document`, `library.page` and `library.chunk` for the queue."""
+    """Reads and writes `library.document`, `library.page` and `library.chunk` under a lease."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -36,34 +36,29 @@ class IngestStore:
         """Hold the lock of an instance for as long as the connection lives."""
         return bool(await self._first("hold_instance", instance=instance))
 
-    async def listen(self) -> None:
-        """Be told on this connection when a document is queued."""
-        # Not among the queries: it takes no parameters and cannot be prepared.
-        await self._connection.execute("LISTEN library_queued")
-
-    async def claim(self, instance: str) -> Lease | None:
-        """Take the oldest queued document, or None if there is none."""
+    async def lease(self, instance: str) -> Lease | None:
+        """Lease the oldest queued document; None if there is none."""
         async with self._connection.cursor(row_factory=class_row(Lease)) as cursor:
-            await cursor.execute(_QUERIES["claim"], {"instance": instance})
+            await cursor.execute(_QUERIES["lease"], {"instance": instance})
             return await cursor.fetchone()
 
-    async def forget_reading(self, document: UUID) -> None:
-        """Remove what an earlier attempt has read."""
+    async def forget_attempt(self, document: UUID) -> None:
+        """Delete the pages and chunks of an earlier attempt."""
         await self._changed("forget_pages", id=document)
         await self._changed("forget_chunks", id=document)
 
-    async def hold_claim(self, document: UUID, instance: str) -> bool:
-        """Say whether the document is still ours, and keep it so until the commit."""
-        return bool(await self._first("hold_claim", id=document, instance=instance))
+    async def hold_lease(self, document: UUID, instance: str) -> bool:
+        """Return whether the lease is still valid, and keep it valid until the commit."""
+        return bool(await self._first("hold_lease", id=document, instance=instance))
 
     async def set_page_count(self, document: UUID, instance: str, page_count: int) -> None:
-        """Note how many pages there will be."""
+        """Store the number of pages, for the progress shown."""
         await self._changed("set_page_count", id=document, instance=instance, page_count=page_count)
 
     async def add_pages(
         self, document: UUID, instance: str, pages: Sequence[ExtractedPage]
     ) -> bool:
-        """Add rows to the ledger. False: the document was deleted, or is no longer ours."""
+        """Add rows to the ledger. False: the document was deleted, or the lease was lost."""
         added = await self._changed(
             "add_pages",
             id=document,
@@ -76,14 +71,14 @@ class IngestStore:
         )
         return added == len(pages)
 
-    async def finish(self, claim: Lease, reading: IndexedDocument) -> None:
-        """Add all chunks and make the document ready. The caller holds the claim."""
-        chunks = reading.chunks
+    async def finish(self, lease: Lease, document: IndexedDocument) -> None:
+        """Add all chunks and make the document ready. The caller has called `hold_lease`."""
+        chunks = document.chunks
         await self._changed(
             "add_chunks",
-            id=claim.id,
-            collection_id=claim.collection_id,
-            language=reading.language,
+            id=lease.id,
+            collection_id=lease.collection_id,
+            language=document.language,
             pages=[chunk.page for chunk in chunks],
             starts=[chunk.start for chunk in chunks],
             ends=[chunk.end for chunk in chunks],
@@ -94,14 +89,14 @@ class IngestStore:
         )
         await self._changed(
             "finish",
-            id=claim.id,
-            title=reading.title,
-            language=reading.language,
-            page_count=reading.page_count,
+            id=lease.id,
+            title=document.title,
+            language=document.language,
+            page_count=document.page_count,
         )
 
     async def fail(self, document: UUID, instance: str, state: DocumentState, fault: Fault) -> None:
-        """Put the reason on the row."""
+        """End the lease and store why the document could not be read."""
         await self._changed(
             "fail",
             id=document,
@@ -113,11 +108,13 @@ class IngestStore:
         )
 
     async def release(self, document: UUID, instance: str) -> None:
-        """Put a document back that could not be read for no fault of its own."""
+        """End the lease and queue the document again: it is not to blame for the interruption."""
         await self._changed("release", id=document, instance=instance)
 
-    async def recover(self, instance: str, most: int, fault: Fault) -> list[tuple[str, str]]:
-        """Put back what instances that are gone were reading; return names and new states."""
+    async def recover(
+        self, instance: str, most: int, fault: Fault
+    ) -> list[tuple[UUID, DocumentState]]:
+        """End the leases of instances that have ended; return ids and new states."""
         cursor = await self._connection.execute(
             _QUERIES["recover"],
             {
@@ -128,7 +125,7 @@ class IngestStore:
                 "hint": fault.hint,
             },
         )
-        return [(str(name), str(state)) for name, state in await cursor.fetchall()]
+        return [(document, DocumentState(state)) for document, state in await cursor.fetchall()]
 
     async def queue_length(self) -> int:
         """Return how many documents are not finished."""

@@ -20,13 +20,13 @@ class VectorStore:
         self._connection = connection
 
     async def chosen_model(self) -> str | None:
-        """Return the embedding model that an operator chose; None leaves the choice to us."""
+        """Return the embedding model that an operator chose; None if no model was chosen."""
         cursor = await self._connection.execute(_QUERIES["chosen_embedding_model"])
         row = await cursor.fetchone()
         return str(row[0]) if row and row[0] else None
 
     async def models(self) -> list[EmbeddingModel]:
-        """Return every model that vectors were made with."""
+        """Return every model with a set of vectors."""
         async with self._connection.cursor(row_factory=class_row(EmbeddingModel)) as cursor:
             await cursor.execute(_QUERIES["embedding_models"])
             return await cursor.fetchall()
@@ -37,16 +37,16 @@ class VectorStore:
         async with self._connection.cursor(row_factory=class_row(EmbeddingModel)) as cursor:
             await cursor.execute(_QUERIES["add_embedding_model"], values)
             model = (await cursor.fetchall())[0]
-        # While the set is empty this takes no time, and later nobody waits for its lock.
+        # While the set is empty this takes no time; later its lock would block others.
         await self._connection.execute(_QUERIES["index_vectors"], {"model_id": model.id})
         return model
 
     async def drop(self, model: EmbeddingModel) -> None:
-        """Remove a set of vectors with its index."""
+        """Delete a set of vectors with its index."""
         await self._connection.execute(_QUERIES["drop_vectors"], {"model_id": model.id})
 
     async def serve(self, model: EmbeddingModel) -> None:
-        """Let retrieval use a set. The caller has dropped the one that served before."""
+        """Let retrieval use a set. The caller has dropped the previous one."""
         await self._connection.execute(_QUERIES["serve"], {"model_id": model.id})
 
     async def unembedded(self, model: EmbeddingModel, after: int, limit: int) -> list[Unembedded]:
@@ -66,7 +66,7 @@ class VectorStore:
     async def add(
         self, model: EmbeddingModel, vectors: Sequence[tuple[int, Sequence[float]]]
     ) -> None:
-        """Keep vectors of chunks; those of chunks that are gone are left out."""
+        """Add vectors of chunks; those of deleted chunks are left out."""
         values = {
             "model_id": model.id,
             "chunk_ids": [chunk for chunk, _ in vectors],

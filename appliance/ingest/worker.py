@@ -1,4 +1,4 @@
-"""Take documents from the queue, read them, and put every outcome on their rows."""
+"""Lease documents from the queue, have them read, and store every outcome on their rows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from uuid import UUID
 
 from appliance.core.clock import Clock
 from appliance.core.errors import DatabaseUnavailableError
+from appliance.db.listen import listen
 from appliance.db.pool import Database
-from appliance.ingest.errors import NoRoomError, ReaderDiedError, ReadingFailedError
+from appliance.ingest.errors import ReaderDiedError, ReadingFailedError
 from appliance.ingest.model import Lease
-from appliance.ingest.reading import ClaimLostError, Reader
+from appliance.ingest.pipeline import LeaseLostError, Pipeline
 from appliance.ingest.store import IngestStore
 from appliance.library.errors import DocumentError
 from appliance.library.model import DocumentState, Fault
@@ -24,21 +25,22 @@ _LOG = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 3
 POLL_SECONDS = 5.0
+_CHANNEL = "library_queued"
 _RETRY_SECONDS = 1.0
 _MOST_LOSSES = 20
 
 
 class Worker:
-    """One instance of the ingest process: `parallel` documents at a time.
+    """One instance of the ingest process: reads `parallel` documents at a time.
 
-    An instance lives as long as it holds the lock of its name on a connection of its own, so
-    another one, or the next start, knows at once that a reader is gone, however it ended.
+    An instance holds an advisory lock on its name while it is alive, on a connection kept for
+    that. Another instance, or the next start, sees at once that it has ended, however it ended.
     """
 
     def __init__(
         self,
         database: Database,
-        reader: Reader,
+        pipeline: Pipeline,
         instance: str,
         clock: Clock,
         *,
@@ -46,7 +48,7 @@ class Worker:
         when_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
-        self._reader = reader
+        self._pipeline = pipeline
         self._instance = instance
         self._clock = clock
         self._parallel = parallel
@@ -57,11 +59,11 @@ class Worker:
         self._full = False
 
     async def run(self) -> None:
-        """Work until cancelled; what is being read then goes back into the queue."""
+        """Work until cancelled; documents that are being read then return to the queue."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._live(), name="ingest-live")
             for number in range(self._parallel):
-                tasks.create_task(self._work(), name=f"ingest-reader-{number}")
+                tasks.create_task(self._work(), name=f"ingest-pipeline-{number}")
 
     async def queue_length(self) -> int:
         """Return how many documents are not finished."""
@@ -69,15 +71,15 @@ class Worker:
             return await IngestStore(connection).queue_length()
 
     async def _live(self) -> None:
-        """Hold the lock of the instance, recover what the dead left, and hear of new documents."""
-        told = False
+        """Hold the instance's lock, recover abandoned leases, and wait for notifications."""
+        is_reported = False
         while True:
             try:
                 async with self._database.connection() as connection:
                     store = IngestStore(connection)
                     if await store.hold_instance(self._instance):
-                        await store.listen()
-                        told = False
+                        await listen(connection, _CHANNEL)
+                        is_reported = False
                         self._alive.set()
                         while True:
                             await self._recover()
@@ -85,9 +87,9 @@ class Worker:
                             async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                                 pass
             except DatabaseUnavailableError as error:
-                if not told:
-                    _LOG.warning("waiting for the database: %s", error.__cause__)
-                    told = True
+                if not is_reported:
+                    _LOG.warning("reading paused: database unavailable: %s", error.__cause__)
+                    is_reported = True
             finally:
                 self._alive.clear()
             await self._clock.sleep(_RETRY_SECONDS)
@@ -98,58 +100,58 @@ class Worker:
             recovered = await IngestStore(connection).recover(
                 self._instance, MOST_ATTEMPTS, _fault(died)
             )
-        for _, state in recovered:
-            _LOG.warning("a document whose reader had ended is now %s", state)
+        for document, state in recovered:
+            _LOG.warning("lease recovered: document=%s state=%s", document, state)
 
     async def _work(self) -> None:
         while True:
             await self._alive.wait()
             self._wake.clear()
-            claim = await self._claim() if await self._has_room() else None
-            if claim is not None:
-                # There may be more: let the other readers look, too.
+            lease = await self._lease() if await self._has_room() else None
+            if lease is not None:
+                # There may be more documents: wake the other readers as well.
                 self._wake.set()
-                await self._read(claim)
+                await self._read(lease)
                 continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
 
     async def _has_room(self) -> bool:
-        """Look at the disk before a document is taken; say once that the queue waits for room."""
-        full = not await self._reader.has_room()
+        """Check the disk before a document is leased; log each change once."""
+        full = not await self._pipeline.has_room()
         if full and not self._full:
-            _LOG.warning(NoRoomError.sentence)
+            _LOG.warning("reading paused: the disk is nearly full")
         elif self._full and not full:
-            _LOG.info("there is room on the disk again: documents are read")
+            _LOG.info("reading resumed: the disk has room again")
         self._full = full
         return not full
 
-    async def _claim(self) -> Lease | None:
+    async def _lease(self) -> Lease | None:
         try:
             async with self._database.connection() as connection:
-                return await IngestStore(connection).claim(self._instance)
+                return await IngestStore(connection).lease(self._instance)
         except DatabaseUnavailableError:
             await self._clock.sleep(_RETRY_SECONDS)
             return None
 
-    async def _read(self, claim: Lease) -> None:
+    async def _read(self, lease: Lease) -> None:
         try:
-            await self._reader.read(claim)
+            await self._pipeline.read(lease)
             self._when_ready()
-        except ClaimLostError:
-            _LOG.info("document %s was deleted while it was read", claim.id)
+        except LeaseLostError:
+            _LOG.info("document deleted while it was read: document=%s", lease.id)
         except DatabaseUnavailableError:
-            await self._until_saved(partial(self._give_back, claim))
+            await self._until_saved(partial(self._give_back, lease))
         except asyncio.CancelledError:
             with contextlib.suppress(DatabaseUnavailableError):
-                await asyncio.shield(self._release(claim))
+                await asyncio.shield(self._release(lease))
             raise
         except DocumentError as error:
-            await self._until_saved(partial(self._fail, claim, error))
-        except Exception:  # noqa: BLE001 - one document must not end the reading of all others
-            _LOG.exception("document %s could not be read", claim.id)
-            await self._until_saved(partial(self._fail, claim, ReadingFailedError()))
+            await self._until_saved(partial(self._fail, lease, error))
+        except Exception:  # noqa: BLE001 - one document must not stop the worker
+            _LOG.exception("reading failed: document=%s", lease.id)
+            await self._until_saved(partial(self._fail, lease, ReadingFailedError()))
 
     async def _until_saved(self, save: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -157,23 +159,23 @@ class Worker:
                 return await save()
             await self._clock.sleep(_RETRY_SECONDS)
 
-    async def _give_back(self, claim: Lease) -> None:
-        """Try again later, unless it seems to be this document that the database dies of."""
-        self._lost[claim.id] += 1
-        if self._lost[claim.id] < _MOST_LOSSES:
-            await self._release(claim)
+    async def _give_back(self, lease: Lease) -> None:
+        """Queue it again, unless the database was lost over this document too often."""
+        self._lost[lease.id] += 1
+        if self._lost[lease.id] < _MOST_LOSSES:
+            await self._release(lease)
         else:
-            await self._fail(claim, ReadingFailedError())
+            await self._fail(lease, ReadingFailedError())
 
-    async def _release(self, claim: Lease) -> None:
+    async def _release(self, lease: Lease) -> None:
         async with self._database.connection() as connection:
-            await IngestStore(connection).release(claim.id, self._instance)
+            await IngestStore(connection).release(lease.id, self._instance)
 
-    async def _fail(self, claim: Lease, error: DocumentError) -> None:
+    async def _fail(self, lease: Lease, error: DocumentError) -> None:
         state = DocumentState.QUARANTINED if error.quarantine else DocumentState.FAILED
-        _LOG.info("document %s is %s: %s", claim.id, state, error.code)
+        _LOG.info("reading failed: document=%s state=%s code=%s", lease.id, state, error.code)
         async with self._database.connection() as connection:
-            await IngestStore(connection).fail(claim.id, self._instance, state, _fault(error))
+            await IngestStore(connection).fail(lease.id, self._instance, state, _fault(error))
 
 
 def _fault(error: DocumentError) -> Fault:

@@ -113,6 +113,3 @@ FROM core.job WHERE id = %(id)s;
 -- name: forget
 -- Remove the records of jobs that ended long ago.
 DELETE FROM core.job WHERE finished_at < %(before)s;
-
--- name: audit_job
-INSERT INTO core.audit (actor, action, object) VALUES (%(actor)s, %(action)s, %(object)s);

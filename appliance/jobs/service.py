@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Protocol
 from uuid import UUID
 
+from appliance.actors.model import Actor
+from appliance.actors.permissions import Permission
+from appliance.audit.model import Action, AuditEvent, ObjectType
+from appliance.audit.service import record
 from appliance.core.clock import Clock
-from appliance.core.errors import ForbiddenError, NotFoundError
+from appliance.core.errors import NotFoundError
 from appliance.db.pool import Connection, Database
 from appliance.jobs.errors import (
     JobFinishedError,
@@ -18,6 +21,7 @@ from appliance.jobs.errors import (
 )
 from appliance.jobs.kinds import KINDS, MODEL_FETCH, Kind, Starter, find_kind, title_of
 from appliance.jobs.model import Job, JobState
+from appliance.jobs.record import JobRecord
 from appliance.jobs.store import JobStore
 
 # A job that is silent for longer than this has lost its process.
@@ -30,42 +34,29 @@ OVERDUE = "It ran past its deadline, so it was ended."
 GONE = "Its process ended before the job did."
 
 
-class Actor(Protocol):
-    """Who starts or cancels a job: an account, as far as this feature needs to know it."""
-
-    @property
-    def name(self) -> str:
-        """The sign-in name, for the audit."""
-        ...
-
-    @property
-    def is_operator(self) -> bool:
-        """Whether the person runs the machine."""
-        ...
-
-
 class JobService:
     """Asks for jobs; the engine of the process that a kind names does the work.
 
-    Operators act here. An actor of None is the command line.
+    Starting and cancelling require Permission.MANAGE_JOBS.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def start(self, actor: Actor | None, name: str) -> Job:
+    async def start(self, actor: Actor, name: str) -> Job:
         """Queue a job for a person.
 
         Raises ForbiddenError, UnknownKindError, JobForRootError and JobRunningError.
         """
-        _require_operator(actor)
+        actor.require(Permission.MANAGE_JOBS)
         kind = find_kind(name)
         if kind.starter is Starter.ROOT:
             raise JobForRootError(title=kind.title, command="cloister model fetch NAME")
         async with self._database.transaction() as connection:
-            job = await self._add(connection, kind, "", _name_of(actor))
-            await _record(connection, actor, "job.start", kind.name)
+            job = await self._add(connection, kind, "", actor.name)
+            event = AuditEvent(Action.JOB_START, ObjectType.JOB, str(job.id), kind.name)
+            await record(connection, actor, event)
         return job
 
     async def enqueue(self, name: str, *, subject: str = "", requested_by: str) -> Job:
@@ -73,12 +64,12 @@ class JobService:
         async with self._database.transaction() as connection:
             return await self._add(connection, find_kind(name), subject, requested_by)
 
-    async def cancel(self, actor: Actor | None, job_id: UUID) -> Job:
+    async def cancel(self, actor: Actor, job_id: UUID) -> Job:
         """End a queued job, or ask the process that runs it to end it.
 
         Raises ForbiddenError, NotFoundError, JobFinishedError and JobNotCancellableError.
         """
-        _require_operator(actor)
+        actor.require(Permission.MANAGE_JOBS)
         async with self._database.transaction() as connection:
             store = JobStore(connection)
             found = await store.job(job_id)
@@ -90,7 +81,8 @@ class JobService:
             if job is None:
                 raise JobFinishedError(title=title_of(found.kind))
             await store.wake()
-            await _record(connection, actor, "job.cancel", str(job.id))
+            event = AuditEvent(Action.JOB_CANCEL, ObjectType.JOB, str(job.id), job.kind)
+            await record(connection, actor, event)
         return job
 
     async def jobs(self, limit: int = 100, kind: str | None = None) -> list[Job]:
@@ -116,6 +108,10 @@ class JobService:
             raise NotFoundError(what="job")
         return found
 
+    async def record(self, job_id: UUID) -> JobRecord:
+        """Return what the work of a job writes to. Raises NotFoundError."""
+        return JobRecord(await self.job(job_id), self._database, self._clock)
+
     async def forget(self, age: timedelta) -> int:
         """Remove the records of jobs that ended longer ago than `age`; return how many."""
         async with self._database.connection() as connection:
@@ -129,15 +125,16 @@ class JobService:
                 await JobStore(connection).wake()
         return ended
 
-    async def begin_fetch(self, actor: Actor | None, model: str) -> Job:
+    async def begin_fetch(self, actor: Actor, model: str) -> Job:
         """Record that root downloads a model; the command line reports on it.
 
         Raises JobRunningError when the model is being downloaded already.
         """
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            queued = await self._add(connection, MODEL_FETCH, model, _name_of(actor))
-            await _record(connection, actor, "model.fetch", model)
+            queued = await self._add(connection, MODEL_FETCH, model, actor.name)
+            event = AuditEvent(Action.MODEL_FETCH, ObjectType.MODEL, model)
+            await record(connection, actor, event)
             job = await JobStore(connection).claim(
                 MODEL_FETCH.name, now=now, deadline=now + MODEL_FETCH.deadline, job=queued.id
             )
@@ -180,17 +177,3 @@ def is_cancellable(job: Job) -> bool:
 
 def _resuming(kinds: Sequence[Kind]) -> list[str]:
     return [kind.name for kind in kinds if kind.resumes]
-
-
-def _require_operator(actor: Actor | None) -> None:
-    if actor is not None and not actor.is_operator:
-        raise ForbiddenError
-
-
-def _name_of(actor: Actor | None) -> str:
-    return "command line" if actor is None else actor.name
-
-
-async def _record(connection: Connection, actor: Actor | None, action: str, what: str) -> None:
-    """Write to the audit, in the transaction of the action."""
-    await JobStore(connection).add_audit(_name_of(actor), action, what)

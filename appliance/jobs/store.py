@@ -127,10 +127,6 @@ class JobStore:
         """Remove the records of jobs that ended before a moment; return how many."""
         return await self._changed("forget", before=before)
 
-    async def add_audit(self, actor: str, action: str, what: str) -> None:
-        """Record who did what."""
-        await self._changed("audit_job", actor=actor, action=action, object=what)
-
 
 def _job(**columns: Any) -> Job:  # noqa: ANN401 - the columns of the row
     return Job(**columns | {"state": JobState(columns["state"])})

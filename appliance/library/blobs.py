@@ -1,7 +1,7 @@
-"""Uploaded files on the disk, each under its own SHA-256: the same content is kept once.
+"""Uploaded files on the disk, each named by its SHA-256: equal content is stored once.
 
 A file arrives in `incoming/`, is checked and made durable there, and only then gets its name. The
-file of an upload that still goes on is locked, so whoever finds it without a lock may delete it.
+file of a running upload is locked; a file in `incoming/` without a lock is abandoned.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 _PIECE = MEBIBYTE
-# Ingest may be another user than who took the upload: the folder's group is what they share.
+# The ingest process may run as another user than the chat server; they share the folder's group.
 _READABLE_BY_GROUP = 0o640
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Disk(Protocol):
-    """What an upload needs of a disk, so that tests can bring a full one."""
+    """The part of a disk that an upload needs, so that tests can provide a full one."""
 
     def free(self, folder: Path) -> int:
         """Return how many bytes may still be written."""
@@ -69,7 +69,7 @@ class SystemDisk:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A file that has arrived completely and is durable, but has no name yet."""
+    """A file that is complete and durable, but has no name yet."""
 
     path: Path
     digest: str
@@ -78,9 +78,9 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much one file may take, and how much of the disk documents must leave free.
+    """The largest size of one file, and the disk space that documents must leave free (`floor`).
 
-    Without a floor the size of the disk says it (`least_free`).
+    Without a floor it depends on the size of the disk (`least_free`).
     """
 
     limit: int = 100 * MEBIBYTE
@@ -88,17 +88,17 @@ class Room:
 
 
 def least_free(size: int) -> int:
-    """Return how much of a disk of this size stays free, so that PostgreSQL never stops.
+    """Return how many bytes of a disk of this size stay free, so that PostgreSQL never stops.
 
-    Its log of changes alone grows to max_wal_size, 1 GiB, and what a document becomes in it may
-    take several times the file. Of a small disk no more than a quarter is kept from people; a
-    share of a large one would keep from them what PostgreSQL does not need.
+    Its write-ahead log alone grows to max_wal_size, 1 GiB, and the pages and chunks of a document
+    may take several times the size of its file. On a small disk at most a quarter is reserved; on
+    a large one a fixed size, because PostgreSQL does not need more.
     """
     return min(2 * GIBIBYTE, size // 4)
 
 
 def is_digest(name: str) -> bool:
-    """Say whether this can be the name of a file of ours."""
+    """Return whether this can be the name of a stored file."""
     return _DIGEST.fullmatch(name) is not None
 
 
@@ -116,20 +116,20 @@ class Blobs:
         self._disk = disk
 
     def path(self, digest: str) -> Path:
-        """Return where the file with this digest is, or would be."""
+        """Return the path of the file with this digest, whether it exists or not."""
         return self._folder / digest[:2] / digest
 
     async def has_room(self) -> bool:
-        """Say whether the disk has room for what is read of documents, beside the database."""
+        """Return whether the disk has more free space than the reserve of the database."""
         return await asyncio.to_thread(self._has_room)
 
     @asynccontextmanager
     async def receive(
         self, pieces: AsyncIterator[bytes], declared_size: int | None = None
     ) -> AsyncIterator[Incoming]:
-        """Write a file as it arrives and lend it; what was not kept by then is deleted.
+        """Write a file as it arrives and lend it; a file that is not kept is deleted at the end.
 
-        Raises UploadTooLargeError, DiskFullError or EmptyFileError; nothing stays behind.
+        Raises UploadTooLargeError, DiskFullError or EmptyFileError; then no file remains.
         """
         await asyncio.to_thread(self._check, declared_size or 0)
         file = await asyncio.to_thread(self._open)
@@ -137,7 +137,7 @@ class Blobs:
             digest, size = await self._write(file, pieces)
             yield Incoming(Path(file.name), digest, size)
         finally:
-            # Shielded, because a caller who goes away must not leave the file behind either.
+            # Shielded, so that a cancelled caller leaves no file behind.
             await asyncio.shield(asyncio.to_thread(_discard, file))
 
     async def keep(self, incoming: Incoming) -> None:
@@ -156,13 +156,13 @@ class Blobs:
                     yield path.name
 
     def sweep_incoming(self) -> int:
-        """Delete what broken-off uploads of processes that are gone left behind."""
+        """Delete the files of interrupted uploads; return how many."""
         return sum(map(_discard_if_abandoned, self._incoming.glob("*.part")))
 
     def _check(self, size: int) -> None:
         if size > self._limit():
             raise UploadTooLargeError(megabytes=self._limit() // MEBIBYTE)
-        # Who may enter is decided above it: by whoever made the folder of all files.
+        # Access is decided by the mode of the folder above, which the package or the start creates.
         self._incoming.mkdir(parents=True, exist_ok=True)
         if not self._leaves_room(self._incoming, size):
             raise DiskFullError
@@ -173,7 +173,7 @@ class Blobs:
         try:
             return self._leaves_room(folder, 0)
         except OSError:
-            # What is wrong with the folder is said by whoever needs a file in it.
+            # A fault of the folder is reported when a file in it is read or written.
             return True
 
     def _leaves_room(self, folder: Path, size: int) -> bool:
@@ -189,7 +189,7 @@ class Blobs:
             )
             fcntl.flock(file.fileno(), fcntl.LOCK_EX)
             os.fchmod(file.fileno(), _READABLE_BY_GROUP)
-            # Between its creation and its lock a sweep may have taken it for abandoned.
+            # A sweep between its creation and its lock may have deleted it as abandoned.
             if Path(file.name).exists():
                 return cast("BinaryIO", file)
             file.close()
@@ -215,12 +215,12 @@ class Blobs:
         digest.update(piece)
         if not self._leaves_room(self._incoming, len(piece)):
             raise DiskFullError
-        with _no_room_is_an_error_of_ours():
+        with _disk_full_as_error():
             self._disk.write(file, piece)
 
     def _keep(self, incoming: Incoming) -> None:
         target = self.path(incoming.digest)
-        with _no_room_is_an_error_of_ours():
+        with _disk_full_as_error():
             target.parent.mkdir(mode=0o770, exist_ok=True)
             incoming.path.replace(target)
         fsync_directory(target.parent)
@@ -228,7 +228,7 @@ class Blobs:
 
 
 @contextlib.contextmanager
-def _no_room_is_an_error_of_ours() -> Iterator[None]:
+def _disk_full_as_error() -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -238,15 +238,15 @@ def _no_room_is_an_error_of_ours() -> Iterator[None]:
 
 
 def _fsync(file: BinaryIO) -> None:
-    with _no_room_is_an_error_of_ours():
+    with _disk_full_as_error():
         file.flush()
         os.fsync(file.fileno())
 
 
 def _discard(file: BinaryIO) -> None:
-    # The name first: once the lock is gone, it could be another file's.
+    # The name first: once the lock is released, another file could have it.
     Path(file.name).unlink(missing_ok=True)
-    # On a full disk closing fails, too: there may be something left to write.
+    # On a full disk, closing fails as well: the buffer may not be empty.
     with contextlib.suppress(OSError):
         file.close()
 

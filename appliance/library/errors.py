@@ -1,4 +1,4 @@
-"""What can go wrong with documents and uploads; `ingest.errors` has the errors of reading them."""
+"""Errors of documents and uploads; `ingest.errors` has the errors of reading them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from appliance.core.errors import ApplianceError
 class DocumentError(ApplianceError):
     """One document cannot be read; every other document is unaffected.
 
-    `quarantine` marks a file that killed its parser: it is not tried again by itself.
+    `quarantine` marks a file that killed its parser: it is not retried automatically.
     """
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -19,7 +19,7 @@ class DocumentError(ApplianceError):
 
 
 class EmptyFileError(DocumentError):
-    """There is not one byte in the file."""
+    """The file has no bytes."""
 
     code = "empty_file"
     sentence = "The file is empty: it has 0 bytes."
@@ -27,7 +27,7 @@ class EmptyFileError(DocumentError):
 
 
 class FileMissingError(DocumentError):
-    """The row is there, but its file is gone from the disk."""
+    """The document has a row, but its file is missing on the disk."""
 
     code = "file_missing"
     sentence = "The file of this document is no longer on the disk."
@@ -35,51 +35,51 @@ class FileMissingError(DocumentError):
 
 
 class UploadTooLargeError(ApplianceError):
-    """The file is over the operator's limit; nothing of it is kept."""
+    """The file exceeds the operator's limit; no part of it is kept."""
 
     code = "too_large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    sentence = "The file is larger than {megabytes} MB, which is the most that is taken."
+    sentence = "The file is larger than {megabytes} MB, the limit of an upload."
     hint = "Split the document, or ask the operator to raise the limit."
 
 
 class DiskFullError(ApplianceError):
-    """There is no room for the file, or only room that the database needs."""
+    """The disk has no space for the file, apart from the reserve of the database."""
 
     code = "disk_full"
     status = HTTPStatus.INSUFFICIENT_STORAGE
-    sentence = "The disk has no room left for the file: it was not saved."
-    hint = "Delete what is no longer needed, or ask the operator for more space."
+    sentence = "The disk is full: the file was not saved."
+    hint = "Delete documents that are no longer needed, or ask the operator for more space."
 
 
 class UploadBrokenOffError(ApplianceError):
-    """The sender went away in the middle; nothing of the file is kept."""
+    """The sender disconnected during the upload; no part of the file is kept."""
 
     code = "upload_broken_off"
-    sentence = "The upload was broken off: the file did not arrive completely."
+    sentence = "The upload was interrupted: the file did not arrive completely."
     hint = "Nothing was saved. Upload it again."
 
 
 class NotYourDocumentError(ApplianceError):
-    """The document can be read by everybody, but belongs to somebody else."""
+    """The document is shared, but another person added it."""
 
     code = "not_your_document"
     status = HTTPStatus.FORBIDDEN
-    sentence = "“{file_name}” was added by somebody else."
-    hint = "Only they and the operators can delete it or read it in again."
+    sentence = "“{file_name}” was added by another person."
+    hint = "Only this person and the operators can delete it or have it read again."
 
 
 class NothingToRetryError(ApplianceError):
-    """The document is being read, or was read well."""
+    """The document is queued, is being read, or was read without an error."""
 
     code = "nothing_to_retry"
     status = HTTPStatus.CONFLICT
-    sentence = "“{file_name}” needs no other attempt."
+    sentence = "“{file_name}” does not need to be read again."
     hint = "Only a document that could not be read can be tried again."
 
 
 class NoFileError(ApplianceError):
-    """The form came without a file."""
+    """The form contains no file."""
 
     code = "no_file"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -88,21 +88,21 @@ class NoFileError(ApplianceError):
 
 
 class FormCutShortError(ApplianceError):
-    """The rest of an upload is not read. What was added before stays."""
+    """The rest of an upload is not read. Files added before stay."""
 
 
 class TooManyPartsError(FormCutShortError):
-    """The form goes on and on."""
+    """The form has more parts than one upload may have."""
 
     code = "too_many_files"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    sentence = "One upload takes at most {most:,} files; what came after them was not read."
+    sentence = "One upload takes at most {most:,} files; the files after them were not added."
     hint = "Add the rest in another upload."
 
 
 class PartHeadError(FormCutShortError):
-    """What the form says about a file is endless, or in an encoding that no browser uses."""
+    """The header of a file in the form is too long, or in an encoding that no browser uses."""
 
     code = "file_name_not_understood"
-    sentence = "The name of a file is too long, or written in a way that Cloister does not read."
+    sentence = "The name of a file is too long, or its encoding is not supported."
     hint = "Give the file a shorter and simpler name, then add it and those after it again."

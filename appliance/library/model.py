@@ -1,4 +1,4 @@
-"""Documents as the people see them who put them there."""
+"""Documents, their pages and their states."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from uuid import UUID
 
 SHARED_NAME = "Shared library"
 PRIVATE_NAME = "My documents"
-# One page in so many may be blank without anybody being told.
+# A document lacks text if at least one page in so many gave none.
 _BLANKS = 10
 
 
 class DocumentState(StrEnum):
-    """Where a document stands."""
+    """The state of a document, from the upload to the index."""
 
     QUEUED = "queued"
     READING = "reading"
@@ -25,12 +25,12 @@ class DocumentState(StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing happens any more until somebody asks for it."""
+        """Whether the document changes only on request from here on."""
         return self in {DocumentState.READY, DocumentState.FAILED, DocumentState.QUARANTINED}
 
     @property
     def is_broken(self) -> bool:
-        """Whether the document could not be read, so that it can be retried."""
+        """Whether the document could not be read and may be queued again."""
         return self in BROKEN
 
 
@@ -47,7 +47,7 @@ class Fault:
 
 
 class PageState(StrEnum):
-    """How reading one page went: the ledger's `state`."""
+    """The result of reading one page: the ledger's `state`."""
 
     READ = "read"
     EMPTY = "empty"
@@ -56,7 +56,7 @@ class PageState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A shelf of the library; without an owner it is shared with everybody on this machine."""
+    """A collection of documents; without an owner it is shared by all accounts of this machine."""
 
     id: UUID
     name: str
@@ -64,46 +64,63 @@ class Collection:
 
     @property
     def is_shared(self) -> bool:
-        """Whether everybody may read what is in it."""
+        """Whether every account may read its documents."""
         return self.owner_id is None
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A document that the reader may see; `may_change` says whether they may delete or retry it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AnyDocument:
+    """The columns that members and operators both see.
 
-    `pages_done` counts the rows of the ledger, `pages_without_text` those of them that gave none;
-    `page_count` is unknown until the parser tells.
+    `pages_done` counts the rows of the ledger; `page_count` is unknown until the parser reports it.
     """
 
     id: UUID
-    collection_id: UUID
     collection: str
-    is_shared: bool
-    uploader: str | None
     file_name: str
-    digest: str
     size: int
     state: DocumentState
-    fault: Fault | None
-    title: str | None
     pages_done: int
-    pages_without_text: int
     page_count: int | None
     created_at: datetime
+    error_code: str | None
+    error_message: str | None
+    error_hint: str | None
+
+    @property
+    def fault(self) -> Fault | None:
+        """Why the document could not be read."""
+        if self.error_code is None:
+            return None
+        return Fault(self.error_code, self.error_message or "", self.error_hint or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document(_AnyDocument):
+    """A document that the reader may see; `may_change` allows to delete it and to retry it.
+
+    `pages_without_text` counts the rows of the ledger whose page gave no text.
+    """
+
+    collection_id: UUID
+    is_shared: bool
+    uploader: str | None
+    digest: str
+    title: str | None
+    pages_without_text: int
     ready_at: datetime | None
     may_change: bool
 
     @property
     def lacks_text(self) -> bool:
-        """Whether it was read, but more of it gave no text than a blank page here and there."""
+        """Whether it was read, but too many of its pages gave no text to be only blank pages."""
         is_ready = self.state is DocumentState.READY
         return is_ready and 0 < self.pages_done <= self.pages_without_text * _BLANKS
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """How the reading of one page went."""
+    """The result of reading one page, without its text."""
 
     number: int
     label: str | None
@@ -114,7 +131,7 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """The text of one page, and which pages stand before and after it."""
+    """The text of one page, and the numbers of the pages before and after it."""
 
     number: int
     label: str | None
@@ -127,7 +144,7 @@ class PageText:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """What became of an upload; a duplicate is a file that the collection had already."""
+    """The result of an upload; a duplicate is a file that the collection already contains."""
 
     document: Document
     duplicate: bool
@@ -142,21 +159,12 @@ class Original:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedDocument:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedDocument(_AnyDocument):
     """A row of the operator's queue view: names and progress, never content."""
 
-    id: UUID
-    file_name: str
     owner: str | None
-    collection: str
-    size: int
-    state: DocumentState
-    pages_done: int
-    page_count: int | None
     attempts: int
-    created_at: datetime
-    fault: Fault | None
 
 
 @dataclass(frozen=True, slots=True)

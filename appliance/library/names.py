@@ -1,4 +1,4 @@
-"""File names from anywhere, made safe to keep and to show: pure."""
+"""Make file names from any system safe to store and to show. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import PurePosixPath
 LONGEST = 255
 _LONGEST_EXTENSION = 20
 _NAMELESS = "document"
-# Control and formatting characters (which can turn around the text after them), halves of
-# surrogates, characters without a meaning. White space becomes a space before.
+# Control and formatting characters (some reverse the text after them), surrogates, private and
+# unassigned characters. White space is replaced by spaces before.
 _UNWANTED = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 def clean(file_name: str) -> str:
     """Return the last part of a path without control characters, 255 characters at most.
 
-    The extension survives the shortening, because it says how to read the file. A name of which
-    nothing is left becomes “document”.
+    Shortening keeps the extension, because it decides how the file is read. A name without any
+    other character becomes “document”.
     """
     last = file_name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     visible = "".join(

@@ -1,8 +1,7 @@
-"""Delete files that no document uses, soon and safely beside uploads of the same content.
+"""Delete orphans: files that no document uses.
 
-Whoever adds a file with its row, or removes one, holds the lock on the digest meanwhile. An
-upload puts the file in place and commits the row under the lock, so a file without a row under
-the lock is a file that nobody will use.
+Uploads and deletions hold a lock on the digest. An upload puts the file in place and commits the
+row under this lock; a file that has no row while the lock is held is therefore an orphan.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import logging
 
 from appliance.core.clock import Clock
 from appliance.core.errors import DatabaseUnavailableError
+from appliance.db.listen import listen
 from appliance.db.pool import Database
 from appliance.library.blobs import Blobs, is_digest
 from appliance.library.store import DocumentStore
@@ -19,14 +19,16 @@ from appliance.library.store import DocumentStore
 _LOG = logging.getLogger(__name__)
 
 EVERY_SECONDS = 3600.0
+_CHANNEL = "library_removed"
 _RETRY_SECONDS = 1.0
 _FAILED_PAUSE = 60.0
 
 
 class Sweeper:
-    """Keeps the folder free of what nobody uses: at the start, each hour, and when rows go.
+    """Deletes orphans: at the start, each hour, and when documents are deleted.
 
-    Whoever removes documents tells `library_removed` at the commit, with a digest or without.
+    Each deletion notifies `library_removed` at the commit, with a digest, or without one if the
+    deletion may concern several documents.
     """
 
     def __init__(self, database: Database, blobs: Blobs, clock: Clock) -> None:
@@ -35,23 +37,23 @@ class Sweeper:
         self._clock = clock
 
     async def run(self) -> None:
-        """Work until cancelled. A disk that fails is named once, and tried again."""
-        told = False
+        """Work until cancelled. A failing disk is logged once and retried."""
+        is_reported = False
         while True:
             try:
                 async with self._database.connection() as connection:
-                    await DocumentStore(connection).listen_for_removals()
+                    await listen(connection, _CHANNEL)
                     while True:
                         await sweep(self._database, self._blobs)
-                        told = False
+                        is_reported = False
                         async for note in connection.notifies(timeout=EVERY_SECONDS):
                             await self._remove(note.payload)
             except DatabaseUnavailableError:
                 await self._clock.sleep(_RETRY_SECONDS)
             except OSError as error:
-                if not told:
-                    _LOG.warning("files that nobody uses stay for now: %s", error)
-                    told = True
+                if not is_reported:
+                    _LOG.warning("orphans not deleted, retrying: %s", error)
+                    is_reported = True
                 await self._clock.sleep(_FAILED_PAUSE)
 
     async def _remove(self, digest: str) -> None:
@@ -73,13 +75,13 @@ async def remove_unused(database: Database, blobs: Blobs, digest: str) -> bool:
 
 
 async def sweep(database: Database, blobs: Blobs) -> None:
-    """Delete what nobody uses: of uploads and deletions that broke off, of people who are gone."""
+    """Delete all orphans: of interrupted uploads and deletions, and of deleted accounts."""
     abandoned = await asyncio.to_thread(blobs.sweep_incoming)
     digests = await asyncio.to_thread(lambda: list(blobs.digests()))
     async with database.connection() as connection:
-        suspects = await DocumentStore(connection).unused_digests(digests)
+        candidates = await DocumentStore(connection).unused_digests(digests)
     unused = 0
-    for digest in suspects:
+    for digest in candidates:
         unused += await remove_unused(database, blobs, digest)
     if abandoned or unused:
-        _LOG.info("swept %d broken-off uploads and %d unused files", abandoned, unused)
+        _LOG.info("orphans deleted: uploads=%d files=%d", abandoned, unused)

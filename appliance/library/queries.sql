@@ -1,16 +1,16 @@
 -- name: ensure_private_collection
--- Everybody has a shelf of their own as soon as they look.
+-- Each account has a collection of its own from the first look at the library on.
 INSERT INTO library.collection (name, owner_id) VALUES (%(name)s, %(reader)s)
 ON CONFLICT DO NOTHING;
 
 -- name: collections
--- What the reader may see: shared ones first.
+-- The collections that the reader may see: shared ones first.
 SELECT id, name, owner_id FROM library.collection
 WHERE owner_id IS NULL OR owner_id = %(reader)s
 ORDER BY owner_id IS NOT NULL, name;
 
 -- name: documents
--- Documents the reader may see, newest first; page_count and progress stand in the row.
+-- Documents that the reader may see, newest first, with the progress of reading.
 SELECT d.id, d.collection_id, c.name AS collection, c.owner_id IS NULL AS is_shared,
        a.display_name AS uploader, d.file_name, d.digest, d.size, d.state,
        d.error_code, d.error_message, d.error_hint, d.title,
@@ -19,7 +19,7 @@ SELECT d.id, d.collection_id, c.name AS collection, c.owner_id IS NULL AS is_sha
         WHERE p.document_id = d.id AND p.state <> 'read') AS pages_without_text,
        d.page_count, d.created_at, d.ready_at,
        (c.owner_id IS NOT NULL OR d.uploaded_by IS NOT DISTINCT FROM %(reader)s
-        OR %(is_operator)s::boolean) AS may_change
+        OR %(may_change_shared)s::boolean) AS may_change
 FROM library.document d
 JOIN library.collection c ON c.id = d.collection_id
 LEFT JOIN core.account a ON a.id = d.uploaded_by
@@ -38,7 +38,7 @@ WHERE (c.owner_id IS NULL OR c.owner_id = %(reader)s)
   AND position(lower(%(words)s::text) IN lower(d.file_name)) > 0;
 
 -- name: ledger
--- Page after page how the reading went.
+-- The result of reading each page.
 SELECT p.number, p.label, p.state, length(p.text) AS characters, p.note
 FROM library.page p
 JOIN library.document d ON d.id = p.document_id
@@ -60,7 +60,7 @@ WHERE p.document_id = %(document)s AND p.number = %(number)s
   AND (c.owner_id IS NULL OR c.owner_id = %(reader)s);
 
 -- name: add_document
--- Nothing comes back when the collection has the file already.
+-- Returns nothing if the collection already has the file.
 INSERT INTO library.document (collection_id, uploaded_by, file_name, digest, size)
 VALUES (%(collection)s, %(reader)s, %(file_name)s, %(digest)s, %(size)s)
 ON CONFLICT (collection_id, digest) DO NOTHING
@@ -70,8 +70,8 @@ RETURNING id;
 SELECT id FROM library.document WHERE collection_id = %(collection)s AND digest = %(digest)s;
 
 -- name: queue_again
--- Queue documents that could not be read, and wake the ingest process at the commit: one document,
--- under another name if there is one, or all that are in one of the states.
+-- Queue documents again and notify the ingest process at the commit: one document, optionally
+-- under another name, or all that are in one of the states.
 UPDATE library.document
 SET state = 'queued', file_name = coalesce(%(file_name)s, file_name), attempts = 0,
     error_code = NULL, error_message = NULL, error_hint = NULL
@@ -79,17 +79,17 @@ WHERE state = ANY(%(states)s::text[]) AND (%(document)s::uuid IS NULL OR id = %(
 RETURNING pg_notify('library_queued', id::text);
 
 -- name: announce
--- Wakes the ingest process at the commit.
+-- Notifies the ingest process at the commit.
 SELECT pg_notify('library_queued', %(document)s::text);
 
 -- name: delete_document
--- Pages, chunks, vectors and the counts of words go with it. The ingest process, which is told at
--- the commit, removes the file if the deleting process crashes first.
+-- Deletes its pages, chunks, vectors and word counts as well. The ingest process is notified at the
+-- commit and removes the file if the deleting process crashes first.
 DELETE FROM library.document WHERE id = %(document)s
 RETURNING pg_notify('library_removed', digest);
 
 -- name: lock_digest
--- Whoever adds or removes a file, or a row that uses it, does it under this lock.
+-- Held while a file, or a row that uses it, is added or removed.
 SELECT pg_advisory_xact_lock(hashtextextended(%(digest)s::text, 0));
 
 -- name: digest_is_used
@@ -100,8 +100,8 @@ SELECT given.digest FROM unnest(%(digests)s::text[]) AS given (digest)
 WHERE NOT EXISTS (SELECT FROM library.document d WHERE d.digest = given.digest);
 
 -- name: queue
--- The operator's view: what is not ready, then the newest of the rest. What people keep to
--- themselves has no name here: the operator sees that something failed and why, not what it is.
+-- The operator's view: unfinished documents, then the newest of the rest. Private documents have
+-- no name here: the operator sees that a document failed and why, not which one it is.
 SELECT d.id,
        CASE WHEN c.owner_id IS NULL THEN d.file_name
             ELSE 'private document' || coalesce(substring(d.file_name FROM '\.[[:alnum:]]+$'), '')

@@ -1,7 +1,7 @@
 """What people do with documents: upload, list, read a page, delete, try again.
 
-The actor is always the first argument, and who may see what is decided inside the SQL. What the
-actor may not see does not exist for them.
+The actor is always the first argument. Every query filters by what the actor may see; an object
+that the actor may not see raises NotFoundError.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from appliance.accounts.model import Account
-from appliance.accounts.store import AccountStore
+from appliance.actors.model import Actor, require_own
+from appliance.audit.model import Action
+from appliance.audit.service import record
 from appliance.core.errors import DatabaseUnavailableError, NotFoundError
-from appliance.db.pool import Connection, Database
+from appliance.db.pool import Database
 from appliance.library.blobs import Blobs, Incoming
 from appliance.library.errors import FileMissingError, NothingToRetryError, NotYourDocumentError
 from appliance.library.model import (
-    BROKEN,
     PRIVATE_NAME,
     Collection,
     Document,
@@ -29,6 +30,7 @@ from appliance.library.model import (
 )
 from appliance.library.names import clean
 from appliance.library.orphans import remove_unused
+from appliance.library.queue import document_event, queue_again
 from appliance.library.store import DocumentStore, LibraryStore
 
 _LOG = logging.getLogger(__name__)
@@ -56,7 +58,7 @@ class LibraryService:
     async def collection(self, actor: Account, name_or_id: str) -> Collection:
         """Return a collection by its id or its name. Raises NotFoundError.
 
-        Where a name is both shared and the actor's own, their own is meant.
+        The actor's own collection wins over a shared one of the same name.
         """
         for collection in reversed(await self.collections(actor)):
             if name_or_id in {collection.name, str(collection.id)}:
@@ -72,7 +74,7 @@ class LibraryService:
         limit: int = PAGE_SIZE,
         offset: int = 0,
     ) -> list[Document]:
-        """Return documents, newest first; `words` must stand in the file's name."""
+        """Return documents, newest first; the file's name must contain `words`."""
         async with self._database.connection() as connection:
             return await LibraryStore(connection, actor).documents(
                 collection=collection, words=words, limit=limit, offset=offset
@@ -81,7 +83,7 @@ class LibraryService:
     async def count(
         self, actor: Account, collection: UUID | None = None, *, words: str = ""
     ) -> int:
-        """Return how many documents `documents` would give without a limit."""
+        """Return how many documents `documents` would return without a limit."""
         async with self._database.connection() as connection:
             return await LibraryStore(connection, actor).count_documents(collection, words)
 
@@ -93,7 +95,7 @@ class LibraryService:
     async def ledger(
         self, actor: Account, document: UUID, *, limit: int | None = None, offset: int = 0
     ) -> list[LedgerRow]:
-        """Return how the reading of each page went; nothing for what the actor may not see."""
+        """Return the result of reading each page; nothing for what the actor may not see."""
         async with self._database.connection() as connection:
             return await LibraryStore(connection, actor).ledger(document, limit, offset)
 
@@ -115,28 +117,28 @@ class LibraryService:
 
     async def upload(
         self,
-        actor: Account,
+        owner: Account,
         collection: UUID,
         file_name: str,
         pieces: AsyncIterator[bytes],
         declared_size: int | None = None,
         *,
-        by: str | None = None,
+        by: Actor,
     ) -> Uploaded:
         """Keep a file and queue it; on return it is on the disk and in the database for good.
 
-        The audit names `by`, or else the actor.
+        The document is the owner's; the audit names `by`, who may be the command line.
 
         Raises NotFoundError (collection), EmptyFileError, UploadTooLargeError, DiskFullError.
         """
-        await self._check_collection(actor, collection)
+        await self._check_collection(owner, collection)
         async with self.receive(pieces, declared_size) as incoming:
-            return await self.add(actor, collection, file_name, incoming, by=by)
+            return await self.add(owner, collection, file_name, incoming, by=by)
 
     def receive(
         self, pieces: AsyncIterator[bytes], declared_size: int | None = None
     ) -> AbstractAsyncContextManager[Incoming]:
-        """Write a file to the disk without a name; what is not added by the end is deleted.
+        """Write a file to the disk without a name; it is deleted at the end unless it was added.
 
         Raises EmptyFileError, UploadTooLargeError, DiskFullError.
         """
@@ -144,26 +146,28 @@ class LibraryService:
 
     async def add(
         self,
-        actor: Account,
+        owner: Account,
         collection: UUID,
         file_name: str,
         incoming: Incoming,
         *,
-        by: str | None = None,
+        by: Actor,
     ) -> Uploaded:
-        """Queue a file that was received; the audit names `by`, or else the actor.
+        """Queue a file that was received, for its owner; the audit names `by`.
 
-        The file gets its place and the row is committed under the lock of the digest, so that
-        nobody who deletes the same content takes the file away in between; the commit wakes the
-        ingest process. A file that the collection has already is not added again; if it could
-        not be read, it is tried once more under the new name. Raises NotFoundError (collection).
+        The file gets its name and the row is committed under the lock of the digest, so that a
+        deletion of the same content cannot remove the file in between. The commit notifies the
+        ingest process. A file that the collection already has is not added again; if it could not
+        be read, it is queued again under the new name. Raises NotFoundError (collection),
+        ForbiddenError when `by` may not add documents for the owner.
         """
-        await self._check_collection(actor, collection)
+        require_own(by, owner)
+        await self._check_collection(owner, collection)
         name = clean(file_name)
         async with self._database.transaction() as connection:
             await DocumentStore(connection).lock_digest(incoming.digest)
             await self._blobs.keep(incoming)
-            store = LibraryStore(connection, actor)
+            store = LibraryStore(connection, owner)
             added = await store.add_document(
                 collection=collection, file_name=name, digest=incoming.digest, size=incoming.size
             )
@@ -172,25 +176,27 @@ class LibraryService:
                 raise NotFoundError(what="collection")
             if added:
                 await store.announce(document)
-            if added or await DocumentStore(connection).queue_again(BROKEN, document, name):
-                await _record(connection, by or actor.name, "document.add", document)
+                await record(connection, by, document_event(Action.DOCUMENT_ADD, document))
+            else:
+                action = Action.DOCUMENT_ADD
+                await queue_again(connection, by, document, action=action, file_name=name)
             return Uploaded(await _document(store, document), duplicate=added is None)
 
     async def delete(self, actor: Account, document: UUID) -> None:
-        """Remove a document with its pages, chunks and vectors, then its file if nobody uses it.
+        """Delete a document with its pages, chunks and vectors, then its file if it is an orphan.
 
-        A file that cannot be removed now is left to the ingest process: the document is gone.
+        A file that cannot be deleted now is left to the ingest process; the document is gone.
         Raises NotFoundError or NotYourDocumentError.
         """
         async with self._database.transaction() as connection:
             store = LibraryStore(connection, actor)
             found = await _changeable(store, document)
             await store.delete_document(document)
-            await _record(connection, actor.name, "document.delete", document)
+            await record(connection, actor, document_event(Action.DOCUMENT_DELETE, document))
         try:
             await remove_unused(self._database, self._blobs, found.digest)
         except (OSError, DatabaseUnavailableError) as error:
-            _LOG.warning("the file of a deleted document stays for now: %s", error)
+            _LOG.warning("orphan not deleted, left to ingest: %s", error)
 
     async def retry(self, actor: Account, document: UUID) -> Document:
         """Queue a document again that could not be read.
@@ -200,19 +206,13 @@ class LibraryService:
         async with self._database.transaction() as connection:
             store = LibraryStore(connection, actor)
             found = await _changeable(store, document)
-            if not await DocumentStore(connection).queue_again(BROKEN, document):
+            if not await queue_again(connection, actor, document):
                 raise NothingToRetryError(file_name=found.file_name)
-            await _record(connection, actor.name, "document.retry", document)
             return await _document(store, document)
 
     async def _check_collection(self, actor: Account, collection: UUID) -> None:
         if collection not in {found.id for found in await self.collections(actor)}:
             raise NotFoundError(what="collection")
-
-
-async def _record(connection: Connection, who: str, action: str, document: UUID) -> None:
-    """Note it in the audit, without the file's name: operators read that, and may not know it."""
-    await AccountStore(connection).add_audit(who, action, str(document))
 
 
 async def _document(store: LibraryStore, document: UUID) -> Document:

@@ -1,24 +1,21 @@
-"""Rows of collections, documents and pages; every question names its reader."""
+"""Rows of collections, documents and pages; the queries of a person name the reader."""
 
 from __future__ import annotations
 
 from collections.abc import Collection as AnyOf
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
-from psycopg.rows import class_row, kwargs_row
-
 from appliance.accounts.model import Account
+from appliance.actors.permissions import Permission
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
+from appliance.db.rows import record_row
 from appliance.library.model import (
     Collection,
     Document,
     DocumentState,
-    Fault,
     LedgerRow,
-    PageState,
     PageText,
     QueueCounts,
     QueuedDocument,
@@ -28,7 +25,7 @@ _QUERIES = Queries("appliance.library")
 
 
 class LibraryStore:
-    """Reads and writes what is in the library, as one reader may."""
+    """Reads and writes the library with the rights of one reader."""
 
     def __init__(self, connection: Connection, reader: Account) -> None:
         self._connection = connection
@@ -51,8 +48,8 @@ class LibraryStore:
         await self._changed("ensure_private_collection", name=name)
 
     async def collections(self) -> list[Collection]:
-        """Return what the reader may see, shared ones first."""
-        async with self._connection.cursor(row_factory=class_row(Collection)) as cursor:
+        """Return the collections that the reader may see, shared ones first."""
+        async with self._connection.cursor(row_factory=record_row(Collection)) as cursor:
             await cursor.execute(_QUERIES["collections"], self._with_reader({}))
             return await cursor.fetchall()
 
@@ -65,10 +62,10 @@ class LibraryStore:
         limit: int = 1,
         offset: int = 0,
     ) -> list[Document]:
-        """Return documents, newest first; `words` must stand in the file's name."""
+        """Return documents, newest first; the file's name must contain `words`."""
         values = self._with_reader(
             {
-                "is_operator": self._reader.is_operator,
+                "may_change_shared": self._reader.may(Permission.MANAGE_SHARED_DOCUMENTS),
                 "document": document,
                 "collection": collection,
                 "words": words,
@@ -76,7 +73,7 @@ class LibraryStore:
                 "offset": offset,
             }
         )
-        async with self._connection.cursor(row_factory=kwargs_row(_document)) as cursor:
+        async with self._connection.cursor(row_factory=record_row(Document)) as cursor:
             await cursor.execute(_QUERIES["documents"], values)
             return await cursor.fetchall()
 
@@ -88,23 +85,23 @@ class LibraryStore:
         return int(row[0]) if row else 0
 
     async def ledger(self, document: UUID, limit: int | None, offset: int) -> list[LedgerRow]:
-        """Return how the reading of each page went."""
+        """Return the result of reading each page."""
         values = self._with_reader({"document": document, "limit": limit, "offset": offset})
-        async with self._connection.cursor(row_factory=kwargs_row(_ledger_row)) as cursor:
+        async with self._connection.cursor(row_factory=record_row(LedgerRow)) as cursor:
             await cursor.execute(_QUERIES["ledger"], values)
             return await cursor.fetchall()
 
     async def page(self, document: UUID, number: int) -> PageText | None:
         """Return one page."""
         values = self._with_reader({"document": document, "number": number})
-        async with self._connection.cursor(row_factory=kwargs_row(_page)) as cursor:
+        async with self._connection.cursor(row_factory=record_row(PageText)) as cursor:
             await cursor.execute(_QUERIES["page"], values)
             return await cursor.fetchone()
 
     async def add_document(
         self, *, collection: UUID, file_name: str, digest: str, size: int
     ) -> UUID | None:
-        """Insert a queued document; None if the collection has this content already."""
+        """Insert a queued document; None if the collection already has this content."""
         return await self._id(
             "add_document", collection=collection, file_name=file_name, digest=digest, size=size
         )
@@ -114,16 +111,16 @@ class LibraryStore:
         return await self._id("document_by_digest", collection=collection, digest=digest)
 
     async def announce(self, document: UUID) -> None:
-        """Wake the ingest process at the commit."""
+        """Notify the ingest process at the commit."""
         await self._changed("announce", document=document)
 
     async def delete_document(self, document: UUID) -> None:
-        """Remove a document and all that was made of it."""
+        """Delete a document with its pages, chunks and vectors."""
         await self._changed("delete_document", document=document)
 
 
 class DocumentStore:
-    """Reads and writes documents for the machine itself: no reader is asked for."""
+    """Reads and writes documents for the machine itself, without the rights of a reader."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -139,7 +136,7 @@ class DocumentStore:
         document: UUID | None = None,
         file_name: str | None = None,
     ) -> int:
-        """Queue one document, or all, in one of the `states`; return how many that were."""
+        """Queue one document, or all, that are in one of the `states`; return how many."""
         values = {
             "states": [str(state) for state in states],
             "document": document,
@@ -148,27 +145,23 @@ class DocumentStore:
         cursor = await self._connection.execute(_QUERIES["queue_again"], values)
         return cursor.rowcount
 
-    async def listen_for_removals(self) -> None:
-        """Be told on this connection when documents were removed."""
-        await self._connection.execute("LISTEN library_removed")
-
     async def lock_digest(self, digest: str) -> None:
         """Hold the lock on a file until the commit."""
         await self._first("lock_digest", digest=digest)
 
     async def digest_is_used(self, digest: str) -> bool:
-        """Say whether any document has this content."""
+        """Return whether any document has this content."""
         return bool(await self._first("digest_is_used", digest=digest))
 
     async def unused_digests(self, digests: Sequence[str]) -> list[str]:
-        """Return those of many contents that no document has."""
+        """Return those of `digests` that no document has."""
         values = {"digests": list(digests)}
         cursor = await self._connection.execute(_QUERIES["unused_digests"], values)
         return [str(digest) for (digest,) in await cursor.fetchall()]
 
     async def queue(self, state: DocumentState | None, limit: int) -> list[QueuedDocument]:
         """Return the operator's view of the queue."""
-        async with self._connection.cursor(row_factory=kwargs_row(_queued)) as cursor:
+        async with self._connection.cursor(row_factory=record_row(QueuedDocument)) as cursor:
             values = {"state": None if state is None else str(state), "limit": limit}
             await cursor.execute(_QUERIES["queue"], values)
             return await cursor.fetchall()
@@ -177,101 +170,3 @@ class DocumentStore:
         """Return how many documents are in each state."""
         cursor = await self._connection.execute(_QUERIES["counts"])
         return QueueCounts(**dict(await cursor.fetchall()))
-
-
-def _document(  # noqa: PLR0913 - the columns of the row
-    *,
-    id: UUID,  # noqa: A002
-    collection_id: UUID,
-    collection: str,
-    is_shared: bool,
-    uploader: str | None,
-    file_name: str,
-    digest: str,
-    size: int,
-    state: str,
-    error_code: str | None,
-    error_message: str | None,
-    error_hint: str | None,
-    title: str | None,
-    pages_done: int,
-    pages_without_text: int,
-    page_count: int | None,
-    created_at: datetime,
-    ready_at: datetime | None,
-    may_change: bool,
-) -> Document:
-    return Document(
-        id=id,
-        collection_id=collection_id,
-        collection=collection,
-        is_shared=is_shared,
-        uploader=uploader,
-        file_name=file_name,
-        digest=digest,
-        size=size,
-        state=DocumentState(state),
-        fault=fault(error_code, error_message, error_hint),
-        title=title,
-        pages_done=pages_done,
-        pages_without_text=pages_without_text,
-        page_count=page_count,
-        created_at=created_at,
-        ready_at=ready_at,
-        may_change=may_change,
-    )
-
-
-def _ledger_row(
-    *, number: int, label: str | None, state: str, characters: int, note: str | None
-) -> LedgerRow:
-    return LedgerRow(number, label, PageState(state), characters, note)
-
-
-def _page(  # noqa: PLR0913 - the columns of the row
-    *,
-    number: int,
-    label: str | None,
-    state: str,
-    text: str,
-    note: str | None,
-    previous: int | None,
-    next: int | None,  # noqa: A002
-) -> PageText:
-    return PageText(number, label, PageState(state), text, note, previous, next)
-
-
-def _queued(  # noqa: PLR0913 - the columns of the row
-    *,
-    id: UUID,  # noqa: A002
-    file_name: str,
-    owner: str | None,
-    collection: str,
-    size: int,
-    state: str,
-    pages_done: int,
-    page_count: int | None,
-    attempts: int,
-    created_at: datetime,
-    error_code: str | None,
-    error_message: str | None,
-    error_hint: str | None,
-) -> QueuedDocument:
-    return QueuedDocument(
-        id=id,
-        file_name=file_name,
-        owner=owner,
-        collection=collection,
-        size=size,
-        state=DocumentState(state),
-        pages_done=pages_done,
-        page_count=page_count,
-        attempts=attempts,
-        created_at=created_at,
-        fault=fault(error_code, error_message, error_hint),
-    )
-
-
-def fault(code: str | None, message: str | None, hint: str | None) -> Fault | None:
-    """Put the three columns of an error together."""
-    return None if code is None else Fault(code, message or "", hint or "")

@@ -41,6 +41,11 @@ class Chosen:
     search: str | None = None
     searching: str | None = None
 
+    @property
+    def is_made(self) -> bool:
+        """Whether a model was chosen, or search has vectors of one."""
+        return any((self.chat, self.search, self.searching))
+
     def name_for(self, purpose: Purpose) -> str | None:
         """Return what an operator chose for a purpose."""
         match purpose:

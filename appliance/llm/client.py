@@ -1,22 +1,17 @@
-"""The model runner as the rest of Cloister sees it: the only module that imports `ollama`."""
+"""The model runner as the rest of Cloister uses it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
-from typing import Self
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Self, TypeVar, cast
 
-import httpx
 import ollama
 
 from appliance.core.errors import ApplianceError
+from appliance.llm.condition import KnowCondition, unknown_condition
 from appliance.llm.connection import Connection
-from appliance.llm.errors import (
-    AnswerCutOffError,
-    CloudModelRefusedError,
-    ModelFailedError,
-    ModelRunnerUnavailableError,
-)
+from appliance.llm.errors import AnswerCutOffError, CloudModelRefusedError, ModelFailedError
 from appliance.llm.model import (
     ChatChunk,
     Description,
@@ -26,30 +21,34 @@ from appliance.llm.model import (
     LoadedModel,
     PullReport,
     Timeouts,
-    chat_chunk,
     description_alone,
     description_in_list,
     installed_model,
     is_cloud_name,
     loaded_model,
-    pull_report,
 )
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 
 DEFAULT_TIMEOUTS = Timeouts()
-UNIX = "unix://"
+Answer = TypeVar("Answer")
 
 
 class ModelRunner:
     """Ollama at one address: `http://host:port`, `host:port` or `unix:///path/to.sock`.
 
     Use it as `async with ModelRunner(address) as runner:`. Every method may raise
-    `ModelRunnerUnavailableError`.
+    `ModelRunnerUnavailableError`; `know` says what is known about the runner then.
     """
 
     def __init__(
-        self, address: str, *, timeouts: Timeouts = DEFAULT_TIMEOUTS, keep_alive: str = "30m"
+        self,
+        address: str,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        keep_alive: str = "30m",
+        know: KnowCondition = unknown_condition,
     ) -> None:
-        self._connection = Connection(open_http(address), timeouts)
+        self._connection = Connection(address, timeouts, know)
         self._keep_alive = keep_alive
         self._described_by_digest: dict[str, Description] = {}
         self._described_by_name: dict[str, Description] = {}
@@ -64,15 +63,21 @@ class ModelRunner:
         """Close every connection."""
         await self._connection.aclose()
 
+    async def unavailable(
+        self, reason: str, *, timed_out: bool = False
+    ) -> ModelRunnerUnavailableError:
+        """Return the error that says why the runner gave this caller no answer."""
+        return await self._connection.faults.unavailable(reason, timed_out=timed_out)
+
     async def version(self) -> str:
         """Return the runner's version; source builds say "0.0.0"."""
         answer = await self._connection.lookup("/api/version")
         if "version" not in answer:
-            raise ModelRunnerUnavailableError(reason="The address belongs to something else.")
+            raise await self.unavailable("The address belongs to something else.")
         return str(answer["version"])
 
     async def models(self) -> list[InstalledModel]:
-        """Return the models on this machine; those that run elsewhere are left out."""
+        """Return the models on this machine, without those that run elsewhere."""
         answer = await self._connection.lookup("/api/tags")
         models = [
             installed_model(entry, await self._describe_entry(entry))
@@ -85,7 +90,7 @@ class ModelRunner:
         return models
 
     async def loaded(self) -> list[LoadedModel]:
-        """Return the models in memory. The runner also lists one whose process has crashed."""
+        """Return the models in memory. The runner also lists a model whose process has crashed."""
         answer = await self._connection.lookup("/api/ps")
         return [loaded_model(entry) for entry in answer.get("models") or []]
 
@@ -99,25 +104,35 @@ class ModelRunner:
     ) -> AsyncGenerator[ChatChunk, None]:
         """Yield an answer piece by piece; closing the generator makes the model stop.
 
-        Give the same `context_tokens` each time: another number makes the runner load the model
-        anew. The last chunk has `done`; a stream that ends without one raises
+        Pass the same `context_tokens` each time: another number makes the runner load the model
+        again. The last chunk has `done`; a stream that ends without one raises
         `AnswerCutOffError` after the chunks that came.
         """
-        body = await self._chat_body(model, messages)
-        body["options"] = {"num_ctx": context_tokens, "num_predict": limit_tokens}
-        complete = False
-        async with aclosing(self._connection.stream("/api/chat", body)) as answers:
-            async for answer in answers:
+        refuse_cloud(model)
+        description = await self._describe_name(model)
+        # Thinking models think by default; other models refuse the field in some versions.
+        think = False if "thinking" in description.capabilities else None
+        answers = await self._connection.client.chat(
+            model,
+            messages,
+            stream=True,
+            think=think,
+            options={"num_ctx": context_tokens, "num_predict": limit_tokens},
+            keep_alive=self._keep_alive,
+        )
+        is_complete = False
+        async with aclosing(_closable(answers)) as chunks:
+            async for answer in _valid(model, chunks):
                 chunk = chat_chunk(answer)
-                complete = complete or chunk.done
+                is_complete = is_complete or chunk.done
                 yield chunk
-        if not complete:
+        if not is_complete:
             raise AnswerCutOffError(model=model)
 
     async def embed(self, model: str, texts: Sequence[str], *, truncate: bool = True) -> Embeddings:
         """Return one vector a text. `truncate=False` raises `PromptTooLongError` over a long one.
 
-        Empty texts are the caller's mistake: the runner gives them a vector, or drops them.
+        Raises ValueError for an empty text, for which runners return a vector or nothing.
         """
         refuse_cloud(model)
         if not all(text.strip() for text in texts):
@@ -125,62 +140,48 @@ class ModelRunner:
             raise ValueError(message)
         if not texts:
             return Embeddings([])
-        body: JsonObject = {
-            "model": model,
-            "input": list(texts),
-            "truncate": truncate,
-            "keep_alive": self._keep_alive,
-        }
-        answer = await self._embed_twice_if_it_crashed(body)
-        vectors: list[list[float]] = answer.get("embeddings") or []
+        answer = await self._embed_twice_if_it_crashed(model, texts, truncate=truncate)
+        vectors = [list(vector) for vector in answer.embeddings]
         if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
             reason = f"it returned {len(vectors)} usable vectors for {len(texts)} texts."
             raise ModelFailedError(model=model, reason=reason)
-        return Embeddings(vectors, answer.get("prompt_eval_count"))
+        return Embeddings(vectors, answer.prompt_eval_count)
 
     async def pull(self, model: str) -> AsyncGenerator[PullReport, None]:
-        """Download a model and yield how far it is; closing the generator stops the download.
+        """Download a model and yield the progress; closing the generator stops the download.
 
-        It is there only when the generator ends by itself: a stream that ends without the word
-        "success" raises `AnswerCutOffError`. Another call goes on with what has arrived.
+        The model is installed only if the generator ends without an error: a stream that ends
+        without the word "success" raises `AnswerCutOffError`. Another call continues the download.
         """
         refuse_cloud(model)
         status = ""
-        async with aclosing(self._connection.stream("/api/pull", {"model": model})) as answers:
-            async for answer in answers:
+        answers = await self._connection.client.pull(model, stream=True)
+        async with aclosing(_closable(answers)) as reports:
+            async for answer in _valid(model, reports):
                 report = pull_report(answer)
                 status = report.status
                 yield report
         if status != "success":
             raise AnswerCutOffError(model=model)
 
-    async def _embed_twice_if_it_crashed(self, body: JsonObject) -> JsonObject:
-        """Ask again once: a crash answers 400 as bad input would, and the next request heals it."""
+    async def _embed_twice_if_it_crashed(
+        self, model: str, texts: Sequence[str], *, truncate: bool
+    ) -> ollama.EmbedResponse:
+        """Repeat the request once after a crash: the next request restarts the model."""
         try:
-            return await self._connection.work("/api/embed", body)
+            return await self._embed(model, texts, truncate=truncate)
         except ModelFailedError as error:
             if not error.crashed:
                 raise
-        return await self._connection.work("/api/embed", body)
+        return await self._embed(model, texts, truncate=truncate)
 
-    async def _chat_body(self, model: str, messages: Sequence[Mapping[str, str]]) -> JsonObject:
-        refuse_cloud(model)
-        body: JsonObject = {
-            "model": model,
-            "messages": [dict(message) for message in messages],
-            "stream": True,
-            # With these a prompt that is too long answers 400; without them it loses its oldest
-            # messages, or half of itself, and nobody is told. `shift` must never vary: it is an
-            # option of the loaded model.
-            "truncate": False,
-            "shift": False,
-            "keep_alive": self._keep_alive,
-        }
-        description = await self._describe_name(model)
-        if "thinking" in description.capabilities:
-            # These think unasked; the others refuse the field in some versions.
-            body["think"] = False
-        return body
+    async def _embed(
+        self, model: str, texts: Sequence[str], *, truncate: bool
+    ) -> ollama.EmbedResponse:
+        with _valid_shape(model):
+            return await self._connection.client.embed(
+                model, texts, truncate=truncate, keep_alive=self._keep_alive
+            )
 
     async def _describe_name(self, model: str) -> Description:
         if model not in self._described_by_name:
@@ -200,7 +201,7 @@ class ModelRunner:
             except ModelRunnerUnavailableError:
                 raise
             except ApplianceError:
-                # A damaged model is still listed: one that can do nothing, beside the others.
+                # A damaged model is listed as well, without capabilities.
                 return Description()
             self._described_by_digest[digest] = description_alone(answer)
         return self._described_by_digest[digest]
@@ -212,27 +213,48 @@ def refuse_cloud(model: str) -> None:
         raise CloudModelRefusedError(model=model)
 
 
-def open_http(address: str) -> httpx.AsyncClient:
-    """Return the HTTP client inside `ollama.AsyncClient`, made safe for a private machine.
+@contextmanager
+def _valid_shape(model: str) -> Iterator[None]:
+    """Turn an answer that Ollama's client cannot read into this feature's error."""
+    try:
+        yield
+    except ValueError as error:
+        reason = "its answer is not of the expected shape."
+        raise ModelFailedError(model=model, reason=reason) from error
 
-    The client reads the address as Ollama's own tools do and sets up the HTTP client; requests
-    are then sent through that one. The client's typed calls cannot say `shift` or `truncate`, do
-    not ask for the version, and drop the capabilities and, in Debian 13, the context length.
 
-    - No proxy and no .netrc from the environment, no redirect: the text goes nowhere else.
-    - No OLLAMA_API_KEY: it belongs to ollama.com.
-    - No limit to the connections: whoever limits generations does it before they get here.
-    """
-    path = address.removeprefix(UNIX) if address.startswith(UNIX) else None
-    client = ollama.AsyncClient(
-        "http://localhost" if path else address,
-        trust_env=False,
-        follow_redirects=False,
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
-        transport=httpx.AsyncHTTPTransport(uds=path) if path else None,
+async def _valid(model: str, answers: AsyncIterator[Answer]) -> AsyncIterator[Answer]:
+    """Yield each answer of a stream. Raises ModelFailedError for one of another shape."""
+    while True:
+        with _valid_shape(model):
+            answer = await anext(answers, None)
+        if answer is None:
+            return
+        yield answer
+
+
+def _closable(answers: AsyncIterator[Answer]) -> AsyncGenerator[Answer, None]:
+    """Return the stream as what it is: the client's annotation leaves out that it can be closed."""
+    return cast("AsyncGenerator[Answer, None]", answers)
+
+
+def chat_chunk(answer: ollama.ChatResponse) -> ChatChunk:
+    """Convert a part of a streamed answer."""
+    return ChatChunk(
+        text=answer.message.content or "",
+        thinking=answer.message.thinking or "",
+        done=bool(answer.done),
+        done_reason=answer.done_reason,
+        prompt_tokens=answer.prompt_eval_count,
+        answer_tokens=answer.eval_count,
     )
-    http: httpx.AsyncClient = client._client  # noqa: SLF001  see above
-    http.headers.pop("authorization", None)
-    # Streams are read as they come from the socket.
-    http.headers["accept-encoding"] = "identity"
-    return http
+
+
+def pull_report(answer: ollama.ProgressResponse) -> PullReport:
+    """Convert a progress report; the runner leaves out numbers that are 0."""
+    return PullReport(
+        status=answer.status or "",
+        digest=answer.digest or "",
+        total=answer.total or 0,
+        completed=answer.completed or 0,
+    )

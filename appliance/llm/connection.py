@@ -1,136 +1,80 @@
-"""HTTP to the model runner: transport faults and error answers become errors with words."""
+"""The way to the model runner: one transport, Ollama's own client over it, and plain look-ups."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import httpx
+import ollama
 
-from appliance.llm.errors import (
-    AnswerCutOffError,
-    ModelFailedError,
-    ModelRunnerUnavailableError,
-    error_from_answer,
-)
+from appliance.llm.condition import KnowCondition
+from appliance.llm.errors import error_from_answer
 from appliance.llm.model import JsonObject, Timeouts
+from appliance.llm.transport import Faults, ModelTransport, read_object
+
+UNIX = "unix://"
+_DEFAULT_PORT = 11434
+# A stream is read as it comes from the socket, so it must not be compressed.
+_HEADERS = {"accept-encoding": "identity"}
 
 
 class Connection:
-    """Sends requests to the runner. An empty `model` means that the request is about none."""
+    """The runner at one address: `http://host:port`, `host:port` or `unix:///path/to.sock`.
 
-    def __init__(self, http: httpx.AsyncClient, timeouts: Timeouts) -> None:
-        self._http = http
-        self._timeouts = timeouts
+    `client` is Ollama's own client, for every request that makes a model work. Its transport
+    raises this feature's errors, with words from `faults`. `lookup` asks for facts that this
+    client leaves out of its answers: the version, where a model runs, what it can do and, in
+    Debian 13, its context.
+
+    The environment changes nothing, because the text must not leave the machine: no proxy, no
+    .netrc, no redirect, and no OLLAMA_API_KEY, which belongs to ollama.com. The connections are
+    not limited here: the callers limit how many generations run at the same time.
+    """
+
+    def __init__(self, address: str, timeouts: Timeouts, know: KnowCondition) -> None:
+        path = address.removeprefix(UNIX) if address.startswith(UNIX) else None
+        base = "http://localhost" if path else base_url(address)
+        self._transport = httpx.AsyncHTTPTransport(
+            uds=path, limits=httpx.Limits(max_connections=None, max_keepalive_connections=64)
+        )
+        self.faults = Faults(address, know)
+        self._facts = httpx.AsyncClient(
+            base_url=base,
+            transport=self._transport,
+            timeout=httpx.Timeout(timeouts.connect, read=timeouts.lookup),
+            headers=_HEADERS,
+            trust_env=False,
+        )
+        self.client = ollama.AsyncClient(
+            base,
+            transport=ModelTransport(self._transport, timeouts.token, self.faults),
+            timeout=httpx.Timeout(timeouts.connect, read=timeouts.load),
+            headers=_HEADERS,
+            trust_env=False,
+            follow_redirects=False,
+        )
 
     async def aclose(self) -> None:
         """Close every connection; requests that still run break off."""
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def lookup(self, path: str, body: JsonObject | None = None) -> JsonObject:
-        """Ask for something that the runner knows without loading a model."""
+        """Ask for facts that the runner knows without loading a model."""
         model = str((body or {}).get("model", ""))
-        method = "GET" if body is None else "POST"
-        with transport_faults():
-            request = self._request(method, path, body, self._timeouts.lookup)
-            response = await self._http.send(request)
+        async with self.faults.translated():
+            response = await self._facts.request("GET" if body is None else "POST", path, json=body)
         if response.status_code != HTTPStatus.OK:
             raise error_from_answer(model, response.content, response.status_code)
         try:
             return read_object(response.content)
         except ValueError as error:
-            raise ModelRunnerUnavailableError(reason=str(error)) from error
-
-    async def work(self, path: str, body: JsonObject) -> JsonObject:
-        """Have a model do something; waits as long as loading it may take."""
-        model = str(body["model"])
-        with transport_faults(model):
-            request = self._request("POST", path, body, self._timeouts.load)
-            response = await self._http.send(request)
-        if response.status_code != HTTPStatus.OK:
-            raise error_from_answer(model, response.content, response.status_code)
-        return read_answer(model, response.content)
-
-    async def stream(self, path: str, body: JsonObject) -> AsyncGenerator[JsonObject, None]:
-        """Yield the objects of a streamed answer.
-
-        Whatever ends this generator (the end, an error, `aclose()`, cancellation) also ends the
-        connection, which is how the runner learns that nobody reads any more.
-        """
-        model = str(body["model"])
-        with transport_faults(model):
-            request = self._request("POST", path, body, self._timeouts.load)
-            response = await self._http.send(request, stream=True)
-        async with aclosing(response), aclosing(self._lines(model, response)) as lines:
-            if response.status_code != HTTPStatus.OK:
-                with transport_faults(model):
-                    refusal = await response.aread()
-                raise error_from_answer(model, refusal, response.status_code)
-            async for line in lines:
-                answer = read_answer(model, line)
-                if "error" in answer:
-                    raise error_from_answer(model, line)
-                yield answer
-
-    def _request(
-        self, method: str, path: str, body: JsonObject | None, patience: float
-    ) -> httpx.Request:
-        timeout = httpx.Timeout(self._timeouts.connect, read=patience)
-        return self._http.build_request(method, path, json=body, timeout=timeout)
-
-    async def _lines(self, model: str, response: httpx.Response) -> AsyncGenerator[bytes, None]:
-        """Yield lines cut at newlines only: httpx would also cut at U+0085 inside the text."""
-        pieces = response.aiter_raw()
-        rest = b""
-        while (piece := await self._next_piece(model, pieces)) is not None:
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                if line.strip():
-                    yield line
-        if rest.strip():
-            yield rest
-
-    async def _next_piece(self, model: str, pieces: AsyncIterator[bytes]) -> bytes | None:
-        try:
-            async with asyncio.timeout(self._timeouts.token):
-                return await anext(pieces, None)
-        except TimeoutError as error:
-            reason = f"it wrote nothing for {self._timeouts.token:g} seconds."
-            raise ModelFailedError(model=model, reason=reason) from error
-        except httpx.TransportError as error:
-            raise AnswerCutOffError(model=model) from error
+            raise await self.faults.unavailable(str(error)) from error
 
 
-@contextmanager
-def transport_faults(model: str = "") -> Iterator[None]:
-    """Turn what httpx raises before an answer began into this feature's errors."""
-    try:
-        yield
-    except httpx.ReadTimeout as error:
-        if model:
-            reason = "it did not begin to answer in time."
-            raise ModelFailedError(model=model, reason=reason) from error
-        raise ModelRunnerUnavailableError(reason=repr(error)) from error
-    except httpx.TransportError as error:
-        raise ModelRunnerUnavailableError(reason=repr(error)) from error
-
-
-def read_object(body: bytes) -> JsonObject:
-    """Read a JSON object; anything else is a ValueError."""
-    answer = json.loads(body)
-    if not isinstance(answer, dict):
-        message = "The answer is JSON but not an object."
-        raise ValueError(message)  # noqa: TRY004  the caller treats both faults alike
-    return answer
-
-
-def read_answer(model: str, body: bytes) -> JsonObject:
-    """Read a model's answer."""
-    try:
-        return read_object(body)
-    except ValueError as error:
-        reason = "it answered with something that is not JSON."
-        raise ModelFailedError(model=model, reason=reason) from error
+def base_url(address: str) -> str:
+    """Return the URL of an address over TCP as Ollama's own tools read it."""
+    if "://" in address:
+        return address
+    url = f"http://{address}"
+    return url if urlsplit(url).port else f"{url}:{_DEFAULT_PORT}"

@@ -11,15 +11,6 @@ from appliance.core.errors import ApplianceError
 from appliance.core.text import storable
 
 
-class ModelRunnerUnavailableError(ApplianceError):
-    """Nothing answers at the model runner's address, or something that is not a model runner."""
-
-    code = "model_runner_unavailable"
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    sentence = "The model runner does not answer at the moment."
-    hint = "Until it does, answers are quoted from the documents. The console says what it lacks."
-
-
 class ModelMissingError(ApplianceError):
     """The model is not installed. Facts: `model`."""
 
@@ -68,7 +59,7 @@ class AnswerCutOffError(ApplianceError):
     code = "answer_cut_off"
     status = HTTPStatus.BAD_GATEWAY
     sentence = "The model “{model}” stopped in the middle of its answer."
-    hint = "What it wrote so far is kept. Ask again for a complete answer."
+    hint = "Ask again for a complete answer."
 
 
 class ModelCannotEmbedError(ApplianceError):

@@ -1,4 +1,4 @@
-"""What the model runner says, as values."""
+"""Models, answers and downloads as the model runner describes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Timeouts:
     """How long the runner may be silent, in seconds.
 
     `load` covers everything before the first byte of an answer: a cold start reads gigabytes from
-    disk, and a caller who leaves meanwhile makes the runner give up the load.
+    disk, and a caller that disconnects makes the runner cancel the load.
     """
 
     connect: float = 5.0
@@ -27,7 +27,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a model can do: the part of its facts that older runners only tell one by one."""
+    """Capabilities and lengths of a model, which older runners report only one by one."""
 
     capabilities: frozenset[str] = frozenset()
     context_length: int | None = None
@@ -38,7 +38,7 @@ class Description:
 class InstalledModel:
     """A model on this machine. `digest` changes when the same name gets other content.
 
-    `embedding_length` is how many numbers a vector of it has, where the runner tells.
+    `embedding_length` is the length of its vectors, if the runner reports it.
     """
 
     name: str
@@ -95,7 +95,7 @@ class ChatChunk:
 
 @dataclass(frozen=True, slots=True)
 class PullReport:
-    """How far the download of one part of a model is; without a total it is only a word."""
+    """Progress of one part of a model's download; a report without a total is only a status."""
 
     status: str
     digest: str = ""
@@ -122,7 +122,7 @@ def is_cloud_name(name: str) -> bool:
 
 
 def description_in_list(entry: JsonObject) -> Description | None:
-    """Read what a list entry tells; None if this runner's list leaves some of it out."""
+    """Read the description in a list entry; None if this runner's list is incomplete."""
     details: JsonObject = entry.get("details") or {}
     context_length = details.get("context_length")
     if "capabilities" not in entry or context_length is None:
@@ -132,7 +132,7 @@ def description_in_list(entry: JsonObject) -> Description | None:
 
 
 def description_alone(answer: JsonObject) -> Description:
-    """Read the answer about one model; the runners of 2024 list no capabilities."""
+    """Read the answer about one model; runners of 2024 report no capabilities."""
     facts: JsonObject = answer.get("model_info") or {}
     capabilities = answer.get("capabilities")
     if capabilities is None:
@@ -170,27 +170,4 @@ def loaded_model(entry: JsonObject) -> LoadedModel:
         size=entry.get("size", 0),
         gpu_size=entry.get("size_vram", 0),
         context_length=entry.get("context_length"),
-    )
-
-
-def chat_chunk(answer: JsonObject) -> ChatChunk:
-    """Read a line of a streamed answer."""
-    message: JsonObject = answer.get("message") or {}
-    return ChatChunk(
-        text=message.get("content") or "",
-        thinking=message.get("thinking") or "",
-        done=bool(answer.get("done")),
-        done_reason=answer.get("done_reason"),
-        prompt_tokens=answer.get("prompt_eval_count"),
-        answer_tokens=answer.get("eval_count"),
-    )
-
-
-def pull_report(answer: JsonObject) -> PullReport:
-    """Read a line about a download; the runner leaves out what is 0."""
-    return PullReport(
-        status=str(answer.get("status") or ""),
-        digest=str(answer.get("digest") or ""),
-        total=int(answer.get("total") or 0),
-        completed=int(answer.get("completed") or 0),
     )

@@ -11,6 +11,3 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 -- name: wake_ingest
 -- A new model for search means that every passage needs a new vector: do not wait for a document.
 SELECT pg_notify('library_queued', '');
-
--- name: audit_choice
-INSERT INTO core.audit (actor, action, object) VALUES (%(actor)s, %(action)s, %(model)s);

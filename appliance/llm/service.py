@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from appliance.core.errors import ApplianceError, ForbiddenError
+from appliance.actors.model import Actor
+from appliance.actors.permissions import Permission
+from appliance.audit.model import Action, AuditEvent, ObjectType
+from appliance.audit.service import record
+from appliance.core.errors import ApplianceError
 from appliance.db.pool import Database
 from appliance.llm.choice import Chosen, Purpose, find
 from appliance.llm.client import ModelRunner
@@ -18,22 +20,8 @@ from appliance.llm.model import MOST_DIMENSIONS, InstalledModel
 from appliance.llm.store import ChoiceStore
 
 
-class Actor(Protocol):
-    """Who chooses: an account, as far as this feature needs to know it."""
-
-    @property
-    def name(self) -> str:
-        """The sign-in name, for the audit."""
-        ...
-
-    @property
-    def is_operator(self) -> bool:
-        """Whether the person runs the machine."""
-        ...
-
-
 class ModelChoice:
-    """Operators act here. An actor of None is the command line: whoever may run it may do all."""
+    """Which models the machine uses; choosing one requires Permission.CHOOSE_MODELS."""
 
     def __init__(self, database: Database, runner: ModelRunner) -> None:
         self._database = database
@@ -47,14 +35,13 @@ class ModelChoice:
         chat, search = (models.get(purpose.setting) for purpose in (Purpose.CHAT, Purpose.SEARCH))
         return Chosen(chat, search, searching)
 
-    async def choose(self, actor: Actor | None, purpose: Purpose, name: str) -> InstalledModel:
+    async def choose(self, actor: Actor, purpose: Purpose, name: str) -> InstalledModel:
         """Use an installed model for a purpose from now on.
 
         Raises ForbiddenError, ModelMissingError, ModelCannotChatError, ModelCannotEmbedError,
         VectorsTooLongError, and what the runner raises when it cannot tell what it has.
         """
-        if actor is not None and not actor.is_operator:
-            raise ForbiddenError
+        actor.require(Permission.CHOOSE_MODELS)
         model = find(name, await self._runner.models())
         if model is None:
             raise ModelMissingError(model=name)
@@ -65,9 +52,17 @@ class ModelChoice:
             await store.choose(purpose.setting, model.name)
             if purpose is Purpose.SEARCH:
                 await store.wake_ingest()
-            actor_name = "command line" if actor is None else actor.name
-            await store.add_audit(actor_name, f"model.use_for_{purpose}", model.name)
+            event = AuditEvent(_action(purpose), ObjectType.MODEL, model.name)
+            await record(connection, actor, event)
         return model
+
+
+def _action(purpose: Purpose) -> Action:
+    match purpose:
+        case Purpose.CHAT:
+            return Action.MODEL_USE_FOR_CHAT
+        case Purpose.SEARCH:
+            return Action.MODEL_USE_FOR_SEARCH
 
 
 def _unsuitable(model: InstalledModel, purpose: Purpose) -> ApplianceError:

@@ -30,10 +30,5 @@ class ChoiceStore:
         await self._connection.execute(_QUERIES["choose"], {"name": setting, "model": model})
 
     async def wake_ingest(self) -> None:
-        """Tell the ingest process at the commit to look for passages without vectors."""
+        """Notify the ingest process at the commit that passages may need other vectors."""
         await self._connection.execute(_QUERIES["wake_ingest"])
-
-    async def add_audit(self, actor: str, action: str, model: str) -> None:
-        """Record who chose."""
-        values = {"actor": actor, "action": action, "model": model}
-        await self._connection.execute(_QUERIES["audit_choice"], values)

@@ -1,13 +1,10 @@
-"""Is that very process still alive? A number alone may have been given to another one since."""
+"""What the kernel says about processes; a number alone may have been given to another one since."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from appliance.probes.model import Answer, ProbeResult, ProbeState, measured
 
 PROC = Path("/proc")
 
@@ -61,7 +58,7 @@ def alive(pid: int, start_time: int) -> bool:
 
 
 def directory_of(pid: int) -> Path | None:
-    """Return where a process stands, or None when it is gone or another account's."""
+    """Return the working directory of a process, or None when it is gone or another account's."""
     try:
         return (PROC / str(pid) / "cwd").readlink()
     except OSError:
@@ -77,21 +74,3 @@ def standing_in(directory: Path, name: str) -> list[int]:
 def boot_identity() -> str:
     """Return what tells this boot of the machine from every other."""
     return (PROC / "sys/kernel/random/boot_id").read_text().strip()
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessProbe:
-    """Looks for one process by number and start time."""
-
-    pid: int
-    start_time: int
-    limit: float = 2.0
-
-    async def read(self) -> ProbeResult:
-        """Look once."""
-        return await measured(self._ask, limit=self.limit)
-
-    async def _ask(self) -> Answer:
-        if await asyncio.to_thread(alive, self.pid, self.start_time):
-            return Answer(ProbeState.OK, f"process {self.pid} runs")
-        return Answer(ProbeState.FAILED, f"process {self.pid} has ended")

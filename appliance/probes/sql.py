@@ -12,7 +12,7 @@ from appliance.probes.model import Answer, ProbeResult, ProbeState, measured
 
 # How libpq passes on what the server itself has said: that it starts, recovers, or is full.
 FROM_THE_SERVER = "FATAL"
-# After a polite stop from outside it waits for the last session, and lets nobody in meanwhile.
+# After a polite stop from outside it waits for the last session, and accepts no new one meanwhile.
 CLOSES = "shutting down"
 
 

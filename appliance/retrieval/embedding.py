@@ -1,4 +1,4 @@
-"""The question's vector, if the model runner gives it in time."""
+"""Embed a question, if the model runner answers in time."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from appliance.retrieval.model import EmbeddingModel, QuestionVector
 
 DEADLINE = 2.0
 PAUSE = 30.0
-# A model that is pulled again keeps its name, and its old vectors serve until the new ones are
-# made. So long may a question still meet vectors of other weights.
-DIGESTS_ARE_FRESH = 10.0
-# A runner that loads a model from a slow disk may take this long; then the attempt is given up.
+# How long digests are cached. A model that is pulled again keeps its name, and its old vectors
+# serve until the new set is complete; so long may a question be compared with the old vectors.
+DIGEST_SECONDS = 10.0
+# Loading a model from a slow disk may take this long; after that the attempt is cancelled.
 _LONGEST_ATTEMPT = 120.0
-# The largest number of half a float's size; what is not a number is not below it either.
+# The largest value of a half-precision float; NaN fails the comparison as well.
 _LARGEST = 65_504.0
 _log = logging.getLogger(__name__)
 
 
 class Vectors(Protocol):
-    """What a runner returns: one vector for each text."""
+    """The runner's result: one vector for each text."""
 
     @property
     def vectors(self) -> Sequence[Sequence[float]]:
@@ -46,13 +46,12 @@ class QueryRunner(Protocol):
 
 
 class QuestionEmbedder:
-    """Asks the runner, but never lets a question wait for it longer than `deadline` seconds.
+    """Embeds questions; a question never waits longer than `deadline` seconds.
 
-    1. A failure makes it stop asking for `pause` seconds.
-    2. An answer that is late is not waited for, but not broken off either: the runner may be
-       loading the model, and would begin anew with each question. Nobody else asks meanwhile;
-       when the late answer comes, the next question asks again.
-    3. A model whose weights are not those that the searched vectors were made with is not asked.
+    1. After a failure, no request is sent for `pause` seconds.
+    2. A late request is not awaited, but not cancelled either: the runner may be loading the
+       model, and would start again with each question. Until it ends, no other request is sent.
+    3. No request goes to a model whose digest differs from that of the searched vectors.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class QuestionEmbedder:
         self._late: set[asyncio.Task[QuestionVector | None]] = set()
 
     async def embed(self, model: EmbeddingModel, text: str) -> QuestionVector | None:
-        """Return the vector of `text`, or None where there is none to be had now."""
+        """Return the embedding of `text`, or None if it is not available now."""
         if self._runner is None or not text.strip():
             return None
         if self._late or self._clock.monotonic() < self._closed_until:
@@ -86,13 +85,13 @@ class QuestionEmbedder:
             raise
         if done:
             return attempt.result()
-        _log.warning("the query embedding is late; searching by words alone meanwhile")
+        _log.warning("query embedding is late: searching by words only until it arrives")
         self._late.add(attempt)
         attempt.add_done_callback(self._late.discard)
         return None
 
     async def aclose(self) -> None:
-        """Give up what is still awaited."""
+        """Cancel the requests that are still running."""
         late = list(self._late)
         for attempt in late:
             attempt.cancel()
@@ -108,15 +107,17 @@ class QuestionEmbedder:
                 [values] = (await runner.embed(model.name, [text])).vectors
         except (ApplianceError, OSError, TimeoutError, ValueError) as error:
             self._closed_until = self._clock.monotonic() + self._pause
-            _log.warning("no query embedding: %s; searching by words alone for a while", error)
+            _log.warning("query embedding failed: searching by words only for a while: %s", error)
             return None
         if len(values) != model.dimensions or not all(abs(value) < _LARGEST for value in values):
-            _log.warning("the model %s gives vectors that cannot be compared", model.name)
+            _log.warning(
+                "query embedding unusable: model=%s dimensions=%d", model.name, len(values)
+            )
             return None
         return QuestionVector(model, tuple(values))
 
     async def _digest(self, runner: QueryRunner, name: str) -> str | None:
         if self._clock.monotonic() >= self._digests_until:
             self._digests = {model.name: model.digest for model in await runner.models()}
-            self._digests_until = self._clock.monotonic() + DIGESTS_ARE_FRESH
+            self._digests_until = self._clock.monotonic() + DIGEST_SECONDS
         return self._digests.get(name)

@@ -1,4 +1,4 @@
-"""What retrieval gives: passages with the place they stand in."""
+"""Passages with their place in a document, and what is searched for."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A run of text from one page. `text` is the page's characters `start` to `end`.
+    """Consecutive text of one page. `text` is the page's characters `start` to `end`.
 
-    `label` is how the page is called where a number would mislead: “row 41”, “part 3”.
+    `label` names the page where a number would mislead: “row 41”, “part 3”.
     `score` is the fused rank score, higher is better. `coverage` is the share (0 to 1) of the
     question's weight of words that the passage holds; `similarity` is the cosine to the question,
     None without vectors.
@@ -30,24 +30,23 @@ class Passage:
 
     @property
     def place(self) -> str:
-        """Where it stands in its document, in words."""
+        """Its place in the document, in words."""
         return self.label or f"page {self.page}"
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The passages for a question, best first; empty means that there is no evidence."""
+    """The passages for a question, best first; none means that there is no evidence."""
 
     passages: tuple[Passage, ...]
-    used_vectors: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is searched for: words, each with the share it counts for, and the text to embed."""
+    """What is searched for: words, each with its weight (0 to 1), and the text to embed."""
 
     words: tuple[str, ...]
-    shares: tuple[float, ...]
+    weights: tuple[float, ...]
     text: str
 
 
@@ -63,7 +62,7 @@ class EmbeddingModel:
 
 @dataclass(frozen=True, slots=True)
 class QuestionVector:
-    """A question as `model` sees it."""
+    """The embedding of a question by `model`."""
 
     model: EmbeddingModel
     values: tuple[float, ...]
@@ -71,10 +70,10 @@ class QuestionVector:
 
 @dataclass(frozen=True, slots=True)
 class FoundChunk:
-    """A chunk that won (it has a score), or that stands next to one that did.
+    """A chunk that was ranked (it has a score), or the neighbour of one on its page.
 
-    `text` goes on to where the next chunk of the page starts: `end` only ends the chunk itself.
-    `words` are the numbers of the question's words that it holds.
+    `text` continues to the start of the next chunk of the page: `end` is the end of the chunk.
+    `words` are the numbers of the question's words that it contains.
     """
 
     document_id: UUID

@@ -1,24 +1,24 @@
 -- name: serving_model
--- The embedding model whose vectors are searched, if there is one.
+-- The embedding model whose vectors are searched, if any.
 SELECT id, name, digest, dimensions FROM library.embedding_model WHERE state = 'serving';
 
 -- name: search_settings
--- For one transaction: the vector index goes on until enough rows pass the permission filter; no
--- table is ever read from end to end, whatever the planner's estimates say; the statement is run as
--- it is, because compiling it takes longer than running it; and it is planned once a connection,
--- because planning takes as long as a search, and its form leaves the planner no choice by values.
+-- Settings for one transaction. The scan of the vector index continues until enough rows pass the
+-- permission filter. No table is read sequentially, whatever the planner estimates. JIT is off,
+-- because compiling takes longer than running. The plan is generic, made once per connection,
+-- because planning takes as long as a search and the values do not change the best plan.
 SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
        set_config('hnsw.ef_search', '100', true),
        set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
        set_config('plan_cache_mode', 'force_generic_plan', true);
 
 -- name: hybrid
--- What the reader may see that is nearest to a question, by words and by meaning; see
--- docs/decisions/0001-lexical-ranking.md. Winners have a score, their neighbours on the page none.
--- {model} and {dimensions} are literals: the planner needs them to find the model's own index. So
--- are the numbers of `Ranking`, which bound how many rows it has to expect.
+-- The readable chunks nearest to a question, by words and by meaning; see
+-- docs/decisions/0001-lexical-ranking.md. Ranked chunks have a score, their neighbours on the page
+-- have none. {model} and {dimensions} are literals, because the planner needs them to choose the
+-- model's own index; so are the numbers of `Ranking`, which bound the row estimates.
 WITH RECURSIVE language (name) AS (
-    -- Each language in use, by a jump in the index of terms per language.
+    -- Each language in use: one index lookup per language (a loose index scan).
     (SELECT language FROM library.term ORDER BY language LIMIT 1)
     UNION ALL
     SELECT (SELECT term.language FROM library.term WHERE term.language > language.name
@@ -38,35 +38,35 @@ size (chunks) AS MATERIALIZED (
     FROM (SELECT FROM library.chunk LIMIT 10000) AS beginning
 ),
 asked AS MATERIALIZED (
-    -- The words as each language stems them. One lexeme may belong to several languages, and every
-    -- stem to `simple`: a text too short to tell its language is kept under that, unstemmed.
-    SELECT word.number, word.share, lexeme, count(*) AS stemmers,
+    -- The words, stemmed for each language. One lexeme may belong to several languages, and every
+    -- stem to `simple`, which unstemmed texts too short for language detection are stored under.
+    SELECT word.number, word.factor, lexeme, count(*) AS stemmers,
            array_agg(language.name) || 'simple'::text AS languages
-    FROM unnest(%(words)s::text[], %(shares)s::float8[])
-         WITH ORDINALITY AS word (text, share, number)
+    FROM unnest(%(words)s::text[], %(weights)s::float8[])
+         WITH ORDINALITY AS word (text, factor, number)
     CROSS JOIN language
     CROSS JOIN LATERAL
          unnest(tsvector_to_array(to_tsvector(language.name::regconfig, word.text))) AS lexeme
     WHERE language.name IS NOT NULL
-    GROUP BY word.number, word.share, lexeme
+    GROUP BY word.number, word.factor, lexeme
 ),
 counted AS MATERIALIZED (
-    SELECT asked.number, asked.share, asked.lexeme, asked.stemmers, asked.languages,
+    SELECT asked.number, asked.factor, asked.lexeme, asked.stemmers, asked.languages,
            (SELECT coalesce(sum(term.chunks), 0) FROM library.term
             WHERE term.language = ANY (asked.languages) AND term.lexeme = asked.lexeme) AS chunks
     FROM asked
 ),
 word AS MATERIALIZED (
-    -- What a word weighs: the rarer, the more. A word that nobody wrote weighs most, unless a
-    -- language in use knows it as one of its stop words.
+    -- The weight of a word: the rarer, the higher (IDF). A word in no document has the highest,
+    -- unless it is a stop word of a language in use.
     SELECT number, CASE
         WHEN sum(chunks) = 0 AND sum(stemmers) < (SELECT count(name) FROM language) THEN 0
-        ELSE min(share) * ln(1 + (greatest((SELECT chunks FROM size) - sum(chunks), 0) + 0.5)
+        ELSE min(factor) * ln(1 + (greatest((SELECT chunks FROM size) - sum(chunks), 0) + 0.5)
                                  / (sum(chunks) + 0.5)) END AS weight
     FROM counted GROUP BY number
 ),
 term AS MATERIALIZED (
-    -- The terms that occur, the rarest first, with the chunks that they find together so far.
+    -- The terms that occur, rarest first, with the running total of the chunks that they find.
     SELECT counted.lexeme, counted.languages, word.weight,
            ('''' || replace(replace(counted.lexeme, '\', '\\'), '''', '''''') || '''')::tsquery
                AS query,
@@ -75,7 +75,7 @@ term AS MATERIALIZED (
     WINDOW rarest AS (ORDER BY counted.chunks, counted.number, counted.lexeme)
 ),
 own AS MATERIALIZED (
-    -- The reader's chunks, or as many as may be looked at one by one.
+    -- The readable chunks, up to the number that may be compared one by one.
     SELECT chunk.id
     FROM (SELECT unnest(collections) AS id FROM readable) AS collection
     CROSS JOIN LATERAL (
@@ -84,9 +84,9 @@ own AS MATERIALIZED (
     LIMIT {cap} + 1
 ),
 listed AS MATERIALIZED (
-    -- What the rarest terms find of what the reader may see: as many of them as stay below the
-    -- cap, but always one, and of that the newest. (OFFSET keeps the planner from walking through
-    -- the chunks in their order, looking for the term in each.)
+    -- The readable chunks of the rarest terms: of as many terms as stay below the cap, but at
+    -- least one, and of that the newest chunks. (OFFSET keeps the planner from scanning the chunks
+    -- in their order and testing each for the term.)
     SELECT found.id, sum(term.weight) AS weight
     FROM term CROSS JOIN LATERAL (
         SELECT id FROM (
@@ -101,8 +101,8 @@ listed AS MATERIALIZED (
 hit AS MATERIALIZED (
     SELECT id FROM listed
     UNION ALL
-    -- Everything found so far was somebody else's: look through the reader's own chunks.
-    -- (OFFSET keeps the planner from looking in the index of words again.)
+    -- All chunks found so far are unreadable for this reader: test the readable ones one by one.
+    -- (OFFSET keeps the planner from using the index of words again.)
     (SELECT own.id
      FROM own CROSS JOIN LATERAL (
          SELECT language, words FROM library.chunk WHERE chunk.id = own.id OFFSET 0) AS chunk
@@ -111,7 +111,7 @@ hit AS MATERIALIZED (
      GROUP BY own.id ORDER BY sum(term.weight) DESC, own.id LIMIT {ranked})
 ),
 lexical AS MATERIALIZED (
-    -- BM25 over the best candidates only; common words count here as well.
+    -- BM25 over the best candidates only; here common words count as well.
     SELECT long.id, row_number() OVER (ORDER BY sum(
                word.weight * matched.times * ({saturation} + 1)
                / (matched.times + {saturation} * (1 + {length} * (long.length / long.usual - 1)))
@@ -140,8 +140,8 @@ indexed AS MATERIALIZED (
     ORDER BY distance LIMIT 100
 ),
 compared AS MATERIALIZED (
-    -- One by one is faster where the reader has few chunks, and the way out where what others
-    -- own fills the neighbourhood and the index gives up before it has found enough.
+    -- An exact comparison is faster for a reader with few chunks. It also helps where unreadable
+    -- chunks fill the neighbourhood and the index scan ends before it has found enough.
     SELECT own.id,
            vector::public.halfvec({dimensions}) <=> %(vector)s::public.halfvec({dimensions})
                AS distance
@@ -156,7 +156,7 @@ semantic AS (
     ORDER BY place LIMIT 100
 ),
 fused AS (
-    -- Reciprocal rank fusion; of equal texts only the first goes on.
+    -- Reciprocal rank fusion; of equal texts only the best remains.
     SELECT id, score FROM (
         SELECT united.id, united.score,
                row_number() OVER (PARTITION BY md5(chunk.text) ORDER BY score DESC, id) AS copy
@@ -167,7 +167,7 @@ fused AS (
     WHERE copy = 1 ORDER BY score DESC, id LIMIT {winners}
 ),
 shown AS (
-    -- The winners, and the chunks before and after each on its page.
+    -- The ranked chunks, and the chunks before and after each on its page.
     SELECT chunk.id, max(fused.score) FILTER (WHERE fused.id = chunk.id) AS score
     FROM fused JOIN library.chunk AS winner USING (id)
     JOIN library.chunk ON chunk.document_id = winner.document_id AND chunk.page = winner.page
@@ -176,7 +176,7 @@ shown AS (
 )
 SELECT chunk.document_id, document.file_name, chunk.page, page.label, chunk.ordinal,
        chunk.start_at AS start, chunk.end_at AS end, chunk.heading_path,
-       -- Up to the next chunk: what stands between two is needed to join them.
+       -- Up to the next chunk: the text between two chunks is needed to merge them.
        substr(page.text, chunk.start_at + 1,
               coalesce(next.start_at, chunk.end_at) - chunk.start_at) AS text,
        shown.score::float8, matched.words, coalesce(matched.coverage, 0)::float8 AS coverage,

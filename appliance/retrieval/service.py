@@ -1,4 +1,4 @@
-"""Find the passages for a question: always, and without asking a language model whether to."""
+"""Find the passages for a question: for every question, without asking a language model first."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from uuid import UUID
 from appliance.accounts.model import Account
 from appliance.core.clock import Clock, SystemClock
 from appliance.db.pool import Database
-from appliance.retrieval.distinct import distinct
+from appliance.retrieval.deduplication import deduplicate
 from appliance.retrieval.embedding import QueryRunner, QuestionEmbedder
-from appliance.retrieval.evidence import evidence
-from appliance.retrieval.joined import joined
+from appliance.retrieval.merging import merge_adjacent
 from appliance.retrieval.model import EmbeddingModel, Question, QuestionVector, Retrieved
 from appliance.retrieval.question import read_question
+from appliance.retrieval.relevance import filter_relevant
 from appliance.retrieval.store import Ranking, find, serving_model
 
 MOST_PASSAGES = 50
-_MODEL_IS_FRESH = 30.0
+_MODEL_SECONDS = 30.0
 
 
 class Retriever:
-    """Searches what a person may read, by words and, where there are vectors, by meaning."""
+    """Searches the documents that a person may read: by words and, with embeddings, by meaning."""
 
     def __init__(
         self,
@@ -49,27 +49,26 @@ class Retriever:
         collection: UUID | None = None,
         earlier: Sequence[str] = (),
     ) -> Retrieved:
-        """Return at most `k` passages that are evidence, best first; none means no evidence.
+        """Return at most `k` relevant passages, best first; none means “no evidence”.
 
-        `collection` narrows the search, `earlier` are the questions before in the conversation, the
-        oldest first.
-        A collection that `reader` may not read is empty. Without a model runner it searches by
-        words alone. Raises DatabaseUnavailableError.
+        `collection` narrows the search; one that `reader` may not read counts as empty. `earlier`
+        are the earlier questions of the conversation, the oldest first. Without a model runner the
+        search uses words only. Raises DatabaseUnavailableError.
         """
         asked = read_question(question, earlier)
         vector = await self._vector(asked)
         if not asked.words and vector is None:
-            return Retrieved((), used_vectors=False)
+            return Retrieved(())
         ranking = replace(self._ranking, winners=max(self._ranking.winners, 2 * k))
         found = await find(self._database, ranking, reader.id, collection, asked, vector)
         if vector is not None and all(chunk.similarity is None for chunk in found):
-            # Another model may serve by now: look before the next question.
+            # Another model may serve by now: check before the next question.
             self._model_until = float("-inf")
-        passages = distinct(evidence(joined(found), sum(asked.shares)))[:k]
-        return Retrieved(tuple(passages), used_vectors=vector is not None)
+        passages = deduplicate(filter_relevant(merge_adjacent(found), sum(asked.weights)))[:k]
+        return Retrieved(tuple(passages))
 
     async def aclose(self) -> None:
-        """Give up what is still awaited from the model runner."""
+        """Cancel the requests to the model runner that are still running."""
         await self._embedder.aclose()
 
     async def _vector(self, question: Question) -> QuestionVector | None:
@@ -81,5 +80,5 @@ class Retriever:
     async def _serving_model(self) -> EmbeddingModel | None:
         if self._clock.monotonic() >= self._model_until:
             self._model = await serving_model(self._database)
-            self._model_until = self._clock.monotonic() + _MODEL_IS_FRESH
+            self._model_until = self._clock.monotonic() + _MODEL_SECONDS
         return self._model

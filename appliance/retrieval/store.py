@@ -1,4 +1,4 @@
-"""The only reader of this folder's `queries.sql`."""
+"""Searches chunks in the database: the only reader of this folder's `queries.sql`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Ranking:
 
     `cap`: how many chunks the rarest terms may find together. `ranked`: how many of them get a
     full score. `saturation` (k1) and `length` (b) are those of BM25. `winners`: how many chunks
-    go on after fusion.
+    remain after fusion.
     """
 
     cap: int = 4000
@@ -58,10 +58,10 @@ async def find(
         "reader": reader,
         "collection": collection,
         "words": list(question.words),
-        "shares": list(question.shares),
+        "weights": list(question.weights),
         "vector": str(list(vector.values)) if vector else None,
     }
-    # Together on their way to the server: each wait for it would cost as much as a small query.
+    # A pipeline: each round trip would cost as much as a small query.
     async with (
         database.connection() as connection,
         connection.pipeline(),
@@ -69,6 +69,6 @@ async def find(
     ):
         await connection.execute(_QUERIES["search_settings"])
         cursor = connection.cursor(row_factory=class_row(FoundChunk))
-        # At once, not after five uses: planning takes as long as the search itself.
+        # Prepared at the first use, not the fifth: planning takes as long as the search itself.
         await cursor.execute(statement, parameters, prepare=True)
         return await cursor.fetchall()

@@ -16,7 +16,3 @@ DELETE FROM core.setting WHERE name = %(name)s;
 -- name: notify
 -- Tell the processes at the commit.
 SELECT pg_notify('core_setting', %(name)s);
-
--- name: audit_setting
-INSERT INTO core.audit (actor, action, object, detail)
-VALUES (%(actor)s, %(action)s, %(object)s, %(detail)s);

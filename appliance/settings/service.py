@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
-from appliance.core.errors import ForbiddenError
+from appliance.actors.model import Actor
+from appliance.actors.permissions import Permission
+from appliance.audit.model import Action, AuditEvent, ObjectType
+from appliance.audit.service import record
 from appliance.core.settings import Settings
 from appliance.db.pool import Connection, Database
 from appliance.settings.model import ENTRIES, Entry, Setting, find_entry, setting_of
 from appliance.settings.store import SettingStore
 
 
-class Actor(Protocol):
-    """Who changes a setting: an account, as far as this feature needs to know it."""
-
-    @property
-    def name(self) -> str:
-        """The sign-in name, for the audit."""
-        ...
-
-    @property
-    def is_operator(self) -> bool:
-        """Whether the person runs the machine."""
-        ...
-
-
 class OperatorSettings:
-    """Operators act here. An actor of None is the command line.
+    """Reads settings, and changes them for actors with Permission.CHANGE_SETTINGS.
 
     `settings` are those of the environment, whose values are the defaults.
     """
@@ -46,13 +34,12 @@ class OperatorSettings:
         entry = find_entry(name)
         return next(setting for setting in await self.all() if setting.entry is entry)
 
-    async def change(self, actor: Actor | None, values: Mapping[str, int | None]) -> list[Setting]:
+    async def change(self, actor: Actor, values: Mapping[str, int | None]) -> list[Setting]:
         """Set entries, all or none of them; None resets one. Returns those that changed.
 
         Raises ForbiddenError, UnknownSettingError and SettingInvalidError.
         """
-        if actor is not None and not actor.is_operator:
-            raise ForbiddenError
+        actor.require(Permission.CHANGE_SETTINGS)
         wanted: dict[Entry, int | None] = {}
         for name, value in values.items():
             entry = find_entry(name)
@@ -67,7 +54,7 @@ class OperatorSettings:
                     await store.set(entry.name, value)
             after = [each for each in await self._all(connection) if each != before[each.entry]]
             for setting in after:
-                await _record(connection, actor, before[setting.entry], setting)
+                await record(connection, actor, _event(before[setting.entry], setting))
         return after
 
     async def _all(self, connection: Connection) -> list[Setting]:
@@ -75,10 +62,10 @@ class OperatorSettings:
         return [setting_of(entry, stored.get(entry.name), self._settings) for entry in ENTRIES]
 
 
-async def _record(
-    connection: Connection, actor: Actor | None, before: Setting, after: Setting
-) -> None:
-    """Write to the audit, in the transaction of the change."""
-    name = "command line" if actor is None else actor.name
-    detail: dict[str, object] = {"from": before.value, "to": after.value, "source": after.source}
-    await SettingStore(connection).add_audit(name, "setting.change", after.entry.name, detail)
+def _event(before: Setting, after: Setting) -> AuditEvent:
+    detail: dict[str, str | int] = {
+        "from": before.value,
+        "to": after.value,
+        "source": str(after.source),
+    }
+    return AuditEvent(Action.SETTING_CHANGE, ObjectType.SETTING, after.entry.name, detail=detail)

@@ -37,10 +37,3 @@ class SettingStore:
         """Remove a value, so that the default counts again."""
         await self._connection.execute(_QUERIES["reset"], {"name": name})
         await self._connection.execute(_QUERIES["notify"], {"name": name})
-
-    async def add_audit(
-        self, actor: str, action: str, name: str, detail: dict[str, object]
-    ) -> None:
-        """Record who changed what."""
-        values = {"actor": actor, "action": action, "object": name, "detail": Jsonb(detail)}
-        await self._connection.execute(_QUERIES["audit_setting"], values)

@@ -8,7 +8,7 @@ from appliance.core.errors import ApplianceError
 
 
 class SupervisorRunningError(ApplianceError):
-    """Another supervisor looks after the same home."""
+    """Another supervisor manages the same home."""
 
     code = "supervisor_running"
     status = HTTPStatus.CONFLICT

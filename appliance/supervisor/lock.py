@@ -27,8 +27,7 @@ class Lock:
         except BlockingIOError as error:
             os.close(descriptor)
             raise SupervisorRunningError(lock=self._path) from error
-        # Only for people who look: the lock is what counts, not the number, and a full disk takes
-        # the number alone.
+        # The number is for people to read, and a full disk may lose it: only the lock counts.
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"{os.getpid()}\n".encode())

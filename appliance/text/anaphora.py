@@ -13,43 +13,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
-# Where the same word does something else: “is there”, “dafür, dass”, “il y a”, the polite “Sie”.
-_OTHERWISE = {
+# Other uses of the same words: “is there”, “dafür, dass”, “il y a”, the polite “Sie”.
+_OTHER_USES = {
     "english": r"(?i:\b(?:is|are|was|were|be|been) there\b(?! *\?)|\bthere (?:is|are|was|were)\b"
     r"|\bit (?:take|takes|took|possible|allowed|necessary|common|true)\b)",
     "german": r"(?<=\S )(?:Sie|Ihnen|Ihr(?:e[mnrs]?)?)\b"
     r"|\bda(?:bei|durch|für|gegen|ran|rauf|raus|rin|rüber|von|zu)\b(?=[^?]*,)",
     "french": r"(?i:\bil (?:y a|faut|est possible)\b|\b(?:a-t|faut|est)-il\b)",
 }
-# “that” after a noun or a verb opens a clause; after one of these, or at the end, it points.
-_ALSO = {
+# “that” after a noun or a verb opens a clause; after one of these, or at the end, it refers back.
+_MORE = {
     "english": r"\b(?:is|was|are|were|does|did|has|had|can|could|will|would|of|in|at|on|for|from|to"
     r"|by|with|about|after|before|during|like|and|or) that\b|\bthat\b(?=\W*$)"
     r"|^\W*(?:what|how) about\b",
     "german": r"\bdas\b(?=\W*$| so\b| genau\b)|\bes\b(?=\W*$)",
 }
 _NEVER = "(?!)"
-# A pronoun behind as many keywords means one of those (“When did Tesla sell his patents?”);
-# it takes more of them to say where “there” is.
+# A pronoun after this many keywords refers to one of them (“When did Tesla sell his patents?”);
+# “there” needs more of them.
 _NAMED, _SAID = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
 class _References:
-    """Patterns: of what does not point, of what means something named, of what means the rest."""
+    """Patterns of other uses, of words for a named thing, and of words for all that was said."""
 
-    otherwise: re.Pattern[str]
+    other_uses: re.Pattern[str]
     named: re.Pattern[str]
     said: re.Pattern[str]
 
 
 def references_back(question: str, language: str) -> Iterator[tuple[str, int]]:
-    """Yield for the first word of each kind that may point back what stands before it.
+    """Yield the text before the first word of each kind that may refer to an earlier question.
 
-    With that comes how many keywords it must have for the word to mean one of them.
+    The number with it says how many keywords that text needs for the word to refer to one of them.
     """
     for references in (_OF_LANGUAGE.get(language, _UNSPACED), _UNSPACED):
-        text = references.otherwise.sub(lambda found: " " * len(found.group()), question)
+        text = references.other_uses.sub(lambda found: " " * len(found.group()), question)
         if found := references.named.search(text):
             yield text[: found.start()], _NAMED
         if found := references.said.search(text):
@@ -58,11 +58,11 @@ def references_back(question: str, language: str) -> Iterator[tuple[str, int]]:
 
 def _of(language: str, lists: dict[str, str]) -> _References:
     openers, named, said = ("|".join(lists[name].split()) for name in ("openers", "named", "said"))
-    also = _ALSO.get(language, _NEVER)
+    more = _MORE.get(language, _NEVER)
     return _References(
-        re.compile(_OTHERWISE.get(language, _NEVER)),
+        re.compile(_OTHER_USES.get(language, _NEVER)),
         re.compile(rf"\b(?:{named})\b", re.IGNORECASE),
-        re.compile(rf"^\W*(?:{openers})\b|\b(?:{said})\b|{also}", re.IGNORECASE),
+        re.compile(rf"^\W*(?:{openers})\b|\b(?:{said})\b|{more}", re.IGNORECASE),
     )
 
 

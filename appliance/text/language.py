@@ -1,4 +1,4 @@
-"""Which language a text is in, so that PostgreSQL stems its words the right way."""
+"""Detect the language of a text, so that PostgreSQL uses the right stemmer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping
 
 from appliance.text.word_lists import STOP_WORDS
 
-# PostgreSQL's configuration that changes nothing: for every language without a stemmer.
+# PostgreSQL's configuration without stemming: for every other language.
 SIMPLE = "simple"
 
-# One letter says little: the “s” after an apostrophe is a French word as well.
+# Single letters are no evidence: the “s” after an apostrophe is a French word as well.
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _LONGEST_SAMPLE = 20_000
-# In running text of any language below, far more than a seventh of the words are stop words.
-# A list of names or a language that is not here stays under it.
+# In prose of each known language, far more than a seventh of the words are stop words. Lists of
+# names and other languages have a smaller share.
 _LEAST_SHARE = 1 / 7
 _FEWEST_HITS = 2
 
@@ -23,8 +23,8 @@ _FEWEST_HITS = 2
 def detect(text: str, small_words: Mapping[str, frozenset[str]] = STOP_WORDS) -> str:
     """Return the PostgreSQL text search configuration for `text`, or `simple` when in doubt.
 
-    Counts the small words of each language; the language with most wins. A tie means that the
-    text is too short to tell.
+    Counts the stop words of each language; the language with the most is returned. A tie means that
+    the text is too short to decide.
     """
     words = Counter(_WORD.findall(text[:_LONGEST_SAMPLE].casefold()))
     total = words.total()

@@ -1,4 +1,4 @@
-"""The word lists of this folder: one TOML file each, with a string of words for each language."""
+"""The word lists of this folder: one TOML file each, with one string of words for each language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text as it is searched: the same rules for what is stored and for what is asked."""
+"""Split text into search words, by the same rules for documents and for questions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from appliance.text.language import detect
 from appliance.text.scripts import LETTERS
 from appliance.text.word_lists import REQUEST_WORDS, STOP_WORDS
 
-# Words of a question that say nothing about its subject.
+# Words of a question that do not describe its subject.
 _IN_QUESTIONS = {
     language: STOP_WORDS[language] | REQUEST_WORDS[language] for language in STOP_WORDS
 }
@@ -19,7 +19,7 @@ _IN_QUESTIONS = {
 # Burmese and Khmer. Pairs of neighbours serve as words there, which needs no dictionary.
 # Hangul has spaces but glues particles to its words; pairs find the word below them.
 _UNSPACED = LETTERS + r"\u3005-\u3007\uac00-\ud7af"
-# Vowel signs that belong to the letter before them, which \w leaves out.
+# Vowel signs, which belong to the letter before them and are not matched by \w.
 _MARKS = r"\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
 UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _TOKEN = re.compile(
@@ -33,16 +33,16 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 def search_text(text: str) -> str:
     """Return `text` as words separated by spaces, to feed to `to_tsvector`.
 
-    PostgreSQL's own parser reads “and/or” as a file path and a Chinese sentence as one word;
-    after this it sees plain words only. Stemming and stop words stay its business.
+    PostgreSQL's own parser reads “and/or” as a file path and a Chinese sentence as one word. This
+    text has plain words only; PostgreSQL still stems them and drops stop words.
     """
     return " ".join(_words(text))
 
 
 def question_language(text: str) -> str:
-    """Return the language of what a person asks, or `simple` when in doubt.
+    """Return the language of a question, or `simple` when in doubt.
 
-    Request words count here, unlike in documents: a short request has little else.
+    Request words count here, unlike in documents: a short request has few other words.
     """
     return detect(text, _IN_QUESTIONS)
 

@@ -21,6 +21,7 @@ from appliance.units.errors import (
 SYSTEMD = "org.freedesktop.systemd1"
 ROOT = "/org/freedesktop/systemd1"
 MANAGER = "org.freedesktop.systemd1.Manager"
+JOB = "org.freedesktop.systemd1.Job"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 # The library looks below /var/run, a link that a service whose /var is hidden does not have.
 SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"
@@ -34,7 +35,7 @@ _NO_FILE = ("NoSuchUnit", "LoadFailed", "BadUnitSetting", "UnitMasked")
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Something that systemd said to everybody."""
+    """A signal of systemd."""
 
     path: str
     interface: str
@@ -45,30 +46,30 @@ class Signal:
 class Bus:
     """A connection that is open until `closed` returns; then a new one is needed.
 
-    `hear` is called with each signal of systemd, in their order. A connection ends, too, when
+    `receive` is called with each signal of systemd, in their order. A connection ends, too, when
     systemd itself has left the bus or came back to it: it knows nothing of us then.
     """
 
-    def __init__(self, connection: MessageBus, hear: Callable[[Signal], None]) -> None:
+    def __init__(self, connection: MessageBus, receive: Callable[[Signal], None]) -> None:
         self._connection = connection
-        self._hear = hear
+        self._receive = receive
         self._owner = ""
         self._hooks: dict[int, Callable[[list[Any]], None]] = {}
         ended: Coroutine[Any, Any, None] = connection.wait_for_disconnect()  # type: ignore[no-untyped-call]
         self._ended = asyncio.ensure_future(ended)
 
     @classmethod
-    async def connect(cls, address: str, hear: Callable[[Signal], None]) -> Bus:
+    async def connect(cls, address: str, receive: Callable[[Signal], None]) -> Bus:
         """Return an open connection to systemd. Raises SystemBusError."""
         try:
             connection = MessageBus(bus_address=address, bus_type=BusType.SYSTEM)
         except Exception as error:
-            # The library raises whatever its socket, its parser or the other side came upon.
+            # The library raises any error of its socket, of its parser and of the other side.
             raise SystemBusError(problem=_words(error)) from error
         try:
             async with asyncio.timeout(PATIENCE):
                 await connection.connect()
-            bus = cls(connection, hear)
+            bus = cls(connection, receive)
             connection.add_message_handler(bus._take)
             await bus._find_systemd()
         except BaseException as error:
@@ -102,7 +103,7 @@ class Bus:
         """Wait until the connection has ended, for whatever reason."""
         await asyncio.wait({self._ended})
         if not self._ended.cancelled():
-            # Why it ended matters to nobody; asking for it keeps asyncio from complaining.
+            # The reason does not matter; reading it keeps asyncio from logging it.
             self._ended.exception()
 
     def close(self) -> None:
@@ -171,7 +172,7 @@ class Bus:
                 # Not within the library's own reading from the socket.
                 asyncio.get_running_loop().call_soon(self.close)
             elif message.sender == self._owner:
-                self._hear(
+                self._receive(
                     Signal(
                         str(message.path),
                         str(message.interface),

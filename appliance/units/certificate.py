@@ -29,7 +29,7 @@ def ensure_certificate(
 ) -> bytes:
     """Return the certificate in `folder` as PEM, after making or renewing it if need be.
 
-    What an administrator put there is never changed, and a clock that stands before `earliest`
+    What an administrator put there is never changed, and a clock that is before `earliest`
     judges none of ours either: a machine with an empty battery wakes up years ago, and people have
     compared the fingerprint. Raises CertificateError when theirs cannot be used, or when the folder
     cannot.
@@ -98,7 +98,7 @@ def _problem_of(pair: Pair) -> str | None:
     try:
         public = load_pem_private_key(pair.key, password=None).public_key()
     except TypeError:
-        return f"{KEY} is encrypted, and nobody is there to type its passphrase"
+        return f"{KEY} is encrypted, and a service cannot type its passphrase"
     except (ValueError, UnsupportedAlgorithm):
         return f"{KEY} holds no private key"
     form = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

@@ -18,8 +18,8 @@ from appliance.core.process import BLOCK, Running, describe_exit, kill_group, sp
 from appliance.probes.process import boot_identity, facts
 from appliance.units.errors import UnitUnknownError
 from appliance.units.logs import UnitLog
-from appliance.units.model import Kind, Unit, UnitState, UnitStatus
-from appliance.units.records import Record, Records, end, reap, send
+from appliance.units.model import Ending, EndingKind, Kind, Origin, Unit, UnitState, UnitStatus
+from appliance.units.process_records import Record, Records, end, reap, send
 
 OUTPUT_PATIENCE = 1.0
 # How often a record that found no room on the disk is tried again.
@@ -71,7 +71,7 @@ class ChildProcessDriver:
 
     @property
     def keeps_units(self) -> bool:
-        """Children end with their parent, so that none is left without anybody to look after it."""
+        """Children end with their parent, so that none is left without a supervisor."""
         return False
 
     async def clean(self) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ class ChildProcessDriver:
             await self._refuse(unit, error)
             return
         except asyncio.CancelledError:
-            self._set(unit.name, UnitState.STOPPED, exit_="its start was called off")
+            self._set(unit.name, UnitState.STOPPED, ending=Ending(EndingKind.START_CANCELED))
             raise
         child = _Child(unit, running)
         self._children[unit.name] = child
@@ -112,7 +112,7 @@ class ChildProcessDriver:
         child.stop_asked = True
         self._set(unit.name, UnitState.STOPPING, pid=child.running.pid)
         send(child.running.pid, unit.stop_signal)
-        # A process that somebody paused would not see the signal.
+        # A paused process would not see the signal.
         send(child.running.pid, signal.SIGCONT)
         try:
             async with asyncio.timeout(unit.stop_grace):
@@ -146,7 +146,9 @@ class ChildProcessDriver:
         if not isinstance(error, ApplianceError | OSError):
             logger.error("preparing %s failed", unit.name, exc_info=error)
         await self._logs[unit.name].note(f"could not start: {error}")
-        self._set(unit.name, UnitState.FAILED, exit_=str(error))
+        self._set(
+            unit.name, UnitState.FAILED, ending=Ending(EndingKind.NOT_PREPARED, detail=str(error))
+        )
 
     def _write_record(self, unit: Unit, pid: int) -> bool:
         """Note a process on disk; False on a full disk, where it runs without a record."""
@@ -172,20 +174,20 @@ class ChildProcessDriver:
     async def _attend(self, child: _Child) -> None:
         """See a child through to its end, and report it only when its session is empty.
 
-        Whatever goes wrong here, the other units go on and nobody waits for this one in vain.
+        Whatever goes wrong here, the other units go on, and no caller waits for this one for ever.
         """
         name = child.unit.name
-        state, ending = UnitState.FAILED, "the supervisor lost sight of it; see supervisor.log"
+        state, ending = UnitState.FAILED, Ending(EndingKind.LOST)
         try:
             code = await self._follow_to_the_end(child)
-            state, ending = _state_after(child, code), describe_exit(code)
+            state, ending = _state_after(child, code), Ending.of_exit(code)
         except Exception:
-            logger.exception("lost sight of %s", name)
+            logger.exception("lost track of %s", name)
             kill_group(child.running.pid)
         finally:
             child.recorded.set()
             del self._children[name]
-            self._set(name, state, exit_=ending)
+            self._set(name, state, ending=ending)
             child.ended.set()
 
     async def _follow_to_the_end(self, child: _Child) -> int:
@@ -216,10 +218,12 @@ class ChildProcessDriver:
         await log.finish()
 
     def _set(
-        self, name: str, state: UnitState, *, pid: int | None = None, exit_: str | None = None
+        self, name: str, state: UnitState, *, pid: int | None = None, ending: Ending | None = None
     ) -> None:
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        self._statuses[name] = UnitStatus(state, now, monotonic, pid, exit_)
+        by_itself = state in {UnitState.FAILED, UnitState.DONE}
+        origin = Origin.UNIT if by_itself else Origin.SUPERVISOR
+        self._statuses[name] = UnitStatus(state, now, monotonic, pid, ending, origin)
         self._changes.put_nowait(name)
 
 

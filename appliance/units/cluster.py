@@ -17,7 +17,7 @@ from appliance.core.settings import Settings
 from appliance.probes.process import ProcessFacts, alive, directory_of, facts, standing_in
 from appliance.units.directories import give_to, owned_directory, prepare_directories
 from appliance.units.errors import DatabaseVersionError, PreparationError
-from appliance.units.records import PAUSE, send
+from appliance.units.process_records import PAUSE, send
 
 INITDB_SECONDS = 120.0
 SERVER_PATIENCE = 60.0
@@ -115,7 +115,7 @@ class Cluster:
 def _server_on(data: Path, lock: Path) -> ProcessFacts | None:
     """Return the server that the lock file names, if that very server is alive.
 
-    The number may have been given to another program since; ours stands in its data directory.
+    The number may have been given to another program since; ours runs in its data directory.
     """
     try:
         found = facts(int(lock.read_text().split("\n", 1)[0]))

@@ -9,7 +9,7 @@ from appliance.units.model import Unit, UnitStatus
 
 
 class UnitDriver(Protocol):
-    """Runs units; a unit may also be started and stopped by somebody else."""
+    """Runs units; an administrator may also start and stop a unit without it."""
 
     @property
     def keeps_units(self) -> bool:
@@ -27,7 +27,7 @@ class UnitDriver(Protocol):
     async def stop(self, unit: Unit, *, again: bool = False) -> None:
         """Stop a unit and everything it started: politely first, and by force at the end.
 
-        `again` says that it starts right afterwards, so that whoever calls it may wait.
+        `again` says that it starts right afterwards, so that its clients may wait.
         """
         ...
 

@@ -8,7 +8,7 @@ from appliance.core.errors import ApplianceError, NotFoundError
 
 
 class UnitUnknownError(NotFoundError):
-    """Nobody has heard of this unit."""
+    """There is no unit of this name."""
 
     code = "unit_unknown"
     sentence = "There is no unit {unit}."

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.process import BLOCK, Command, Running, kill_group, spawn
-from appliance.units.lines import KEPT_LINES, LineMemory
+from appliance.units.log_buffer import KEPT_LINES, LogBuffer
 from appliance.units.logs import LONGEST_LINE
 
 # A line of the journal is cut by journald far below this; what is longer is not one.
@@ -75,12 +75,10 @@ def follow_command(program: Command, services: tuple[str, ...], cursor: str | No
 
 
 class Journal:
-    """Gives each line of the journal to the memory of its unit."""
+    """Gives each line of the journal to the buffer of its unit."""
 
-    def __init__(
-        self, memories: Mapping[str, LineMemory], *, program: Command, clock: Clock
-    ) -> None:
-        self._memories = memories
+    def __init__(self, buffers: Mapping[str, LogBuffer], *, program: Command, clock: Clock) -> None:
+        self._buffers = buffers
         self._program = program
         self._clock = clock
         self._cursor: str | None = None
@@ -97,7 +95,7 @@ class Journal:
             self._pause = min(LONGEST_PAUSE, 2 * self._pause)
 
     async def _follow_once(self) -> None:
-        command = follow_command(self._program, tuple(self._memories), self._cursor)
+        command = follow_command(self._program, tuple(self._buffers), self._cursor)
         running = await spawn(command)
         try:
             async for line in _lines(running.output):
@@ -113,9 +111,9 @@ class Journal:
             return
         self._pause = FIRST_PAUSE
         self._cursor = entry.cursor or self._cursor
-        if unit := next((name for name in entry.units if name in self._memories), None):
+        if unit := next((name for name in entry.units if name in self._buffers), None):
             for text in entry.lines:
-                self._memories[unit].publish(text)
+                self._buffers[unit].publish(text)
 
 
 async def _end(running: Running) -> None:
@@ -126,7 +124,7 @@ async def _end(running: Running) -> None:
 
 
 async def _lines(output: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """Yield whole lines; a monster that is no entry is dropped."""
+    """Yield whole lines; one that is too long to be an entry is dropped."""
     rest = b""
     while block := await output.read(BLOCK):
         *complete, rest = (rest + block).split(b"\n")

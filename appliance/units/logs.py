@@ -6,12 +6,12 @@ import asyncio
 from pathlib import Path
 
 from appliance.core.settings import MEBIBYTE
-from appliance.units.lines import LineMemory
+from appliance.units.log_buffer import LogBuffer
 
 LONGEST_LINE = 8192
 
 
-class UnitLog(LineMemory):
+class UnitLog(LogBuffer):
     """The log of one unit. Two turned-over files are kept beside it, as NAME.log.1 and .2."""
 
     def __init__(self, path: Path, *, size: int = 5 * MEBIBYTE, kept: int = 2) -> None:
@@ -22,7 +22,7 @@ class UnitLog(LineMemory):
         self._partial = b""
 
     async def append(self, block: bytes) -> None:
-        """Take what the unit wrote. A disk that is full loses lines, but stops nobody."""
+        """Take what the unit wrote. A full disk loses lines, but stops no unit."""
         *complete, self._partial = (self._partial + block).split(b"\n")
         if len(self._partial) > LONGEST_LINE:
             complete.append(self._partial)

@@ -48,6 +48,7 @@ class Unit:
     one passes requests on to: it starts without them, and stops before them. `prepare` runs
     before each start, and may refuse it by raising an ApplianceError. A oneshot has no probe.
     `program_files` are files whose replacement means that a running unit runs old code.
+    `log_format` says how its lines tell their urgency, where they do not tell journald.
     """
 
     name: str
@@ -66,14 +67,73 @@ class Unit:
     start_deadline: float = 60.0
     probe_interval: float = 5.0
     program_files: tuple[Path, ...] = ()
+    log_format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A service that is not there, and what to do about it."""
+    """A service that this machine does not have, and what the operator can do about it."""
 
     name: str
     reason: str
+
+
+class EndingKind(StrEnum):
+    """How a run of a unit ended, or why there was none."""
+
+    EXITED = "exited"
+    KILLED = "killed"
+    DUMPED = "dumped core"
+    SETUP_FAILED = "setup failed"
+    TIMED_OUT = "timed out"
+    WATCHDOG = "watchdog"
+    OUT_OF_MEMORY = "out of memory"
+    NEVER_READY = "never ready"
+    START_LIMIT = "start limit"
+    NO_RESOURCES = "no resources"
+    NOT_PREPARED = "not prepared"
+    REFUSED = "refused"
+    CONDITION_UNMET = "condition unmet"
+    ASSERTION_FAILED = "assertion failed"
+    DEPENDENCY_FAILED = "dependency failed"
+    START_CANCELED = "start canceled"
+    START_TIMED_OUT = "start timed out"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a run.
+
+    `code` is the exit code of EXITED and SETUP_FAILED, `signal` the number of the signal of KILLED
+    and DUMPED. `detail` is what the other side said about it: it is shown, and decides nothing.
+    """
+
+    kind: EndingKind
+    code: int | None = None
+    signal: int | None = None
+    detail: str = ""
+
+    @classmethod
+    def of_exit(cls, returncode: int) -> Ending:
+        """Return the ending that an exit status means; a negative one is the number of a signal."""
+        if returncode < 0:
+            return cls(EndingKind.KILLED, signal=-returncode)
+        return cls(EndingKind.EXITED, code=returncode)
+
+
+class Origin(StrEnum):
+    """Who brought a unit's state about.
+
+    SUPERVISOR: it asked for it. SYSTEMCTL: a job of systemd did that the supervisor did not ask
+    for. UNIT: there was no request; the unit's process ended, or its socket started it again after
+    that.
+    """
+
+    SUPERVISOR = "supervisor"
+    SYSTEMCTL = "systemctl"
+    UNIT = "unit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +141,14 @@ class UnitStatus:
     """What a driver knows about a unit.
 
     `since` is when the state began, `changed` the monotonic time at which the driver learnt of
-    it. `outside` says that somebody else brought the state about: a stop or a start that was
-    asked of systemd, but not by us.
+    it. `revivals` counts how often the unit began to run again after its own end without being
+    asked, since the driver was made.
     """
 
     state: UnitState
     since: datetime
     changed: float
     pid: int | None = None
-    exit: str | None = None
-    outside: bool = False
+    ending: Ending | None = None
+    origin: Origin = Origin.SUPERVISOR
+    revivals: int = 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import signal
+import socket
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -18,11 +20,12 @@ from appliance.core.files import write_atomically
 from appliance.core.process import Command, run
 from appliance.core.python import OWN_CODE, written
 from appliance.core.settings import Settings
-from appliance.probes.http import HttpProbe
+from appliance.probes.http import HttpProbe, Identity
 from appliance.units.directories import give_to, prepare_directories
 from appliance.units.errors import PreparationError
-from appliance.units.listeners import Listeners, bracketed, inherited, listeners
+from appliance.units.identity import HEADER, ensure_identity
 from appliance.units.model import Unit
+from appliance.units.socket_activation import Listeners, bracketed, inherited, listeners
 from appliance.units.webchat import webchat_name
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
@@ -53,6 +56,7 @@ def nginx(settings: Settings, program: Path, clock: Clock) -> Unit:
     secured = partial(_prepare_secured, settings, program, clock, given)
     return Unit(
         name="nginx",
+        log_format="nginx",
         description="Web server (Nginx)",
         command=command(settings, program),
         probe=_probe(settings),
@@ -71,11 +75,17 @@ def nginx(settings: Settings, program: Path, clock: Clock) -> Unit:
 
 def _probe(settings: Settings) -> HttpProbe:
     if settings.packaged:
-        socket, url = settings.nginx_health_socket, f"http://localhost{PROBE_PATH}"
+        path, url = settings.nginx_health_socket, f"http://localhost{PROBE_PATH}"
     else:
         host = bracketed(ANY_ADDRESS.get(settings.bind, settings.bind))
-        socket, url = None, f"http://{host}:{settings.port}{PROBE_PATH}"
-    return HttpProbe(url, socket=socket, expected=HTTPStatus.NO_CONTENT)
+        path, url = None, f"http://{host}:{settings.port}{PROBE_PATH}"
+    identity = Identity(HEADER, identity_file(settings))
+    return HttpProbe(url, socket=path, expected=HTTPStatus.NO_CONTENT, identity=identity)
+
+
+def identity_file(settings: Settings) -> Path:
+    """Return where the web server's identity is kept, for those who may ask it for its health."""
+    return settings.nginx_folder / "identity"
 
 
 def command(settings: Settings, program: Path, *options: str) -> Command:
@@ -86,9 +96,13 @@ def command(settings: Settings, program: Path, *options: str) -> Command:
 
 
 def configuration(
-    settings: Settings, *, user: str | None = None, secured: Secured | None = None
+    settings: Settings,
+    identity: str,
+    *,
+    user: str | None = None,
+    secured: Secured | None = None,
 ) -> str:
-    """Return nginx.conf. `user` is whom the workers become when the master stays root."""
+    """Return nginx.conf. `user` is the workers' account when the master stays root."""
     template = resources.files("appliance.units").joinpath("configs/nginx.conf.j2").read_text()
     # The output is no HTML, and nothing in it comes from a request.
     environment = Environment(  # noqa: S701
@@ -106,6 +120,8 @@ def configuration(
         chat_sockets={worker: settings.chat_socket(worker) for worker in workers},
         console_socket=settings.console_socket,
         probe_path=PROBE_PATH,
+        identity_header=HEADER,
+        identity=identity,
         most_requests=MOST_REQUESTS,
         most_waiting_bodies=MOST_WAITING_BODIES,
     )
@@ -156,6 +172,19 @@ async def _prepare(settings: Settings, program: Path) -> None:
         lines = finished.stderr.decode("utf-8", "replace").strip().splitlines()
         problem = lines[0] if lines else finished.description
         raise PreparationError(unit="nginx", problem=problem)
+    await asyncio.to_thread(_require_free_port, settings.bind, settings.port)
+
+
+def _require_free_port(host: str, port: int) -> None:
+    """Try the address: Nginx forgives a taken one when it judges its configuration."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        # What else is wrong with the address Nginx says itself.
+        if error.errno == errno.EADDRINUSE:
+            problem = f"another program listens on {bracketed(host)}:{port}"
+            raise PreparationError(unit="nginx", problem=problem) from error
 
 
 async def _prepare_secured(
@@ -163,7 +192,7 @@ async def _prepare_secured(
 ) -> None:
     """Have a certificate and write the configuration.
 
-    Nginx cannot judge it beforehand: to do that it opens every address anew, which in a network
+    Nginx cannot judge it beforehand: to do that it opens every address again, which in a network
     of its own, without the inherited sockets, it may not. It says what is wrong when it starts.
     """
     if not given.all:
@@ -180,7 +209,8 @@ def _write_secured(settings: Settings, clock: Clock, secured: Secured) -> None:
 
     certificate = ensure_certificate(settings.tls, settings.host, clock, earliest=written())
     write_atomically(published_certificate(settings), certificate, mode=0o640)
-    text = configuration(settings, secured=secured)
+    identity = ensure_identity(identity_file(settings))
+    text = configuration(settings, identity, secured=secured)
     write_atomically(settings.nginx_folder / "nginx.conf", text.encode())
     # After a kill its file is still there, and nothing can listen at a path that exists.
     settings.nginx_health_socket.unlink(missing_ok=True)
@@ -189,6 +219,8 @@ def _write_secured(settings: Settings, clock: Clock, secured: Secured) -> None:
 def _write_configuration(settings: Settings) -> None:
     # As root without an account, Nginx would drop its workers to one that may not enter the home.
     user = None if settings.account else "root"
+    identity = ensure_identity(identity_file(settings))
+    give_to(identity_file(settings), settings.account)
     path = settings.nginx_folder / "nginx.conf"
-    write_atomically(path, configuration(settings, user=user).encode())
+    write_atomically(path, configuration(settings, identity, user=user).encode())
     give_to(path, settings.account)

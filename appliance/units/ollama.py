@@ -23,6 +23,7 @@ def ollama(settings: Settings, program: Path, port: int) -> Unit:
     address = f"127.0.0.1:{port}"
     return Unit(
         name="ollama",
+        log_format="ollama",
         description="Model runner (Ollama)",
         command=(str(program), "serve"),
         probe=_probe(settings, address),

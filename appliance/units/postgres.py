@@ -15,11 +15,12 @@ from appliance.db.pool import CHAT_CONNECTIONS, OTHER_CONNECTIONS
 from appliance.db.queries import Queries
 from appliance.probes.sql import SqlProbe
 from appliance.units.cluster import Cluster
+from appliance.units.declaration import Role, roles_by_account
 from appliance.units.model import Unit
 from appliance.units.programs import PostgresProgram
 
-SUPERUSER = "cloister"
-ROLES = (SUPERUSER, "cloister_chat", "cloister_ingest")
+SUPERUSER = Role.OWNER.value
+ROLES = tuple(role.value for role in Role)
 BUILTIN_LOCALE_SINCE = 17
 RECOVERY_SECONDS = 24 * 3600.0
 
@@ -41,6 +42,7 @@ def postgres(settings: Settings, program: PostgresProgram, clock: Clock) -> Unit
     )
     return Unit(
         name="postgres",
+        log_format="postgres",
         description=f"Database (PostgreSQL {program.version})",
         command=server(settings, program),
         probe=SqlProbe(settings.database_socket, SUPERUSER, Queries("appliance.probes")),
@@ -52,7 +54,7 @@ def postgres(settings: Settings, program: PostgresProgram, clock: Clock) -> Unit
         stop_signal=signal.SIGINT,
         stop_grace=60.0,
         # Recovery after a crash reads the log since the last checkpoint: stopped half-way, it would
-        # begin anew, for ever. A server that dies meanwhile is seen at once.
+        # begin again, for ever. A server that dies meanwhile is seen at once.
         start_deadline=RECOVERY_SECONDS,
     )
 
@@ -95,12 +97,8 @@ def ident_map(users: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def users_of(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """Return who may become whom: packaged, a user a process; else one user runs all units."""
+    """Return which users may become which roles; in a clone, one user runs all units."""
     if settings.packaged:
-        return {
-            "cloister": (SUPERUSER,),
-            "cloister-chat": ("cloister_chat",),
-            "cloister-ingest": ("cloister_ingest",),
-        }
+        return roles_by_account()
     users = {getpass.getuser(), settings.account or getpass.getuser()}
     return dict.fromkeys(sorted(users), ROLES)

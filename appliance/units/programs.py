@@ -21,7 +21,7 @@ OLDEST_VECTOR = (0, 8)
 SYSTEM_POSTGRES = Path("/usr/lib/postgresql")
 SYSTEM_SHARE = Path("/usr/share/postgresql")
 OFF = "off"
-# In a network of its own, where nobody else listens, the usual port is free.
+# In a network of its own, where no other program listens, the usual port is free.
 OLLAMA_PORT = 11434
 
 

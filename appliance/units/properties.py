@@ -1,20 +1,19 @@
-"""What systemd's words about a unit mean for us. Pure."""
+"""What systemd's properties of a unit mean for the supervisor. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from appliance.core.process import describe_exit
-from appliance.units.model import Kind, UnitState
+from appliance.units.model import Ending, EndingKind, Kind, Origin, UnitState
 
 # How a process can have ended, in the numbers of waitid(2).
 EXITED, KILLED, DUMPED = 1, 2, 3
 RESTING = {"inactive", "failed", "maintenance"}
+# From here on, an exit code comes from systemd's own half of a new process (systemd.exec(5)).
+FIRST_SETUP_CODE, LAST_SETUP_CODE = 200, 243
 
 _FIELDS = {
-    "LoadState": "load",
     "ActiveState": "active",
     "SubState": "sub",
     "Result": "result",
@@ -23,27 +22,13 @@ _FIELDS = {
     "ExecMainStartTimestamp": "started",
     "MainPID": "pid",
 }
-# Codes with which systemd's own half of a new process ends before it becomes the program.
-_STEPS = {
-    200: "CHDIR",
-    203: "EXEC",
-    209: "STDOUT",
-    216: "GROUP",
-    217: "USER",
-    218: "CAPABILITIES",
-    226: "NAMESPACE",
-    228: "SECCOMP",
-    233: "RUNTIME_DIRECTORY",
-    238: "STATE_DIRECTORY",
-    243: "CREDENTIALS",
-}
-_FAILURES = {
-    "timeout": "timed out: systemd waited too long for it to start or to stop",
-    "watchdog": "killed by its watchdog: it was silent for too long",
-    "oom-kill": "killed because memory ran out",
-    "protocol": "ended before it said that it was ready",
-    "start-limit-hit": "started too often for the limit in its unit file",
-    "resources": "could not be run: systemd lacked something to start it",
+_RESULTS = {
+    "timeout": EndingKind.TIMED_OUT,
+    "watchdog": EndingKind.WATCHDOG,
+    "oom-kill": EndingKind.OUT_OF_MEMORY,
+    "protocol": EndingKind.NEVER_READY,
+    "start-limit-hit": EndingKind.START_LIMIT,
+    "resources": EndingKind.NO_RESOURCES,
 }
 
 
@@ -51,7 +36,6 @@ _FAILURES = {
 class Properties:
     """The properties of a systemd service that matter to us; `started` is in microseconds."""
 
-    load: str = "loaded"
     active: str = "inactive"
     sub: str = "dead"
     result: str = "success"
@@ -76,30 +60,24 @@ class Properties:
         return self.result == "success" and (self.code, self.exit_status) == (EXITED, 0)
 
 
-class StoppedBy(StrEnum):
-    """Who asked systemd to stop a unit."""
-
-    US = "us"
-    OTHERS = "others"
-
-
 @dataclass(frozen=True, slots=True)
-class Story:
+class History:
     """What properties do not tell: what has happened to the unit while we watched.
 
     `pending` says that systemd is about to do something to it, `was_up` that it ran before that,
-    `ran` that it ran at all since it was last asked to, `refused` why systemd would not start it.
+    `ran` that it ran at all since it was last asked to, `stopped_by` who had it stopped, and
+    `refused` why systemd did not start it.
     """
 
     kind: Kind = Kind.SERVICE
     pending: bool = False
     was_up: bool = False
     ran: bool = False
-    stopped_by: StoppedBy | None = None
-    refused: str | None = None
+    stopped_by: Origin | None = None
+    refused: Ending | None = None
 
 
-def state_of(seen: Properties, story: Story) -> tuple[UnitState, str | None]:
+def state_of(seen: Properties, history: History) -> tuple[UnitState, Ending | None]:
     """Return the unit's state, and how it ended when it rests.
 
     A process that has not said that it is ready counts as running: whether it serves is the
@@ -107,37 +85,40 @@ def state_of(seen: Properties, story: Story) -> tuple[UnitState, str | None]:
     meant to run each time that the supervisor starts.
     """
     if seen.resting:
-        return _resting(seen, story)
+        return _resting(seen, history)
     if seen.active == "deactivating":
-        return UnitState.STOPPING, None
-    if story.kind is Kind.ONESHOT and seen.sub == "exited":
-        return (UnitState.DONE if story.ran else UnitState.STOPPED), None
+        return UnitState.STOPPING, ending_of(seen) if seen.code else None
+    if history.kind is Kind.ONESHOT and seen.sub == "exited":
+        return (UnitState.DONE if history.ran else UnitState.STOPPED), None
     if seen.active == "activating" and not seen.pid:
         return UnitState.STARTING, None
     return UnitState.RUNNING, None
 
 
-def _resting(seen: Properties, story: Story) -> tuple[UnitState, str | None]:
-    if story.pending:
-        return (UnitState.STOPPING if story.was_up else UnitState.STARTING), None
-    if story.ran and story.kind is Kind.ONESHOT and seen.ended_well:
-        return UnitState.DONE, describe_ending(seen)
-    if story.stopped_by:
-        return UnitState.STOPPED, describe_ending(seen) if story.ran else None
-    if story.refused:
-        return UnitState.FAILED, story.refused
-    if seen.active == "failed" or story.ran:
-        return UnitState.FAILED, describe_ending(seen)
+def _resting(seen: Properties, history: History) -> tuple[UnitState, Ending | None]:
+    if history.pending:
+        state = UnitState.STOPPING if history.was_up else UnitState.STARTING
+        return state, ending_of(seen) if history.was_up else None
+    if history.ran and history.kind is Kind.ONESHOT and seen.ended_well:
+        return UnitState.DONE, ending_of(seen)
+    if history.stopped_by:
+        return UnitState.STOPPED, ending_of(seen) if history.ran else None
+    if history.refused:
+        return UnitState.FAILED, history.refused
+    if seen.active == "failed" or history.ran:
+        return UnitState.FAILED, ending_of(seen)
     return UnitState.STOPPED, None
 
 
-def describe_ending(seen: Properties) -> str:
-    """Say how a unit ended, as a sentence without its subject."""
-    if seen.result in _FAILURES:
-        return _FAILURES[seen.result]
+def ending_of(seen: Properties) -> Ending:
+    """Return how the last run of a unit ended."""
+    if seen.result in _RESULTS:
+        return Ending(_RESULTS[seen.result])
     if seen.code == EXITED:
-        step = _STEPS.get(seen.exit_status)
-        return describe_exit(seen.exit_status) + (f" (systemd: {step})" if step else "")
+        setup = FIRST_SETUP_CODE <= seen.exit_status <= LAST_SETUP_CODE
+        kind = EndingKind.SETUP_FAILED if setup else EndingKind.EXITED
+        return Ending(kind, code=seen.exit_status)
     if seen.code in {KILLED, DUMPED}:
-        return describe_exit(-seen.exit_status) + (", core dumped" * (seen.code == DUMPED))
-    return "ended" if seen.result == "success" else f"ended: {seen.result}"
+        kind = EndingKind.KILLED if seen.code == KILLED else EndingKind.DUMPED
+        return Ending(kind, signal=seen.exit_status)
+    return Ending(EndingKind.UNKNOWN, detail="" if seen.result == "success" else seen.result)

@@ -1,4 +1,4 @@
-"""A certificate that signs itself: a machine without the internet has nobody to sign for it."""
+"""A self-signed certificate: without the internet no authority can sign one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 MARK = "Cloister self-signed"
-# Text outside of the markers of a PEM file is ignored by whoever reads the key.
+# Text outside of the markers of a PEM file is ignored by every reader of the key.
 KEY_COMMENT = f"# {MARK}: renewed together with its certificate.\n".encode()
 # Each renewal asks people to compare the fingerprint again, so it lasts as long as it can:
 # Apple's systems refuse more than 825 days, from private issuers too.
@@ -62,7 +62,7 @@ def self_signed(host: str, now: datetime) -> Pair:
 
 
 def is_ours(pair: Pair) -> bool:
-    """Say whether both halves were made here: another may be the only one that somebody has."""
+    """Say whether both halves were made here: another may be its owner's only copy."""
     return (not pair.key or pair.key.startswith(KEY_COMMENT)) and (
         not pair.certificate or _made_here(pair.certificate)
     )

@@ -13,17 +13,17 @@ from typing import Any, Self
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.process import Command
-from appliance.units.bus import MANAGER, PROPERTIES, ROOT, SYSTEM_BUS, SYSTEMD, Bus, Signal
+from appliance.units.bus import JOB, MANAGER, PROPERTIES, ROOT, SYSTEM_BUS, SYSTEMD, Bus, Signal
 from appliance.units.errors import SystemBusError, SystemdRefusedError, UnitUnknownError
-from appliance.units.followed import Followed, Job
 from appliance.units.journal import Journal
-from appliance.units.lines import LineMemory
-from appliance.units.model import Unit, UnitState, UnitStatus
+from appliance.units.log_buffer import LogBuffer
+from appliance.units.model import Ending, EndingKind, Unit, UnitState, UnitStatus
+from appliance.units.systemd_unit import ObservedState, OwnJob, SystemdUnit
 
 RECONNECT_PAUSE = 1.0
 # How long an action waits for a bus that has just gone away.
 BUS_PATIENCE = 10.0
-# After a stop that was refused nobody needs to try again at once.
+# A stop that was refused is not tried again at once.
 REFUSED_PAUSE = 5.0
 
 logger = logging.getLogger(__name__)
@@ -52,13 +52,14 @@ class SystemdDriver:
     ) -> None:
         self._clock = clock
         self._address = address
-        self._followed = {unit.name: Followed(unit) for unit in units}
-        self._services = {service_of(name): name for name in self._followed}
+        self._units = {unit.name: SystemdUnit(unit) for unit in units}
+        self._services = {service_of(name): name for name in self._units}
         self._paths: dict[str, str] = {}
-        self._memories = {name: LineMemory() for name in self._followed}
-        by_service = {service_of(name): memory for name, memory in self._memories.items()}
+        self._buffers = {name: LogBuffer() for name in self._units}
+        by_service = {service_of(name): buffer for name, buffer in self._buffers.items()}
         self._journal = Journal(by_service, program=program, clock=clock)
         self._changes: asyncio.Queue[str] = asyncio.Queue()
+        self._new_jobs: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._tasks = asyncio.TaskGroup()
         self._background: list[asyncio.Task[None]] = []
         self._bus: Bus | None = None
@@ -70,7 +71,12 @@ class SystemdDriver:
     async def __aenter__(self) -> Self:
         await self._connect(first=True)
         await self._tasks.__aenter__()
-        for work in (self._stay_connected(), self._read_after_reloads(), self._journal.follow()):
+        for work in (
+            self._stay_connected(),
+            self._read_after_reloads(),
+            self._read_job_types(),
+            self._journal.follow(),
+        ):
             self._background.append(self._tasks.create_task(work, name="systemd"))
         return self
 
@@ -92,7 +98,7 @@ class SystemdDriver:
 
         One that was started all the same has failed by now, and is forgotten.
         """
-        templates = {name.partition("@")[0] for name in self._followed if "@" in name}
+        templates = {name.partition("@")[0] for name in self._units if "@" in name}
         patterns = [service_of(f"{template}@*") for template in sorted(templates)]
         if not patterns:
             return ()
@@ -113,17 +119,18 @@ class SystemdDriver:
         """
         if self.status(unit.name).state.active:
             return
-        followed = self._followed[unit.name]
-        followed.ask_for_start()
-        self._settle(followed)
+        observed = self._units[unit.name]
+        observed.ask_for_start()
+        self._publish(observed)
         try:
-            await self._start(followed)
+            await self._start(observed)
         except ApplianceError as error:
-            followed.refused = f"start refused: {error.message} {error.advice}"
-            self._note(unit.name, followed.refused)
+            words = f"{error.message} {error.advice}"
+            observed.refused = Ending(EndingKind.REFUSED, detail=words)
+            self._note(unit.name, f"start refused: {words}")
         finally:
-            followed.asking = False
-            self._settle(followed)
+            observed.asking = False
+            self._publish(observed)
 
     async def stop(self, unit: Unit, *, again: bool = False) -> None:
         """Stop a unit and everything it started; systemd sends SIGKILL at the end.
@@ -152,38 +159,38 @@ class SystemdDriver:
     def lines(self, name: str, count: int) -> tuple[str, ...]:
         """Return the last lines of a unit's log. Raises UnitUnknownError."""
         self.status(name)
-        return self._memories[name].lines(count)
+        return self._buffers[name].lines(count)
 
     def follow(self, name: str) -> AsyncIterator[str]:
         """Yield a unit's lines as they come, without end. Raises UnitUnknownError."""
         self.status(name)
-        return self._memories[name].follow()
+        return self._buffers[name].follow()
 
-    async def _start(self, followed: Followed) -> None:
-        name = followed.unit.name
-        if followed.properties.active == "failed":
+    async def _start(self, observed: SystemdUnit) -> None:
+        name = observed.unit.name
+        if observed.properties.active == "failed":
             # The limit of starts in a unit file is not ours; without the right to it we go on.
             with contextlib.suppress(SystemdRefusedError):
                 bus = await self._bus_now()
                 await bus.call(ROOT, (MANAGER, "ResetFailedUnit"), "s", (service_of(name),))
-        method = "RestartUnit" if followed.needs_restart else "StartUnit"
+        method = "RestartUnit" if observed.needs_restart else "StartUnit"
         job = await self._ask(method, name, stops=False)
         # Long work, or a slow program, is watched from outside as soon as it runs.
-        running = asyncio.ensure_future(followed.up.wait())
+        running = asyncio.ensure_future(observed.up.wait())
         ended: asyncio.Future[Any] = job.result
         try:
             await asyncio.wait({ended, running}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             running.cancel()
 
-    async def _ask(self, method: str, name: str, *, stops: bool, mode: str = "replace") -> Job:
-        """Ask for a job; it is known as ours before anything that it does is heard."""
-        followed = self._followed[name]
-        before = frozenset(followed.others)
-        taken: list[Job] = []
+    async def _ask(self, method: str, name: str, *, stops: bool, mode: str = "replace") -> OwnJob:
+        """Ask for a job; it is known as ours before any signal about it arrives."""
+        observed = self._units[name]
+        before = frozenset(observed.foreign_jobs)
+        taken: list[OwnJob] = []
 
         def take(body: list[Any]) -> None:
-            taken.append(followed.job_taken(body[0], stops=stops, before=before))
+            taken.append(observed.job_taken(body[0], stops=stops, before=before))
 
         bus = await self._bus_now()
         await bus.call(ROOT, (MANAGER, method), "ss", (service_of(name), mode), then=take)
@@ -199,35 +206,35 @@ class SystemdDriver:
 
     async def _connect(self, *, first: bool) -> None:
         """Connect, subscribe, and only then read, so that nothing is missed between."""
-        bus = await Bus.connect(self._address, self._hear)
+        bus = await Bus.connect(self._address, self._receive)
         try:
             for member in ("JobNew", "JobRemoved", "Reloading"):
                 await bus.listen(path=ROOT, interface=MANAGER, member=member)
             await bus.call(ROOT, (MANAGER, "Subscribe"))
-            for followed in self._followed.values():
-                await self._attach(bus, followed, first=first)
+            for observed in self._units.values():
+                await self._attach(bus, observed, first=first)
         except BaseException:
             bus.close()
             raise
         self._bus = bus
         self._connected.set()
 
-    async def _attach(self, bus: Bus, followed: Followed, *, first: bool) -> None:
-        service = service_of(followed.unit.name)
+    async def _attach(self, bus: Bus, observed: SystemdUnit, *, first: bool) -> None:
+        service = service_of(observed.unit.name)
         (path,) = await bus.call(ROOT, (MANAGER, "LoadUnit"), "s", (service,))
-        self._paths[path] = followed.unit.name
+        self._paths[path] = observed.unit.name
         await bus.listen(path=path, interface=PROPERTIES, member="PropertiesChanged")
-        await self._read(bus, path, followed, first=first)
+        await self._read(bus, path, observed, first=first)
 
-    async def _read(self, bus: Bus, path: str, followed: Followed, *, first: bool) -> None:
+    async def _read(self, bus: Bus, path: str, observed: SystemdUnit, *, first: bool) -> None:
         """Read all properties of a unit; an empty name of an interface stands for all of them."""
 
         def take(body: list[Any]) -> None:
             (values,) = body
             number, job = values.get("Job", (0, "/"))
-            read = followed.first_read if first else followed.read_again
+            read = observed.first_read if first else observed.read_again
             read(values, job if number else None)
-            self._settle(followed)
+            self._publish(observed)
 
         await bus.call(path, (PROPERTIES, "GetAll"), "s", ("",), then=take)
 
@@ -238,8 +245,8 @@ class SystemdDriver:
                 logger.warning("the connection to systemd has ended; connecting again")
                 self._bus = None
                 self._connected.clear()
-                for followed in self._followed.values():
-                    followed.lose()
+                for observed in self._units.values():
+                    observed.lose()
             try:
                 await self._connect(first=False)
                 logger.info("connected to systemd again")
@@ -255,50 +262,70 @@ class SystemdDriver:
             with contextlib.suppress(ApplianceError):
                 bus = await self._bus_now()
                 for path, name in self._paths.items():
-                    await self._read(bus, path, self._followed[name], first=False)
+                    await self._read(bus, path, self._units[name], first=False)
 
-    def _hear(self, signal: Signal) -> None:
-        """Take in a signal. The library calls this in the order in which systemd spoke."""
+    def _receive(self, signal: Signal) -> None:
+        """Take in a signal. The library calls this in the order in which systemd sent them."""
         match signal.member, signal.body:
             case "PropertiesChanged", [interface, values, *_] if signal.path in self._paths:
-                followed = self._followed[self._paths[signal.path]]
-                followed.update(values)
-                # systemd tells what concerns the service first, and what concerns the unit last.
-                if interface == f"{SYSTEMD}.Unit":
-                    self._settle(followed)
+                observed = self._units[self._paths[signal.path]]
+                # The properties of the service come first, and those of the unit last.
+                complete = interface == f"{SYSTEMD}.Unit"
+                observed.update(values, complete=complete)
+                if complete:
+                    self._publish(observed)
             case "JobNew", [_, job, service] if service in self._services:
-                self._take_job(service, partial(Followed.job_begun, job=job))
+                self._take_job(service, partial(SystemdUnit.job_begun, job=job))
+                self._new_jobs.put_nowait((service, job))
             case "JobRemoved", [_, job, service, result] if service in self._services:
-                self._take_job(service, partial(Followed.job_ended, job=job, result=result))
+                self._take_job(service, partial(SystemdUnit.job_ended, job=job, result=result))
             case "Reloading", [False]:
                 self._reload.set()
             case _:
                 pass
 
     def _take_job(self, service: str, take: partial[None]) -> None:
-        followed = self._followed[self._services[service]]
-        take(followed)
-        self._settle(followed)
+        observed = self._units[self._services[service]]
+        take(observed)
+        self._publish(observed)
 
-    def _settle(self, followed: Followed) -> None:
-        """Publish how a unit stands when that has changed."""
-        name, before = followed.unit.name, self._statuses[followed.unit.name]
-        new = followed.standing()
-        if (new.state, new.pid, new.exit, new.outside) == (
-            before.state,
-            before.pid,
-            before.exit,
-            before.outside,
-        ):
+    async def _read_job_types(self) -> None:
+        """Ask what each new job does; an answer that comes too late, or not at all, is no error."""
+        while True:
+            service, job = await self._new_jobs.get()
+            observed = self._units[self._services[service]]
+            with contextlib.suppress(ApplianceError):
+                bus = await self._bus_now()
+                take = partial(_take_type, observed, job)
+                await bus.call(job, (PROPERTIES, "Get"), "ss", (JOB, "JobType"), then=take)
+
+    def _publish(self, observed: SystemdUnit) -> None:
+        """Publish a unit's state when it has changed."""
+        name, before = observed.unit.name, self._statuses[observed.unit.name]
+        new = observed.observe()
+        known = ObservedState(
+            before.state, before.pid, before.ending, before.origin, before.revivals
+        )
+        if new == known:
             return
         since = self._clock.now()
-        if new.state is UnitState.RUNNING and followed.properties.started:
-            since = datetime.fromtimestamp(followed.properties.started / 1_000_000, UTC)
+        if new.state is UnitState.RUNNING and observed.properties.started:
+            since = datetime.fromtimestamp(observed.properties.started / 1_000_000, UTC)
         self._statuses[name] = UnitStatus(
-            new.state, since, self._clock.monotonic(), new.pid, new.exit, new.outside
+            new.state,
+            since,
+            self._clock.monotonic(),
+            new.pid,
+            new.ending,
+            new.origin,
+            new.revivals,
         )
         self._changes.put_nowait(name)
 
     def _note(self, name: str, sentence: str) -> None:
         logger.warning("%s: %s", name, sentence)
-        self._memories[name].publish(f"cloister: {sentence}")
+        self._buffers[name].publish(f"cloister: {sentence}")
+
+
+def _take_type(observed: SystemdUnit, job: str, body: list[Any]) -> None:
+    observed.job_typed(job, body[0])

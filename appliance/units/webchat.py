@@ -25,7 +25,11 @@ def webchat(settings: Settings, programs: Programs, worker: int) -> Unit:
         account=settings.account,
         needs=("migrate",),
         prepare=partial(
-            prepare_directories, settings, settings.documents, settings.chat_socket(worker).parent
+            prepare_directories,
+            settings,
+            settings.documents,
+            settings.chat_socket(worker).parent,
+            settings.command_socket(worker).parent,
         ),
         stop_grace=10.0,
         program_files=(OWN_CODE,),

@@ -1,8 +1,7 @@
-"""Static files, addressed by what is in them.
+"""Static files with a digest of their content in the URL.
 
-A file's URL carries a digest of its bytes, so that browsers may keep it for ever and an upgrade
-needs no cache to be emptied. The files are few and small: they are read once and held in memory,
-also compressed.
+Browsers may therefore cache a file for ever, and an upgrade needs no cache to be emptied. The files
+are few and small: they are read once and kept in memory, also compressed.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ def _walk(folder: Traversable, path: str = "") -> Iterator[tuple[str, Traversabl
 def _read(name: str, file: Traversable) -> Asset:
     body = file.read_bytes()
     guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    # Not every system's table knows that scripts are text.
+    # The tables of some systems do not know that scripts are text.
     textual = guessed.startswith("text/") or name.endswith((".js", ".svg", ".webmanifest"))
     content_type = "text/javascript" if name.endswith(".js") else guessed
     compressed = gzip.compress(body, mtime=0) if textual else None

@@ -1,8 +1,8 @@
 """Tokens that prove that a form was made for the browser that sends it.
 
-The token is an HMAC of the cookie that names the browser: the session's, or a visitor's before
-anybody has signed in. Another site can make a browser send the cookie, but cannot read it, so it
-cannot make the token.
+The token is an HMAC of the cookie that identifies the browser: the session's cookie, or a visitor's
+cookie before signing in. Another site can make a browser send the cookie, but cannot read it, so it
+cannot compute the token.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ def matches(cookie: str, sent: str) -> bool:
 
 
 def same_origin(origin: str | None, host: str) -> bool:
-    """Say whether a request may come from our own page: browsers send `Origin` with every POST.
+    """Say whether a request may come from Cloister's own page: browsers send `Origin` with a POST.
 
-    Programs that are no browsers send none, and have no cookies that could be abused.
+    Other programs send no `Origin`, and have no cookies that another site could abuse.
     """
     if origin is None:
         return True
     try:
         return urlsplit(origin).netloc == host
     except ValueError:
-        # Half an IPv6 address: no browser's page has one.
+        # Half an IPv6 address, which no browser sends.
         return False
 
 
 def _bytes(text: str) -> bytes:
-    """Return what a client sent, also when it was no UTF-8: aiohttp then keeps surrogates."""
+    """Return the bytes that a client sent; aiohttp keeps invalid UTF-8 as surrogates."""
     return text.encode(errors="surrogatepass")

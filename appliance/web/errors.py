@@ -1,22 +1,29 @@
-"""Errors as answers: a page, a part of a page, or JSON, always in a person's words.
+"""Answer errors with a page, a part of a page, or JSON, in words for the audience that reads it.
 
-Only an ApplianceError speaks for itself. Whatever else is raised is a defect: its traceback goes
-to the log under a number, and the person is told the number and nothing more.
+Only an ApplianceError has words for its audience. Any other exception is a defect: its traceback
+goes to the log under a request number, and the answer contains only that number.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
 
 from aiohttp import web
 
-from appliance.core.errors import ApplianceError, ForbiddenError, NotFoundError
+from appliance.core.errors import (
+    ApplianceError,
+    Audience,
+    ForbiddenError,
+    InternalError,
+    NotFoundError,
+    Words,
+)
 from appliance.core.log import numbered_request, request_number
-from appliance.web.keys import request_key
+from appliance.web.keys import AUDIENCE, request_key
 from appliance.web.render import wants_fragment
 
 if TYPE_CHECKING:
@@ -31,6 +38,18 @@ Framing = Callable[[web.Request, str], "Frame"]
 """Makes the frame of an error page from the request and a title; it may raise."""
 
 
+class UnknownAddressError(NotFoundError):
+    """No route has this address, or its id cannot be one."""
+
+    sentence = "There is no such page."
+    variants: ClassVar[Mapping[Audience, Words]] = {
+        Audience.PROGRAM: Words(
+            "There is no such address.",
+            "Check the path and the id against the API reference in Cloister's documentation.",
+        ),
+    }
+
+
 class WrongMethodError(ApplianceError):
     """The address exists, but not for this method."""
 
@@ -38,6 +57,12 @@ class WrongMethodError(ApplianceError):
     status = HTTPStatus.METHOD_NOT_ALLOWED
     sentence = "This address does not do that."
     hint = "Go back and use the page's own buttons and links."
+    variants: ClassVar[Mapping[Audience, Words]] = {
+        Audience.PROGRAM: Words(
+            "This address does not take requests with this method.",
+            "Use one of the methods that the response header Allow names.",
+        ),
+    }
 
 
 class TooLargeError(ApplianceError):
@@ -49,17 +74,17 @@ class TooLargeError(ApplianceError):
     hint = "Nothing was saved. Send less at once."
 
 
-class PackedBodyError(ApplianceError):
-    """The body is compressed: a kilobyte of it may unpack to gigabytes."""
+class CompressedBodyError(ApplianceError):
+    """The body is compressed: a kilobyte of it may expand to gigabytes."""
 
-    code = "packed_body"
+    code = "compressed_body"
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    sentence = "The request is compressed, and Cloister does not unpack requests."
+    sentence = "The request is compressed, and Cloister does not decompress requests."
     hint = "Send it again without Content-Encoding."
 
 
 class SignInNeededError(ApplianceError):
-    """Nobody is signed in, or the session or the key has ended."""
+    """The request has no valid session."""
 
     code = "sign_in_needed"
     status = HTTPStatus.UNAUTHORIZED
@@ -73,20 +98,24 @@ class BadRequestError(ApplianceError):
     code = "bad_request"
     sentence = "Cloister could not understand that request."
     hint = "Reload the page and try again."
+    variants: ClassVar[Mapping[Audience, Words]] = {
+        Audience.PROGRAM: Words(
+            "Cloister could not understand that request.",
+            "Check its body and its headers, and send it again.",
+        ),
+    }
 
 
-class InternalError(ApplianceError):
-    """A defect: the log has its traceback under the same number."""
+class NumberedInternalError(InternalError):
+    """A defect: the log has its traceback under the same number. Facts: `request_id`."""
 
-    code = "internal"
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    sentence = "Something went wrong inside Cloister."
     hint = "Try again. If it goes on, tell the operator the number {request_id}."
 
 
-_WORDS: dict[int, type[ApplianceError]] = {
+_ERRORS: dict[int, type[ApplianceError]] = {
     HTTPStatus.UNAUTHORIZED: SignInNeededError,
     HTTPStatus.FORBIDDEN: ForbiddenError,
+    HTTPStatus.NOT_FOUND: UnknownAddressError,
     HTTPStatus.METHOD_NOT_ALLOWED: WrongMethodError,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLargeError,
 }
@@ -121,8 +150,18 @@ class ErrorAnswers:
     replaced by another, so its connection is closed instead.
     """
 
-    def __init__(self, renderer: Renderer, frame: Framing, bare_frame: Framing) -> None:
-        """Take `bare_frame`, which cannot fail, for when `frame` does (the database is down)."""
+    def __init__(
+        self,
+        renderer: Renderer,
+        frame: Framing,
+        bare_frame: Framing,
+        audience: Audience = Audience.MEMBER,
+    ) -> None:
+        """Take `bare_frame`, which cannot fail, for when `frame` does (the database is down).
+
+        `audience` reads the pages of this site.
+        """
+        self._audience = audience
         self._renderer = renderer
         self._frame = frame
         self._bare_frame = bare_frame
@@ -133,7 +172,7 @@ class ErrorAnswers:
 
         @web.middleware
         async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-            # Every line that the request logs carries its number, and so does the page of a defect.
+            # Each log line of the request has its number, and so has the page of a defect.
             with numbered_request():
                 return await self._handle(request, handler)
 
@@ -147,12 +186,14 @@ class ErrorAnswers:
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise
-            return self.answer(request, _in_our_words(error), error.headers.get("Allow"))
+            return self.answer(request, _translate(error), error.headers.get("Allow"))
         except Exception as error:
-            if request.get(_STARTED):
-                _LOG.exception("%s %s broke off", request.method, request.path)
+            if isinstance(error, ConnectionError) and _has_left(request):
                 raise
-            return self.answer(request, self._ours(request, error))
+            if request.get(_STARTED):
+                _LOG.exception("%s %s failed after its answer began", request.method, request.path)
+                raise
+            return self.answer(request, _appliance_error(request, error))
 
     def answer(
         self,
@@ -161,25 +202,22 @@ class ErrorAnswers:
         allow: str | None = None,
     ) -> web.Response:
         """Answer with an error in the form that the client reads."""
-        if request.path.startswith(("/api/", "/v1/", "/admin/api/")):
-            response = web.json_response(_as_json(request.path, error), status=error.status)
+        audience = request.get(AUDIENCE, Audience.PROGRAM)
+        if request.path.startswith(("/api/", "/admin/api/")):
+            body: dict[str, object] = {"error": error.as_json(audience)}
+            response = web.json_response(body, status=error.status)
+        elif request.path.startswith("/v1/"):
+            response = web.json_response(openai_error(error, audience), status=error.status)
         else:
             response = self._as_html(request, error)
         if allow is not None:
             response.headers["Allow"] = allow
         return response
 
-    def _ours(self, request: web.Request, error: Exception) -> ApplianceError:
-        if isinstance(error, ApplianceError):
-            return error
-        if isinstance(error, web.RequestPayloadError):
-            return BadRequestError()
-        _LOG.error("%s %s failed", request.method, request.path, exc_info=error)
-        return InternalError(request_id=request_number())
-
     def _as_html(self, request: web.Request, error: ApplianceError) -> web.Response:
+        words = error.words_for(self._audience)
         if wants_fragment(request):
-            toast = ErrorToast(error.message, error.advice)
+            toast = ErrorToast(words.sentence, words.hint)
             return web.Response(
                 text=self._renderer.fragment(toast.template, "toast", toast),
                 status=error.status,
@@ -192,8 +230,13 @@ class ErrorAnswers:
         except Exception as problem:  # noqa: BLE001 - an error page must not fail for its frame
             _LOG.warning("the frame of an error page failed: %r", problem)
             frame = self._bare_frame(request, title)
-        page = ErrorPage(frame, int(error.status), error.message, error.advice)
+        page = ErrorPage(frame, int(error.status), words.sentence, words.hint)
         return self._renderer.page(request, page, status=int(error.status))
+
+
+def _has_left(request: web.Request) -> bool:
+    """Whether the client has closed its connection, which is no error of ours."""
+    return request.transport is None or request.transport.is_closing()
 
 
 async def remember_start(request: web.Request, _response: web.StreamResponse) -> None:
@@ -201,24 +244,32 @@ async def remember_start(request: web.Request, _response: web.StreamResponse) ->
     request[_STARTED] = True
 
 
-def _in_our_words(error: web.HTTPException) -> ApplianceError:
-    if error.status == HTTPStatus.NOT_FOUND:
-        return NotFoundError(what="page")
-    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ApplianceError()
-    return _WORDS.get(error.status, BadRequestError)()
-
-
-def _as_json(path: str, error: ApplianceError) -> dict[str, object]:
-    if not path.startswith("/v1/"):
-        return {"error": error.as_json()}
-    # The shape that clients of OpenAI's API know.
+def openai_error(error: ApplianceError, audience: Audience = Audience.PROGRAM) -> dict[str, object]:
+    """Return an error in the shape that clients of OpenAI's API know."""
+    words = error.words_for(audience)
     failed_here = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return {
         "error": {
-            "message": f"{error.message} {error.advice}",
+            "message": f"{words.sentence} {words.hint}",
             "type": "server_error" if failed_here else "invalid_request_error",
             "code": error.code,
             "param": None,
         },
     }
+
+
+def _appliance_error(request: web.Request, error: Exception) -> ApplianceError:
+    """Return the error itself, or a numbered one for a defect, which is logged."""
+    if isinstance(error, ApplianceError):
+        return error
+    if isinstance(error, web.RequestPayloadError):
+        return BadRequestError()
+    _LOG.error("%s %s failed", request.method, request.path, exc_info=error)
+    return NumberedInternalError(request_id=request_number())
+
+
+def _translate(error: web.HTTPException) -> ApplianceError:
+    """Return aiohttp's own error as one of Cloister's."""
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return InternalError()
+    return _ERRORS.get(error.status, BadRequestError)()

@@ -26,7 +26,7 @@ def redirect(location: str, message: str = "", kind: FlashKind = FlashKind.GOOD)
 
 
 def pending(request: web.Request) -> Flash | None:
-    """Return the message that waits for this browser, if its cookie makes sense."""
+    """Return the message of this browser's cookie, if the cookie is valid."""
     kind, _, text = request.cookies.get(_COOKIE, "").partition(".")
     try:
         return Flash(base64.urlsafe_b64decode(text).decode()[:_LONGEST], FlashKind(kind))

@@ -1,4 +1,4 @@
-"""How numbers, sizes and times are written for people: pure, and the same on both sites."""
+"""Write numbers, sizes and times for people, in the same way on both sites."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 _WEEK = 7 * _DAY
 _KILO = 1024
+# The states whose names in the code are not the words that people use.
+_STATE_LABELS = {"quarantined": "set aside"}
 
 
 def relative(moment: datetime, now: datetime) -> str:
     """Say how long ago `moment` was; a date when it was more than a week ago."""
     seconds = int((now - moment).total_seconds())
     if seconds < 0:
-        # What was set to 30 days just now is 30 days away, not 29.
+        # A moment that was set to 30 days from now a second ago is 30 days away, not 29.
         return f"in {duration(-seconds + (_MINUTE // 2 if -seconds >= _MINUTE else 0))}"
     if seconds < 10:
         return "just now"
@@ -52,6 +54,11 @@ def size(count: int) -> str:
         if amount < _KILO:
             return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
     return f"{amount / _KILO:.1f} TB"
+
+
+def state_label(state: str) -> str:
+    """Write a state of a document, an answer, a service or a job in people's words."""
+    return _STATE_LABELS.get(state, state.replace("_", " "))
 
 
 def count_of(number: int, one: str, many: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Forms: values that are checked one by one, each with an error that a person can act on."""
+"""Forms: values that are checked one by one, each with an error that tells people what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FORM_LIMIT = 64 * 1024
 TEXT_LIMIT = 200
-# Read here, since how aiohttp takes the header apart depends on its version, and can fail.
+# Matched here, because aiohttp's parser of this header depends on its version and can fail.
 _PLAIN_FORM = re.compile(
     r'application/x-www-form-urlencoded\s*(;\s*charset="?utf-8"?\s*)?', re.IGNORECASE
 )
@@ -28,10 +28,10 @@ _MOST_FIELDS = 200
 
 
 class Form:
-    """The values of one form as they were typed, and what is wrong with them.
+    """The values of one form as they were typed, and their errors.
 
-    A handler asks for each field with its rules, then looks at `valid`. On an error the same page
-    is shown again with this object, so that nothing that was typed is lost.
+    A handler reads each field with its rules, then checks `valid`. On an error it shows the same
+    page again with this object, so that no typed text is lost.
     """
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
@@ -40,20 +40,15 @@ class Form:
 
     @property
     def valid(self) -> bool:
-        """Whether every field that was asked for is right so far."""
+        """Whether all fields that were read so far are right."""
         return not self._errors
 
-    @property
-    def errors(self) -> Mapping[str, str]:
-        """The sentence of each field that is wrong."""
-        return self._errors
-
     def value(self, name: str) -> str:
-        """Return what was typed, to show it again."""
+        """Return the typed value, to show it again."""
         return self._values.get(name, "")
 
     def error(self, name: str) -> str:
-        """Return what is wrong with a field, or nothing."""
+        """Return the error of a field, or an empty text."""
         return self._errors.get(name, "")
 
     def fail(self, name: str, sentence: str) -> None:
@@ -108,20 +103,16 @@ class Form:
             return minimum
         return number
 
-    def checked(self, name: str) -> bool:
-        """Return whether a box is ticked."""
-        return name in self._values
-
 
 async def pairs(request: web.Request) -> list[tuple[str, str]]:
     """Return the fields of a plain form in its order; the same name may come again.
 
-    aiohttp's own reader of forms is not used: it decodes with whatever codec the client names, of
-    which some take seconds for what others do in a millisecond, and it keeps files on the disk
-    before anybody knows who sends them.
+    aiohttp's own form reader is not used: it decodes with any codec that the client names, some of
+    which need seconds instead of a millisecond, and it stores files on the disk before the sender
+    is known.
 
-    Raises InvalidInputError for a form with files, BadRequestError for what is no form. A body
-    without a length is bounded by the application's client_max_size.
+    Raises InvalidInputError for a form with files, BadRequestError for another kind of body. The
+    application's client_max_size bounds a body without a length.
     """
     if not request.body_exists:
         return []
@@ -146,7 +137,7 @@ async def posted(request: web.Request) -> dict[str, str]:
 
 
 async def read_form(request: web.Request, *, limit: int = FORM_LIMIT) -> Form:
-    """Read the body of a plain form; files have their own way in.
+    """Read the body of a plain form; files have their own handlers.
 
     Raises InvalidInputError when the body is larger than `limit` or carries a file.
     """

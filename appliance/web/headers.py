@@ -1,4 +1,4 @@
-"""Headers that tell the browser what a page of ours may never do."""
+"""Headers that tell the browser what Cloister's pages may not do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONTENT_SECURITY_POLICY = (
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     # Not `no-referrer`: with it, browsers send `Origin: null` with forms, and the check of the
-    # origin that guards them could tell nothing. Other sites get no referrer with this either.
+    # origin could not work. With this value, other sites get no referrer either.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -34,8 +34,8 @@ _HEADERS = {
 async def add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:
     """Complete every response: append this to `app.on_response_prepare`.
 
-    A signal and not a middleware, because streams have sent their headers before a middleware
-    sees them. What a handler has set itself stays.
+    It is a signal and not a middleware, because streams have sent their headers before a middleware
+    sees them. Headers that a handler has set stay.
     """
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)

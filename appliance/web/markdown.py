@@ -1,8 +1,8 @@
-"""Markdown that a model or a person wrote, as HTML that cannot do anything.
+"""Markdown of a model or a person as safe HTML.
 
-Raw HTML is never passed on, pictures are shown as their description, and links open elsewhere
-only when somebody clicks them: a page of ours loads nothing that an answer names. The output is
-sanitised once more by another library, so that one mistake in either is not enough.
+Raw HTML is escaped, pictures become their description, and a link opens only when a person clicks
+it: a page loads nothing that an answer names. A second library sanitises the output again, so that
+a mistake in one of them is not enough.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Markdown that Cloister reads: what is left out, and how some of it is written as HTML."""
+"""The Markdown that Cloister reads: the syntax that it leaves out, and the HTML that it writes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ALIGNMENT = re.compile(r"text-align:(left|right|center)")
 
 
 class Parser(MarkdownIt):
-    """CommonMark with tables and strikethrough, and without what could load or mislead."""
+    """CommonMark with tables and strikethrough, and without syntax that could load or mislead."""
 
     def __init__(self) -> None:
         super().__init__("commonmark", {"html": False, "linkify": False})
@@ -41,7 +41,7 @@ class Parser(MarkdownIt):
 
     @override
     def validateLink(self, url: str) -> bool:
-        """Allow only links that say where they lead: relative ones would lead into our pages."""
+        """Allow absolute links only: relative ones would lead into Cloister's own pages."""
         return _LINK.fullmatch(url) is not None
 
 

@@ -1,9 +1,9 @@
-"""Pages from templates: one URL answers with a whole page or with the part that htmx asks for.
+"""Render pages from templates: a URL answers with the whole page or with the part for htmx.
 
 A page is a frozen dataclass; its template receives it as `page` and nothing else. A region that
-is sent alone is a block of the page's own template; a row that repeats is a macro. The macros of
-the kit are the global `ui`, those of a site's `_rows.html` the global `rows`: as globals they
-are there also when a block is rendered alone, which runs no `import` of its template.
+is sent alone is a block of the page's own template; a repeated row is a macro. The macros of the
+kit are the global `ui`, those of a site's `_rows.html` the global `rows`. They are globals because
+rendering a single block does not run the `import` statements of its template.
 """
 
 from __future__ import annotations
@@ -35,16 +35,8 @@ class Site(StrEnum):
     CONSOLE = "console"
 
 
-class Theme(StrEnum):
-    """Light or dark; `auto` follows the device."""
-
-    AUTO = "auto"
-    LIGHT = "light"
-    DARK = "dark"
-
-
 class FlashKind(StrEnum):
-    """How a message that is shown once is meant."""
+    """The tone of a message that is shown once."""
 
     GOOD = "good"
     BAD = "bad"
@@ -61,15 +53,16 @@ class Flash:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is signed in, as the frame shows it."""
+    """The signed-in person, as the frame shows them."""
 
     name: str
     role: str
+    may_use_console: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around the content of every page."""
+    """The values around the content of every page."""
 
     title: str
     site: Site
@@ -77,17 +70,18 @@ class Frame:
     person: Person | None = None
     current: str = ""
     flash: Flash | None = None
-    theme: Theme = Theme.AUTO
+    # Of the program, where a page shows it at its foot.
+    version: str | None = None
 
 
 class Page(Protocol):
-    """What a template is given."""
+    """The value that a template receives."""
 
     template: ClassVar[str]
 
     @property
     def frame(self) -> Frame:
-        """What stands around the content."""
+        """The values around the content."""
         ...
 
 
@@ -108,7 +102,7 @@ class Renderer:
         names = self._environment.globals
         names.update(url=url, static=assets.url, now=clock.now)
         names.update(size=formats.size, duration=formats.duration, count_of=formats.count_of)
-        names.update(relative=formats.relative)
+        names.update(relative=formats.relative, state_label=formats.state_label)
         names["ui"] = self._environment.get_template(_MACROS).module
         if _ROWS in self._environment.list_templates():
             names["rows"] = self._environment.get_template(_ROWS).module
@@ -143,7 +137,7 @@ class Renderer:
         return "".join(loaded.blocks[block](loaded.new_context({"page": page})))
 
     def row(self, name: str, *arguments: object) -> str:
-        """Return what the macro `name` of the site's `_rows.html` makes of `arguments`."""
+        """Render the macro `name` of the site's `_rows.html` with `arguments`."""
         macro = getattr(self._environment.get_template(_ROWS).module, name)
         return str(macro(*arguments))
 

@@ -1,4 +1,4 @@
-"""Server-sent events: a response that stays open and says something when there is news."""
+"""Server-sent events: a response that stays open and sends an event for each change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 15.0
 
-_HEADERS = {
+EVENT_STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store",
     # Nginx would otherwise collect events until its buffer is full.
@@ -30,7 +30,7 @@ class Event:
     data: str
 
     def encoded(self) -> bytes:
-        """Return the event as it goes over the wire: each line of the data on a line of its own."""
+        """Return the event in the wire format: each line of the data on its own `data:` line."""
         # str.splitlines would also split at characters that browsers keep inside a line.
         text = self.data.replace("\r\n", "\n").replace("\r", "\n")
         lines = "".join(f"data: {line}\n" for line in text.split("\n"))
@@ -46,10 +46,10 @@ async def send_events(
 ) -> web.StreamResponse:
     """Send events until the source ends, the browser goes away, or the server is `stopping`.
 
-    The heartbeat keeps proxies from closing a quiet stream, and it is what notices that the
-    browser has gone. The source is closed in every case.
+    The heartbeat keeps proxies from closing a quiet stream, and detects that the browser has gone.
+    The source is closed in every case.
     """
-    response = web.StreamResponse(headers=_HEADERS)
+    response = web.StreamResponse(headers=EVENT_STREAM_HEADERS)
     await response.prepare(request)
     try:
         async with asyncio.TaskGroup() as group:
@@ -62,7 +62,7 @@ async def send_events(
             for task in tasks:
                 task.cancel()
     except* ConnectionResetError:
-        # The browser has gone: nobody is left to be told.
+        # The browser has gone.
         pass
     return response
 

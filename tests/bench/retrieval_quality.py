@@ -31,8 +31,9 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from appliance.accounts.model import Account, Role
-from appliance.answering.model import Numbered
+from appliance.accounts.model import Account
+from appliance.actors.permissions import Role
+from appliance.answering.model import NumberedPassage
 from appliance.answering.quote import quote
 from appliance.db.migrate import migrate
 from appliance.db.pool import Database, conninfo
@@ -47,7 +48,7 @@ from tests.postgres import Server, running_server
 DEPTHS = (1, 5, 10)
 DIMENSIONS = 768
 # Reads what is shared; retrieval does not look a reader up.
-READER = Account(uuid4(), "reader", "Reader", Role.MEMBER, datetime.now(UTC), None)
+READER = Account(uuid4(), "reader", Role.MEMBER, "Reader", datetime.now(UTC), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,9 @@ async def measure(retriever: Retriever, reader: Account, questions: list[Asked])
         began = time.perf_counter()
         found = await retriever.retrieve(reader, asked.question, earlier=asked.earlier)
         seconds = time.perf_counter() - began
-        passages = tuple(Numbered(place, each) for place, each in enumerate(found.passages, 1))
+        passages = tuple(
+            NumberedPassage(place, each) for place, each in enumerate(found.passages, 1)
+        )
         right = [each.number for each in passages if is_right(asked, each)]
         quoted = quote(asked.question, passages).cited
         shown = any(is_right(asked, each) for each in quoted)
@@ -132,7 +135,7 @@ async def measure(retriever: Retriever, reader: Account, questions: list[Asked])
     return results
 
 
-def is_right(asked: Asked, numbered: Numbered) -> bool:
+def is_right(asked: Asked, numbered: NumberedPassage) -> bool:
     """Say whether a passage answers a question."""
     passage = numbered.passage
     return passage.file_name == asked.file and plain(asked.answer) in plain(passage.text)

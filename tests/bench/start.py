@@ -30,8 +30,7 @@ class Started:
 def started(home: Path, runner: str, slots: int) -> Iterator[Started]:
     """Start an appliance; the clock stops when it says that everything is ready."""
     begin = time.perf_counter()
-    variables = {"CLOISTER_GENERATION_SLOTS": str(slots)}
-    with running_appliance(home, port=None, ollama=runner, **variables) as appliance:
+    with running_appliance(home, ollama=runner, CLOISTER_GENERATION_SLOTS=str(slots)) as appliance:
         yield Started(appliance, time.perf_counter() - begin)
 
 

@@ -1,21 +1,58 @@
-"""Verbs of the command line inside a test."""
+"""Verbs of the command line inside a test, and the sockets that they ask."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
-import pytest
-
+from appliance.audit.model import AuditEvent
 from appliance.cli.context import Context
+from appliance.cli.output import ExitCode, Output
+from appliance.cli.parser import build as build_parser
+from appliance.control.keys import Surroundings
+from appliance.control.server import control_server
+from appliance.core.clock import SystemClock
+from appliance.core.settings import Settings
 from appliance.db.pool import Database
+from appliance.supervisor.loop import Supervisor
+from appliance.web.server import listening
+from tests.builders.health import healthy
+from tests.builders.people import FAST_PASSWORDS
+from tests.builders.services import services_of
+from tests.fakes.units import FakeUnits
+from webchat.app import build as build_chat
+
+ADDRESSES = {"chat": "https://cloister.test", "console": "https://cloister.test"}
 
 
-def with_database(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
-    """Let every verb find this database instead of the running appliance's."""
+async def run_verb(context: Context, *words: str) -> ExitCode:
+    """Run a verb as it is typed after `cloister`."""
+    options = build_parser(words[0]).parse_args(words)
+    options.prepare(options)
+    return cast("ExitCode", await options.verb(context, options))
 
-    @asynccontextmanager
-    async def found(_: Context) -> AsyncIterator[Database]:
-        yield database
 
-    monkeypatch.setattr(Context, "database", found)
+@asynccontextmanager
+async def running_sockets(
+    settings: Settings, database: Database, chat_database: Database, *, as_json: bool = False
+) -> AsyncIterator[Context]:
+    """Serve a chat server and the control socket, and lend a context that reaches both."""
+    for socket in (settings.command_socket(1), settings.control_socket):
+        socket.parent.mkdir(parents=True, exist_ok=True)
+    chat_pool = Database(chat_database.address)
+    chat = build_chat(settings, SystemClock(), 1, chat_pool, FAST_PASSWORDS, "0")
+    async with (
+        listening(chat, [settings.command_socket(1)]),
+        control_server(
+            cast("Supervisor", FakeUnits()),
+            services_of(database),
+            Surroundings((), lambda: "code", _no_record, healthy, ADDRESSES),
+            settings.control_socket,
+        ),
+    ):
+        yield Context(settings, SystemClock(), Output(as_json=as_json))
+
+
+async def _no_record(_event: AuditEvent) -> None:
+    pass

@@ -14,7 +14,7 @@ from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.parser import ParserLimits
-from appliance.ingest.reading import Extract, Reader
+from appliance.ingest.pipeline import Extract, Pipeline
 from appliance.ingest.worker import Worker
 from appliance.library.blobs import Blobs, Disk, Room, SystemDisk
 from appliance.library.model import Document, Uploaded
@@ -67,7 +67,7 @@ class Shelf:
         elif isinstance(content, str):
             content = content.encode()
         target = collection or await self.shared(actor)
-        return await self.service.upload(actor, target, file_name, pieces(content))
+        return await self.service.upload(actor, target, file_name, pieces(content), by=actor)
 
     def files(self) -> list[str]:
         """Return every file in the folder, also those that should not be there."""
@@ -102,8 +102,8 @@ def worker(
     limits: ParserLimits | None = None,
 ) -> Worker:
     """Make an instance of the ingest process inside the test."""
-    reader = Reader(database, blobs, name, reads, limits or ParserLimits(), CLOCK)
-    return Worker(database, reader, name, CLOCK, parallel=parallel)
+    pipeline = Pipeline(database, blobs, name, reads, limits or ParserLimits(), CLOCK)
+    return Worker(database, pipeline, name, CLOCK, parallel=parallel)
 
 
 @asynccontextmanager

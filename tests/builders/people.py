@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.store import AccountStore
+from appliance.actors.permissions import Role
 from appliance.db.pool import Database
 
 PASSWORD = "correct horse battery"

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account
+from appliance.actors.permissions import Role
 from appliance.db.pool import Connection, Database
 from appliance.db.queries import Queries
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
-from appliance.ingest.reading import Indexer
+from appliance.ingest.pipeline import Indexer
 
 _INGEST = Queries("appliance.ingest")
 Embed = Callable[[str], list[float]]
@@ -54,7 +55,7 @@ class Library:
             )
             row = await cursor.fetchone()
         assert row is not None
-        return Account(row[0], name, name.title(), role, datetime.now(UTC), None)
+        return Account(row[0], name, role, name.title(), datetime.now(UTC), None)
 
     async def collection(self, name: str, owner: Account | None = None) -> UUID:
         """Add a collection; without `owner` everybody may read it."""
@@ -99,14 +100,14 @@ class Library:
         indexer = Indexer(document.file_name)
         pages = [ExtractedPage(number, text) for number, text in enumerate(document.pages, 1)]
         indexer.add(pages, document.title)
-        reading = indexer.reading(DocumentFacts(document.title))
-        made = reading.chunks
+        indexed = indexer.document(DocumentFacts(document.title))
+        made = indexed.chunks
         await connection.execute(
             _INGEST["add_chunks"],
             {
                 "id": document.id,
                 "collection_id": await _collection_of(connection, document),
-                "language": document.language or reading.language,
+                "language": document.language or indexed.language,
                 "pages": [chunk.page for chunk in made],
                 "starts": [chunk.start for chunk in made],
                 "ends": [chunk.end for chunk in made],

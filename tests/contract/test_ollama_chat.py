@@ -59,7 +59,7 @@ async def test_no_messages_load_the_model_and_a_keep_alive_of_0_unloads_it(
 
     assert (loaded["done"], loaded["done_reason"]) == (True, "load")
     assert (unloaded["done"], unloaded["done_reason"]) == (True, "unload")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while ollama.chat_model in {model.name for model in await runner.loaded()}:
             await asyncio.sleep(0.05)
 
@@ -80,7 +80,7 @@ async def test_leaving_a_stream_stops_the_model(runner: ModelRunner, ollama: Ser
     await anext(answer)
     await answer.aclose()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         again = runner.chat(ollama.chat_model, QUESTION, context_tokens=256, limit_tokens=1)
         chunks = [chunk async for chunk in again]
 

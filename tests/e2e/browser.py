@@ -17,6 +17,7 @@ from playwright.sync_api import (
     Page,
     Route,
     WebSocket,
+    expect,
     sync_playwright,
 )
 
@@ -33,6 +34,7 @@ ARGUMENTS = (
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 PATIENCE_MILLISECONDS = 15_000
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 # Returns sentences about what a page lacks for people who do not see it or do not use a mouse.
 ACCESSIBILITY = """() => {

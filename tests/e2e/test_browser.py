@@ -85,6 +85,38 @@ def test_every_format_is_ready_and_its_page_has_the_text(desk: Window) -> None:
 
 
 @pytest.mark.usefixtures("shelf")
+def test_a_dropped_folder_is_refused_and_the_files_beside_it_are_added(
+    desk: Window, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    documents.written(folder / "inside.txt", "This file is inside the folder.")
+    beside = documents.written(tmp_path / "beside.txt", "This file is beside the folder.")
+    page = desk.open("/library")
+    _drop(page, folder)
+    expect(page.locator("#toasts")).to_contain_text("Folders cannot be added.")
+    desk.picture("folder-dropped")
+    page.reload()
+    _drop(page, folder, beside)
+    expect(page.locator("#toasts")).to_contain_text("Folders cannot be added.")
+    row = page.get_by_role("row").filter(has_text="beside.txt")
+    expect(row.locator(".badge")).to_have_text("ready")
+    expect(page.get_by_text("no connection")).to_have_count(0)
+    expect(page.get_by_text("inside.txt")).to_have_count(0)
+
+
+def _drop(page: Page, *paths: Path) -> None:
+    """Drop files and folders on the form, as a file manager does."""
+    area = page.locator("[data-drop]").bounding_box()
+    assert area is not None
+    place = {"x": area["x"] + area["width"] / 2, "y": area["y"] + 20}
+    dragged = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    browser = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.send("Input.dispatchDragEvent", {"type": kind, **place, "data": dragged})
+
+
+@pytest.mark.usefixtures("shelf")
 def test_an_answer_grows_and_its_citation_opens_the_marked_passage(
     desk: Window, model: httpx.Client
 ) -> None:
@@ -182,7 +214,7 @@ def test_an_answer_that_is_deleted_elsewhere_says_so(desk: Window, model: httpx.
 
 
 @pytest.mark.usefixtures("shelf")
-def test_who_signs_out_elsewhere_is_told_why_the_page_stands_still(
+def test_a_page_says_why_it_is_not_updated_after_signing_out_elsewhere(
     desk: Window, appliance: Appliance, model: httpx.Client
 ) -> None:
     model.post("/fake/behaviour", json=SLOW | {"token_delay": 0.3})
@@ -311,6 +343,18 @@ def test_every_page_fits_a_phone_and_is_accessible(phone: Window, scheme: Any) -
     expect(page.locator("mark").first).to_be_visible()
     phone.fits()
     phone.picture(f"phone-{scheme}-source")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_every_page_fits_the_narrowest_screen(phone: Window) -> None:
+    phone.page.set_viewport_size({"width": 320, "height": 640})
+    for path in PAGES:
+        page = phone.open(path)
+        expect(page.locator("main")).to_be_visible()
+        phone.fits()
+        phone.picture(f"narrow-{path.strip('/').replace('/', '-') or 'ask'}")
+    # The name of the product is hidden there, but screen readers still have it.
+    expect(phone.open("/").get_by_role("link", name="Cloister")).to_be_visible()
 
 
 @pytest.mark.usefixtures("shelf")

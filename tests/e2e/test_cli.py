@@ -208,11 +208,13 @@ def test_without_an_appliance_the_command_says_that_it_does_not_run() -> None:
         answer = stopped.run_cli("search", "anything")
         assert answer.returncode == ExitCode.NOT_RUNNING
         assert "Traceback" not in answer.stderr
+        assert "CLOISTER_HOME" in answer.stderr
+        assert "by itself" not in answer.stderr
 
 
 def test_the_doctor_finds_a_clone_well(appliance: Appliance, operator: Visitor) -> None:
     found = appliance.cli("doctor", check=False)
     findings = {check["check"]: check for check in found["checks"]}
     assert found["healthy"], findings
-    assert "webchat@1" in findings["units"]["sentence"]
+    assert "Chat server 1" in findings["services"]["sentence"]
     assert findings["database"]["state"] == findings["schema"]["state"] == "ok"

@@ -16,7 +16,7 @@ def test_the_console_shows_units_and_stops_and_starts_one(
         expect(page.locator(f"[id='unit-{name}'] .badge")).to_have_text("ready")
     desk.accessible()
     desk.picture("console")
-    page.get_by_role("link", name="ingest", exact=True).click()
+    page.get_by_role("link", name="Document reader", exact=True).click()
     log = page.get_by_role("log")
     expect(log).to_be_visible()
     lines = log.inner_text().count("\n")
@@ -76,7 +76,7 @@ def test_a_question_that_is_open_outlives_what_a_stream_brings(desk: Window) -> 
 def test_the_focus_stays_while_the_overview_changes(desk: Window) -> None:
     stream = _held_back(desk.page, "**/admin/events")
     page = desk.open("/admin/")
-    link = page.get_by_role("link", name="postgres", exact=True)
+    link = page.get_by_role("link", name="Database", exact=True)
     link.focus()
     _let_in(page, stream)
     expect(link).to_be_focused()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from appliance.cli.output import ExitCode
 from tests.appliance import Appliance, wait_until
 from tests.e2e.visitor import Program, Visitor
 
 START = "/admin/units/postgres/start"
+STOPPED = re.compile(r"The database (was|is) stopped (by|since) ")
 FACT = "The cellar holds eleven barrels of cider."
 
 
@@ -34,7 +37,8 @@ def test_the_console_works_for_an_operator_who_is_signed_in(operator: Visitor) -
     assert page.status_code == 200
     for name in ("postgres", "ingest", "webchat@1", "nginx"):
         assert f'id="unit-{name}"' in page.text
-    assert "The database does not answer" in page.text
+    assert STOPPED.search(page.text)
+    assert "by itself" not in page.text
     unit = operator.http.get("/admin/units/postgres")
     assert unit.status_code == 200
     assert "shut down" in unit.text, "its log is not there"
@@ -73,6 +77,11 @@ def test_the_chat_and_the_api_say_what_is_wrong(
     refused = appliance.run_cli("search", "anything")
     assert "Traceback" not in refused.stderr
     assert "does not answer" in refused.stderr
+    assert "by itself" not in f"{page.text} {answer.text} {refused.stderr}"
+    stopped = appliance.run_cli("status")
+    assert stopped.returncode == ExitCode.NOT_READY
+    assert STOPPED.search(stopped.stdout)
+    assert httpx.get(f"{appliance.address}/ready", trust_env=False).status_code == 503
 
 
 @pytest.mark.usefixtures("outage")

@@ -42,7 +42,7 @@ async def message_bus(folder: Path) -> AsyncIterator[str]:
     finally:
         process.kill()
         await process.wait()
-        # Python 3.11 closes the pipe only when somebody asks.
+        # Python 3.11 closes the pipe only on request.
         process._transport.close()  # type: ignore[attr-defined]
         (folder / "bus").unlink(missing_ok=True)
 
@@ -67,6 +67,9 @@ class Service:
         self.watcher: asyncio.Task[None] | None = None
         self.job: Job | None = None
         self.stopping = False
+        # Whether visitors wait at a socket of the service, and how long its ExecStopPost= takes.
+        self.visited = False
+        self.stop_post = 0.0
 
     def of_service(self) -> dict[str, Variant]:
         return {
@@ -101,6 +104,7 @@ class FakeSystemd:
             for service in (Service(unit, number) for number, unit in enumerate(units))
         }
         self._paths = {service.path: service for service in self.services.values()}
+        self._job_types: dict[str, str] = {}
         self._bus: MessageBus | None = None
         self._jobs = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -150,6 +154,8 @@ class FakeSystemd:
         if message.message_type is not MessageType.METHOD_CALL:
             return None
         member, body = str(message.member), list(message.body)
+        if member == "Get":
+            return self._job_type(message)
         if member == "GetAll":
             service = self._paths[str(message.path)]
             values = service.of_service() | service.of_unit()
@@ -159,6 +165,12 @@ class FakeSystemd:
         if member == "ListUnitsByPatterns":
             return self._list(message)
         return self._manage(message, member, body)
+
+    def _job_type(self, message: Message) -> Message:
+        """A job that is over is unknown."""
+        if word := self._job_types.get(str(message.path)):
+            return Message.new_method_return(message, "v", [Variant("s", word)])
+        return Message.new_error(message, "org.freedesktop.DBus.Error.UnknownObject", "No job.")
 
     def _list(self, message: Message) -> Message:
         _, patterns = message.body
@@ -197,6 +209,7 @@ class FakeSystemd:
             self._end(service, service.job, "canceled")
         self._jobs += 1
         job = service.job = Job(f"{ROOT}/job/{self._jobs}", verb)
+        self._job_types[job.path] = verb
         self._signal("JobNew", "uos", [self._jobs, job.path, service.name])
         job.task = self._task(self._work(service, job))
         return job
@@ -204,12 +217,15 @@ class FakeSystemd:
     async def _work(self, service: Service, job: Job) -> None:
         result = "done"
         if job.verb in {"stop", "restart"}:
+            # The socket is part of the service, and closes with it.
+            service.visited = service.visited and job.verb == "restart"
             await self._stop(service)
         if job.verb in {"start", "restart"} and service.process is None:
             result = await self._start(service)
         self._end(service, job, result)
 
     def _end(self, service: Service, job: Job, result: str) -> None:
+        self._job_types.pop(job.path, None)
         if service.job is job:
             service.job = None
             number = int(job.path.rpartition("/")[2])
@@ -230,15 +246,16 @@ class FakeSystemd:
         return "done"
 
     async def _stop(self, service: Service) -> None:
-        if service.process is None or service.watcher is None:
+        if service.watcher is None or service.watcher.done():
             return
         service.stopping = True
-        self._set(service, "deactivating", "stop-sigterm")
-        kill_group(service.process.pid, service.unit.stop_signal)
+        if service.process:
+            self._set(service, "deactivating", "stop-sigterm")
+            kill_group(service.process.pid, service.unit.stop_signal)
         await asyncio.wait({service.watcher}, timeout=service.unit.stop_grace)
-        if not service.watcher.done():
+        if not service.watcher.done() and service.process:
             kill_group(service.process.pid, signal.SIGKILL)
-            await asyncio.wait({service.watcher})
+        await asyncio.wait({service.watcher})
 
     async def _watch(self, service: Service, running: Running) -> None:
         output = self._task(self._keep_output(service, running))
@@ -250,7 +267,12 @@ class FakeSystemd:
         service.code, service.status = (1, code) if code >= 0 else (2, -code)
         clean = code == 0 or (service.stopping and code == -signal.SIGTERM)
         service.result = "success" if clean else ("exit-code" if code > 0 else "signal")
+        if service.stop_post:
+            self._set(service, "deactivating", "stop-post")
+            await asyncio.sleep(service.stop_post)
         self._set(service, *(("inactive", "dead") if clean else ("failed", "failed")))
+        if service.visited and not service.stopping:
+            self._begin(service, "start")
 
     async def _keep_output(self, service: Service, running: Running) -> None:
         async for line in running.output:

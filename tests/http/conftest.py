@@ -19,6 +19,8 @@ from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.fakes.ollama import FakeOllama, running_fake
 from webchat.app import build
 
+# Of no build: what a page shows can only be this.
+VERSION = "9.8.7~git20260102.030405.abcdef0"
 _TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 
@@ -73,7 +75,7 @@ def settings(tmp_path: Path, runner: FakeOllama) -> Settings:
 async def site(settings: Settings, chat_database: Database) -> AsyncIterator[TestServer]:
     """The chat site, with the chat role's rights only."""
     database = Database(chat_database.address)
-    app = build(settings, SystemClock(), 1, database, FAST_PASSWORDS)
+    app = build(settings, SystemClock(), 1, database, FAST_PASSWORDS, VERSION)
     server = TestServer(app)
     async with server:
         yield server

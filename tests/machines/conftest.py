@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -21,28 +20,15 @@ from tests.machines.machine import Fresh, Image, Machine, new_machine
 from tests.machines.neighbour import Neighbour
 from tests.machines.network import Network, running_network
 from tests.machines.programs import MachineError, run_program
+from tests.machines.requirements import REASON
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE.parent.parent / "packaging" / "machine"
-PROGRAMS = ("systemd-nspawn", "mmdebstrap", "tcpdump", "ip", "nsenter", "mkfs.ext4")
 TEST_SECONDS = 900
 APPLIANCE = "10.44.0.1"
 CLIENT = "10.44.0.3"
 # The folder of a machine stays until all tests are done.
 NUMBERS = itertools.count(1)
-
-
-def missing() -> str | None:
-    """Why this host cannot boot machines; nothing when it can."""
-    if os.environ.get("CLOISTER_MACHINE_TESTS") == "never":
-        return "CLOISTER_MACHINE_TESTS=never"
-    if os.geteuid() != 0:
-        return "only root can boot machines"
-    absent = [program for program in PROGRAMS if shutil.which(program) is None]
-    return f"{', '.join(absent)} missing; packaging/machine/setup installs them" if absent else None
-
-
-REASON = missing()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,11 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"no machines: {REASON}"))
         elif item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if REASON is not None:
-        terminalreporter.write_line(f"Machine tests were skipped: {REASON}")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -71,7 +71,7 @@ def test_what_an_administrator_had_before_goes_on(
         assert status.returncode != 0
         doctor = machine.run("cloister doctor", check=False)
         assert doctor.returncode != 0
-        assert "Somebody else is there: nginx" in " ".join(doctor.stdout.split())
+        assert "is in use by nginx" in " ".join(doctor.stdout.split())
         assert "systemctl restart cloister.target" in " ".join(doctor.stdout.split())
 
         machine.run("systemctl disable --now nginx && systemctl restart cloister.target")

@@ -99,7 +99,10 @@ def test_another_build_gives_the_same_bytes(package: Path, tmp_path: Path) -> No
         "CLOISTER_DIST": str(tmp_path / "dist"),
     }
     settings = [f"{name}={value}" for name, value in elsewhere.items()]
-    command = ("sh", "-c", 'umask 027; exec "$@"', "sh", "env", *settings, str(BUILD), str(tree))
+    # The tree has no commit that could tell its version.
+    version = package.name.split("_")[1]
+    build = (str(BUILD), str(tree), version)
+    command = ("sh", "-c", 'umask 027; exec "$@"', "sh", "env", *settings, *build)
     run_program(*command, seconds=600)
     for name in (package.name, package.name.replace("_all.deb", ".tar.xz")):
         assert (tmp_path / "dist" / name).read_bytes() == (package.parent / name).read_bytes(), name
@@ -116,7 +119,9 @@ def test_lintian_finds_nothing(judge: Machine) -> None:
         seconds=300,
     )
     found = [line for line in judged.stdout.splitlines() if re.match(r"[EWI]: ", line)]
-    assert found == [], judged.stdout
+    # One override is for the lintian of Debian 12 alone.
+    unused = "I: cloister source: unused-override newer-standards-version"
+    assert [line for line in found if not line.startswith(unused)] == [], judged.stdout
     assert judged.returncode == 0, judged.stdout + judged.stderr
     # A broken package would be noticed: the same command, on one without its copyright.
     broken = (

@@ -33,7 +33,6 @@ ADDRESS = "10.44.0.1"
 CLIENT = "10.44.0.3"
 CLIENT6 = "fd44::3"
 PORT = 9000
-AT_ONCE = 1.0
 LISTENING = "0A"
 # What the kernel needs to deliver an answer, and the report of the text above.
 UNDERNEATH = {"arp-request", "arp-reply", "multicast-report"}
@@ -159,9 +158,9 @@ def test_no_way_leads_out_of_a_sandbox(
 ) -> None:
     tried = run_in_sandbox(appliance, service, CLIENT, CLIENT6, str(PORT))["calls"]
     assert len(tried) == 8
-    for way, how in tried.items():
-        assert how["outcome"] in REFUSALS, (way, how)
-        assert how["seconds"] < AT_ONCE, (way, how)
+    for way, outcome in tried.items():
+        # ETIMEDOUT is none of them: it is refused at once.
+        assert outcome in REFUSALS, (way, outcome)
     assert target.calls == []
     assert started_by(wire.packets(), network.place(ADDRESS).card) == []
 
@@ -171,7 +170,7 @@ def test_the_one_service_that_may_go_online_can(
 ) -> None:
     """So the test above fails where a sandbox is open; and even here not everything goes."""
     tried = run_in_sandbox(appliance, FETCH, CLIENT, CLIENT6, str(PORT))["calls"]
-    ways = {way for way, how in tried.items() if how["outcome"] == "through"}
+    ways = {way for way, how in tried.items() if how == "through"}
     assert {"tcp", "tcp6", "udp", "udp6"} <= ways
     assert not {"broadcast", "ping", "frame"} & ways
     wait_until(lambda: len(target.calls) == 4, "all four calls were noted")

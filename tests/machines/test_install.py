@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +26,6 @@ from tests.machines.network import Network
 from tests.machines.visitor import Site, ready, serves
 
 ADDRESS = "10.44.0.1"
-SERVES_WITHIN = 60.0
-BACK_WITHIN = 30.0
 LISTENING = "0A"
 LOGIN = Path(__file__).with_name("terminal_login.py")
 PORTS = {80, 443}
@@ -45,7 +41,6 @@ class Installation:
 
     site: Site
     printed: str
-    seconds_to_serve: float
 
     @property
     def machine(self) -> Machine:
@@ -66,21 +61,7 @@ def installation(
         printed = machine.run(f"{terminal} </dev/null", seconds=600).stdout
         site = Site(machine, client, ADDRESS)
         wait_until(lambda: serves(site), "the whole appliance to serve", 120)
-        served = datetime.now(UTC)
-        taken = (served - unpacked(machine)).total_seconds()
-        yield Installation(site, printed, taken)
-
-
-def unpacked(machine: Machine) -> datetime:
-    """When dpkg had unpacked the last package, in whole seconds and so rather too early."""
-    lines = machine.run("cat /var/log/dpkg.log").stdout.splitlines()
-    # A package is half installed only while its files are being put in place.
-    last = [line for line in lines if " status half-installed " in line][-1]
-    return datetime.fromisoformat(last[:19]).replace(tzinfo=UTC)
-
-
-def test_it_serves_within_a_minute_of_unpacking(installation: Installation) -> None:
-    assert installation.seconds_to_serve < SERVES_WITHIN
+        yield Installation(site, printed)
 
 
 def test_nothing_is_asked(installation: Installation, base: Image) -> None:
@@ -132,6 +113,14 @@ def test_port_80_leads_to_tls(installation: Installation) -> None:
     answer = site.get(f"http://{site.host}/library?page=2")
     assert answer.status_code == httpx.codes.MOVED_PERMANENTLY
     assert answer.headers["location"] == f"{site.address}/library?page=2"
+
+
+def test_every_place_shows_the_version_of_the_package(installation: Installation) -> None:
+    site, machine = installation.site, installation.machine
+    installed = machine.run("dpkg-query --show --showformat '${Version}' cloister").stdout
+    assert machine.run("cloister --version").stdout == f"cloister {installed}\n"
+    assert site.get("/health").json()["version"] == installed
+    assert f"Cloister {installed}</footer>" in site.get("/", follow=True).text
 
 
 def test_nothing_else_listens(installation: Installation) -> None:
@@ -219,11 +208,9 @@ def test_people_get_cited_answers_and_a_reboot_changes_nothing(
         conversation = operator.ask(QUESTION, operator.token("/"))
         wait_until(lambda: "1742" in operator.http.get(conversation).text, "an answer in the chat")
 
-        began = time.monotonic()
         machine.reboot()
         wait_until(lambda: ready(site), "the appliance to be back", 120)
         assert_cited(program.ask(QUESTION), bell)
-        assert time.monotonic() - began < BACK_WITHIN
         assert program.document(orchard)["status"] == "ready"
         assert operator.questions_in(conversation) == 1
     said = greeting(machine)

@@ -256,6 +256,7 @@ SOCKETS = {
     "/run/cloister/control/control.sock": {"cloister"},
     "/run/cloister/console/console.sock": {"cloister", "cloister-nginx"},
     "/run/cloister/chat/1.sock": {"cloister", "cloister-nginx", "cloister-chat"},
+    "/run/cloister/commands/1.sock": {"cloister", "cloister-chat"},
     "/run/cloister/ingest/ingest.sock": {"cloister", "cloister-ingest"},
     "/run/cloister/nginx/health.sock": {"cloister", "cloister-nginx"},
     "/run/cloister/ollama/ollama.sock": {"cloister", "cloister-chat", "cloister-ingest"},

@@ -35,7 +35,7 @@ EVERYBODYS = ("/run/systemd/notify", "/var/tmp", f"{DATA}/settings")
 SOCKETS = "/run/cloister"
 FOLDERS = (
     *(f"{SOCKETS}{name}" for name in ("", "/postgres", "/chat", "/console", "/control")),
-    *(f"{SOCKETS}{name}" for name in ("/ingest", "/ollama", "/nginx", "/motd")),
+    *(f"{SOCKETS}{name}" for name in ("/ingest", "/ollama", "/nginx", "/health", "/motd")),
     *(f"{DATA}{name}" for name in ("", "/postgres", "/documents", "/documents/incoming")),
     *(f"{DATA}{name}" for name in ("/ollama", "/ollama/models", "/ollama/.ollama")),
     *(f"{DATA}{name}" for name in ("/state", "/settings", "/tls")),
@@ -62,7 +62,7 @@ DOCUMENTS = f"{DATA}/documents {DATA}/documents/incoming"
 MODELS = f"{DATA}/ollama {DATA}/ollama/models"
 POWERS = {
     "cloister.service": powers(
-        writes=f"{SOCKETS}/console {SOCKETS}/control {SOCKETS}/motd {DATA}/state"
+        writes=f"{SOCKETS}/console {SOCKETS}/control {SOCKETS}/health {SOCKETS}/motd {DATA}/state"
         f" {DATA}/settings {DOCUMENTS}",
         reads=f"{SOCKETS} {SOCKETS}/postgres {SOCKETS}/chat {SOCKETS}/ingest {SOCKETS}/ollama"
         f" {SOCKETS}/nginx {DATA} /run/dbus /run/log/journal /var/log/journal",
@@ -82,7 +82,8 @@ POWERS = {
     "cloister-ollama-proxy.service": powers(),
     "cloister-postgres.service": powers(writes=f"{SOCKETS}/postgres {DATA}/postgres"),
     "cloister-webchat@1.service": powers(
-        writes=f"{SOCKETS}/chat {DOCUMENTS}", reads=f"{SOCKETS}/postgres {SOCKETS}/ollama"
+        writes=f"{SOCKETS}/chat {DOCUMENTS}",
+        reads=f"{SOCKETS}/postgres {SOCKETS}/ollama {SOCKETS}/health",
     ),
 }
 

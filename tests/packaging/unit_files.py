@@ -39,7 +39,7 @@ def read(path: Path) -> UnitFile:
             section = heading[1]
         elif line and not line.startswith("#"):
             key, equals, value = line.partition("=")
-            assert section, f"{path.name}: {line!r} stands in no section"
+            assert section, f"{path.name}: {line!r} is in no section"
             assert equals, f"{path.name}: {line!r} assigns nothing"
             found.append((section, key, value))
     return UnitFile(path.name, tuple(found))
@@ -67,7 +67,7 @@ def configuration_files() -> list[Path]:
 def unexplained(text: str) -> list[str]:
     """Return the lines that no comment explains: none in their group, or above within braces.
 
-    A group is what stands together, without an empty line; a heading explains itself.
+    A group is a run of lines without an empty one; a heading explains itself.
     """
     missing, explained = [], False
     for line in (each.strip() for each in text.splitlines()):

@@ -1,4 +1,4 @@
-"""One's own account: the password and the API keys."""
+"""The member's own account: the password and the API keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACCOUNT = "/account"
 
 @dataclass(frozen=True, slots=True)
 class AccountPage:
-    """`new_key` is the secret of a key that was made just now: it is shown this once."""
+    """The account; `new_key` is the secret of a new key, which is shown only once."""
 
     template: ClassVar[str] = "account.html"
 
@@ -80,7 +80,7 @@ async def change_password(request: web.Request) -> web.Response:
     except ApplianceError as error:
         return _answer(request, replace(page, password_error=error), error.status)
     response = flash.redirect("/sign-in", "Your password is changed. Sign in with the new one.")
-    request.app[keys.GUARD].close(response)
+    request.app[keys.GUARD].clear_session_cookie(response)
     return response
 
 

@@ -1,8 +1,8 @@
-"""Watch an answer being written: a WebSocket that sends HTML to be swapped in.
+"""Follow an answer while it is written: a WebSocket that sends HTML fragments to swap in.
 
-It begins with all that is there, so a page that comes back simply connects again; then it sends
-what changed. A watcher gets the newest state when it has taken the last one, so a slow one skips
-and holds nobody up. At the end it sends the whole message as a reload would show it.
+It begins with the whole state, so that a page can reconnect at any time; then it sends changes. A
+page gets the newest state after it has taken the last one: a slow page skips states and delays no
+other. At the end it sends the whole message as a reload would show it.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from markupsafe import Markup
 from appliance.accounts.errors import RequestForgedError
 from appliance.accounts.guard import person, visitor
 from appliance.accounts.model import Account
-from appliance.answering.live import Live
-from appliance.answering.watchers import Dismissal
+from appliance.answering.live_answer import LiveAnswer
+from appliance.answering.subscriptions import Disconnect
 from appliance.core.errors import ApplianceError, NotFoundError
 from appliance.web import csrf
 from appliance.web.paths import identifier
 from webchat import keys
-from webchat.pages.answer_view import LiveAnswer, message_view
+from webchat.pages.answer_view import AnswerHtml, message_view
 
 _LOG = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 20.0
 POLL_SECONDS = 1.0
-# Watchers have nothing to say; a large message is no watcher's.
+# Pages send nothing; a large message comes from another client.
 LARGEST_MESSAGE = 4096
 
 
@@ -37,8 +37,8 @@ async def answer_socket(request: web.Request) -> web.WebSocketResponse:
     # Browsers send cookies with every WebSocket, whichever site opens it.
     if not csrf.same_origin(request.headers.get(hdrs.ORIGIN), request.host):
         raise RequestForgedError
-    with request.app[keys.ANSWERING].watchers.watching(person(request).id) as dismissal:
-        # Once more: of a session that ended before this moment nobody tells the watcher.
+    with request.app[keys.ANSWERING].subscriptions.subscribe(person(request).id) as disconnect:
+        # Again: a session that ended before this moment causes no further notice.
         await request.app[keys.GUARD].recognise(request)
         reader = person(request)
         message = await request.app[keys.CONVERSATIONS].message(reader, identifier(request))
@@ -46,12 +46,12 @@ async def answer_socket(request: web.Request) -> web.WebSocketResponse:
             heartbeat=HEARTBEAT_SECONDS, max_msg_size=LARGEST_MESSAGE, compress=False
         )
         await socket.prepare(request)
-        await Watch(request, socket, reader, message.id).run(dismissal)
+        await AnswerSocket(request, socket, reader, message.id).run(disconnect)
     return socket
 
 
-class Watch:
-    """One open socket."""
+class AnswerSocket:
+    """One open socket of a page that shows the answer."""
 
     def __init__(
         self, request: web.Request, socket: web.WebSocketResponse, reader: Account, answer_id: UUID
@@ -63,26 +63,26 @@ class Watch:
         self._id = answer_id
         self._code = WSCloseCode.OK
 
-    async def run(self, dismissal: Dismissal) -> None:
-        """Send until the answer ends, the browser goes away, or the watcher is dismissed."""
+    async def run(self, disconnect: Disconnect) -> None:
+        """Send until the answer ends, the browser goes away, or a disconnect is requested."""
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = (
-                    group.create_task(self._send(), name="watch: send"),
-                    group.create_task(self._listen(), name="watch: listen"),
-                    group.create_task(dismissal.wait(), name="watch: dismissal"),
+                    group.create_task(self._send(), name="answer socket: send"),
+                    group.create_task(self._receive(), name="answer socket: receive"),
+                    group.create_task(disconnect.wait(), name="answer socket: disconnect"),
                 )
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in tasks:
                     task.cancel()
         except* ConnectionError:
-            # The browser has gone. The answer is written on without it.
+            # The browser has gone. The answer is still written to its end.
             pass
-        # Where the browser has gone this does nothing.
-        await self._socket.close(code=_dismissed(dismissal) or self._code)
+        # If the browser has gone, this does nothing.
+        await self._socket.close(code=_close_code(disconnect) or self._code)
 
-    async def _listen(self) -> None:
-        """Read what comes, which is how pongs and the end are noticed."""
+    async def _receive(self) -> None:
+        """Receive messages, which is how aiohttp handles pongs and the closing of the socket."""
         async for _ in self._socket:
             pass
 
@@ -93,22 +93,22 @@ class Watch:
                 await self._follow(live)
             await self._send_final()
         except NotFoundError as error:
-            # Deleted in another window: the page would come back to what is not there.
+            # Deleted in another window: the page must not reconnect.
             self._code = WSCloseCode.POLICY_VIOLATION
             await self._socket.send_str(self._row("answer_gone", error.message, error.advice))
         except ApplianceError as error:
-            _LOG.warning("an answer cannot be shown for the moment: %s", error)
+            _LOG.warning("an answer cannot be shown at the moment: %s", error)
             self._code = WSCloseCode.SERVICE_RESTART
 
-    async def _follow(self, live: Live) -> None:
+    async def _follow(self, live: LiveAnswer) -> None:
         clock = self._app[keys.CLOCK]
-        answer = live.shared(lambda live: LiveAnswer(live, clock))
+        answer = live.shared(lambda live: AnswerHtml(live, clock))
         await answer.up_to_date()
         sent, version = len(answer.blocks), answer.version
         await self._socket.send_str(self._snapshot(answer))
         while True:
             await live.changed_since(version)
-            if live.ended:
+            if live.has_ended:
                 return
             await answer.up_to_date()
             fresh, version = answer.blocks[sent:], answer.version
@@ -126,18 +126,18 @@ class Watch:
         row = self._app[keys.RENDERER].row("message", view, self._csrf, replaces)
         await self._socket.send_str(row)
 
-    def _snapshot(self, answer: LiveAnswer) -> str:
-        """Return all that there is; it takes the place of whatever the page has."""
+    def _snapshot(self, answer: AnswerHtml) -> str:
+        """Return the whole state, which replaces the blocks of the page."""
         blocks = Markup('<div id="blocks-{}" class="prose blocks" hx-swap-oob="true">{}</div>')
-        # As plain text: Markup would escape what is added to it.
+        # As plain text: Markup would escape the text that is added to it.
         return str(blocks.format(self._id, Markup().join(answer.blocks))) + self._rest(answer)
 
-    def _change(self, fresh: list[Markup], answer: LiveAnswer) -> str:
-        """Return what came since the last message."""
+    def _change(self, fresh: list[Markup], answer: AnswerHtml) -> str:
+        """Return the changes since the last message."""
         blocks = self._row("answer_blocks", Markup().join(fresh)) if fresh else ""
         return blocks + self._rest(answer)
 
-    def _rest(self, answer: LiveAnswer) -> str:
+    def _rest(self, answer: AnswerHtml) -> str:
         replaces = True
         status = self._row("answer_status", answer.status, replaces)
         return self._row("answer_tail", answer.tail) + status
@@ -146,8 +146,10 @@ class Watch:
         return self._app[keys.RENDERER].row(name, self._id, *arguments)
 
 
-def _dismissed(dismissal: Dismissal) -> WSCloseCode | None:
-    """Return the code that makes the page come back, or not, if it was sent away."""
-    if not dismissal.is_told:
+def _close_code(disconnect: Disconnect) -> WSCloseCode | None:
+    """Return the code of a requested disconnect; it tells the page whether to reconnect."""
+    if not disconnect.is_requested:
         return None
-    return WSCloseCode.SERVICE_RESTART if dismissal.may_return else WSCloseCode.POLICY_VIOLATION
+    if disconnect.may_reconnect:
+        return WSCloseCode.SERVICE_RESTART
+    return WSCloseCode.POLICY_VIOLATION

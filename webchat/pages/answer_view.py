@@ -1,4 +1,4 @@
-"""Messages as the templates show them: finished ones, and one that is being written."""
+"""Messages for the templates: finished ones, and one that is being written."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from uuid import UUID
 
 from markupsafe import Markup, escape
 
-from appliance.answering.live import Live
+from appliance.answering.live_answer import LiveAnswer
 from appliance.conversations.model import AnswerKind, Author, Citation, Message, MessageState
 from appliance.core.clock import Clock
 from appliance.web import markdown
+from appliance.web.formats import count_of
 from appliance.web.render import url
 
 RENDER_SECONDS = 0.1
@@ -20,7 +21,7 @@ RENDER_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class CitationView:
-    """A source; without `url` its document was deleted."""
+    """A source; no `url` means that its document was deleted."""
 
     number: int
     file_name: str
@@ -39,7 +40,7 @@ class MessageView:
     html: Markup
     error_message: str | None
     error_hint: str | None
-    reading: str
+    context_usage: str
     model: str | None
     socket_url: str
     can_be_tried_again: bool
@@ -62,7 +63,7 @@ def message_view(message: Message, citations: Iterable[Citation] = ()) -> Messag
         html=html,
         error_message=message.error_message,
         error_hint=message.error_hint,
-        reading=message.reading.words if message.reading else "",
+        context_usage=message.context_usage.sentence if message.context_usage else "",
         model=message.model,
         socket_url=url("/ws/{worker}/answers/{id}", worker=message.worker or 0, id=message.id),
         can_be_tried_again=message.can_be_tried_again,
@@ -81,36 +82,34 @@ def citation_view(citation: Citation) -> CitationView:
 
 
 def source_url(document_id: UUID, page: int, start: int, end: int, number: int) -> str:
-    """Return where a page of a document is shown with a passage marked."""
+    """Return the address of a page of a document with a passage marked."""
     marked = {"from": start, "to": end, "citation": number}
     return url("/library/{id}/pages/{number}", id=document_id, number=page, **marked)
 
 
-def status_words(live: Live) -> str:
-    """Say what happens to an answer now."""
+def status_words(live: LiveAnswer) -> str:
+    """Return the progress of an answer in words."""
     if live.text:
         return "Writing…"
     if live.ahead == 0:
         return "Waiting: yours is next…"
     if live.ahead is not None:
-        answers = "1 answer" if live.ahead == 1 else f"{live.ahead:,} answers"
-        return f"Waiting: {answers} before yours…"
+        return f"Waiting: {count_of(live.ahead, 'answer')} before yours…"
     if live.is_thinking:
         return "Thinking…"
-    if live.evidence is not None:
-        found = live.evidence.found
-        return "ContextUsage 1 passage…" if found == 1 else f"ContextUsage {found:,} passages…"
+    if live.context is not None:
+        return f"Reading {count_of(live.context.found, 'passage')}…"
     return "Looking through your documents…"
 
 
-class LiveAnswer:
-    """The HTML of an answer that is being written, made once for all who watch it.
+class AnswerHtml:
+    """The HTML of an answer that is being written, made once for all open pages.
 
-    Blocks that no further text can change are rendered once; only the rest is rendered again,
-    the first word at once and then at most every RENDER_SECONDS.
+    A block that no later text can change is rendered once; only the rest is rendered again, the
+    first word at once and later text at most every RENDER_SECONDS.
     """
 
-    def __init__(self, live: Live, clock: Clock) -> None:
+    def __init__(self, live: LiveAnswer, clock: Clock) -> None:
         self._live = live
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -123,7 +122,7 @@ class LiveAnswer:
         self.status = ""
 
     async def up_to_date(self) -> None:
-        """Return when the HTML shows the newest state, or one that was the newest just now."""
+        """Return when the HTML shows a state that is not older than RENDER_SECONDS."""
         async with self._lock:
             if self.version == self._live.version:
                 return
@@ -146,7 +145,7 @@ class LiveAnswer:
         self.tail = markdown.render(tail, self._links)
 
     def _known_links(self) -> dict[int, str]:
-        evidence = self._live.evidence
+        context = self._live.context
         return {
             each.number: source_url(
                 each.passage.document_id,
@@ -155,5 +154,5 @@ class LiveAnswer:
                 each.passage.end,
                 each.number,
             )
-            for each in (evidence.passages if evidence else ())
+            for each in (context.passages if context else ())
         }

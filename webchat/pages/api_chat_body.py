@@ -1,4 +1,4 @@
-"""The bodies that clients of OpenAI's API send: checked, and read as Cloister's own values."""
+"""The request bodies of OpenAI's API, checked and converted into Cloister's own values."""
 
 from __future__ import annotations
 
@@ -8,19 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.accounts.model import Account
-from appliance.answering.errors import BrokenRequestError
-from appliance.answering.model import Enquiry, Turn
+from appliance.answering.model import AnswerRequest, Turn
 from appliance.conversations.service import checked_question
+from appliance.core.errors import ApplianceError
 from appliance.core.settings import MEBIBYTE
+from appliance.web.json_body import json_object
 
 OUR_NAME = "cloister"
 MOST_MESSAGES = 1000
 MOST_TEXTS = 256
 LONGEST_TEXT = 100_000
-# All texts together: thrice what OpenAI's own API takes at once (300,000 tokens), in any script.
+# All texts together: three times the limit of OpenAI's own API (300,000 tokens), in any script.
 LARGEST_BODY = 4 * MEBIBYTE
 
 JsonObject = dict[str, Any]
+
+
+class InvalidBodyError(ApplianceError):
+    """The body of a request in OpenAI's shape cannot be used. Facts: `problem`."""
+
+    code = "invalid_request"
+    sentence = "{problem}"
+    hint = "Cloister's documentation of /v1 describes the body."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +43,10 @@ class ChatRequest:
     include_usage: bool
     limit_tokens: int | None
 
-    def enquiry(self, reader: Account) -> Enquiry:
-        """Return it as a question of the reader's. “cloister” means whichever model is chosen."""
+    def for_reader(self, reader: Account) -> AnswerRequest:
+        """Return the request of a reader. “cloister” means the chosen model."""
         model = None if self.model == OUR_NAME else self.model
-        return Enquiry(reader, self.question, self.turns, model, self.limit_tokens)
+        return AnswerRequest(reader, self.question, self.turns, model, self.limit_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +58,14 @@ class EmbeddingRequest:
 
 
 def read_chat_request(content: bytes) -> ChatRequest:
-    """Read a body. The last message is the question; those before it are turns."""
+    """Read a body. The last message is the question; earlier messages are turns."""
     body = _object(content)
     messages = _messages(body)
     if not messages or messages[-1][0] != "user":
-        raise BrokenRequestError(problem="The last of “messages” must be the user's question.")
+        raise InvalidBodyError(problem="The last of “messages” must be the user's question.")
     stream = body.get("stream", False)
     if not isinstance(stream, bool):
-        raise BrokenRequestError(problem="“stream” is neither true nor false.")
+        raise InvalidBodyError(problem="“stream” is neither true nor false.")
     options = body.get("stream_options")
     usage = isinstance(options, dict) and options.get("include_usage") is True
     return ChatRequest(
@@ -75,31 +84,35 @@ def read_embedding_request(content: bytes) -> EmbeddingRequest:
     given = body.get("input")
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not 1 <= len(texts) <= MOST_TEXTS:
-        raise BrokenRequestError(problem=f"“input” is not a text or 1 to {MOST_TEXTS} texts.")
+        raise InvalidBodyError(problem=f"“input” is not a text or 1 to {MOST_TEXTS} texts.")
     for text in texts:
         if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_TEXT:
-            raise BrokenRequestError(problem="“input” holds something empty, too long or no text.")
+            raise InvalidBodyError(problem="“input” holds something empty, too long or no text.")
     if body.get("encoding_format", "float") != "float":
-        raise BrokenRequestError(problem="“encoding_format” can only be “float”.")
+        raise InvalidBodyError(problem="“encoding_format” can only be “float”.")
     return EmbeddingRequest(_name(body), tuple(texts))
 
 
 def _object(content: bytes) -> JsonObject:
+    body = json_object(content)
+    if body is None or not _is_text(body):
+        raise InvalidBodyError(problem="The body is not a JSON object.")
+    return body
+
+
+def _is_text(body: JsonObject) -> bool:
+    """Say whether no text has half a surrogate pair, which the model runner refuses."""
     try:
-        body = json.loads(content)
-        # Escapes can write half a surrogate pair, which the model runner does not take for text.
         json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise BrokenRequestError(problem="The body is not a JSON object.")
-    return body
+        return False
+    return True
 
 
 def _name(body: JsonObject) -> str:
     name = body.get("model", OUR_NAME)
     if not isinstance(name, str) or not name.strip():
-        raise BrokenRequestError(problem="“model” is not a name.")
+        raise InvalidBodyError(problem="“model” is not a name.")
     return name.strip()
 
 
@@ -108,37 +121,37 @@ def _limit(body: JsonObject) -> int | None:
     if limit is None:
         return None
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-        raise BrokenRequestError(problem="“max_tokens” is not a number of tokens.")
+        raise InvalidBodyError(problem="“max_tokens” is not a number of tokens.")
     return limit
 
 
 def _messages(body: JsonObject) -> list[tuple[str, str]]:
     messages = body.get("messages")
     if not isinstance(messages, list) or len(messages) > MOST_MESSAGES:
-        raise BrokenRequestError(problem=f"“messages” is not a list of 1 to {MOST_MESSAGES}.")
+        raise InvalidBodyError(problem=f"“messages” is not a list of 1 to {MOST_MESSAGES}.")
     return [_message(message) for message in messages]
 
 
 def _message(message: object) -> tuple[str, str]:
     if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-        raise BrokenRequestError(problem="A message has no “role”.")
+        raise InvalidBodyError(problem="A message has no “role”.")
     content = message.get("content")
     if isinstance(content, list):
-        # Parts: only those that are text mean anything here.
+        # A list of parts, all of which must be text.
         content = "\n".join(_part(part) for part in content)
     if not isinstance(content, str):
-        raise BrokenRequestError(problem="A message has no “content” that is text.")
+        raise InvalidBodyError(problem="A message has no “content” that is text.")
     return message["role"], content
 
 
 def _part(part: object) -> str:
     if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
         return str(part["text"])
-    raise BrokenRequestError(problem="A message has a part that is no text.")
+    raise InvalidBodyError(problem="A message has a part that is no text.")
 
 
 def _turns(messages: Iterable[tuple[str, str]]) -> Iterable[Turn]:
-    """Pair questions with their answers. Cloister's own rules stand above a client's `system`."""
+    """Pair questions with their answers; other roles, such as `system`, are ignored."""
     question: str | None = None
     for role, content in messages:
         if role == "user":

@@ -1,4 +1,4 @@
-"""Programs and their requests: how much is read, and for how long they are worked for."""
+"""Requests of programs: limit their size, and stop working when the client leaves."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from webchat import keys
 LOOK_SECONDS = 0.2
 
 
-async def whole_body(request: web.Request, limit: int) -> bytes:
-    """Return the body, which may be larger than a form. Raises TooLargeError past `limit`."""
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """Return the body, which may be larger than a form. Raises TooLargeError above `limit`."""
     if (request.content_length or 0) > limit:
         raise TooLargeError
     body = bytearray()
@@ -27,13 +27,13 @@ async def whole_body(request: web.Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def while_wanted(
+async def until_disconnect(
     request: web.Request, work: Coroutine[Any, Any, web.StreamResponse]
 ) -> web.StreamResponse:
     """Return what `work` returns; cancel it when the client leaves, or its key stops working.
 
-    The web server goes on with a request whose client has left; a model would write for nobody.
-    Raises KeyRequiredError for a key that was revoked or whose owner was locked out.
+    The web server goes on with a request whose client has left, and the model would write in vain.
+    Raises KeyRequiredError when the key is revoked or its owner is locked.
     """
     working = asyncio.create_task(work, name="api: work")
     revoked = asyncio.create_task(_until_revoked(request), name="api: until revoked")
@@ -53,15 +53,15 @@ async def while_wanted(
 
 
 async def _until_revoked(request: web.Request) -> None:
-    """Ask again whether the key works whenever something of its owner was revoked.
+    """Check the key again after each revocation that concerns its owner.
 
-    A browser that signs out is announced in the same way, and ends no program's answer.
+    A browser that signs out causes the same notice, which must not end a program's answer.
     """
-    watchers, known = request.app[keys.ANSWERING].watchers, holder(request)
+    subscriptions, known = request.app[keys.ANSWERING].subscriptions, holder(request)
     while True:
-        with watchers.watching(known.account.id, known.key_id) as dismissal:
+        with subscriptions.subscribe(known.account.id, known.key_id) as disconnect:
             await request.app[keys.GUARD].key_holder(request)
-            await dismissal.wait()
+            await disconnect.wait()
 
 
 def _is_gone(request: web.Request) -> bool:

@@ -8,6 +8,7 @@ from aiohttp import BodyPartReader, web
 
 from appliance.accounts.guard import holder
 from appliance.accounts.model import Account
+from appliance.actors.model import Actor
 from appliance.core.errors import InvalidInputError
 from appliance.library.errors import NoFileError
 from appliance.library.model import PRIVATE_NAME, Document, LedgerRow, PageState, Uploaded
@@ -26,7 +27,8 @@ async def upload(request: web.Request) -> web.Response:
     already. Without `collection` the file goes to the key owner's own documents, which nobody
     else can read: to share it, name “Shared library”.
     """
-    actor = holder(request).account
+    key_holder = holder(request)
+    actor, by = key_holder.account, key_holder.actor
     library = request.app[keys.LIBRARY]
     uploaded, collection = None, None
     form = parts(request)
@@ -35,7 +37,7 @@ async def upload(request: web.Request) -> web.Response:
             case "collection":
                 collection = await field(part)
             case "file":
-                uploaded = await _receive(library, actor, part, collection, form)
+                uploaded = await _receive(library, actor, by, part, collection, form)
                 break
             case _:
                 pass
@@ -80,11 +82,12 @@ async def delete(request: web.Request) -> web.Response:
 async def _receive(
     library: LibraryService,
     actor: Account,
+    by: Actor,
     part: BodyPartReader,
     collection: str | None,
     form: AsyncIterator[BodyPartReader],
 ) -> Uploaded:
-    """Receive the file, then look for a collection that is named after it."""
+    """Receive the file, then read a collection field that follows it."""
     if collection is not None:
         # Before a long upload, not after it.
         await library.collection(actor, collection)
@@ -93,7 +96,7 @@ async def _receive(
             if later.name == "collection":
                 collection = await field(later)
         target = await library.collection(actor, collection or PRIVATE_NAME)
-        return await library.add(actor, target.id, file_name(part), incoming)
+        return await library.add(actor, target.id, file_name(part), incoming, by=by)
 
 
 def _short(found: Document) -> dict[str, object]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from appliance.accounts.guard import holder
+from appliance.answering.citation_json import passage_json
 from appliance.core.errors import InvalidInputError
-from appliance.retrieval.model import Passage
 from appliance.retrieval.service import MOST_PASSAGES
+from appliance.web.json_body import json_object
 from webchat import keys
 
 LONGEST_QUERY = 20_000
@@ -20,7 +20,7 @@ _USUAL_PASSAGES = 12
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """The body, checked."""
+    """The checked body."""
 
     query: str
     collection: str | None
@@ -30,7 +30,7 @@ class SearchRequest:
 async def search(request: web.Request) -> web.Response:
     """POST /api/search: `{"query", "collection"?, "k"?}` → `{"passages": […]}`, best first.
 
-    `collection` is an id or a name. No passages mean that nothing has to do with the query.
+    `collection` is an id or a name. An empty list means that no passage answers the query.
     """
     reader = holder(request).account
     wanted = _checked(await request.read())
@@ -41,16 +41,13 @@ async def search(request: web.Request) -> web.Response:
     found = await request.app[keys.RETRIEVER].retrieve(
         reader, wanted.query, k=wanted.k, collection=collection
     )
-    return web.json_response({"passages": [_as_json(passage) for passage in found.passages]})
+    return web.json_response({"passages": [passage_json(passage) for passage in found.passages]})
 
 
 def _checked(content: bytes) -> SearchRequest:
     """Read the body. Raises InvalidInputError."""
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = json_object(content)
+    if body is None:
         raise InvalidInputError(
             problem="The body is not a JSON object.", remedy='Send {"query": "…"} as JSON.'
         )
@@ -85,17 +82,3 @@ def _k(body: dict[str, Any]) -> int:
             remedy=f"Send a whole number from 1 to {MOST_PASSAGES}.",
         )
     return k
-
-
-def _as_json(passage: Passage) -> dict[str, object]:
-    return {
-        "document": str(passage.document_id),
-        "file": passage.file_name,
-        "page": passage.page,
-        "label": passage.label,
-        "start": passage.start,
-        "end": passage.end,
-        "headings": list(passage.heading_path),
-        "text": passage.text,
-        "score": passage.score,
-    }

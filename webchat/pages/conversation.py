@@ -1,4 +1,4 @@
-"""Ask, read, stop, rename, delete: the pages of conversations."""
+"""The pages of conversations: ask, read, stop, rename, delete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from webchat import keys
 from webchat.frame import frame
 from webchat.pages.answer_view import MessageView, message_view
 
-# Four bytes a character, each written as %XX: the question's own limit is checked behind this.
+# Four bytes for a character, each encoded as %XX; the service checks the question's own limit.
 FORM_LIMIT = 256 * 1024
 EXAMPLES = 3
 _CURRENT = "ask"
@@ -30,7 +30,7 @@ _CURRENT = "ask"
 
 @dataclass(frozen=True, slots=True)
 class Sidebar:
-    """One page of the reader's conversations, and where the next one is."""
+    """One page of the reader's conversations, and the address of the next page."""
 
     conversations: list[Conversation]
     older: str | None
@@ -38,7 +38,7 @@ class Sidebar:
 
 @dataclass(frozen=True, slots=True)
 class ConversationPage:
-    """A conversation, or the beginning of one."""
+    """An existing or a new conversation."""
 
     template: ClassVar[str] = "conversation.html"
 
@@ -57,7 +57,7 @@ class ConversationPage:
 
     @property
     def older(self) -> str | None:
-        """Where the list goes on."""
+        """The address of the next page of the list."""
         return self.sidebar.older
 
 
@@ -108,7 +108,7 @@ async def ask(request: web.Request) -> web.Response:
 
 
 async def ask_again(request: web.Request) -> web.Response:
-    """POST /messages/{id}/again: write a broken answer anew."""
+    """POST /messages/{id}/again: write an incomplete answer again."""
     exchange = await request.app[keys.ANSWERING].ask_again(person(request), identifier(request))
     if wants_fragment(request):
         return web.Response(text=_row(request, exchange), content_type="text/html")
@@ -116,7 +116,7 @@ async def ask_again(request: web.Request) -> web.Response:
 
 
 async def stop(request: web.Request) -> web.Response:
-    """POST /messages/{id}/stop: the socket shows what became of it."""
+    """POST /messages/{id}/stop: the socket shows the result."""
     message = await request.app[keys.ANSWERING].stop(person(request), identifier(request))
     if wants_fragment(request):
         return web.Response(status=HTTPStatus.NO_CONTENT)

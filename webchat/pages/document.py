@@ -1,4 +1,4 @@
-"""One document: its ledger, its pages with a passage marked, and the file itself."""
+"""One document: the list of its pages, one page with a marked passage, and the file itself."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from aiohttp import web
 from appliance.accounts.guard import person
 from appliance.core.errors import NotFoundError
 from appliance.library.model import Document, LedgerRow, PageText
+from appliance.web.pagination import requested_page
 from appliance.web.paths import identifier, whole_number
 from appliance.web.render import Frame
 from webchat import keys
 from webchat.frame import frame
 
-# Ten thousand rows would keep every other reader waiting while they are rendered.
+# Rendering ten thousand rows would block all other requests.
 _LEDGER_SIZE = 200
-# What is uploaded is never shown inside our own pages, and may do nothing if it is opened.
+# An uploaded file is never shown inside Cloister's pages, and may run nothing if it is opened.
 _FILE_HEADERS = {
     "Content-Type": "application/octet-stream",
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -29,7 +30,7 @@ _FILE_HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class DocumentPage:
-    """A document with how the reading of each page went, `number` of `last` parts of the list."""
+    """A document with part `number` of `last` of the list of its pages."""
 
     template: ClassVar[str] = "document.html"
 
@@ -42,9 +43,9 @@ class DocumentPage:
 
 @dataclass(frozen=True, slots=True)
 class MarkedText:
-    """A text in order: what is before, the lines that hold a passage, and what is after.
+    """A text in three parts: before a passage, the lines of the passage, and after it.
 
-    The passage may begin and end inside a line: `lead` and `trail` are the rest of those lines.
+    The passage may begin and end inside a line: `lead` and `trail` are the rest of these lines.
     """
 
     before: str
@@ -74,7 +75,7 @@ class TextPage:
 
     @property
     def place(self) -> str:
-        """Say which page this is; parts of documents without pages have a name of their own."""
+        """Name the page; documents without pages have parts with a label instead."""
         if self.page.label:
             return self.page.label[:1].upper() + self.page.label[1:]
         return f"Page {self.page.number} of {self.document.page_count or self.document.pages_done}"
@@ -85,16 +86,13 @@ async def show(request: web.Request) -> web.Response:
     library = request.app[keys.LIBRARY]
     actor = person(request)
     found = await library.document(actor, identifier(request))
-    last = max(1, -(-found.pages_done // _LEDGER_SIZE))
-    number = max(1, min(whole_number(request.query.get("page", "")) or 1, last))
+    part = requested_page(request, found.pages_done, _LEDGER_SIZE)
     page = DocumentPage(
         frame=frame(request, found.file_name, "library"),
         document=found,
-        ledger=await library.ledger(
-            actor, found.id, limit=_LEDGER_SIZE, offset=(number - 1) * _LEDGER_SIZE
-        ),
-        number=number,
-        last=last,
+        ledger=await library.ledger(actor, found.id, limit=part.size, offset=part.offset),
+        number=part.number,
+        last=part.last,
     )
     return request.app[keys.RENDERER].page(request, page, block="ledger")
 
@@ -128,7 +126,7 @@ async def original(request: web.Request) -> web.StreamResponse:
 
 
 def marked_text(text: str, start: int | None, end: int | None) -> MarkedText:
-    """Cut a text around a passage; a passage that is not there marks nothing."""
+    """Split a text around a passage; a passage outside the text marks nothing."""
     if start is None or end is None or not 0 <= start < end <= len(text):
         return MarkedText(text)
     first = text.rfind("\n", 0, start) + 1
@@ -137,7 +135,7 @@ def marked_text(text: str, start: int | None, end: int | None) -> MarkedText:
 
 
 def attachment(file_name: str) -> str:
-    """Return the Content-Disposition that saves a file under its name, whatever is in it."""
+    """Return the Content-Disposition that saves a file under its name, with any characters."""
     plain = "".join(
         character if character.isascii() and character.isprintable() else "_"
         for character in file_name

@@ -1,4 +1,4 @@
-"""The library: what Cloister may answer from, how far it is read, and how more is added."""
+"""The library: the documents that answers come from, their progress, and uploads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from appliance.library.model import Collection, Document, Uploaded
 from appliance.library.names import clean
 from appliance.web import csrf, flash
 from appliance.web.formats import count_of
-from appliance.web.paths import identifier, whole_number
+from appliance.web.pagination import requested_page
+from appliance.web.paths import identifier
 from appliance.web.render import Frame, wants_fragment
 from webchat import keys
 from webchat.frame import frame
@@ -39,7 +40,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class LibraryPage:
-    """`problems` and `note` tell how an upload went."""
+    """The library; `problems` and `note` describe the last upload."""
 
     template: ClassVar[str] = "library.html"
 
@@ -56,8 +57,8 @@ class LibraryPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How the files of one upload fared."""
+class UploadResult:
+    """The result of one upload."""
 
     uploads: tuple[Uploaded, ...]
     problems: tuple[Problem, ...]
@@ -65,7 +66,7 @@ class Outcome:
 
     @property
     def note(self) -> str:
-        """Say what is new, in one sentence or two."""
+        """Describe the added files in one or two sentences."""
         added = sum(not uploaded.duplicate for uploaded in self.uploads)
         known = [uploaded for uploaded in self.uploads if uploaded.duplicate]
         sentences = [f"{count_of(added, 'document')} added."] if added else []
@@ -86,14 +87,14 @@ async def upload(request: web.Request) -> web.Response:
 
     With htmx the answer is the new list; without it goes to the list, or shows what failed.
     """
-    outcome = await _outcome(request)
-    if wants_fragment(request) or outcome.problems:
-        return await _answer(request, outcome)
-    return flash.redirect(LIBRARY, outcome.note)
+    result = await _receive(request)
+    if wants_fragment(request) or result.problems:
+        return await _answer(request, result)
+    return flash.redirect(LIBRARY, result.note)
 
 
 async def row(request: web.Request) -> web.Response:
-    """GET /library/{id}/row: how far a document is; empty once it was deleted."""
+    """GET /library/{id}/row: the progress of a document; empty once it was deleted."""
     try:
         found = await request.app[keys.LIBRARY].document(person(request), identifier(request))
     except NotFoundError:
@@ -115,20 +116,20 @@ async def retry(request: web.Request) -> web.Response:
     return flash.redirect(LIBRARY, "The document is in the queue again.")
 
 
-async def _outcome(request: web.Request) -> Outcome:
+async def _receive(request: web.Request) -> UploadResult:
     intake = Intake(request, person(request))
     try:
         async for part in parts(request):
             await intake.take(part)
     except FormCutShortError as error:
         intake.refuse("", error)
-    return intake.outcome()
+    return intake.result()
 
 
 class Intake:
     """Takes an upload part by part, in the form's order: the token comes before any file.
 
-    A file that is refused does not stop the others.
+    The other files of the form are added even if one is refused.
     """
 
     def __init__(self, request: web.Request, actor: Account) -> None:
@@ -155,15 +156,15 @@ class Intake:
             case _:
                 pass
 
-    def outcome(self) -> Outcome:
-        """Return how it went; no file at all is a problem, too."""
+    def result(self) -> UploadResult:
+        """Return the result; a form without a file is a problem as well."""
         check_form(self._request, self._token)
         if not self._uploads and not self._problems:
             self.refuse("", NoFileError())
-        return Outcome(tuple(self._uploads), self._shown(), self._status)
+        return UploadResult(tuple(self._uploads), self._shown(), self._status)
 
     def refuse(self, name: str, error: ApplianceError) -> None:
-        """Note what is wrong with a file, or with the form."""
+        """Record the problem of a file, or of the form."""
         if not self._problems:
             self._status = error.status
         self._problems.append(Problem(name, error.message, error.advice))
@@ -173,7 +174,9 @@ class Intake:
             self._collection = (await self._library.collections(self._actor))[0].id
         name = file_name(part)
         try:
-            uploaded = await self._library.upload(self._actor, self._collection, name, pieces(part))
+            uploaded = await self._library.upload(
+                self._actor, self._collection, name, pieces(part), by=self._actor
+            )
         except UploadBrokenOffError:
             raise
         except ApplianceError as error:
@@ -182,7 +185,7 @@ class Intake:
             self._uploads.append(uploaded)
 
     def _shown(self) -> tuple[Problem, ...]:
-        """Return the first problems, the last, and how many lie between them."""
+        """Return the first problems, the last, and the number of those in between."""
         if len(self._problems) <= _MOST_PROBLEMS:
             return tuple(self._problems)
         *first, last = self._problems[: _MOST_PROBLEMS - 1] + self._problems[-1:]
@@ -191,28 +194,25 @@ class Intake:
         return (*first, between, last)
 
 
-async def _answer(request: web.Request, outcome: Outcome | None = None) -> web.Response:
+async def _answer(request: web.Request, result: UploadResult | None = None) -> web.Response:
     actor = person(request)
     library = request.app[keys.LIBRARY]
     query = request.query.get("query", "").replace("\0", "").strip()[:200]
-    last = max(1, -(-await library.count(actor, words=query) // _PAGE_SIZE))
-    number = max(1, min(whole_number(request.query.get("page", "")) or 1, last))
+    part = requested_page(request, await library.count(actor, words=query), _PAGE_SIZE)
     page = LibraryPage(
         frame=frame(request, "Library", "library"),
-        documents=await library.documents(
-            actor, words=query, limit=_PAGE_SIZE, offset=(number - 1) * _PAGE_SIZE
-        ),
+        documents=await library.documents(actor, words=query, limit=part.size, offset=part.offset),
         collections=await library.collections(actor),
-        number=number,
-        last=last,
+        number=part.number,
+        last=part.last,
         query=query,
         upload_limit=request.app[keys.LIVE].upload_limit(),
-        problems=outcome.problems if outcome else (),
-        note=outcome.note if outcome else "",
+        problems=result.problems if result else (),
+        note=result.note if result else "",
     )
-    status = outcome.status if outcome else 200
+    status = result.status if result else 200
     response = request.app[keys.RENDERER].page(request, page, block="documents", status=status)
-    if outcome is not None:
-        # Without it the page takes an error for a proxy's, and shows its own sentence instead.
+    if result is not None:
+        # Without this header, the page's script shows a sentence of its own for an error status.
         response.headers["HX-Retarget"] = "#documents"
     return response

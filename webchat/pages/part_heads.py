@@ -1,4 +1,4 @@
-"""What stands before each part of a form: read with a bound, and in no codec that it names."""
+"""The headers of each part of a form: bounded in length, and decoded as UTF-8 only."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from appliance.library.errors import PartHeadError
 
 # A name of 255 characters, each as %XX of up to four bytes, fits twice.
 LONGEST_HEAD = 8 * 1024
-# What a line takes in memory beside its letters: a thousand short lines are a long head as well.
+# The memory overhead of a line: a thousand short lines are a long head as well.
 _LINE = 64
 # A parameter in pieces (`filename*0`), or in another encoding than UTF-8 (`filename*=punycode'`).
 _FOREIGN = re.compile(rb";\s*[^\s;=\"*]*\*(?!\s*=\s*utf-8')[^\s;=\"]*\s*=", re.IGNORECASE)
 
 
 class PartHeads:
-    """The body of a request for aiohttp's MultipartReader, which bounds no head of a part.
+    """The body of a request for aiohttp's MultipartReader, which does not limit the head of a part.
 
-    It reads heads line by line, and nothing else but single lines around them. Each of these
-    raises PartHeadError for a head that is too long, or that makes its reader use a codec of the
-    sender's choice: some take seconds for a name.
+    The reader calls `readline` for heads and for the lines around them only. It raises
+    PartHeadError for a head that is too long, or that selects a codec of the sender's choice: some
+    codecs need seconds for a name.
     """
 
     def __init__(self, body: StreamReader) -> None:

@@ -7,25 +7,25 @@ from typing import ClassVar
 
 from aiohttp import web
 
-from appliance.accounts.errors import SignInFailedError, TooManyAttemptsError
+from appliance.accounts.errors import AccountLockedError, SignInFailedError, TooManyAttemptsError
 from appliance.accounts.guard import SESSION_COOKIE, client_address, visitor
 from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
-from appliance.web.paths import stays_here
+from appliance.web.paths import is_local_path
 from appliance.web.render import Frame
 from webchat import keys
 from webchat.frame import frame
 
 START = "/"
-# On the console, which is where a machine gets its first operator.
+# On the console, where the first operator claims the machine.
 CLAIM = "/admin/claim"
 
 
 @dataclass(frozen=True, slots=True)
 class SignInPage:
-    """Name and password; `target` is where the person wanted to go."""
+    """Name and password; `target` is the page that the person asked for."""
 
     template: ClassVar[str] = "sign_in.html"
 
@@ -37,7 +37,7 @@ class SignInPage:
 
 @dataclass(frozen=True, slots=True)
 class PasswordPage:
-    """The code of an invitation, and the password that is to be."""
+    """The code of an invitation, and the new password."""
 
     template: ClassVar[str] = "password.html"
 
@@ -48,12 +48,12 @@ class PasswordPage:
 
 
 def local(target: str) -> str:
-    """Return `target` if it is a path on this site, else the start: no redirect leads away."""
-    return target if stays_here(target) else START
+    """Return `target` if it is a path of this site, else the start page."""
+    return target if is_local_path(target) else START
 
 
 async def show_sign_in(request: web.Request) -> web.Response:
-    """GET /sign-in. Where nobody can sign in yet, the machine is claimed first."""
+    """GET /sign-in. Redirects to the claim page while there is no account."""
     target = local(request.query.get("next", START))
     if visitor(request).account is not None:
         return flash.redirect(target)
@@ -75,11 +75,11 @@ async def sign_in(request: web.Request) -> web.Response:
             token = await request.app[keys.ACCOUNTS].sign_in(
                 name, password, client_address(request)
             )
-        except (SignInFailedError, TooManyAttemptsError) as refused:
+        except (SignInFailedError, AccountLockedError, TooManyAttemptsError) as refused:
             error = refused
         else:
             response = flash.redirect(target)
-            request.app[keys.GUARD].open(response, token)
+            request.app[keys.GUARD].set_session_cookie(response, token)
             return response
     page = SignInPage(frame(request, "Sign in"), form, target, error)
     status = error.status if error else SignInFailedError.status
@@ -90,12 +90,12 @@ async def sign_out(request: web.Request) -> web.Response:
     """POST /sign-out."""
     await request.app[keys.ACCOUNTS].sign_out(request.cookies.get(SESSION_COOKIE, ""))
     response = flash.redirect("/sign-in", "You are signed out.")
-    request.app[keys.GUARD].close(response)
+    request.app[keys.GUARD].clear_session_cookie(response)
     return response
 
 
 async def show_password(request: web.Request) -> web.Response:
-    """GET /password: the code stands behind # in the link, where no server logs it."""
+    """GET /password: the link carries the code behind #, so that no server logs it."""
     page = PasswordPage(frame(request, "Set your password"), Form())
     return request.app[keys.RENDERER].page(request, page)
 
@@ -113,7 +113,7 @@ async def set_password(request: web.Request) -> web.Response:
             error = refused
         else:
             response = flash.redirect(START, "Your password is set. Welcome.")
-            request.app[keys.GUARD].open(response, token)
+            request.app[keys.GUARD].set_session_cookie(response, token)
             return response
     page = PasswordPage(frame(request, "Set your password"), form, error)
     return request.app[keys.RENDERER].page(request, page, status=error.status if error else 422)

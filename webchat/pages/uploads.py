@@ -1,4 +1,4 @@
-"""Files as they arrive in a request: part after part, never all in memory."""
+"""Read the files of a request part by part, without holding a whole file in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_PARTS = 1000
 
 _PIECE = 64 * 1024
 _LONGEST_FIELD = 4096
-# The reader asserts where the body ends before the form does.
+# aiohttp's reader fails an assertion if the body ends before the form does.
 _BROKEN = (
     AssertionError,
     ValueError,
@@ -28,10 +28,10 @@ _BROKEN = (
 
 
 async def parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
-    """Yield the parts of a form; what was not read of one is skipped.
+    """Yield the parts of a form; the unread rest of a part is skipped.
 
     Raises InvalidInputError for another kind of body, UploadBrokenOffError for half a body, and
-    FormCutShortError where the form is no longer read: what came before is good.
+    FormCutShortError where it stops reading the form: the parts before that are valid.
     """
     if not request.headers.get(hdrs.CONTENT_TYPE, "").lower().startswith("multipart/form-data"):
         raise InvalidInputError(
@@ -55,7 +55,7 @@ async def parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
 
 
 async def pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
-    """Yield the content of a part as it comes. Raises UploadBrokenOffError if it ends early."""
+    """Yield the content of a part as it arrives. Raises UploadBrokenOffError if it ends early."""
     try:
         while not part.at_eof():
             if piece := await part.read_chunk(_PIECE):
@@ -65,7 +65,7 @@ async def pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
 
 
 def file_name(part: BodyPartReader) -> str:
-    """Return the name of the file as the person sees it: browsers write its quotes as %22."""
+    """Return the file's name as the person sees it: browsers encode its quotes as %22."""
     return (part.filename or "").replace("%22", '"')
 
 

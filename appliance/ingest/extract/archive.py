@@ -1,4 +1,4 @@
-"""Looking into an office document, which is a ZIP, before a converter unpacks it."""
+"""Check an office document, which is a ZIP archive, before a converter unpacks it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
+from appliance.core.settings import MEBIBYTE
 from appliance.ingest.errors import (
     DamagedFileError,
     DocumentBombError,
     EncryptedDocumentError,
+    StrictOpenXmlError,
     WrongContentError,
 )
 
-_MEBIBYTE = 1024 * 1024
 _BLOCK = 256 * 1024
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _ENCRYPTED = 0x1
 # OpenDocument encrypts members and says so here, or the whole document inside one member.
 _MANIFEST = "META-INF/manifest.xml"
-_LARGEST_MANIFEST = 4 * _MEBIBYTE
+_LARGEST_MANIFEST = 4 * MEBIBYTE
 _WHOLE = "encrypted-package"
+# The relationships of the whole package; their namespace shows the variant of Open XML.
+_RELATIONSHIPS = "_rels/.rels"
+_LARGEST_RELATIONSHIPS = MEBIBYTE
+_STRICT = b"http://purl.oclc.org/ooxml/officeDocument/"
 _MOST_MEMBERS = 20_000
 _BODIES = {"docx": "word/", "odt": "content.xml"}
 _OTHERS = (
@@ -39,21 +44,24 @@ _DAMAGE = (
 
 
 def check_archive(path: Path, expected: str, limit: int) -> None:
-    """Raise the DocumentError that describes why `path` must not go to the converter, if any.
+    """Raise a DocumentError if the converter must not get `path`, or cannot read it.
 
-    What the directory claims is checked first because that is free; then every member is
-    inflated, because the claim may be a lie and the converter does not stop at it.
+    The sizes in the directory are checked first, which costs nothing. Then every member is
+    inflated, because these sizes may be false and the converter has no limit of its own.
     """
-    bomb = DocumentBombError(limit=limit // _MEBIBYTE)
+    bomb = DocumentBombError(limit=limit // MEBIBYTE)
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             protected = _is_protected(archive, members)
+            strict = _is_strict(archive, members)
         if len(members) > _MOST_MEMBERS or sum(member.file_size for member in members) > limit:
             raise bomb
         if protected:
             raise EncryptedDocumentError
         _check_kind([member.filename for member in members], expected)
+        if strict:
+            raise StrictOpenXmlError
         left = limit
         with path.open("rb") as file:
             for member in members:
@@ -74,6 +82,13 @@ def _is_protected(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> b
         return b"encryption-data" in manifest.read(_LARGEST_MANIFEST)
 
 
+def _is_strict(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> bool:
+    if _RELATIONSHIPS not in {member.filename for member in members}:
+        return False
+    with archive.open(_RELATIONSHIPS) as relationships:
+        return _STRICT in relationships.read(_LARGEST_RELATIONSHIPS)
+
+
 def _check_kind(names: list[str], expected: str) -> None:
     if any(name.startswith(_BODIES[expected]) for name in names):
         return
@@ -84,7 +99,7 @@ def _check_kind(names: list[str], expected: str) -> None:
 
 
 def _inflated_size(file: BinaryIO, member: zipfile.ZipInfo, limit: int) -> int:
-    """Return how many bytes `member` really holds; counting stops beyond `limit`."""
+    """Return the real size of `member`; counting stops beyond `limit`."""
     if member.compress_type == zipfile.ZIP_STORED:
         return member.compress_size
     if member.compress_type != zipfile.ZIP_DEFLATED:

@@ -1,4 +1,4 @@
-"""Every format and its reader: the one door of extraction."""
+"""Every format and its reader: the entry point of extraction."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ async def extract(
 ) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
     """Yield DocumentFacts first, then every page in order, numbered from 1.
 
-    Raises DocumentError: before anything was yielded, or after some pages. Close the iterator
-    (`contextlib.aclosing`) when it is left early, so that its parser ends at once.
+    Raises DocumentError: before anything was yielded, or after some pages. Use
+    `contextlib.aclosing` if you may stop early, so that the parser ends at once.
     """
     try:
         async with aclosing(_reader(path, wanted, limits)) as items:

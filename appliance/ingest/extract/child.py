@@ -1,7 +1,7 @@
-"""`python -m appliance.ingest.extract.child JOB PATH LIMIT`: one file through a Python parser.
+"""`python -m appliance.ingest.extract.child JOB PATH LIMIT`: read one file with a Python parser.
 
-Runs under time and memory limits, apart from the ingest process, because a parser that meets a
-hostile file may take either. Prints JSON lines: the facts, each page, or one error. The path
+Runs under time and memory limits outside of the ingest process, because a hostile file may
+exhaust either. Prints JSON lines: the facts, each page, or one error. The path
 `-` is the standard input.
 """
 
@@ -33,7 +33,7 @@ def main(job: str, path: str, limit: int) -> int:
 
 
 def _lines(job: str, path: str, limit: int) -> Iterator[Line]:
-    # Imported where they are used: every document pays for the start of this process.
+    # Imported where they are used, because every document starts this process.
     match job:
         case "check-docx" | "check-odt":
             from appliance.ingest.extract.archive import check_archive

@@ -1,4 +1,4 @@
-"""Text as it is stored: characters that PostgreSQL and people can use, in readable paragraphs."""
+"""Clean text for storage: no characters that PostgreSQL refuses or readers cannot see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNWANTED = re.compile(
 )
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _LIGATURES = re.compile("[\ufb00-\ufb06]")
-# Each run of spaces is tried once, from its start: a file may have a million in a row.
+# Matches a run of spaces only from its start, because a file may have a million in a row.
 _TRAILING = re.compile(r"(?<![ \t\u00a0\u3000])[ \t\u00a0\u3000]+$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 _LONGEST_TITLE = 300
@@ -23,13 +23,13 @@ _SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u3000]+")
 def clean(text: str) -> str:
     """Return `text` in NFC without characters that cannot be stored or seen.
 
-    Its layout is kept, but for blank lines after the first.
+    The layout is kept, except that consecutive blank lines become one.
     """
     return _BLANK_LINES.sub("\n\n", clean_characters(text))
 
 
 def clean_characters(text: str) -> str:
-    """Do the same and leave every line where it is."""
+    """Do the same as `clean`, but keep every line."""
     text = _LINE_ENDS.sub("\n", text)
     text = _UNWANTED.sub("", text)
     text = _LIGATURES.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
@@ -42,7 +42,7 @@ def one_line(text: str) -> str:
 
 
 def short_title(text: str) -> str:
-    """Return a title or a heading on one line, cut where nobody would read on."""
+    """Return a title or a heading on one line, at most 300 characters long."""
     return one_line(text[:_LONGEST_TITLE])
 
 

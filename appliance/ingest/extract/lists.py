@@ -1,4 +1,4 @@
-"""The marks of lists in HTML: a dash, or a number in one of its kinds."""
+"""Marks of HTML lists: a dash, or a number in one of HTML's numbering types."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class OpenList:
 
     @classmethod
     def opened(cls, tag: str, attributes: Attributes) -> Self:
-        """Return the list that a tag opens: one of `ol` counts, from its `start` on."""
+        """Return the list that a tag opens; an `ol` counts from its `start`."""
         if tag != "ol":
             return cls()
         start = _number(attributes.get("start"))
         return cls(1 if start is None else start, attributes.get("type") or "1")
 
     def mark(self, attributes: Attributes) -> str:
-        """Return what stands before the next item, which may claim a number of its own."""
+        """Return the mark of the next item, which may set its own number (`value`)."""
         if self.next is None:
             return "-"
-        claimed = _number(attributes.get("value"))
-        number = self.next if claimed is None else claimed
+        own_number = _number(attributes.get("value"))
+        number = self.next if own_number is None else own_number
         self.next = number + 1
         return f"{numeral(number, self.kind)}."
 
 
 def numeral(number: int, kind: str) -> str:
-    """Return a number in the kind that HTML's `type` names; in digits where it has none."""
+    """Return a number in the numbering type of HTML's `type`; in digits if the type has no form."""
     match kind:
         case "a" | "A" if number > 0:
             written = _letters(number)

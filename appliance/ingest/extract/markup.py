@@ -1,6 +1,6 @@
-"""HTML to text with headings: one pass over the tags, no tree in memory.
+"""Convert HTML to text with headings, in one pass and without a tree in memory.
 
-Also reads what pandoc makes of office documents.
+The output of pandoc for office documents is read as well.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def _tags(names: str) -> frozenset[str]:
 _SKIPPED = _tags(
     "script style noscript template svg nav select button iframe object textarea annotation"
 )
-# What is in these is no markup, so nothing but their own end can end them.
+# Their content is not markup, so that only their own end tag ends them.
 _RAW = _tags("script style iframe textarea")
-# Nothing of the kind stands inside: whoever wrote it forgot to close what is skipped.
+# Tags that cannot be inside a skipped element: its end tag is missing.
 _ENDS_SKIPPING = {
     "nav": _tags("h1 main article p"),
     "button": _tags("h1 h2 h3 h4 h5 h6 main article section p ul ol table button"),
@@ -47,7 +47,7 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
 class _Gap(IntEnum):
-    """What stands between the text so far and the next; the greater wins."""
+    """The separator between the text so far and the next text; the greatest is used."""
 
     NONE = 0
     SPACE = 1
@@ -66,7 +66,7 @@ _SEPARATORS = {
 
 
 class MarkupReader(HTMLParser):
-    """Collects `text`, `headings` and `title` from a whole page; forgiving like a browser."""
+    """Collects `text`, `headings` and `title` of a page; tolerates errors as a browser does."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -76,19 +76,19 @@ class MarkupReader(HTMLParser):
         self._length = 0
         self._gap = _Gap.NONE
         self._skipping: list[str] = []
-        # How many ends of each tag are still to come.
+        # How many end tags of each kind follow.
         self._ends: Counter[str] = Counter()
         self._titles: list[str] | None = None
         self._heading: tuple[int, int] | None = None
         self._preformatted: list[str] | None = None
-        # Whether nothing was written yet in the table cell that is open, or the list item.
+        # Whether the open table cell or list item is still empty.
         self._fresh = False
         self._cells = 0
         self._lists: list[OpenList] = []
 
     @property
     def text(self) -> str:
-        """All text so far."""
+        """The text so far."""
         return "".join(self._parts)
 
     def read(self, page: str) -> None:
@@ -103,7 +103,7 @@ class MarkupReader(HTMLParser):
         while self._skipping and tag in _ENDS_SKIPPING.get(self._skipping[-1], ()):
             self._skipping.pop()
         if tag in _SKIPPED:
-            # What is never closed would take the rest of the page with it.
+            # An element that is never closed would hide the rest of the page.
             if tag in _RAW or self._ends[tag] > self._skipping.count(tag):
                 self._skipping.append(tag)
             return
@@ -167,7 +167,7 @@ class MarkupReader(HTMLParser):
                 self._widen(_Gap.LINE)
                 self._cells = 0
             case "td" | "th":
-                # Cells stand in one line, whatever blocks the last one held.
+                # Cells are on one line, whatever blocks the last cell contains.
                 if self._cells:
                     self._gap = _Gap.CELL
                 self._cells += 1
@@ -186,7 +186,7 @@ class MarkupReader(HTMLParser):
                 pass
 
     def _begin(self, tag: str, attributes: Attributes) -> None:
-        """Note what is open from here on."""
+        """Remember the element that is open from here on."""
         if tag in _LISTS:
             self._lists.append(OpenList.opened(tag, attributes))
         elif tag in _HEADINGS:
@@ -232,7 +232,7 @@ class MarkupReader(HTMLParser):
         self._fresh = False
 
     def _break_preformatted(self, tag: str) -> None:
-        """Keep lines apart that are marked rather than written: some pages put each into a tag."""
+        """Keep lines apart that have tags instead of line breaks."""
         lines = self._preformatted
         if lines and (tag == "br" or (tag in _BLOCKS and not lines[-1].endswith("\n"))):
             lines.append("\n")

@@ -1,18 +1,23 @@
-"""DOCX, ODT and RTF: checked, converted to HTML by pandoc, and read as such."""
+"""Read DOCX, ODT and RTF: check the file, convert it to HTML with pandoc, and read that."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from appliance.core.process import Command, run
-from appliance.ingest.errors import DamagedFileError, ParserTooBigError
+from appliance.core.process import Command, Finished, run
+from appliance.core.settings import MEBIBYTE
+from appliance.ingest.errors import ConverterFailedError, DamagedFileError, ParserTooBigError
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
-from appliance.ingest.extract.parser import MEBIBYTE, ParserLimits, failure
+from appliance.ingest.extract.parser import ParserLimits, failure
 from appliance.ingest.extract.text import read_in_child
 from appliance.ingest.formats import Format
+from appliance.library.errors import DocumentError
 
 _LARGEST_HTML = 64 * MEBIBYTE
+# Exit codes of pandoc that mean “this content is not valid”: of XML, of any reader, of a parser,
+# of UTF-8 and of a character set. All others are about pandoc itself, such as a wrong option.
+_INVALID_CONTENT = frozenset({44, 63, 64, 65, 92, 94})
 # Address space of pandoc beside its heap: the program itself is large, and so are its stacks.
 _HEADROOM = 512 * MEBIBYTE
 
@@ -20,7 +25,7 @@ _HEADROOM = 512 * MEBIBYTE
 async def read_office(
     path: Path, wanted: Format, limits: ParserLimits
 ) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
-    """Yield the facts, then the document in parts: these formats have no pages of their own."""
+    """Yield the facts, then the document in parts, because these formats have no pages."""
     if wanted is not Format.RTF:
         async for _ in read_in_child(f"check-{wanted}", path, limits):
             pass
@@ -33,20 +38,27 @@ async def read_office(
     if error := failure(converted, limits):
         raise error
     if converted.returncode:
-        raise DamagedFileError(format=wanted.upper())
+        raise _refusal(converted, wanted)
     if len(converted.stdout) == _LARGEST_HTML:
         raise ParserTooBigError(megabytes=_LARGEST_HTML // MEBIBYTE)
     async for item in read_in_child(Format.HTML, path, limits, converted.stdout):
         yield item
 
 
+def _refusal(converted: Finished, wanted: Format) -> DocumentError:
+    """Return what an exit code of pandoc means for the document."""
+    if converted.returncode in _INVALID_CONTENT:
+        return DamagedFileError(format=wanted.upper())
+    return ConverterFailedError(program="pandoc", reason=converted.description)
+
+
 def _pandoc(path: Path, wanted: Format, limits: ParserLimits) -> Command:
     """Return the command line.
 
-    The memory limit goes to pandoc's own runtime, which reports when it is reached; the kernel's
-    limit on address space, which it would answer with a crash, is only the second fence.
-    `--sandbox` keeps a document from naming other files to be read. Standalone output keeps
-    the title, which is not part of the body; the page title would be the digest, so it is blank.
+    Pandoc's own runtime gets the memory limit, because it reports when the limit is reached. The
+    kernel's limit on address space, at which pandoc crashes, is the second line of defence.
+    `--sandbox` keeps a document from including other files. Standalone output contains the title,
+    which is not part of the body; the page title would be the digest, so it is blank.
     """
     return (
         *(

@@ -1,4 +1,4 @@
-"""The formats that Python reads: bytes in, title and pages out. Runs only in the child."""
+"""Read HTML, Markdown and text into a title and pages. Runs only in the child process."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _DECLARATION_WITHIN = 2048
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
 _ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(?=\S)(.+)$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-+)\s*$")
-# Lines of `key: value`, what belongs to a key (indented lines, items), and comments; anything
-# else after a rule is text under a rule.
+# Lines of `key: value`, continuation lines (indented lines, items) and comments. Other lines mean
+# that the first line is a horizontal rule.
 _FRONT_MATTER = re.compile(
     r"\A---\n((?:\w[\w .-]*:(?: .*)?\n|[ \t].*\n|- .*\n|#.*\n|\n)+)(?:---|\.\.\.)(?:\n|\Z)"
 )
@@ -29,14 +29,14 @@ _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A document's title and its pages, made as they are asked for."""
+    """The title of a document and its pages, which are created one by one."""
 
     title: str | None
     pages: Iterator[ExtractedPage]
 
 
 def read_html(content: bytes) -> Outline:
-    """Read a web page: text without scripts, styles and navigation."""
+    """Read the text of a web page, without scripts, styles and navigation."""
     declared = _CHARSET.search(content[:_DECLARATION_WITHIN])
     text, note = decode(content, declared.group(1).decode() if declared else None)
     reader = MarkupReader()
@@ -46,9 +46,9 @@ def read_html(content: bytes) -> Outline:
 
 
 def read_markdown(content: bytes) -> Outline:
-    """Read Markdown: its source is readable as it is, only the headings are looked for.
+    """Read Markdown: the text is its source, in which only the headings are recognised.
 
-    Front matter stays as well, since its author or date may be what somebody looks for.
+    Front matter is kept, because a search may be for its author or date.
     """
     text, note = decode(content)
     text = clean(text)
@@ -90,7 +90,7 @@ def _markdown_headings(text: str, begin: int) -> Iterator[Heading]:
 
 
 def _is_block(line: str) -> bool:
-    """Tell whether a line under which dashes stand is no heading: a list, a table, a heading."""
+    """Return whether a line is a list, table or heading, so that dashes below make no heading."""
     return line.lstrip().startswith(("#", "-", "*", "+", ">", "|", "=", "```", "~~~"))
 
 

@@ -1,4 +1,4 @@
-"""What a parser gives: facts about the document, then page after page."""
+"""The output of a parser: facts about the document, then its pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class DocumentFacts:
-    """What is known before the first page; `page_count` only where the format has pages."""
+    """The facts known before the first page; `page_count` only where the format has pages."""
 
     title: str | None = None
     page_count: int | None = None
@@ -28,7 +28,7 @@ class DocumentFacts:
 class ExtractedPage:
     """One page, or one part of a document that has no pages.
 
-    `label` is how to cite it where the plain number would mislead (rows of a table); `note` is a
+    `label` replaces the number in citations where it would mislead (rows of a table); `note` is a
     remark for the ledger, such as why a page failed.
     """
 

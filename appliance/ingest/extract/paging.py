@@ -1,23 +1,23 @@
-"""Pages for formats that have none: parts of a few thousand characters."""
+"""Split formats without pages into parts of a few thousand characters."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from appliance.ingest.cut import Sizes, pieces
 from appliance.ingest.extract.page import ExtractedPage, Heading
+from appliance.ingest.splitter import Sizes, split
 
-# About what stands on one printed page.
+# About one printed page.
 PART = Sizes(target=3000, most=4000, least=1000)
 
 
 def parts(
     text: str, headings: Sequence[Heading] = (), note: str | None = None
 ) -> Iterator[ExtractedPage]:
-    """Yield `text` as pages “part 1”, “part 2”, …; offsets of headings become those of the page."""
+    """Yield `text` as pages “part 1”, “part 2”, …, each with its headings at their new offsets."""
     offsets = [heading.offset for heading in headings]
-    spans = list(pieces(text, offsets, PART.for_text(text)))
+    spans = list(split(text, offsets, PART.for_text(text)))
     for number, (start, end) in enumerate(spans, start=1):
         first, last = bisect_left(offsets, start), bisect_left(offsets, end)
         here = tuple(

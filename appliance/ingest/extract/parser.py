@@ -1,4 +1,4 @@
-"""Running a parser as a child within its limits, and what its end means for the document."""
+"""Limits of a parser that runs as a child, and the meaning of its end for the document."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import signal
 from dataclasses import dataclass
 
 from appliance.core.process import Finished, Limits
+from appliance.core.settings import MEBIBYTE
 from appliance.ingest.errors import ParserCrashedError, ParserTimedOutError, ParserTooBigError
 from appliance.library.errors import DocumentError
 
-MEBIBYTE = 1024 * 1024
-
-# How the parsers we use say that an allocation failed: poppler, glibc's C++, pandoc's runtime,
-# Python.
+# Exit code of pandoc's runtime (GHC) when its heap limit is reached.
+_HEAP_EXHAUSTED = 251
+# How the other parsers report a failed allocation: poppler, the C++ library, Python.
 _OUT_OF_MEMORY = (
     b"out of memory",
     b"bad_alloc",
@@ -25,7 +25,7 @@ _OUT_OF_MEMORY = (
 
 @dataclass(frozen=True, slots=True)
 class ParserLimits:
-    """What one document may cost: wall seconds and memory of a parser, pages, unpacked bytes."""
+    """Limits for one document: wall-clock seconds and memory of a parser, pages, unpacked bytes."""
 
     seconds: float = 120.0
     memory: int = 1024 * MEBIBYTE
@@ -33,9 +33,9 @@ class ParserLimits:
     unpacked: int = 512 * MEBIBYTE
 
     def process(self, headroom: int = 0) -> Limits:
-        """Return the same for the kernel, with `headroom` more memory.
+        """Return the limits that the kernel enforces, with `headroom` more memory.
 
-        A parser writes no file, but for Python's compiled modules beside their sources.
+        The only files that a parser writes are Python's compiled modules.
         """
         return Limits(
             memory=self.memory + headroom,
@@ -45,11 +45,14 @@ class ParserLimits:
 
 
 def failure(finished: Finished, limits: ParserLimits) -> DocumentError | None:
-    """Return why the limits or a crash ended the parser; None when it ended by itself."""
+    """Return which limit or crash ended the parser; None if it ended by itself."""
     if finished.timed_out or finished.returncode == -signal.SIGXCPU:
         return ParserTimedOutError(seconds=f"{limits.seconds:g}")
     complaint = finished.stderr.lower()
-    if finished.returncode and any(words in complaint for words in _OUT_OF_MEMORY):
+    out_of_memory = finished.returncode == _HEAP_EXHAUSTED or any(
+        words in complaint for words in _OUT_OF_MEMORY
+    )
+    if finished.returncode and out_of_memory:
         return ParserTooBigError(megabytes=limits.memory // MEBIBYTE)
     if finished.returncode < 0:
         return ParserCrashedError(reason=finished.description)

@@ -1,4 +1,4 @@
-"""PDF through poppler: `pdfinfo` for the facts, `pdftotext` for ranges of pages."""
+"""Read PDF with poppler: `pdfinfo` for the facts, `pdftotext` for ranges of pages."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
-from appliance.core.process import run
+from appliance.core.process import Finished, run
+from appliance.core.settings import MEBIBYTE
 from appliance.ingest.errors import (
+    ConverterFailedError,
     DamagedFileError,
     EncryptedDocumentError,
     MissingLanguageDataError,
@@ -17,21 +19,21 @@ from appliance.ingest.errors import (
 )
 from appliance.ingest.extract.clean import short_title
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
-from appliance.ingest.extract.parser import MEBIBYTE, ParserLimits, failure
+from appliance.ingest.extract.parser import ParserLimits, failure
 from appliance.ingest.extract.reflow import has_columns_of_prose, reflow
 from appliance.ingest.extract.sections import numbered_headings
 from appliance.library.errors import DocumentError
 from appliance.library.model import PageState
 
-# One process a range: starting one costs about as much as reading a page.
+# Pages of one process: starting a process takes about as long as reading a page.
 _RANGE = 32
 _MOST_FAILED_PAGES = 5
 _OUTPUT_LIMIT = 64 * MEBIBYTE
 _FIELD = re.compile(r"^(Title|Pages):[ \t]*(.*)$", re.MULTILINE)
 _MISSING_DATA = b"Missing language pack"
-# pdftotext does not tell the two apart.
+# pdftotext does not distinguish the two.
 _NO_TEXT = "No text: the page is blank, or a picture."
-# What programs write into the title when nobody gave one.
+# Titles that programs write when the author gave none.
 _NO_TITLE = re.compile(r"(?i)^(microsoft \w+ - .*|untitled.*|.*\.\w{2,4}|\W*)$")
 
 
@@ -40,8 +42,8 @@ async def read_pdf(
 ) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
     """Yield the facts, then every page; a page that cannot be read is a `failed` page.
 
-    Raises DocumentError at the start, or at the end when no page gave any text, or as soon as
-    more than a few pages failed.
+    Raises DocumentError at the start, at the end if no page has text, or when more than a few
+    pages have failed.
     """
     facts = await _facts(path, limits)
     yield facts
@@ -74,7 +76,9 @@ async def _facts(path: Path, limits: ParserLimits) -> DocumentFacts:
         raise EncryptedDocumentError
     fields = dict(_FIELD.findall(finished.stdout.decode(errors="replace")))
     pages = int(fields.get("Pages") or 0)
-    if finished.returncode or not pages:
+    if finished.returncode:
+        raise _refusal("pdfinfo", finished)
+    if not pages:
         raise DamagedFileError(format="PDF")
     if pages > limits.pages:
         raise TooManyPagesError(limit=limits.pages)
@@ -85,14 +89,14 @@ async def _facts(path: Path, limits: ParserLimits) -> DocumentFacts:
 async def _range(
     path: Path, first: int, last: int, limits: ParserLimits
 ) -> AsyncGenerator[ExtractedPage | tuple[int, DocumentError], None]:
-    """Yield each page of a range, or its number with the reason why it cannot be read."""
+    """Yield each page of a range, or its number and the error if it cannot be read."""
     try:
         texts = await _texts(path, first, last, limits)
     except DocumentError as error:
         if first == last:
             yield first, error
             return
-        # One of them is to blame: halve until it stands alone.
+        # One page of the range fails: halve the range until it is found.
         middle = (first + last) // 2
         for start, end in ((first, middle), (middle + 1, last)):
             async with aclosing(_range(path, start, end, limits)) as results:
@@ -109,8 +113,8 @@ async def _range(
 async def _texts(path: Path, first: int, last: int, limits: ParserLimits) -> list[str]:
     """Return the text of each page from `first` to `last`.
 
-    Layout mode keeps the cells of a form or table beside each other, which reading order tears
-    apart; but it mixes the columns of a paper, so such pages are read again in reading order.
+    Layout mode keeps the cells of a form or table on one line, which reading order separates. But
+    it mixes the columns of a paper, so such pages are read again in reading order.
     """
     pages = await _pdftotext(path, first, last, limits, "-layout")
     if any(has_columns_of_prose(page) for page in pages):
@@ -133,13 +137,26 @@ async def _pdftotext(
     if error := failure(finished, limits):
         raise error
     if _MISSING_DATA in finished.stderr:
-        # It goes on without the characters, and calls that a success.
+        # pdftotext leaves the characters out and exits with 0.
         raise MissingLanguageDataError
     # Each page ends with a form feed, also an empty one.
     pages = finished.stdout.decode(errors="replace").split("\f")[:-1]
     if first == last:
-        # A font may map a glyph to the form feed; alone, a page is all that was written.
+        # A font may map a glyph to the form feed; of a single page, all output is its text.
         pages = ["\n".join(pages)]
-    if finished.returncode or len(pages) != last - first + 1:
+    if finished.returncode:
+        raise _refusal("pdftotext", finished)
+    if len(pages) != last - first + 1:
         raise DamagedFileError(format="PDF")
     return pages
+
+
+def _refusal(program: str, finished: Finished) -> DocumentError:
+    """Return what an exit code of poppler's programs means for the document."""
+    match finished.returncode:
+        case 1:
+            return DamagedFileError(format="PDF")
+        case 3:
+            return EncryptedDocumentError()
+        case _:
+            return ConverterFailedError(program=program, reason=finished.description)

@@ -1,4 +1,4 @@
-"""Lines of a PDF page back into paragraphs; tables and forms keep their lines."""
+"""Rebuild the paragraphs of a PDF page from its lines; tables and forms keep their lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ITEM = re.compile(
 )
 _HYPHENATED = re.compile(r"([^\W\d_]+)-$")
 _CONTINUED = re.compile(r"[^\W\d_]+")
-# What follows a hyphen that is meant: “Vor- und Nachteile”, “short- and long-term”.
+# Words after a hyphen that must stay: “Vor- und Nachteile”, “short- and long-term”.
 _CONJUNCTIONS = frozenset(
     {"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "och", "og", "of"}
 )
@@ -31,9 +31,9 @@ _MOST_TOGETHER = 0.2
 
 
 def has_columns_of_prose(page: str) -> bool:
-    """Tell whether a page in layout mode shows prose side by side, so that its lines mix columns.
+    """Return whether the lines of a page in layout mode mix columns of prose.
 
-    Cells of forms and tables are short; two long runs on many lines are columns of a paper.
+    Cells of forms and tables are short; two long texts on many lines are columns of a paper.
     """
     lines = [line for line in page.splitlines() if line.strip()]
     mixed = sum(
@@ -63,7 +63,7 @@ def reflow(page: str) -> str:
 
 
 def _single_spaced(lines: list[str]) -> list[str]:
-    """Take one blank line away after each line if the page is set with double spacing."""
+    """Remove one blank line after each line if the page has double line spacing."""
     written = sum(bool(line) for line in lines)
     together = sum(bool(line) and bool(below) for line, below in pairwise(lines))
     if written < _FEWEST_LINES or together > written * _MOST_TOGETHER:
@@ -76,7 +76,7 @@ def _written(line: str) -> str:
 
 
 def _has_gap(line: str) -> bool:
-    """Tell whether a line has cells; the space after a bullet or a number makes none."""
+    """Return whether a line has cells; the space after a bullet or a number does not count."""
     item = _ITEM.match(line)
     return _GAP.search(line, item.end() if item else 0) is not None
 
@@ -94,7 +94,7 @@ def _continues(before: str, line: str, width: int) -> bool:
     if _has_gap(before) or _has_gap(line) or _ITEM.match(line) or _LEADER.search(before):
         return False
     shift = _indent(line) - _indent(before)
-    # The second line of a list item hangs under the first word of its first.
+    # The second line of a list item is indented to the first word of its first line.
     if shift >= _INDENT and not _ITEM.match(before):
         return False
     return len(before.strip()) >= width * _FULL_LINE

@@ -1,4 +1,4 @@
-"""CSV: every row becomes a paragraph that names its columns, so that a passage explains itself."""
+"""Read CSV: every row becomes a sentence that names its columns, so that a passage is clear."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import io
 import re
 from collections.abc import Iterator
 
-from appliance.ingest.cut import pieces
 from appliance.ingest.errors import DamagedFileError
 from appliance.ingest.extract.clean import one_line
 from appliance.ingest.extract.encoding import decode
 from appliance.ingest.extract.outline import Outline
 from appliance.ingest.extract.page import ExtractedPage
 from appliance.ingest.extract.paging import PART
+from appliance.ingest.splitter import split
 
 _DELIMITERS = ",;\t|"
-# How spreadsheets say the delimiter, in a first line that is no row.
-_SAID = re.compile(r"\A\"?sep=([^\"\w\r\n ])\"?(?:\r\n?|\n|\Z)", re.IGNORECASE)
+# The line with which spreadsheets declare the delimiter, before the first row.
+_DECLARED = re.compile(r"\A\"?sep=([^\"\w\r\n ])\"?(?:\r\n?|\n|\Z)", re.IGNORECASE)
 _SAMPLE = 16_384
 _LARGEST_FIELD = 16 * 1024 * 1024
 
 
 def read_csv(content: bytes) -> Outline:
-    """Read a table; its first row names the columns if it looks like names."""
+    """Read a table; the first row names the columns if all its cells are distinct words."""
     text, note = decode(content)
     csv.field_size_limit(_LARGEST_FIELD)
     return Outline(None, _pages(_rows(text), note))
@@ -31,8 +31,8 @@ def read_csv(content: bytes) -> Outline:
 
 def _rows(text: str) -> Iterator[list[str]]:
     try:
-        if said := _SAID.match(text):
-            delimiter, text = said.group(1), text[said.end() :]
+        if declared := _DECLARED.match(text):
+            delimiter, text = declared.group(1), text[declared.end() :]
         else:
             delimiter = max(_DELIMITERS, key=lambda each: _evenness(text[:_SAMPLE], each))
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
@@ -44,7 +44,7 @@ def _rows(text: str) -> Iterator[list[str]]:
 
 
 def _evenness(sample: str, delimiter: str) -> tuple[int, int]:
-    """Rate a delimiter: how many rows it cuts into as many cells as the first, and how many."""
+    """Rate a delimiter: how many rows get as many cells as the first row, and how many cells."""
     widths = [len(row) for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)]
     if not widths or widths[0] < 2:
         return (0, 0)
@@ -54,7 +54,7 @@ def _evenness(sample: str, delimiter: str) -> tuple[int, int]:
 def _pages(rows: Iterator[list[str]], note: str | None) -> Iterator[ExtractedPage]:
     number = 1
     for first, last, text in _groups(rows):
-        for start, end in pieces(text, (), PART.for_text(text)):
+        for start, end in split(text, (), PART.for_text(text)):
             label = f"rows {first}\u2013{last}" if last > first else f"row {first}"
             yield ExtractedPage(number, text[start:end], label, note=note)
             number += 1
@@ -62,7 +62,7 @@ def _pages(rows: Iterator[list[str]], note: str | None) -> Iterator[ExtractedPag
 
 
 def _groups(rows: Iterator[list[str]]) -> Iterator[tuple[int, int, str]]:
-    """Yield (first row, last row, text) with about a page of text each."""
+    """Yield (first row, last row, text), each with about a page of text."""
     header = next(rows, None)
     if header is None:
         return

@@ -1,4 +1,4 @@
-"""Numbered headings of PDF pages, which carry no marks of their own: “3.2 Study design”."""
+"""Recognise numbered headings of PDF pages, which have no markup: “3.2 Study design”."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _NUMBERED = re.compile(
 
 
 def numbered_headings(text: str) -> tuple[Heading, ...]:
-    """Return the lines of a page that are headings beyond reasonable doubt.
+    """Return the lines of a page that are certainly headings.
 
-    A line with one number alone may as well be an item of a list, so its title must be in
-    capitals; a line with cells or leaders is a row or a table of contents.
+    A line with a single number may be an item of a list, so its title must be in capitals. A line
+    with cells or leaders belongs to a table or to a table of contents.
     """
     found = []
     for match in _NUMBERED.finditer(text):

@@ -1,4 +1,4 @@
-"""HTML, Markdown, CSV and plain text: read by Python in a child, received here page by page."""
+"""Read HTML, Markdown, CSV and text in a child process, and receive their pages."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from appliance.ingest.errors import (
     NoTextError,
     NotTextError,
     ParserCrashedError,
+    StrictOpenXmlError,
+    UnknownEncodingError,
     WrongContentError,
 )
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, Heading
@@ -30,6 +32,8 @@ _REFUSALS: dict[str, type[DocumentError]] = {
         EncryptedDocumentError,
         NoTextError,
         NotTextError,
+        StrictOpenXmlError,
+        UnknownEncodingError,
         WrongContentError,
     )
 }
@@ -38,7 +42,7 @@ _REFUSALS: dict[str, type[DocumentError]] = {
 async def read_in_child(
     job: str, path: Path, limits: ParserLimits, content: bytes | None = None
 ) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
-    """Yield the facts, then every page; `content` is read instead of the file when it is given."""
+    """Yield the facts, then every page; `content`, if given, is read instead of the file."""
     argv: Command = (
         *module_command("appliance.ingest.extract.child"),
         *(job, "-" if content is not None else str(path), str(limits.unpacked)),

@@ -1,4 +1,4 @@
-/* What makes the pages pleasanter. Everything works without it; it adds, and never decides. */
+/* Conveniences of the pages. Everything works without this script; it takes no decision. */
 (() => {
   "use strict";
   const find = (selector, root = document) => root.querySelector(selector);
@@ -32,9 +32,9 @@
     grow(field);
   });
 
-  /* Screen readers hear an answer block by block, from one place that is never replaced. */
+  /* Screen readers read an answer block by block, from one element that is never replaced. */
   const announcer = find("#announcer");
-  const heard = { answer: "", status: "", blocks: 0 };
+  const announced = { answer: "", status: "", blocks: 0 };
   const say = (words) => {
     const line = document.createElement("p");
     line.textContent = words;
@@ -42,27 +42,27 @@
     if (announcer.childElementCount > 20) announcer.firstElementChild.remove();
   };
   const sayBlocks = (prose) => {
-    while (prose && heard.blocks < prose.childElementCount) say(prose.children[heard.blocks++].textContent);
+    while (prose && announced.blocks < prose.childElementCount) say(prose.children[announced.blocks++].textContent);
   };
   const announce = () => {
     const writing = [...findAll('.message[aria-busy="true"]', messages)].at(-1);
-    if (writing && writing.id !== heard.answer) Object.assign(heard, { answer: writing.id, status: "", blocks: 0 });
-    if (!heard.answer) return;
+    if (writing && writing.id !== announced.answer) Object.assign(announced, { answer: writing.id, status: "", blocks: 0 });
+    if (!announced.answer) return;
     if (!writing) {
-      const answer = document.getElementById(heard.answer);
+      const answer = document.getElementById(announced.answer);
       if (answer) {
         sayBlocks(find(".prose", answer));
         if (!find("[role=alert]", answer)) say("End of the answer.");
       }
-      heard.answer = "";
+      announced.answer = "";
       return;
     }
     sayBlocks(find(".blocks", writing));
-    const status = find(".message__status", writing)?.textContent ?? heard.status;
-    if (status !== heard.status) say(heard.status = status);
+    const status = find(".message__status", writing)?.textContent ?? announced.status;
+    if (status !== announced.status) say(announced.status = status);
   };
 
-  /* Following: stay at the end while somebody reads there, never pull them back to it. */
+  /* Following: stay at the end while the reader is there; never scroll back to it otherwise. */
   const nearEnd = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 160;
   let following = true;
   addEventListener("scroll", () => { following = nearEnd(); }, { passive: true });
@@ -99,13 +99,24 @@
     const form = drop(event);
     if (form && !form.contains(event.relatedTarget)) form.classList.remove("drop--over");
   });
+  /* Browsers list a folder among the dropped files, but cannot read it: the whole upload would fail. */
+  const dropped = (transfer) => {
+    const items = [...transfer.items].filter((item) => item.kind === "file");
+    const isFolder = (item) => item.webkitGetAsEntry()?.isDirectory;
+    const kept = new DataTransfer();
+    items.filter((item) => !isFolder(item)).forEach((item) => kept.items.add(item.getAsFile()));
+    return { files: kept.files, hasFolder: items.some(isFolder) };
+  };
   on("drop", (event) => {
     const form = drop(event);
     const input = form && find("input[type=file]", form);
     if (!input || !event.dataTransfer?.files.length) return;
     event.preventDefault();
     form.classList.remove("drop--over");
-    input.files = event.dataTransfer.files;
+    const { files, hasFolder } = dropped(event.dataTransfer);
+    if (hasFolder) tell("Folders cannot be added. Open the folder, and drop the files that are in it.");
+    if (!files.length) return;
+    input.files = files;
     form.requestSubmit();
   });
   on("change", (event) => {
@@ -124,10 +135,10 @@
   on("htmx:afterRequest", (event) => {
     progress(event, false);
     const form = event.target;
-    // The button goes away with the answer: the keyboard stays in use.
+    // The button disappears with the answer, so the composer takes the focus.
     if (form.matches?.(".message__work form")) find("[data-composer] textarea")?.focus();
     if (event.detail.successful && form.matches?.("form[data-reset]")) {
-      // Who may read the next files stays as it was chosen: only the files themselves are done.
+      // The choice of readers stays for the next files; only the file list is cleared.
       findAll("input[type=file]", form).forEach((input) => { input.value = ""; });
       if (!form.matches("[data-composer]")) return;
       form.reset();
@@ -138,7 +149,7 @@
     }
   });
 
-  /* The page beside the answer takes the keyboard, and gives it back to the citation. */
+  /* The source beside the answer takes the focus, and returns it to the citation. */
   let opener = null;
   const closeSource = () => {
     const source = find("#source");
@@ -164,7 +175,7 @@
       await navigator.clipboard.writeText(find(button.dataset.copy).innerText.trim());
       words.textContent = "Copied";
     } catch {
-      // Without TLS browsers give no clipboard: select the text, so that one key copies it.
+      // Without TLS, browsers give no access to the clipboard: select the text instead.
       getSelection().selectAllChildren(find(button.dataset.copy));
       words.textContent = "Selected";
     }
@@ -176,7 +187,7 @@
     if (event.target.closest("[data-empty]")) closeSource();
   });
   on("keydown", (event) => {
-    // A menu or a question that is open takes the key for itself.
+    // An open menu or dialog handles the key itself.
     if (event.key !== "Escape" || find(":popover-open")) return;
     closeSource();
     const drawer = find(".drawer-toggle");
@@ -186,7 +197,7 @@
     const root = document.documentElement;
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
-    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* It holds for this page then. */ }
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* The choice then lasts for this page only. */ }
   });
 
   /* Times: the exact one in the reader's own time zone. */
@@ -197,7 +208,7 @@
   });
   const fadeToasts = (root) => findAll(".toast[data-passing]", root).forEach((toast) => setTimeout(() => toast.remove(), 6000));
 
-  /* Errors that are not ours (a proxy's page, no answer at all) become one plain sentence. */
+  /* Errors that Cloister did not write (a proxy's page, no answer at all) become one sentence. */
   const tell = (sentence, { stays = false } = {}) => {
     const place = find("#toasts");
     const box = document.createElement("div");
@@ -215,7 +226,7 @@
   });
   on("htmx:sendError", () => tell("There is no connection to Cloister. Nothing was sent; try again."));
 
-  /* Streams that lost their connection say so until they are back. */
+  /* The page says that a stream lost its connection until it is back. */
   const connection = find("#connection");
   const lost = new Set();
   const mark = (event, isLost) => {
@@ -226,14 +237,14 @@
   on("htmx:wsOpen", (event) => mark(event, false));
   on("htmx:wsClose", (event) => {
     const code = event.detail.event?.code;
-    // 1000 is the end of an answer; after 1008 htmx does not try again, for it may not.
+    // 1000 is the end of an answer; after 1008 htmx must not reconnect, and does not.
     mark(event, event.target.isConnected && ![1000, 1008].includes(code));
-    if (code === 1008 && event.target.isConnected) tell("You were signed out somewhere, so this page stands still. Reload it to go on.", { stays: true });
+    if (code === 1008 && event.target.isConnected) tell("You were signed out somewhere, so this page is not updated any more. Reload it to go on.", { stays: true });
   });
   on("htmx:sseOpen", (event) => mark(event, false));
   on("htmx:sseError", (event) => mark(event, event.target.isConnected));
 
-  /* The code of a link stands behind #, where no server's log sees it; it leaves the address too. */
+  /* The code of a link is behind #, so that no server logs it; the script removes it from the address. */
   const takeCode = () => {
     const coded = find("[data-code-from-hash] [name=code]");
     if (!coded || location.hash.length < 2) return;
@@ -242,7 +253,7 @@
     history.replaceState(null, "", location.pathname);
   };
   takeCode();
-  /* Whoever opens the link where the page is shown already gets no new page. */
+  /* Opening the link in a tab that shows the page already loads no new page. */
   addEventListener("hashchange", takeCode);
 
   const prepare = (root) => { watchLogs(root); localTimes(root); fadeToasts(root); };

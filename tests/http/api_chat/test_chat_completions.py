@@ -17,7 +17,8 @@ from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
-from appliance.answering.admission import MOST_WAITING_OF_ONE
+from appliance.actors.model import CommandLine
+from appliance.answering.admission import MAX_WAITING_PER_ACCOUNT
 from appliance.core.clock import SystemClock
 from appliance.core.settings import MEBIBYTE
 from appliance.db.pool import Database
@@ -210,6 +211,17 @@ async def test_a_model_that_dies_in_mid_stream_is_an_error(
     assert chunks[-1]["error"]["code"] == "model_failed"
 
 
+@pytest.mark.parametrize("fault", [Fault.CUT_OFF, Fault.DROP])
+async def test_a_broken_answer_promises_no_text_that_nothing_keeps(
+    ask: Ask, document: TestDocument, runner: FakeOllama, fault: Fault
+) -> None:
+    runner.behaviour.fault, runner.behaviour.fault_after = fault, 3
+    for answer in (await (await ask()).json(), events(await (await ask(stream=True)).text())[-1]):
+        assert answer["error"]["code"] == "answer_cut_off"
+        assert "kept" not in answer["error"]["message"]
+        assert "Ask again" in answer["error"]["message"]
+
+
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("delay", ["first_token_delay", "token_delay"])
 async def test_a_client_that_leaves_stops_the_model(
@@ -245,7 +257,7 @@ async def revoke_key(alice: Account, database: Database) -> None:
 
 
 async def lock_out(alice: Account, database: Database) -> None:
-    await People(database, SystemClock()).set_locked(None, alice.id, locked=True)
+    await People(database, SystemClock()).set_locked(CommandLine(), alice.id, locked=True)
 
 
 @pytest.mark.parametrize("revoke", [revoke_key, lock_out])
@@ -261,7 +273,7 @@ async def test_who_may_not_any_more_gets_no_further_word(
     whole = asyncio.ensure_future(ask())
     await endless.until(lambda: endless.active == 2)
     await revoke(alice, database)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert events(await stream.text())[-1]["error"]["code"] == "key_required"
         assert (await whole).status == 401
     await endless.until(lambda: endless.aborted == 2)
@@ -388,7 +400,7 @@ async def test_an_account_with_too_many_waiting_questions_is_told_so(
 ) -> None:
     admission = site.app[ANSWERING].admission
     with ExitStack() as stack:
-        while admission.waiting < MOST_WAITING_OF_ONE:
+        while admission.waiting < MAX_WAITING_PER_ACCOUNT:
             stack.enter_context(admission.ticket(alice.id))
         answer = await ask(stream=stream)
         assert answer.status == 429

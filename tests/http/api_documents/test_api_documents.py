@@ -74,9 +74,9 @@ async def test_an_upload_is_accepted_read_and_told_about(
     assert (accepted["status"], accepted["collection"]) == ("queued", "My documents")
     [document] = await books.service.documents(alice)
     await books.finished(alice, document.id)
-    told = await (await client.get(f"/api/documents/{accepted['id']}", headers=as_alice_key)).json()
-    assert (told["status"], told["error"]) == ("ready", None)
-    assert told["pages"] == {"count": 1, "read": 1, "empty": 0, "failed": 0, "notes": []}
+    body = await (await client.get(f"/api/documents/{accepted['id']}", headers=as_alice_key)).json()
+    assert (body["status"], body["error"]) == ("ready", None)
+    assert body["pages"] == {"count": 1, "read": 1, "empty": 0, "failed": 0, "notes": []}
 
 
 async def test_the_same_file_again_is_the_same_document(
@@ -163,9 +163,9 @@ async def test_an_unreadable_document_tells_why(
     accepted = await (await _send(client, as_alice_key, "a.exe")).json()
     [document] = await books.service.documents(alice)
     await books.finished(alice, document.id)
-    told = await (await client.get(f"/api/documents/{accepted['id']}", headers=as_alice_key)).json()
-    assert told["status"] == "failed"
-    assert told["error"]["code"] == "unsupported_type"
+    body = await (await client.get(f"/api/documents/{accepted['id']}", headers=as_alice_key)).json()
+    assert body["status"] == "failed"
+    assert body["error"]["code"] == "unsupported_type"
 
 
 async def test_documents_are_listed_by_collection_and_in_parts(
@@ -216,3 +216,14 @@ async def test_a_key_of_another_scope_or_none_opens_nothing(
     ):
         assert (await client.request(method, path)).status == 401
         assert (await client.request(method, path, headers=wrong)).status == 403
+
+
+@pytest.mark.parametrize("path", ["/api/documents/not-an-id", "/api/no-such-thing"])
+async def test_a_wrong_address_is_explained_to_a_program(
+    client: Client, as_alice_key: dict[str, str], path: str
+) -> None:
+    answer = await client.get(path, headers=as_alice_key)
+    assert answer.status == 404
+    error = (await answer.json())["error"]
+    assert error["message"] == "There is no such address."
+    assert "API reference" in error["hint"]

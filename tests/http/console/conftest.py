@@ -22,11 +22,12 @@ from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database, conninfo
 from appliance.llm.client import ModelRunner
+from appliance.services import build_services
 from appliance.units.model import Absent
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.units import FakeUnits
-from tests.http.conftest import _TOKEN, Browser
+from tests.http.conftest import _TOKEN, VERSION, Browser
 
 Site: TypeAlias = TestServer
 ABSENT = (Absent("nginx", "not installed: install the package nginx"),)
@@ -83,7 +84,7 @@ class EventReader:
 
     async def until(self, name: str, contains: str) -> str:
         """Return the data of the next event of that name that contains a text."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while True:
                 found, data = await self.event()
                 assert found, f"the stream ended before {name} with {contains}"
@@ -115,9 +116,9 @@ async def serve(
     async with ModelRunner(runner.address) as client:
 
         async def start(database: Database) -> Site:
-            console = Console(
-                settings, SystemClock(), units, ABSENT, database, client, rescue, FAST_PASSWORDS
-            )
+            clock = SystemClock()
+            services = build_services(settings, database, client, clock, FAST_PASSWORDS)
+            console = Console(settings, clock, units, ABSENT, services, rescue, VERSION)
             server: Site = TestServer(build(console))
             await server.start_server()
             servers.append(server)
@@ -137,7 +138,7 @@ async def site(serve: Serve, database: Database) -> Site:
 @pytest.fixture
 async def dark_database(tmp_path: Path) -> AsyncIterator[Database]:
     """A database whose server is not there."""
-    async with Database(conninfo(tmp_path / "nothing", "cloister"), wait=0.5) as database:
+    async with Database(conninfo(tmp_path / "nothing", "cloister"), wait=0.05) as database:
         yield database
 
 

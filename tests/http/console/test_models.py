@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from aiohttp.test_utils import TestServer
+from bs4 import BeautifulSoup
+
+from admin.app import Console, build
+from admin.rescue import Rescue
+from appliance.accounts.model import Account
+from appliance.core.clock import SystemClock
+from appliance.core.settings import Settings
 from appliance.db.pool import Database
+from appliance.llm.client import ModelRunner
+from appliance.llm.condition import RunnerCondition
+from appliance.services import build_services
+from appliance.units.model import Absent
+from tests.builders.people import FAST_PASSWORDS
 from tests.fakes.ollama import FakeModel, FakeOllama
-from tests.http.console.conftest import ConsoleBrowser
+from tests.fakes.units import UNITS, FakeUnits
+from tests.http.conftest import VERSION
+from tests.http.console.conftest import ConsoleBrowser, Open, Site
 
 
 async def chosen(database: Database) -> dict[str, str]:
@@ -105,8 +122,36 @@ async def test_a_runner_that_is_silent_is_said_to_be(
 ) -> None:
     runner.behaviour.lookup_delay = 30
     page = await as_olga.text("/admin/models")
-    assert "The model runner does not answer" in page
+    assert "The model runner runs, but does not answer." in page
     assert runner.address in page
+
+
+async def test_without_a_runner_the_page_says_how_to_get_one_and_models(
+    settings: Settings, olga: Account, database: Database, open_browser: Open
+) -> None:
+    async def know() -> RunnerCondition:
+        return RunnerCondition.NOT_INSTALLED
+
+    alone = replace(settings, ollama_url=None)
+    units = FakeUnits(unit for unit in UNITS if unit.name != "ollama")
+    absent = (Absent("ollama", "not found"),)
+    async with ModelRunner(alone.runner_address, know=know) as runner:
+        clock = SystemClock()
+        services = build_services(alone, database, runner, clock, FAST_PASSWORDS)
+        console = Console(alone, clock, units, absent, services, Rescue(clock), VERSION)
+        site: Site = TestServer(build(console))
+        async with site:
+            browser = open_browser(site)
+            await browser.sign_in("olga")
+            page = await browser.text("/admin/models")
+            overview = BeautifulSoup(await browser.text("/admin/"), "html.parser")
+    assert "No model runner yet" in page
+    assert "Install Ollama on this machine" in page
+    assert "ollama pull" in page
+    amber = overview.select_one(".verdict--warn")
+    assert amber
+    assert "No model runner is installed" in amber.text
+    assert amber.select_one("a[href$='/admin/models']")
 
 
 async def test_htmx_gets_the_models_alone(as_olga: ConsoleBrowser) -> None:

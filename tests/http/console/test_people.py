@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup
 from appliance.accounts.model import Account
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
+from appliance.actors.permissions import Role
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
@@ -47,7 +48,7 @@ async def test_what_was_typed_stays_when_it_is_wrong(
     for changes, status, words in (
         ({"name": ""}, 422, "Please fill this in."),
         ({"role": "king"}, 422, "Please choose one of these."),
-        ({"name": "alice"}, 409, "There is already somebody"),
+        ({"name": "alice"}, 409, "Another person signs in as"),
         ({"name": "two words"}, 422, "cannot be a sign-in name"),
     ):
         answer = await as_olga.post("/admin/people", NEW | changes)
@@ -70,7 +71,7 @@ async def test_roles_locks_and_removal(
 ) -> None:
     here = f"/admin/people/{alice.id}"
     assert (await as_olga.post(f"{here}/role", {"role": "operator"})).status == 303
-    assert (await account(database, "alice")).is_operator
+    assert (await account(database, "alice")).role is Role.OPERATOR
     assert (await as_olga.post(f"{here}/role", {"role": "member"})).status == 303
     assert (await as_olga.post(f"{here}/lock")).status == 303
     assert (await account(database, "alice")).locked_at is not None

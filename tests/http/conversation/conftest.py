@@ -50,10 +50,13 @@ async def opened(browser: Browser, address: str) -> BeautifulSoup:
 
 
 async def finished(browser: Browser, address: str) -> BeautifulSoup:
-    """Wait until nothing is being written in a conversation any more."""
-    async with asyncio.timeout(10):
+    """Wait until no answer of a conversation is being written; a busy machine needs its time."""
+    pause = 0.02
+    async with asyncio.timeout(40):
         while (page := await opened(browser, address)).select("[aria-busy]"):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            # A long page that is made again and again leaves no time to write it.
+            pause *= 1.5
     return page
 
 
@@ -77,7 +80,7 @@ async def watching(browser: Browser, address: str) -> AsyncIterator[ClientWebSoc
 async def until_closed(socket: ClientWebSocketResponse) -> list[str]:
     """Return all messages up to the end."""
     messages = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         async for message in socket:
             assert message.type == WSMsgType.TEXT
             messages.append(message.data)

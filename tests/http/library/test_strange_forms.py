@@ -1,4 +1,4 @@
-"""Uploads that no browser sends: bounded, told, and what was good of them is kept."""
+"""Uploads that no browser sends are bounded and reported, and their valid files are added."""
 
 from __future__ import annotations
 

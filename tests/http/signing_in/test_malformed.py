@@ -88,9 +88,9 @@ async def test_no_codec_is_asked_that_a_client_names(nobody: Browser) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/library", "/api/documents", "/v1/embeddings"])
-async def test_a_packed_body_is_refused(nobody: Browser, path: str) -> None:
+async def test_a_compressed_body_is_refused(nobody: Browser, path: str) -> None:
     headers = {"Content-Type": FORM, "Content-Encoding": "gzip"}
-    packed = gzip.compress(b"csrf=x")
-    answer = await nobody.client.post(path, data=packed, headers=headers)
+    compressed = gzip.compress(b"csrf=x")
+    answer = await nobody.client.post(path, data=compressed, headers=headers)
     assert answer.status == 415
-    assert "does not unpack" in await answer.text()
+    assert "does not decompress" in await answer.text()

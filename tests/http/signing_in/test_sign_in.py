@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account
 from appliance.accounts.people import People
+from appliance.actors.model import CommandLine
+from appliance.actors.permissions import Role
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from tests.builders.people import PASSWORD
-from tests.http.conftest import Browser, Visit
+from tests.http.conftest import VERSION, Browser, Visit
 
 
 async def test_a_stranger_is_led_to_the_sign_in_page_and_back(
@@ -145,7 +147,8 @@ async def test_a_key_that_makes_no_sense_is_refused(
 
 async def test_changing_the_password_signs_out(as_alice: Browser) -> None:
     wrong = await as_alice.post("/account/password", {"old": "no", "new": "a new password 1"})
-    assert wrong.status == 401
+    assert wrong.status == 422
+    assert "The current password is wrong." in await wrong.text()
     fields = {"old": PASSWORD, "new": "a new password 1"}
     assert (await as_alice.post("/account/password", fields)).status == 303
     assert (await as_alice.get("/account")).status == 303
@@ -155,6 +158,7 @@ async def test_changing_the_password_signs_out(as_alice: Browser) -> None:
 async def test_health_and_ready_tell_how_it_stands(nobody: Browser) -> None:
     health = await (await nobody.get("/health")).json()
     assert health["status"] == "healthy"
+    assert health["version"] == VERSION
     assert datetime.fromisoformat(health["time"]) > datetime.now(UTC) - timedelta(minutes=1)
     answer = await nobody.get("/ready")
     body = await answer.json()
@@ -169,3 +173,16 @@ async def test_an_unknown_address_is_a_page_in_our_words(nobody: Browser) -> Non
     assert answer.status == 404
     assert "There is no such page." in await answer.text()
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+async def test_a_locked_person_with_the_right_password_learns_whom_to_ask(
+    nobody: Browser, alice: Account, database: Database
+) -> None:
+    await People(database, SystemClock()).set_locked(CommandLine(), alice.id, locked=True)
+    for password, status, words in (
+        ("wrong password", 401, "The name or the password is wrong."),
+        (PASSWORD, 403, "Ask an operator to unlock it."),
+    ):
+        answer = await nobody.post("/sign-in", {"name": "alice", "password": password})
+        assert answer.status == status
+        assert words in await answer.text()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from typing_extensions import override
 
 from appliance.accounts.errors import (
+    AccountLockedError,
+    CurrentPasswordWrongError,
     InvitationUsedError,
     KeyRequiredError,
     LastOperatorError,
@@ -16,15 +19,31 @@ from appliance.accounts.errors import (
     WeakPasswordError,
 )
 from appliance.accounts.keys import ApiKeys
-from appliance.accounts.model import Role, Scope
+from appliance.accounts.model import Scope
 from appliance.accounts.people import People
+from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import CLAIM_LASTS, SESSION_LASTS, Accounts
+from appliance.actors.model import CommandLine
+from appliance.actors.permissions import Role
 from appliance.core.errors import ForbiddenError, NotFoundError
 from appliance.db.pool import Database
 from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
 from tests.fakes.clock import FakeClock
 
 HERE = "192.0.2.1"
+
+
+class CountingPasswords(Passwords):
+    """Counts how often a password was compared with a hash."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8)
+        self.verified = 0
+
+    @override
+    def matches(self, encoded: str | None, password: str) -> bool:
+        self.verified += 1
+        return super().matches(encoded, password)
 
 
 @pytest.fixture
@@ -43,19 +62,19 @@ def chat_accounts(chat_database: Database, clock: FakeClock) -> Accounts:
 
 
 async def test_the_holder_of_the_code_becomes_operator_once(accounts: Accounts) -> None:
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     typed = code.text.lower().replace("-", " ")
     session = await accounts.claim(typed, "Olga", "Olga O.", PASSWORD)
     olga = await accounts.person(session.text)
     assert olga
-    assert olga.is_operator
+    assert olga.role is Role.OPERATOR
     assert await accounts.is_claimed()
     with pytest.raises(InvitationUsedError, match="used"):
         await accounts.claim(code.text, "mallory", "M", PASSWORD)
 
 
 async def test_of_two_claims_at_once_one_wins(accounts: Accounts) -> None:
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     outcomes = await asyncio.gather(
         *(accounts.claim(code.text, name, name, PASSWORD) for name in ("anna", "berta")),
         return_exceptions=True,
@@ -64,7 +83,7 @@ async def test_of_two_claims_at_once_one_wins(accounts: Accounts) -> None:
 
 
 async def test_a_refused_password_leaves_the_code_good(accounts: Accounts) -> None:
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     with pytest.raises(WeakPasswordError):
         await accounts.claim(code.text, "olga", "Olga", "short")
     assert (await accounts.claim(code.text, "olga", "Olga", PASSWORD)).text
@@ -72,7 +91,7 @@ async def test_a_refused_password_leaves_the_code_good(accounts: Accounts) -> No
 
 async def test_a_member_s_name_cannot_be_claimed(database: Database, accounts: Accounts) -> None:
     await add_person(database, "alice")
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     with pytest.raises(NameTakenError):
         await accounts.claim(code.text, "alice", "Alice", PASSWORD)
 
@@ -80,7 +99,10 @@ async def test_a_member_s_name_cannot_be_claimed(database: Database, accounts: A
 async def test_a_new_code_replaces_the_old_one_and_ends_by_itself(
     accounts: Accounts, clock: FakeClock
 ) -> None:
-    old, new = await accounts.new_claim_code(), await accounts.new_claim_code()
+    old, new = (
+        await accounts.new_claim_code(CommandLine()),
+        await accounts.new_claim_code(CommandLine()),
+    )
     for code in (old.text, new.text):
         if code is new.text:
             clock.advance(CLAIM_LASTS.total_seconds() + 1)
@@ -93,7 +115,7 @@ async def test_a_lost_operator_password_is_replaced_by_a_new_claim(
 ) -> None:
     await add_person(database, "olga", Role.OPERATOR)
     session = await accounts.sign_in("olga", PASSWORD, HERE)
-    code = await accounts.new_claim_code()
+    code = await accounts.new_claim_code(CommandLine())
     await accounts.claim(code.text, "olga", "Olga", "quite another secret")
     assert await accounts.person(session.text) is None
     assert (await accounts.sign_in("olga", "quite another secret", HERE)).text
@@ -115,7 +137,7 @@ async def test_a_session_in_use_stays_and_an_unused_one_ends(
     await add_person(database, "alice")
     token = await chat_accounts.sign_in("alice", PASSWORD, HERE)
     clock.advance(SESSION_LASTS.total_seconds() - 60)
-    await chat_accounts.seen(token.text)
+    await chat_accounts.extend_session(token.text)
     clock.advance(SESSION_LASTS.total_seconds() - 60)
     assert await chat_accounts.person(token.text) is not None
     clock.advance(120)
@@ -190,7 +212,7 @@ async def test_locking_ends_sessions_and_keys_at_once(
     assert await chat_accounts.person(token.text) is None
     with pytest.raises(KeyRequiredError):
         await keys.holder(secret.text)
-    with pytest.raises(SignInFailedError):
+    with pytest.raises(AccountLockedError, match="locked"):
         await chat_accounts.sign_in("alice", PASSWORD, HERE)
 
 
@@ -234,7 +256,43 @@ async def test_changing_the_password_needs_the_old_one(
     database: Database, chat_accounts: Accounts
 ) -> None:
     alice = await add_person(database, "alice")
-    with pytest.raises(SignInFailedError):
+    with pytest.raises(CurrentPasswordWrongError, match="current password is wrong"):
         await chat_accounts.change_password(alice, "not the old one", "a new long password")
     await chat_accounts.change_password(alice, PASSWORD, "a new long password")
     assert (await chat_accounts.sign_in("alice", "a new long password", HERE)).text
+
+
+async def test_only_the_right_password_learns_that_the_account_is_locked(
+    database: Database, chat_database: Database, clock: FakeClock
+) -> None:
+    alice = await add_person(database, "alice")
+    await People(database, clock).set_locked(CommandLine(), alice.id, locked=True)
+    passwords = CountingPasswords()
+    accounts = Accounts(chat_database, clock, passwords)
+    for name, password in (("alice", "wrong password"), ("nobody", PASSWORD)):
+        with pytest.raises(SignInFailedError):
+            await accounts.sign_in(name, password, HERE)
+    with pytest.raises(AccountLockedError):
+        await accounts.sign_in("alice", PASSWORD, HERE)
+    # The same work each time: the time says nothing, either.
+    assert passwords.verified == 3
+    # A right password is no guess.
+    for _ in range(9):
+        with pytest.raises(AccountLockedError):
+            await accounts.sign_in("alice", PASSWORD, HERE)
+
+
+async def test_a_name_is_found_however_it_is_spelt(database: Database, clock: FakeClock) -> None:
+    accounts, people = Accounts(database, clock, FAST_PASSWORDS), People(database, clock)
+    for typed, later in (
+        ("Ümit", "U\u0308MIT"),
+        ("Straße@Example.org", "STRASSE@example.ORG"),
+        ("Νίκος", "ΝΊΚΟΣ"),
+        ("ᏣᎳᎩ", "ꮳꮃꭹ"),
+    ):
+        made, code = await people.add(CommandLine(), typed, "", Role.MEMBER)
+        await accounts.set_password(code.text, PASSWORD)
+        assert await people.by_name(later) == made
+        assert (await accounts.sign_in(later, PASSWORD, HERE)).text
+        with pytest.raises(NameTakenError):
+            await people.add(CommandLine(), later, "", Role.MEMBER)

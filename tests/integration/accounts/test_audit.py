@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import pytest
 
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
 from appliance.accounts.service import Accounts
-from appliance.cli.context import Context
-from appliance.cli.output import Output
-from appliance.cli.people import create_key, revoke_key
+from appliance.actors.model import CommandLine, System
 from appliance.core.clock import SystemClock
 from appliance.core.errors import ForbiddenError
-from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from tests.builders.audit import audited
-from tests.builders.cli import with_database
 from tests.builders.people import FAST_PASSWORDS
 
 
 async def test_a_claim_code_is_recorded_with_who_made_it(database: Database) -> None:
     accounts = Accounts(database, SystemClock(), FAST_PASSWORDS)
-    await accounts.new_claim_code()
-    await accounts.new_claim_code(by="supervisor")
+    await accounts.new_claim_code(CommandLine())
+    await accounts.new_claim_code(System())
     assert await audited(database) == [
         ("command line", "claim_code.create", ""),
-        ("supervisor", "claim_code.create", ""),
+        ("the appliance", "claim_code.create", ""),
     ]
 
 
@@ -55,18 +48,3 @@ async def test_nobody_makes_or_revokes_a_key_of_somebody_else(
     key, _ = await keys.create(alice, alice, "script", [Scope.CHAT], 1)
     with pytest.raises(ForbiddenError):
         await keys.revoke(olga, alice, key.id)
-
-
-async def test_the_command_line_does_not_act_in_the_name_of_the_key_s_owner(
-    database: Database, alice: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    with_database(monkeypatch, database)
-    context = Context(Settings(home=tmp_path), SystemClock(), Output(as_json=False))
-    options = argparse.Namespace(user="alice", name="script", scope=[Scope.CHAT], days=1)
-    await create_key(context, options)
-    (key,) = await ApiKeys(database, SystemClock()).mine(alice)
-    await revoke_key(context, argparse.Namespace(user="alice", id=key.id))
-    assert await audited(database) == [
-        ("command line", "api_key.create", f"{key.prefix} of alice"),
-        ("command line", "api_key.revoke", f"{key.prefix} of alice"),
-    ]

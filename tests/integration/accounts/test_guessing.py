@@ -14,6 +14,7 @@ from appliance.accounts.people import People
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
 from appliance.accounts.store import AccountStore
+from appliance.actors.model import CommandLine
 from appliance.db.pool import Database
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.fakes.clock import FakeClock
@@ -108,7 +109,7 @@ async def sessions_of(database: Database) -> int:
 
 
 async def compared(passwords: HeldPasswords) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not passwords.compared.is_set():
             await asyncio.sleep(0.002)
 
@@ -141,11 +142,11 @@ async def test_a_sign_in_under_way_does_not_survive_a_lock(
     under_way = asyncio.ensure_future(accounts.sign_in("alice", PASSWORD, HERE))
     await compared(passwords)
     people = People(database, clock)
-    await people.set_locked(None, alice.id, locked=True)
+    await people.set_locked(CommandLine(), alice.id, locked=True)
     passwords.may_go_on.set()
     with pytest.raises(SignInFailedError):
         await under_way
-    await people.set_locked(None, alice.id, locked=False)
+    await people.set_locked(CommandLine(), alice.id, locked=False)
     assert await sessions_of(database) == 0
 
 
@@ -157,7 +158,7 @@ async def test_a_session_waits_for_a_change_that_is_not_committed_yet(
         await store.set_password(alice.id, FAST_PASSWORDS.hash(NEW))
         await store.end_sessions_of(alice.id)
         under_way = asyncio.ensure_future(accounts.sign_in("alice", PASSWORD, HERE))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not await _somebody_waits(database):
                 await asyncio.sleep(0.01)
     with pytest.raises(SignInFailedError):

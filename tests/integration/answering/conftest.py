@@ -25,7 +25,7 @@ from tests.builders.retrieval import Library, TestDocument
 from tests.fakes.ollama import FakeOllama, running_fake
 
 SETTINGS = Settings(home=Path("/nowhere"))
-# What is waited for comes much sooner; a machine that is busy with other tests may take its time.
+# A limit for a machine that is busy with other tests; usually the wait is much shorter.
 PATIENCE_SECONDS = 30.0
 
 

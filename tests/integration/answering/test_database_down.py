@@ -17,7 +17,7 @@ from tests.postgres import Server
 
 @asynccontextmanager
 async def unreachable(server: Server, name: str) -> AsyncIterator[None]:
-    """Let nobody connect to a database, and end who is connected."""
+    """Refuse new connections to a database, and close the open ones."""
     address = conninfo(server.socket, "cloister", database="postgres")
     allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
@@ -43,10 +43,10 @@ async def test_an_answer_outlives_the_loss_of_the_database(
     async with unreachable(server, database_name):
         # Only now may the answer end, however long it took to lock everybody out.
         chat.fake.behaviour.token_delay = 0.0
-        await until(lambda: live.outcome is not None)
+        await until(lambda: live.finished is not None)
         await asyncio.sleep(0)
-        assert not live.ended
-    await until(lambda: live.ended)
+        assert not live.has_ended
+    await until(lambda: live.has_ended)
     answer = await chat.message(exchange.answer.id)
     assert answer.state == MessageState.COMPLETE
     assert answer.text.count("word") == 200

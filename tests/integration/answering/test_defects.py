@@ -55,18 +55,18 @@ async def test_what_the_database_cannot_keep_is_left_out_of_a_reason(
     assert "it fell over abc" in (answer.error_message or "")
 
 
-async def test_a_fault_while_progress_is_kept_ends_neither_server_nor_answers(
+async def test_a_fault_while_progress_is_saved_ends_neither_server_nor_answers(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = AnswerStore.keep
+    save = AnswerStore.save_progress
     faults: list[Exception] = [psycopg.DataError("no"), DeadlockDetected("no"), ValueError("no")]
 
     async def failing(store: AnswerStore, *written: object) -> object:
         if faults:
             raise faults.pop()
-        return await keep(store, *written)  # type: ignore[arg-type]
+        return await save(store, *written)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(AnswerStore, "keep", failing)
+    monkeypatch.setattr(AnswerStore, "save_progress", failing)
     chat.fake.behaviour.answer = "word " * 2000
     chat.fake.behaviour.token_delay = 0.02
     exchange = await chat.answering.start(chat.alice, "When?")
@@ -75,7 +75,7 @@ async def test_a_fault_while_progress_is_kept_ends_neither_server_nor_answers(
     assert not faults
 
 
-async def test_a_fault_while_notices_are_obeyed_does_not_make_the_server_deaf(
+async def test_the_server_handles_notices_again_after_a_fault(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await until(lambda: chat.answering._notices.is_listening)
@@ -84,16 +84,16 @@ async def test_a_fault_while_notices_are_obeyed_does_not_make_the_server_deaf(
         monkeypatch.undo()
         raise ValueError
 
-    monkeypatch.setattr(chat.answering.watchers, "revoke", failing)
-    with chat.answering.watchers.watching(chat.alice.id) as alice:
+    monkeypatch.setattr(chat.answering.subscriptions, "revoke", failing)
+    with chat.answering.subscriptions.subscribe(chat.alice.id) as alice:
         await chat.answering._store.notify(f"revoked:{chat.alice.id}")
-        # What came meanwhile may have been missed, so everybody looks again.
-        await until(lambda: alice.is_told)
-        assert alice.may_return
-    with chat.answering.watchers.watching(chat.alice.id) as alice:
+        # A notice may have been missed in the meantime, so all streams reconnect.
+        await until(lambda: alice.is_requested)
+        assert alice.may_reconnect
+    with chat.answering.subscriptions.subscribe(chat.alice.id) as alice:
         await chat.answering._store.notify(f"revoked:{chat.alice.id}")
-        await until(lambda: alice.is_told)
-        assert not alice.may_return
+        await until(lambda: alice.is_requested)
+        assert not alice.may_reconnect
 
 
 async def test_recovery_is_tried_again_after_any_fault(
@@ -121,7 +121,7 @@ async def test_an_answer_survives_a_deadlock_at_its_end(
     assert answer.text.startswith("The pump")
 
 
-async def test_an_answer_that_cannot_be_kept_fails_and_makes_room_for_the_next(
+async def test_an_answer_that_cannot_be_saved_fails_and_allows_the_next_question(
     chat: Chat, refusing: Callable[[Refuse], list[Ending]]
 ) -> None:
     refusing(lambda ending: psycopg.DataError("no") if ending.progress.text else None)

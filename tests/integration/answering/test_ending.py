@@ -153,34 +153,34 @@ async def test_the_first_process_also_marks_what_no_process_will(chat: Chat) -> 
         await chat.until(orphan.answer.id, MessageState.INTERRUPTED)
 
 
-async def test_an_answer_that_nobody_writes_can_still_be_stopped(chat: Chat) -> None:
+async def test_an_answer_that_no_task_writes_can_still_be_stopped(chat: Chat) -> None:
     await chat.answering.start(chat.bob, "So that recovery is over?")
     lost = await chat.conversations.start(chat.alice, "Lost?", worker=1)
     await chat.answering.stop(chat.alice, lost.answer.id)
     assert (await chat.message(lost.answer.id)).state == MessageState.INTERRUPTED
 
 
-async def test_a_revoked_account_loses_its_watchers_and_nobody_else(chat: Chat) -> None:
+async def test_a_revocation_closes_the_streams_of_that_account_only(chat: Chat) -> None:
     with (
-        chat.answering.watchers.watching(chat.alice.id) as alice,
-        chat.answering.watchers.watching(chat.bob.id) as bob,
+        chat.answering.subscriptions.subscribe(chat.alice.id) as alice,
+        chat.answering.subscriptions.subscribe(chat.bob.id) as bob,
     ):
         await until(lambda: chat.answering._notices.is_listening)
         await chat.answering._store.notify(f"revoked:{chat.alice.id}")
         await chat.answering._store.notify("nonsense")
-        await until(lambda: alice.is_told)
-        assert (alice.may_return, bob.is_told) == (False, False)
+        await until(lambda: alice.is_requested)
+        assert (alice.may_reconnect, bob.is_requested) == (False, False)
 
 
-async def test_after_a_lost_connection_all_watchers_come_back_anew(
+async def test_after_a_lost_connection_all_streams_reconnect(
     chat: Chat, database: Database
 ) -> None:
-    with chat.answering.watchers.watching(chat.alice.id) as alice:
+    with chat.answering.subscriptions.subscribe(chat.alice.id) as alice:
         await until(lambda: chat.answering._notices.is_listening)
         async with database.connection() as connection:
             await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE query = 'LISTEN \"cloister_chat\"' AND datname = current_database()"
             )
-        await until(lambda: alice.is_told)
-        assert alice.may_return
+        await until(lambda: alice.is_requested)
+        assert alice.may_reconnect

@@ -31,6 +31,6 @@ async def test_ten_questions_of_one_person_do_not_starve_another(chat: Chat) -> 
         assert answering.admission.waiting == 10
         chat.fake.behaviour.first_token_delay = 0
         await answering.stop(chat.alice, first.answer.id)
-        await until(lambda: live.ended)
+        await until(lambda: live.has_ended)
         message = await chat.message(mine.answer.id, chat.bob)
         assert message.state == MessageState.COMPLETE

@@ -1,4 +1,4 @@
-"""The command line's deeds in the audit, with a database and without."""
+"""What the command line does is in the audit; without a database it is in the log."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import cast
 import aiohttp
 import pytest
 
-from admin.audit import Audit
-from admin.database_breaker import Breaker
+from appliance.actors.model import CommandLine
+from appliance.audit.service import AuditLog
+from appliance.control.keys import Surroundings
+from appliance.control.server import control_server
 from appliance.db.pool import Database, conninfo
-from appliance.supervisor.control import Surroundings, control_server
 from appliance.supervisor.loop import Supervisor
 from tests.builders.audit import audited
-from tests.fakes.clock import FakeClock
+from tests.builders.health import healthy
+from tests.builders.services import services_of
 from tests.fakes.units import FakeUnits
 
 
@@ -27,11 +29,11 @@ async def client_of(
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Lend a client of a control socket that records as the supervisor's process does."""
     socket = folder / "control.sock"
-    record = partial(Audit(database, Breaker(FakeClock())).record, None)
-    surroundings = Surroundings((), lambda: "code", record)
+    record = partial(AuditLog(database).note, CommandLine())
+    surroundings = Surroundings((), lambda: "code", record, healthy)
     connector = aiohttp.UnixConnector(str(socket))
     async with (
-        control_server(cast("Supervisor", units), surroundings, socket),
+        control_server(cast("Supervisor", units), services_of(database), surroundings, socket),
         aiohttp.ClientSession("http://control", connector=connector) as client,
     ):
         yield client
@@ -58,4 +60,6 @@ async def test_without_a_database_it_is_done_all_the_same_and_told_to_the_log(
     ):
         assert (await client.post("/units/postgres/start")).status == 202
     assert units.wanted == [("start", "postgres")]
-    assert "not in the audit: command line did unit.start postgres" in caplog.text
+    assert (
+        "audit not written: actor='command line' action=unit.start object='postgres'" in caplog.text
+    )

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from admin import database_breaker
 from admin.auth import ConsoleIdentity
 from admin.database_breaker import Breaker
-from admin.remembered import LIMIT, RememberedSessions
 from admin.rescue import Rescue
-from appliance.accounts.model import Account, Role
-from appliance.accounts.people import People
+from appliance.accounts.model import Account
 from appliance.accounts.service import Accounts
+from appliance.actors.model import RescueCode
+from appliance.core.deadline import with_deadline
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database, conninfo
-from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
+from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.fakes.clock import FakeClock
 
 
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
-
-
-@pytest.fixture
-def remembered(tmp_path: Path) -> RememberedSessions:
-    return RememberedSessions(tmp_path / "state" / "sessions.json")
 
 
 @pytest.fixture
@@ -41,94 +39,36 @@ def accounts(database: Database, clock: FakeClock) -> Accounts:
     return Accounts(database, clock, FAST_PASSWORDS)
 
 
-@pytest.fixture
-def identity(
-    accounts: Accounts, remembered: RememberedSessions, rescue: Rescue, clock: FakeClock
-) -> ConsoleIdentity:
-    return ConsoleIdentity(accounts, Breaker(clock), remembered, rescue, clock)
-
-
-@pytest.fixture
-async def olga(database: Database) -> Account:
-    return await add_person(database, "olga", Role.OPERATOR)
-
-
-@pytest.fixture
-async def token(accounts: Accounts, olga: Account) -> str:
-    return (await accounts.sign_in(olga.name, PASSWORD, "192.0.2.1")).text
-
-
-async def in_the_dark(
-    tmp_path: Path, remembered: RememberedSessions, rescue: Rescue, clock: FakeClock, token: str
-) -> Account | None:
-    """Ask who holds a token while no database is there."""
+@asynccontextmanager
+async def identity_of(
+    tmp_path: Path, rescue: Rescue, clock: FakeClock
+) -> AsyncIterator[ConsoleIdentity]:
+    """Lend an identity whose database is not there."""
     async with Database(conninfo(tmp_path, "cloister"), wait=0.2) as dark:
-        accounts = Accounts(dark, clock, FAST_PASSWORDS)
-        identity = ConsoleIdentity(accounts, Breaker(clock), remembered, rescue, clock)
-        await identity.seen(token)
-        return await identity.person(token)
+        yield ConsoleIdentity(Accounts(dark, clock, FAST_PASSWORDS), Breaker(clock), rescue)
 
 
-async def test_only_operators_are_remembered(
-    identity: ConsoleIdentity,
-    accounts: Accounts,
-    remembered: RememberedSessions,
-    database: Database,
-    token: str,
+async def test_a_session_of_the_database_cannot_be_confirmed_without_it(
+    accounts: Accounts, olga: Account, rescue: Rescue, clock: FakeClock, tmp_path: Path
 ) -> None:
-    alice = await add_person(database, "alice")
-    session = await accounts.sign_in(alice.name, PASSWORD, "192.0.2.1")
-    assert await identity.person(session.text) == alice
-    assert remembered.digests() == []
-    await identity.person(token)
-    assert len(remembered.digests()) == 1
+    token = (await accounts.sign_in(olga.name, PASSWORD, "192.0.2.1")).text
+    assert await ConsoleIdentity(accounts, Breaker(clock), rescue).confirmed(token) == olga
+    async with identity_of(tmp_path, rescue, clock) as identity:
+        await identity.extend_session(token)
+        assert await identity.person(token) is None
+        with pytest.raises(DatabaseUnavailableError):
+            await identity.confirmed(token)
 
 
-async def test_a_remembered_operator_gets_in_until_the_limit(
-    *,
-    identity: ConsoleIdentity,
-    remembered: RememberedSessions,
-    rescue: Rescue,
-    clock: FakeClock,
-    olga: Account,
-    token: str,
-    tmp_path: Path,
+async def test_a_rescue_session_counts_without_the_database_alone(
+    accounts: Accounts, rescue: Rescue, clock: FakeClock, tmp_path: Path
 ) -> None:
-    await identity.person(token)
-    assert await in_the_dark(tmp_path, remembered, rescue, clock, token) == olga
-    clock.advance(LIMIT.total_seconds())
-    assert await in_the_dark(tmp_path, remembered, rescue, clock, token) is None
-
-
-async def test_a_locked_operator_is_forgotten_at_the_next_review(
-    *,
-    identity: ConsoleIdentity,
-    remembered: RememberedSessions,
-    rescue: Rescue,
-    clock: FakeClock,
-    database: Database,
-    olga: Account,
-    token: str,
-    tmp_path: Path,
-) -> None:
-    await identity.person(token)
-    await add_person(database, "oscar", Role.OPERATOR)
-    await People(database, clock).set_locked(None, olga.id, locked=True)
-    await identity.review(database)
-    assert await in_the_dark(tmp_path, remembered, rescue, clock, token) is None
-
-
-async def test_a_demoted_operator_is_forgotten(
-    identity: ConsoleIdentity,
-    remembered: RememberedSessions,
-    database: Database,
-    token: str,
-) -> None:
-    await identity.person(token)
-    async with database.connection() as connection:
-        await connection.execute("UPDATE core.account SET role = 'member'")
-    await identity.person(token)
-    assert remembered.digests() == []
+    token = rescue.use(rescue.new_code().text, "192.0.2.1").text
+    assert await ConsoleIdentity(accounts, Breaker(clock), rescue).confirmed(token) is None
+    async with identity_of(tmp_path, rescue, clock) as identity:
+        assert await identity.confirmed(token) == RescueCode()
+        await identity.sign_out(token)
+        assert await identity.person(token) is None
 
 
 async def hang() -> None:
@@ -136,19 +76,26 @@ async def hang() -> None:
     await asyncio.Event().wait()
 
 
-async def test_after_a_silence_the_next_questions_are_short(clock: FakeClock) -> None:
-    outage = Breaker(clock, patience=0.2, short=0.001)
+async def test_after_a_silence_the_next_questions_are_short(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaker = Breaker(clock, patience=0.2, short=0.001)
+    allowed = []
 
-    async def seconds_of_silence() -> float:
-        begun = time.monotonic()
+    async def recorded(seconds: float, work: Coroutine[Any, Any, None]) -> None:
+        allowed.append(seconds)
+        await with_deadline(seconds, work)
+
+    async def ask_in_vain() -> None:
         with pytest.raises(DatabaseUnavailableError):
-            await outage.ask(hang)
-        return time.monotonic() - begun
+            await breaker.ask(hang)
 
-    assert await seconds_of_silence() >= 0.2
-    assert await seconds_of_silence() < 0.2
+    monkeypatch.setattr(database_breaker, "with_deadline", recorded)
+    await ask_in_vain()
+    await ask_in_vain()
     clock.advance(3)
-    assert await seconds_of_silence() >= 0.2
+    await ask_in_vain()
+    assert allowed == [0.2, 0.001, 0.2]
 
 
 async def test_a_database_that_is_back_is_noticed_at_once(

@@ -108,7 +108,7 @@ async def test_whatever_ends_it_ends_its_ollama_too(
     assert machine.programs_left()
     process.send_signal(number)
     _, errors = await process.communicate()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while machine.programs_left():
             await asyncio.sleep(0.02)
     if number is signal.SIGKILL:
@@ -122,7 +122,7 @@ async def test_whatever_ends_it_ends_its_ollama_too(
     machine.behave()
     code, printed, _ = await machine.run("fetch", "tiny")
     assert code == 0
-    # It goes on where it was: the first steps are not told again.
+    # It goes on where it was: the first steps are not printed again.
     assert "(5 %)" not in printed
 
 

@@ -20,8 +20,8 @@ from appliance.jobs.kinds import KINDS, Process
 from appliance.jobs.model import JobState
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
-from appliance.llm.errors import ModelRunnerUnavailableError
 from appliance.llm.model import InstalledModel
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from tests.builders.documents import LOREM
 from tests.builders.library import Shelf, running, until, worker
 from tests.fakes.clock import FakeClock
@@ -143,8 +143,8 @@ async def test_every_chunk_gets_a_vector_in_batches(
     assert (job.kind, job.state) == ("embed", JobState.DONE)
     assert (job.subject, job.requested_by) == ("fake-embed:latest", "Cloister")
     assert (job.done, job.total) == (chunks, chunks)
-    assert "Making vectors with fake-embed:latest." in job.log
-    assert job.result == f"{chunks} vectors were made with fake-embed:latest."
+    assert f"Embedding {chunks} passages with fake-embed:latest." in job.log
+    assert job.result == f"{chunks} passages were embedded with fake-embed:latest."
 
 
 async def test_new_chunks_get_their_vectors_without_a_job(

@@ -15,6 +15,7 @@ import pytest
 
 from appliance.accounts.model import Account
 from appliance.accounts.people import People
+from appliance.actors.model import CommandLine
 from appliance.core.process import Running, kill_group, spawn
 from appliance.db.pool import Database
 from appliance.library.model import DocumentState
@@ -153,7 +154,7 @@ async def test_it_removes_the_files_of_people_who_are_removed(
 
     async with _process(home, database_name):
         await shelf_at_home.finished(alice, private.id)
-        await People(database, FakeClock()).remove(None, alice.id)
+        await People(database, FakeClock()).remove(CommandLine(), alice.id)
         await until(gone)
 
 
@@ -166,7 +167,7 @@ async def test_sigterm_ends_it_in_order(database_name: str, server: Server, home
     async with _process(home, database_name) as running:
         await until(serves)
         os.kill(running.pid, signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await running.process.wait() == 0
         output = (await running.output.read()).decode()
     assert "Traceback" not in output

@@ -11,6 +11,7 @@ import pytest
 from typing_extensions import override
 
 from appliance.accounts.model import Account
+from appliance.actors.model import CommandLine
 from appliance.core.settings import GIBIBYTE
 from appliance.db.pool import Database
 from appliance.ingest import worker as working
@@ -100,7 +101,7 @@ async def test_documents_wait_while_the_disk_has_only_the_room_that_the_database
     uploaded = await library.upload(alice, "a.txt", "The harbour.")
 
     async def waits() -> bool:
-        return "waits until there is room" in caplog.text
+        return "reading paused: the disk is nearly full" in caplog.text
 
     async with running(worker(ingest_database, blobs)):
         await until(waits)
@@ -110,8 +111,8 @@ async def test_documents_wait_while_the_disk_has_only_the_room_that_the_database
         disk.left = 2 * GIBIBYTE
         documents = await library.finished(alice, uploaded.document.id, other.document.id)
     assert {document.state for document in documents} == {DocumentState.READY}
-    assert caplog.text.count("waits until there is room") == 1
-    assert caplog.text.count("there is room on the disk again") == 1
+    assert caplog.text.count("reading paused: the disk is nearly full") == 1
+    assert caplog.text.count("reading resumed") == 1
 
 
 async def test_the_ledger_shows_how_far_the_reading_is(
@@ -223,7 +224,7 @@ async def test_a_document_deleted_while_it_is_read_leaves_nothing(
     assert library.files() == [second.document.digest]
 
 
-async def test_a_claim_of_a_worker_that_lives_is_left_alone(
+async def test_a_lease_of_a_worker_that_lives_is_left_alone(
     library: Shelf, alice: Account, ingest_database: Database
 ) -> None:
     reads = 0
@@ -312,7 +313,7 @@ async def test_the_operator_sees_the_queue_but_not_what_is_private(
     assert sorted(row.file_name for row in rows) == ["menu.exe", "private document.exe"]
     assert {row.owner for row in rows} == {"Alice"}
     assert "secret" not in repr(rows)
-    assert await queue.retry_failed() == 2
+    assert await queue.retry_failed(CommandLine()) == 2
     assert (await queue.counts()).queued == 2
 
 

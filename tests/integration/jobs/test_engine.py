@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from appliance.actors.model import CommandLine
 from appliance.core.clock import SystemClock
 from appliance.core.errors import DatabaseUnavailableError, InvalidInputError
 from appliance.db.pool import Database
@@ -70,10 +71,10 @@ async def quick(_: JobRecord) -> str:
 
 
 async def test_a_queued_job_is_run_to_its_result(jobs: JobService, engine: Start) -> None:
-    before = await jobs.start(None, "sweep")
+    before = await jobs.start(CommandLine(), "sweep")
     async with engine(quick):
         assert (await ended(jobs, before)).state is JobState.DONE
-        during = await jobs.start(None, "sweep")
+        during = await jobs.start(CommandLine(), "sweep")
         found = await ended(jobs, during)
     assert (found.state, found.result) == (JobState.DONE, "Nothing was left to do.")
     assert found.started_at is not None
@@ -83,19 +84,19 @@ async def test_a_queued_job_is_run_to_its_result(jobs: JobService, engine: Start
 async def test_progress_is_seen_while_it_runs_and_a_cancel_ends_it(
     jobs: JobService, engine: Start
 ) -> None:
-    job = await jobs.start(None, "sweep")
+    job = await jobs.start(CommandLine(), "sweep")
     async with engine(forever):
         found = await reached(jobs, job, lambda found: found.done == 1)
         assert (found.state, found.total, found.progress) == (JobState.RUNNING, 3, "It works.")
-        await jobs.cancel(None, job.id)
+        await jobs.cancel(CommandLine(), job.id)
         found = await ended(jobs, job)
         assert (found.state, found.result) == (JobState.CANCELLED, "It was cancelled.")
         # The lock is free again.
-        await jobs.start(None, "sweep")
+        await jobs.start(CommandLine(), "sweep")
 
 
 async def test_a_job_past_its_deadline_is_ended_as_failed(jobs: JobService, engine: Start) -> None:
-    job = await jobs.start(None, "sweep")
+    job = await jobs.start(CommandLine(), "sweep")
     async with engine(forever, replace(SWEEP, deadline=timedelta(milliseconds=200))):
         found = await ended(jobs, job)
     assert found.state is JobState.FAILED
@@ -111,18 +112,18 @@ async def test_an_error_is_told_with_its_advice_and_a_defect_without_details(
     async def break_down(_: JobRecord) -> str:
         raise ZeroDivisionError
 
-    job = await jobs.start(None, "sweep")
+    job = await jobs.start(CommandLine(), "sweep")
     async with engine(refuse):
         found = await ended(jobs, job)
     assert (found.state, found.result) == (JobState.FAILED, "The disk is full. Make room.")
-    job = await jobs.start(None, "sweep")
+    job = await jobs.start(CommandLine(), "sweep")
     async with engine(break_down):
         found = await ended(jobs, job)
         assert found.state is JobState.FAILED
         assert "ZeroDivision" not in (found.result or "")
         assert f"job {job.id} (sweep) failed" in caplog.text
         # The engine goes on.
-        job = await jobs.start(None, "sweep")
+        job = await jobs.start(CommandLine(), "sweep")
         await ended(jobs, job)
 
 
@@ -132,14 +133,14 @@ async def test_a_timeout_inside_the_work_is_not_the_deadline(
     async def impatient(_: JobRecord) -> str:
         raise TimeoutError
 
-    job = await jobs.start(None, "sweep")
+    job = await jobs.start(CommandLine(), "sweep")
     async with engine(impatient):
         found = await ended(jobs, job)
     assert "deadline" not in (found.result or "")
 
 
 async def test_the_end_of_the_process_interrupts_a_job(jobs: JobService, engine: Start) -> None:
-    job = await jobs.start(None, "sweep")
+    job = await jobs.start(CommandLine(), "sweep")
     async with engine(forever):
         await reached(jobs, job, lambda found: found.state is JobState.RUNNING)
     found = await jobs.job(job.id)
@@ -152,7 +153,7 @@ async def test_the_end_of_the_process_interrupts_a_job(jobs: JobService, engine:
 async def test_a_job_of_a_kind_that_resumes_goes_on_in_the_next_process(
     jobs: JobService, engine: Start
 ) -> None:
-    job = await jobs.start(None, "sweep")
+    job = await jobs.start(CommandLine(), "sweep")
     async with engine(forever, RESUMING):
         await reached(jobs, job, lambda found: found.state is JobState.RUNNING)
     assert (await jobs.job(job.id)).state is JobState.QUEUED
@@ -169,7 +170,7 @@ async def test_a_job_of_a_kind_that_resumes_goes_on_in_the_next_process(
 async def test_what_a_killed_process_left_is_found_by_the_next_one_at_once(
     jobs: JobService, engine: Start, database: Database, kind: Kind, state: JobState
 ) -> None:
-    job = await jobs.start(None, "sweep")
+    job = await jobs.start(CommandLine(), "sweep")
     async with database.connection() as connection:
         await connection.execute(
             "UPDATE core.job SET state = 'running', heartbeat_at = now(), started_at = now()"
@@ -191,7 +192,7 @@ async def test_a_job_waits_until_the_units_that_it_needs_serve(
     async def is_asked() -> bool:
         return "nginx" in asked
 
-    job = await jobs.start(None, "sweep")
+    job = await jobs.start(CommandLine(), "sweep")
     async with engine(quick, replace(SWEEP, needs=("nginx",)), serves) as running:
         await until(is_asked)
         assert (await jobs.job(job.id)).state is JobState.QUEUED
@@ -209,7 +210,7 @@ async def test_nothing_is_asked_of_the_database_before_the_schema_is_there(
         asked.set()
         return False
 
-    job = await jobs.start(None, "sweep")
+    job = await jobs.start(CommandLine(), "sweep")
     async with engine(quick, SWEEP, serves):
         await asked.wait()
     assert (await jobs.job(job.id)).state is JobState.QUEUED
@@ -227,7 +228,7 @@ async def test_the_end_is_kept_although_the_database_went_away(
         await real(record, state, result)
 
     monkeypatch.setattr(JobRecord, "end", end)
-    job = await jobs.start(None, "sweep")
+    job = await jobs.start(CommandLine(), "sweep")
     async with engine(quick):
         assert (await ended(jobs, job)).state is JobState.DONE
     assert not failures
@@ -245,12 +246,12 @@ async def test_an_end_that_cannot_be_kept_ends_neither_the_engine_nor_the_proces
         await real(record, state, result)
 
     monkeypatch.setattr(JobRecord, "end", end)
-    await jobs.start(None, "sweep")
+    await jobs.start(CommandLine(), "sweep")
     async with engine(quick):
         await until(lambda: _is_empty(broken))
         async with database.connection() as connection:
             await connection.execute("UPDATE core.job SET heartbeat_at = '-infinity'")
-        assert (await ended(jobs, await jobs.start(None, "sweep"))).state is JobState.DONE
+        assert (await ended(jobs, await jobs.start(CommandLine(), "sweep"))).state is JobState.DONE
 
 
 async def _is_empty(items: list[bool]) -> bool:

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from appliance.accounts.model import Account
 from appliance.accounts.people import People
+from appliance.actors.model import CommandLine
 from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
 from appliance.library import orphans
@@ -67,7 +68,7 @@ async def test_private_files_of_a_removed_person_are_removed_and_shared_ones_sta
 
     async with _sweeping(ingest_database, library):
         assert set(library.files()) == {shared.digest, private.digest}
-        await People(database, FakeClock()).remove(None, alice.id)
+        await People(database, FakeClock()).remove(CommandLine(), alice.id)
         await _gone(library.blobs.path(private.digest))
     assert library.files() == [shared.digest]
 
@@ -114,4 +115,4 @@ async def test_a_disk_that_fails_is_named_once_and_tried_again(
     await until(tried_thrice)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert caplog.text.count("files that nobody uses stay for now") == 1
+    assert caplog.text.count("orphans not deleted") == 1

@@ -98,7 +98,7 @@ async def test_a_file_over_the_limit_is_refused_before_it_is_read(
 
     with pytest.raises(UploadTooLargeError) as refused:
         await library.service.upload(
-            alice, await library.shared(alice), "big.txt", never(), LIMIT + 1
+            alice, await library.shared(alice), "big.txt", never(), LIMIT + 1, by=alice
         )
     assert refused.value.status == 413
     assert asked == []
@@ -109,7 +109,7 @@ async def test_a_file_that_lied_about_its_size_leaves_nothing(
 ) -> None:
     with pytest.raises(UploadTooLargeError):
         await library.service.upload(
-            alice, await library.shared(alice), "big.txt", pieces(b"x" * (LIMIT + 1)), 10
+            alice, await library.shared(alice), "big.txt", pieces(b"x" * (LIMIT + 1)), 10, by=alice
         )
     assert library.files() == []
     assert await _rows(database) == 0
@@ -165,7 +165,9 @@ async def test_an_upload_that_is_broken_off_leaves_nothing(
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        await library.service.upload(alice, await library.shared(alice), "pump.txt", broken())
+        await library.service.upload(
+            alice, await library.shared(alice), "pump.txt", broken(), by=alice
+        )
     assert library.files() == []
     assert await _rows(database) == 0
 
@@ -181,7 +183,9 @@ async def test_an_upload_whose_request_is_cancelled_leaves_nothing(
         await asyncio.Event().wait()
 
     shared = await library.shared(alice)
-    task = asyncio.ensure_future(library.service.upload(alice, shared, "pump.txt", slow()))
+    task = asyncio.ensure_future(
+        library.service.upload(alice, shared, "pump.txt", slow(), by=alice)
+    )
     await asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -9,6 +9,7 @@ import pytest
 from appliance.accounts.model import Account
 from appliance.db.pool import Database
 from appliance.llm.model import Embeddings, InstalledModel
+from appliance.retrieval.model import Retrieved
 from appliance.retrieval.service import Retriever
 from tests.builders.models import installed
 from tests.builders.retrieval import Library, with_vectors
@@ -21,6 +22,11 @@ DIMENSIONS = 256
 def meaning(text: str) -> list[float]:
     """Embed as the fake model runner does."""
     return embed(text, DIMENSIONS)
+
+
+def by_meaning(found: Retrieved) -> bool:
+    """Tell whether the question was compared with any passage by its vector."""
+    return any(passage.similarity is not None for passage in found.passages)
 
 
 class Runner:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.accounts.model import Account, Role
+from appliance.accounts.model import Account
+from appliance.actors.permissions import Role
 from appliance.db.pool import Database
 from appliance.retrieval.service import Retriever
 from appliance.retrieval.store import Ranking

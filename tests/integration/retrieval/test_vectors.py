@@ -16,7 +16,7 @@ from appliance.retrieval.store import Ranking
 from tests.builders.retrieval import Library, TestDocument, with_vectors
 from tests.fakes.clock import FakeClock
 from tests.fakes.ollama_words import embed
-from tests.integration.retrieval.conftest import DIMENSIONS, Runner, meaning
+from tests.integration.retrieval.conftest import DIMENSIONS, Runner, by_meaning, meaning
 
 PUMPS = "The pump in hall three was replaced in March because a bearing was worn."
 QUESTION = "When was the pump replaced?"
@@ -40,7 +40,6 @@ async def test_vectors_are_used_and_measured(
 ) -> None:
     await embedded.add(TestDocument("pumps.txt", [PUMPS]))
     found = await hybrid.retrieve(alice, QUESTION)
-    assert found.used_vectors
     similarity = found.passages[0].similarity
     assert similarity is not None
     assert 0.2 < similarity <= 1.0
@@ -74,7 +73,7 @@ async def test_a_runner_that_is_down_leaves_the_words(
     async with ModelRunner("http://127.0.0.1:9") as runner:
         retriever = Retriever(chat_database, runner, SystemClock())
         found = await retriever.retrieve(alice, QUESTION)
-    assert not found.used_vectors
+    assert not by_meaning(found)
     assert found.passages[0].file_name == "pumps.txt"
 
 
@@ -87,7 +86,7 @@ async def test_a_runner_that_hangs_is_waited_for_once(
     for _ in range(20):
         found = await retriever.retrieve(alice, QUESTION)
         assert found.passages
-        assert not found.used_vectors
+        assert not by_meaning(found)
     await retriever.aclose()
 
 
@@ -96,7 +95,7 @@ async def test_a_document_without_vectors_yet_is_found_by_its_words(
 ) -> None:
     await Library(embedded.database).add(TestDocument("pumps.txt", [PUMPS]))
     found = await hybrid.retrieve(alice, QUESTION)
-    assert found.used_vectors
+    assert found.passages[0].file_name == "pumps.txt"
     assert found.passages[0].similarity is None
 
 
@@ -113,18 +112,18 @@ async def test_another_embedding_model_takes_over_while_questions_are_asked(
     clock.advance(60)
     found = await hybrid.retrieve(alice, QUESTION)
     assert found.passages
-    assert not found.used_vectors
+    assert not by_meaning(found)
 
 
 async def test_while_a_model_that_was_pulled_again_gets_new_vectors_the_words_are_searched(
     hybrid: Retriever, embedded: Library, alice: Account, clock: FakeClock, runner: Runner
 ) -> None:
     await embedded.add(TestDocument("pumps.txt", [PUMPS]))
-    assert (await hybrid.retrieve(alice, QUESTION)).used_vectors
+    assert by_meaning(await hybrid.retrieve(alice, QUESTION))
     runner.digests["first"] = "other weights"
     clock.advance(60)
     found = await hybrid.retrieve(alice, QUESTION)
-    assert not found.used_vectors
+    assert not by_meaning(found)
     assert found.passages[0].file_name == "pumps.txt"
 
 
@@ -134,4 +133,4 @@ async def test_a_model_that_was_never_finished_is_not_used(
     await embedded.add(TestDocument("pumps.txt", [PUMPS]))
     async with database.connection() as connection:
         await connection.execute("UPDATE library.embedding_model SET state = 'building'")
-    assert not (await hybrid.retrieve(alice, QUESTION)).used_vectors
+    assert not by_meaning(await hybrid.retrieve(alice, QUESTION))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.accounts.model import Account
+from appliance.actors.model import CommandLine
 from appliance.core.clock import SystemClock
 from appliance.core.errors import ForbiddenError
 from appliance.core.settings import MEBIBYTE, Settings
@@ -27,11 +28,11 @@ def settings(database: Database) -> OperatorSettings:
 
 async def test_a_value_is_kept_until_it_is_reset(settings: OperatorSettings) -> None:
     assert [setting.entry for setting in await settings.all()] == list(ENTRIES)
-    await settings.change(None, {"upload_limit": 7 * MEBIBYTE})
+    await settings.change(CommandLine(), {"upload_limit": 7 * MEBIBYTE})
     setting = await settings.get("upload_limit")
     assert (setting.value, setting.source) == (7 * MEBIBYTE, Source.OPERATOR)
     assert setting.fallback == SETTINGS.upload_limit
-    await settings.change(None, {"upload_limit": None})
+    await settings.change(CommandLine(), {"upload_limit": None})
     setting = await settings.get("upload_limit")
     assert (setting.value, setting.source) == (SETTINGS.upload_limit, Source.ENVIRONMENT)
 
@@ -43,7 +44,7 @@ async def test_all_or_nothing_is_changed(settings: OperatorSettings) -> None:
         {"upload_limit": 7 * MEBIBYTE, "nonsense": 1},
     ):
         with pytest.raises((SettingInvalidError, UnknownSettingError)):
-            await settings.change(None, values)
+            await settings.change(CommandLine(), values)
     assert await settings.all() == before
 
 
@@ -77,7 +78,7 @@ async def test_members_change_nothing(settings: OperatorSettings, alice: Account
 async def test_chat_servers_follow_a_change_while_they_run(
     settings: OperatorSettings, chat_database: Database
 ) -> None:
-    await settings.change(None, {"context_tokens": 4096})
+    await settings.change(CommandLine(), {"context_tokens": 4096})
     async with LiveSettings(chat_database, SystemClock(), SETTINGS) as live:
         # Before the database has answered, the environment's values count.
         assert live.upload_limit() == SETTINGS.upload_limit
@@ -86,7 +87,7 @@ async def test_chat_servers_follow_a_change_while_they_run(
             return live.context_tokens() == 4096 and live._notices.is_listening
 
         await until(started)
-        await settings.change(None, {"context_tokens": None, "upload_limit": 2 * MEBIBYTE})
+        await settings.change(CommandLine(), {"context_tokens": None, "upload_limit": 2 * MEBIBYTE})
 
         async def followed() -> bool:
             return (live.context_tokens(), live.upload_limit()) == (8192, 2 * MEBIBYTE)
@@ -97,7 +98,7 @@ async def test_chat_servers_follow_a_change_while_they_run(
 async def test_no_process_reads_a_setting_that_it_does_not_use(
     settings: OperatorSettings, chat_database: Database
 ) -> None:
-    await settings.change(None, {"job_days": 7, "context_tokens": 4096})
+    await settings.change(CommandLine(), {"job_days": 7, "context_tokens": 4096})
     live = LiveSettings(chat_database, SystemClock(), SETTINGS)
     await live.load()
     assert live._stored == {"context_tokens": 4096}

@@ -7,7 +7,6 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,6 +26,7 @@ from appliance.units.driver import UnitDriver
 from appliance.units.model import Unit
 from appliance.units.systemd import SystemdDriver
 from tests.fakes.systemd import FakeSystemd, message_bus
+from tests.ports import free_port
 
 
 def unprivileged_account() -> str:
@@ -47,11 +47,6 @@ def temporary_home() -> Iterator[Settings]:
         yield Settings(home=home, port=free_port(), account=account)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @dataclass
@@ -104,7 +99,7 @@ WITH_GRANDCHILD = (
 )
 
 
-async def until(condition: Callable[[], object], *, seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
     """Wait for a condition; the error shows what was waited for."""
     async with asyncio.timeout(seconds):
         while not condition():

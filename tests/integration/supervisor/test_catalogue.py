@@ -1,4 +1,4 @@
-"""The catalogue as it stands on this machine, with stand-ins only for our own processes."""
+"""The catalogue of this machine, with stand-ins only for our own processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from appliance.units.model import Kind, Unit
 from appliance.units.programs import find_programs
 from tests.integration.supervisor.parts import Answers, gone, phase, supervised, until
 
-# It must not notice that nobody reads its output any more.
+# It must not notice that its output has lost its reader.
 SILENT = "import time; time.sleep(600)"
 
 SUPERVISE = """
@@ -54,7 +54,7 @@ def _stand_in(unit: Unit) -> Unit:
 
 
 async def processes_in(home: Path) -> list[int]:
-    """Return everything that stands in a directory of this home."""
+    """Return every process whose working directory is in this home."""
     return await asyncio.to_thread(_processes_in, home)
 
 
@@ -95,7 +95,7 @@ async def test_after_kill_9_of_the_supervisor_the_next_start_is_clean_and_quick(
     left = await _abandoned(settings)
     assert len(left) >= 4
     assert not any(gone(pid) for pid in left)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         async with supervised(settings, *await units_of(settings)) as supervisor:
             assert all(gone(pid) for pid in left)
             await supervisor.ready.wait()

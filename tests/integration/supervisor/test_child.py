@@ -12,7 +12,7 @@ import pytest
 from appliance.core.settings import Settings
 from appliance.units import child
 from appliance.units.errors import PreparationError, UnitUnknownError
-from appliance.units.model import Kind, UnitState
+from appliance.units.model import Ending, EndingKind, Kind, UnitState
 from tests.integration.supervisor.parts import (
     SLEEPER,
     STUBBORN,
@@ -23,6 +23,11 @@ from tests.integration.supervisor.parts import (
     script,
     until,
 )
+from tests.unit.supervisor.observations import exited, killed
+
+
+def not_prepared(detail: str) -> Ending:
+    return Ending(EndingKind.NOT_PREPARED, detail=detail)
 
 
 async def test_a_unit_runs_until_it_is_stopped(settings: Settings) -> None:
@@ -36,12 +41,12 @@ async def test_a_unit_runs_until_it_is_stopped(settings: Settings) -> None:
         assert record.exists()
         await driver.stop(unit)
         assert driver.status("one").state is UnitState.STOPPED
-        assert driver.status("one").exit == "killed by SIGTERM"
+        assert driver.status("one").ending == killed(15)
         assert gone(status.pid)
         assert not record.exists()
 
 
-async def test_a_disk_that_takes_no_record_ends_nobody(
+async def test_a_disk_that_takes_no_record_ends_no_unit(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(child, "RECORD_PAUSE", 0.05)
@@ -51,7 +56,7 @@ async def test_a_disk_that_takes_no_record_ends_nobody(
         records = settings.run / "units"
         records.rename(settings.run / "elsewhere")
         records.write_text("no folder")
-        await asyncio.wait_for(driver.start(second), 5)
+        await asyncio.wait_for(driver.start(second), 30)
         states = [driver.status(name).state for name in ("one", "two")]
         records.unlink()
         (settings.run / "elsewhere").rename(records)
@@ -61,7 +66,7 @@ async def test_a_disk_that_takes_no_record_ends_nobody(
         assert states == [UnitState.RUNNING, UnitState.RUNNING]
 
 
-async def test_a_defect_in_following_one_unit_leaves_nobody_waiting(
+async def test_a_defect_in_following_one_unit_leaves_no_caller_waiting(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unit = script("one", SLEEPER, settings.home)
@@ -70,7 +75,7 @@ async def test_a_defect_in_following_one_unit_leaves_nobody_waiting(
         await driver.start(unit)
         os.kill(driver.status("one").pid or 0, signal.SIGKILL)
         await until(lambda: driver.status("one").state is UnitState.FAILED)
-        await asyncio.wait_for(driver.stop(unit), 5)
+        await asyncio.wait_for(driver.stop(unit), 30)
 
 
 async def test_one_that_ignores_its_signal_is_killed_after_its_grace(settings: Settings) -> None:
@@ -79,7 +84,7 @@ async def test_one_that_ignores_its_signal_is_killed_after_its_grace(settings: S
         await driver.start(unit)
         await until(lambda: driver.lines("one", 1))
         await driver.stop(unit)
-        assert driver.status("one").exit == "killed by SIGKILL"
+        assert driver.status("one").ending == killed(9)
         assert any("not ended after 0.2 s" in line for line in driver.lines("one", 5))
 
 
@@ -89,7 +94,7 @@ async def test_one_that_was_paused_can_be_stopped(settings: Settings) -> None:
         await driver.start(unit)
         os.kill(driver.status("one").pid or 0, signal.SIGSTOP)
         await driver.stop(unit)
-        assert driver.status("one").exit == "killed by SIGTERM"
+        assert driver.status("one").ending == killed(15)
 
 
 async def test_what_a_killed_unit_leaves_behind_is_reaped_before_its_end_is_reported(
@@ -117,19 +122,19 @@ async def test_leaving_the_driver_leaves_no_process(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("code", "state", "ending"),
     [
-        ("pass", UnitState.DONE, "ended with code 0"),
-        ("raise SystemExit(3)", UnitState.FAILED, "ended with code 3"),
+        ("pass", UnitState.DONE, exited(0)),
+        ("raise SystemExit(3)", UnitState.FAILED, exited(3)),
     ],
 )
 async def test_a_oneshot_is_done_or_has_failed(
-    settings: Settings, code: str, state: UnitState, ending: str
+    settings: Settings, code: str, state: UnitState, ending: Ending
 ) -> None:
     unit = script("one", code, settings.home, kind=Kind.ONESHOT)
     async with driver_of((unit,), settings) as driver:
         await driver.start(unit)
         await until(lambda: not driver.status("one").state.active)
         assert driver.status("one").state is state
-        assert driver.status("one").exit == ending
+        assert driver.status("one").ending == ending
 
 
 async def test_a_service_that_ends_by_itself_has_failed(settings: Settings) -> None:
@@ -141,7 +146,7 @@ async def test_a_service_that_ends_by_itself_has_failed(settings: Settings) -> N
         assert "bye" in driver.lines("one", 5)
 
 
-async def test_a_preparation_that_fails_is_the_units_exit_and_a_line_in_its_log(
+async def test_a_preparation_that_fails_is_the_units_ending_and_a_line_in_its_log(
     settings: Settings,
 ) -> None:
     async def refuse() -> None:
@@ -151,7 +156,7 @@ async def test_a_preparation_that_fails_is_the_units_exit_and_a_line_in_its_log(
     async with driver_of((unit,), settings) as driver:
         await driver.start(unit)
         assert driver.status("one").state is UnitState.FAILED
-        assert driver.status("one").exit == "one cannot start: the disk is full"
+        assert driver.status("one").ending == not_prepared("one cannot start: the disk is full")
         assert "the disk is full" in driver.lines("one", 1)[0]
 
 
@@ -172,7 +177,9 @@ async def test_a_program_that_is_not_installed_is_named(settings: Settings) -> N
     unit = replace(script("one", "", settings.home), command=("no-such-program",))
     async with driver_of((unit,), settings) as driver:
         await driver.start(unit)
-        assert driver.status("one").exit == "The program no-such-program is not installed."
+        assert driver.status("one").ending == not_prepared(
+            "The program no-such-program is not installed."
+        )
 
 
 async def test_lines_are_followed_as_they_come(settings: Settings) -> None:

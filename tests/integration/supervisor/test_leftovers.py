@@ -53,7 +53,7 @@ async def killed_supervisor(settings: Settings) -> AsyncIterator[list[int]]:
     environment = {"PYTHONPATH": ":".join(path for path in sys.path if path) or "."}
     command = (sys.executable, "-c", SUPERVISE, str(settings.home))
     running = await spawn(command, env=environment)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         line = await running.output.readline()
     left = [int(word) for word in line.split()]
     running.process.send_signal(signal.SIGKILL)

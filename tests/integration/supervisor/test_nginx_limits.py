@@ -56,7 +56,7 @@ async def held_back(settings: Settings, path: str, count: int) -> AsyncIterator[
 
 async def status(client: aiohttp.ClientSession, method: str, path: str, wanted: int) -> str:
     """Wait until a request is answered with that status; return the answer."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             data = b"x" if method == "POST" else None
             async with client.request(method, path, data=data) as answer:

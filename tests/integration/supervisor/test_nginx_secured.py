@@ -1,4 +1,4 @@
-"""The real Nginx as the package runs it: with TLS, on sockets that somebody else opened."""
+"""The real Nginx as the package runs it: with TLS, on sockets that another process opened."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ async def launched(settings: Settings, opened: Opened) -> AsyncIterator[Started]
 async def healthy(settings: Settings, process: asyncio.subprocess.Process) -> None:
     probe = nginx(settings, PROGRAM, SystemClock()).probe
     assert probe is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await probe.read()).state is not ProbeState.OK:
             assert process.returncode is None, await Started(process).kill()
             await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""A refusal reaches whoever is still sending, and takes no later request along with it."""
+"""A refusal reaches a client that is still sending, and breaks no later request."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ async def _behind_nginx(settings: Settings) -> AsyncIterator[None]:
     socket = settings.chat_socket(1)
     socket.parent.mkdir(exist_ok=True)
     socket.parent.chmod(0o755)
-    async with supervised(settings, unit) as supervisor, listening(_site(), socket, mode=0o666):
+    async with supervised(settings, unit) as supervisor, listening(_site(), [socket], mode=0o666):
         await until(supervisor.ready.is_set)
         yield
 
 
 @asynccontextmanager
 async def _alone(settings: Settings) -> AsyncIterator[None]:
-    async with listening(_site(), None, (settings.bind, settings.port)):
+    async with listening(_site(), [], (settings.bind, settings.port)):
         yield
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -79,17 +78,15 @@ async def test_a_unit_whose_need_is_not_ready_waits_and_says_for_what(
         await until(supervisor.ready.is_set)
 
 
-async def test_after_kill_9_a_unit_serves_again_at_once(
+async def test_after_kill_9_a_unit_serves_again(
     settings: Settings, supervising: Supervising
 ) -> None:
     async with supervising(settings, script("one", WITH_GRANDCHILD, settings.home)) as supervisor:
         await until(supervisor.ready.is_set)
         killed = pid_of(supervisor, "one")
-        begun = time.monotonic()
         kill(killed)
         await until(lambda: supervisor.view("one").pid not in {None, killed})
         await until(lambda: phase(supervisor, "one") is Phase.READY)
-        assert time.monotonic() - begun < 5
         assert supervisor.view("one").restarts == 1
 
 
@@ -119,13 +116,13 @@ async def test_it_gives_up_when_the_budget_is_spent_and_shows_the_last_lines(
         await until(lambda: "once more" in supervisor.view("one").reason)
         view = supervisor.view("one")
         assert view.reason == (
-            "gave up: 3 restarts in 30 min, the last time it ended with code 7; "
+            "gave up after 3 restarts in 30 min; the last time: ended with code 7; "
             "it is tried once more in 10 min"
         )
         assert view.restarts == 3
         await until(lambda: "no such table" in supervisor.view("one").lines)
         assert "no such table" in caplog.text
-        await supervisor.start("one")
+        await supervisor.start("one", "Anna")
         await until(lambda: supervisor.view("one").restarts > 3)
 
 
@@ -142,7 +139,7 @@ async def test_what_was_given_up_comes_back_by_itself_when_what_it_lacked_is_the
         await until(lambda: phase(supervisor, "one") is Phase.READY)
 
 
-async def test_a_unit_that_hangs_is_restarted_after_failed_readings(
+async def test_a_unit_that_hangs_is_restarted_after_failed_probes(
     settings: Settings, supervising: Supervising, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decide, "FAILING_SECONDS", 0.3)
@@ -166,19 +163,19 @@ async def test_the_operator_stops_starts_and_restarts_a_unit(
     async with supervising(settings, script("one", SLEEPER, settings.home)) as supervisor:
         await until(supervisor.ready.is_set)
         first = pid_of(supervisor, "one")
-        await supervisor.stop("one")
+        await supervisor.stop("one", "Anna")
         await until(lambda: phase(supervisor, "one") is Phase.STOPPED)
         assert gone(first)
-        assert supervisor.view("one").reason == "the operator stopped it"
-        await supervisor.start("one")
+        assert supervisor.view("one").reason == "stopped by Anna"
+        await supervisor.start("one", "Anna")
         await until(lambda: phase(supervisor, "one") is Phase.READY)
         second = pid_of(supervisor, "one")
-        await supervisor.restart("one")
+        await supervisor.restart("one", "Anna")
         await until(lambda: supervisor.view("one").pid not in {None, second})
         await until(lambda: phase(supervisor, "one") is Phase.READY)
         assert supervisor.view("one").restarts == 0
         with pytest.raises(UnitUnknownError):
-            await supervisor.stop("two")
+            await supervisor.stop("two", "Anna")
 
 
 async def test_a_oneshot_runs_again_when_the_operator_restarts_it(
@@ -189,6 +186,6 @@ async def test_a_oneshot_runs_again_when_the_operator_restarts_it(
     unit = script("schema", code, settings.home, kind=Kind.ONESHOT, probe=None)
     async with supervising(settings, unit) as supervisor:
         await until(supervisor.ready.is_set)
-        await supervisor.restart("schema")
+        await supervisor.restart("schema", "Anna")
         await until(lambda: file.read_text().count("x") == 2)
         await until(lambda: phase(supervisor, "schema") is Phase.DONE)

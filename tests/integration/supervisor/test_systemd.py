@@ -19,7 +19,7 @@ from appliance.supervisor.loop import Policy
 from appliance.supervisor.model import Phase
 from appliance.units import systemd as driver_module
 from appliance.units.errors import SystemBusError, UnitUnknownError
-from appliance.units.model import Kind, Unit, UnitState
+from appliance.units.model import EndingKind, Kind, Origin, Unit, UnitState
 from tests.fakes.systemd import message_bus
 from tests.integration.supervisor.parts import (
     SLEEPER,
@@ -32,10 +32,9 @@ from tests.integration.supervisor.parts import (
     script,
     until,
 )
+from tests.unit.supervisor.observations import exited, killed
 
-OUTSIDE = (
-    "somebody stopped it outside of Cloister (systemctl stop); `cloister start one` starts it again"
-)
+OUTSIDE = "stopped outside of Cloister with systemctl; `cloister start one` starts it again"
 
 
 @pytest.fixture
@@ -56,18 +55,18 @@ async def test_a_unit_runs_until_it_is_stopped(settings: Settings, unit: Unit) -
     async with machine(settings, unit) as made, made.driver() as driver:
         await driver.start(unit)
         status = driver.status("one")
-        assert (status.state, status.outside) == (UnitState.RUNNING, False)
+        assert (status.state, status.origin) == (UnitState.RUNNING, Origin.SUPERVISOR)
         assert status.pid is not None
         await driver.stop(unit)
         assert driver.status("one").state is UnitState.STOPPED
-        assert driver.status("one").exit == "killed by SIGTERM"
-        assert not driver.status("one").outside
+        assert driver.status("one").ending == killed(15)
+        assert driver.status("one").origin is Origin.SUPERVISOR
         assert gone(status.pid)
         with pytest.raises(UnitUnknownError):
             driver.status("two")
 
 
-async def test_how_a_unit_ended_is_a_sentence(settings: Settings) -> None:
+async def test_how_a_unit_ended_is_a_fact(settings: Settings) -> None:
     code = script("code", "raise SystemExit(3)", settings.home)
     clean = script("clean", "pass", settings.home)
     async with machine(settings, code, clean) as made, made.driver() as driver:
@@ -75,8 +74,8 @@ async def test_how_a_unit_ended_is_a_sentence(settings: Settings) -> None:
         await driver.start(clean)
         await until(lambda: driver.status("code").state is UnitState.FAILED)
         await until(lambda: driver.status("clean").state is UnitState.FAILED)
-        assert driver.status("code").exit == "ended with code 3"
-        assert driver.status("clean").exit == "ended with code 0"
+        assert driver.status("code").ending == exited(3)
+        assert driver.status("clean").ending == exited(0)
         await driver.start(code)
         assert ("ResetFailedUnit", "cloister-code.service") in made.systemd.calls
 
@@ -88,7 +87,7 @@ async def test_a_oneshot_is_watched_while_it_works_and_is_done_afterwards(
     waits = f"import os, time\nwhile not os.path.exists({str(file)!r}): time.sleep(0.01)"
     unit = script("one", waits, settings.home, kind=Kind.ONESHOT, probe=None)
     async with machine(settings, unit) as made, made.driver() as driver:
-        await asyncio.wait_for(driver.start(unit), 5)
+        await asyncio.wait_for(driver.start(unit), 30)
         assert driver.status("one").state is UnitState.RUNNING
         file.touch()
         await until(lambda: driver.status("one").state is UnitState.DONE)
@@ -104,8 +103,10 @@ async def test_a_refused_start_is_a_failure_with_a_sentence_and_a_hint(
         await driver.start(unit)
         status = driver.status("one")
         assert status.state is UnitState.FAILED
-        assert status.exit == (
-            "start refused: Interactive authentication required. The rule that allows it belongs "
+        assert status.ending
+        assert status.ending.kind is EndingKind.REFUSED
+        assert status.ending.detail == (
+            "Interactive authentication required. The rule that allows it belongs "
             "to the package: `apt install --reinstall cloister`."
         )
         assert "start refused" in driver.lines("one", 1)[0]
@@ -118,7 +119,9 @@ async def test_a_unit_without_a_file_is_refused(settings: Settings, unit: Unit) 
     async with machine(settings, unit) as made, made.driver() as driver:
         service = made.systemd.services.pop("cloister-one.service")
         await driver.start(unit)
-        assert "Unit cloister-one.service not found." in (driver.status("one").exit or "")
+        ending = driver.status("one").ending
+        assert ending
+        assert "Unit cloister-one.service not found." in ending.detail
         made.systemd.services[service.name] = service
 
 
@@ -134,7 +137,7 @@ async def test_a_refused_stop_leaves_the_unit_and_says_so(
         assert any("stop refused" in line for line in driver.lines("one", 5))
 
 
-async def test_what_an_administrator_stops_stays_down_until_somebody_starts_it(
+async def test_what_an_administrator_stops_stays_down_until_it_is_started(
     settings: Settings, unit: Unit
 ) -> None:
     async with machine(settings, unit) as made, made.supervised() as supervisor:
@@ -145,12 +148,12 @@ async def test_what_an_administrator_stops_stays_down_until_somebody_starts_it(
         assert supervisor.all_ready
         await made.systemd.ask("start", "one")
         await until(lambda: phase(supervisor, "one") is Phase.READY)
-        kill(killed := pid_of(supervisor, "one"))
-        await until(lambda: supervisor.view("one").pid not in {None, killed})
+        kill(first := pid_of(supervisor, "one"))
+        await until(lambda: supervisor.view("one").pid not in {None, first})
         await until(lambda: phase(supervisor, "one") is Phase.READY)
         await made.systemd.ask("stop", "one")
         await until(lambda: phase(supervisor, "one") is Phase.STOPPED)
-        await supervisor.start("one")
+        await supervisor.start("one", "Anna")
         await until(lambda: phase(supervisor, "one") is Phase.READY)
 
 
@@ -165,13 +168,13 @@ async def test_what_an_administrator_starts_or_restarts_is_wanted(
         await until(lambda: phase(supervisor, "one") is Phase.READY)
         assert supervisor.view("one").restarts == 0
         assert ("StopUnit", "cloister-one.service") not in made.systemd.calls
-        await supervisor.stop("one")
+        await supervisor.stop("one", "Anna")
         await until(lambda: phase(supervisor, "one") is Phase.STOPPED)
         await made.systemd.ask("start", "one")
         await until(lambda: phase(supervisor, "one") is Phase.READY)
 
 
-async def test_a_unit_that_somebody_ended_without_systemd_is_started_again(
+async def test_a_unit_that_was_ended_without_systemd_is_started_again(
     settings: Settings, unit: Unit
 ) -> None:
     async with machine(settings, unit) as made, made.supervised() as supervisor:
@@ -206,20 +209,69 @@ async def test_what_the_operator_stopped_stays_down_under_the_next_supervisor(
     async with machine(settings, unit, oneshot) as made:
         async with made.supervised() as supervisor:
             await until(supervisor.ready.is_set)
-            await supervisor.stop("one")
-            await supervisor.stop("two")
-            await until((settings.run / "wishes.json").exists)
+            await supervisor.stop("one", "Anna")
+            await supervisor.stop("two", "Anna")
+            await until((settings.run / "stopped.json").exists)
             await until(lambda: phase(supervisor, "one") is Phase.STOPPED)
+            asked = supervisor.view("one").stopped_at
+            assert asked
         async with made.supervised() as supervisor:
             await until(lambda: phase(supervisor, "two") is Phase.DONE)
             assert phase(supervisor, "one") is Phase.STOPPED
-            assert supervisor.view("one").reason == "the operator stopped it"
+            assert supervisor.view("one").reason == "stopped by Anna"
+            assert supervisor.view("one").stopped_by == "Anna"
+            assert supervisor.view("one").stopped_at == asked
         await made.systemd.ask("start", "one")
         async with made.supervised() as supervisor:
             await until(supervisor.ready.is_set)
             assert phase(supervisor, "one") is Phase.READY
         async with made.supervised() as supervisor:
             await until(supervisor.ready.is_set)
+
+
+async def test_what_systemctl_stopped_is_started_by_the_next_supervisor(
+    settings: Settings, unit: Unit
+) -> None:
+    async with machine(settings, unit) as made:
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+            await made.systemd.ask("stop", "one")
+            await until(lambda: phase(supervisor, "one") is Phase.STOPPED)
+            assert supervisor.view("one").stopped_by == "systemctl"
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+            assert phase(supervisor, "one") is Phase.READY
+            assert supervisor.view("one").stopped_by is None
+
+
+async def test_a_crash_loop_through_a_socket_is_given_up_and_is_no_request_to_stop(
+    settings: Settings,
+) -> None:
+    unit = script("one", "raise SystemExit(7)", settings.home)
+    policy = Policy(backoff=Backoff(first=60.0, budget=4), tick=0.05)
+    async with machine(settings, unit) as made:
+        service = made.systemd.services["cloister-one.service"]
+        # Visitors start it again long before the back-off of the supervisor is over.
+        service.visited, service.stop_post = True, 0.05
+        async with made.supervised(policy) as supervisor:
+            seen: set[Phase] = set()
+
+            def gives_up() -> bool:
+                view = supervisor.view("one")
+                assert view.stopped_by is None
+                seen.add(view.phase)
+                return view.phase is Phase.GAVE_UP
+
+            await until(gives_up)
+            assert Phase.STOPPED not in seen
+            assert Phase.STOPPING not in seen
+            view = supervisor.view("one")
+            assert view.restarts >= 4
+            assert "ended with code 7" in view.reason
+            assert supervisor.all_ready is False
+            await until(lambda: ("StopUnit", "cloister-one.service") in made.systemd.calls)
+            await until(lambda: not service.visited)
+            await until(lambda: service.active in {"failed", "inactive"})
 
 
 async def test_what_is_given_up_is_stopped_so_that_no_visitor_starts_it(
@@ -305,7 +357,7 @@ async def test_when_the_bus_comes_back_everything_is_read_again(
     async with message_bus(settings.run):
         await stack.join()
         await until(lambda: driver.status("one").state is UnitState.FAILED)
-        assert driver.status("one").exit == "killed by SIGKILL"
+        assert driver.status("one").ending == killed(9)
         await driver.start(unit)
         assert driver.status("one").state is UnitState.RUNNING
         kill(driver.status("one").pid or 0)
@@ -350,7 +402,7 @@ async def test_lines_come_from_the_journal_also_after_journalctl_has_ended(
         following = asyncio.ensure_future(anext(lines))
         await asyncio.sleep(0)
         made.systemd.write("one", [104, 105])
-        assert await asyncio.wait_for(following, 5) == "hi"
+        assert await asyncio.wait_for(following, 30) == "hi"
         await lines.aclose()  # type: ignore[attr-defined]
         (follower,) = followers_of(made)
         kill(follower)

@@ -113,7 +113,7 @@ async def test_who_waits_hears_of_each_new_place_until_the_turn_comes() -> None:
 
     async def wait() -> None:
         with admission.ticket(CAROL) as ticket:
-            places.extend([ahead async for ahead in ticket.places()])
+            places.extend([ahead async for ahead in ticket.positions()])
 
     async with asyncio.TaskGroup() as group:
         with admission.ticket(ALICE):
@@ -129,7 +129,7 @@ async def test_who_leaves_while_waiting_gives_the_place_back() -> None:
 
     async def wait() -> None:
         with admission.ticket(BOB) as ticket:
-            async for _ in ticket.places():
+            async for _ in ticket.positions():
                 pass
 
     with admission.ticket(ALICE):
@@ -142,7 +142,7 @@ async def test_who_leaves_while_waiting_gives_the_place_back() -> None:
 
 
 async def test_a_full_queue_says_so() -> None:
-    admission = Admission(1, most_waiting=1)
+    admission = Admission(1, max_waiting=1)
     with (
         admission.ticket(ALICE),
         admission.ticket(ALICE),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from appliance.answering.citations import CitationFilter
@@ -65,7 +63,6 @@ def test_it_does_not_wait_for_ever_for_a_bracket_to_close() -> None:
 @pytest.mark.parametrize("space", [" ", "\t", "\n"])
 def test_endless_space_costs_no_more_than_its_length(space: str) -> None:
     citations = CitationFilter({1})
-    begun = time.process_time()
-    written = citations.feed(space * 20_000 + "x") + citations.finish()
-    assert time.process_time() - begun < 1
-    assert written == space * 20_000 + "x"
+    # With the square of its length the cost would be hours.
+    text = space * 1_000_000 + "x"
+    assert citations.feed(text) + citations.finish() == text

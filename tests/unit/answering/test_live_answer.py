@@ -1,4 +1,4 @@
-"""What watchers see is made once for all of them, and never more often than they can read."""
+"""The HTML of an answer is made once for all open pages, and not more often than needed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from appliance.answering.live import Live
-from appliance.answering.model import Evidence, Numbered, Queued, Thinking, Words
+from appliance.answering.live_answer import LiveAnswer
+from appliance.answering.model import Context, NumberedPassage, Queued, TextDelta, Thinking
 from appliance.conversations.model import Author, Exchange, Message, MessageState
 from tests.builders.answers import passage
 from tests.fakes.clock import FakeClock
-from webchat.pages.answer_view import LiveAnswer, status_words
+from webchat.pages.answer_view import AnswerHtml, status_words
 
 
-def live() -> Live:
+def live() -> LiveAnswer:
     question = Message(
         id=uuid4(),
         conversation_id=uuid4(),
@@ -46,20 +46,20 @@ def live() -> Live:
         text="",
         worker=1,
     )
-    return Live(UUID(int=1), Exchange(question, answer))
+    return LiveAnswer(UUID(int=1), Exchange(question, answer))
 
 
 async def test_closed_blocks_are_rendered_once_and_the_tail_again() -> None:
     writing, clock = live(), FakeClock()
-    answer = LiveAnswer(writing, clock)
-    writing.take(Evidence(1, (Numbered(1, passage()),)))
-    writing.take(Words("One [1].\n\nTwo\n"))
+    answer = AnswerHtml(writing, clock)
+    writing.take(Context(1, (NumberedPassage(1, passage()),)))
+    writing.take(TextDelta("One [1].\n\nTwo\n"))
     await answer.up_to_date()
     assert len(answer.blocks) == 1
     assert 'class="citation"' in answer.blocks[0]
     assert answer.tail.strip() == "<p>Two</p>"
     first = answer.blocks[0]
-    writing.take(Words("goes on"))
+    writing.take(TextDelta("goes on"))
     await answer.up_to_date()
     assert answer.blocks == [first]
     assert "Two\ngoes on" in answer.tail
@@ -67,22 +67,22 @@ async def test_closed_blocks_are_rendered_once_and_the_tail_again() -> None:
 
 async def test_the_first_word_is_shown_at_once_and_the_next_after_a_moment() -> None:
     writing, clock = live(), FakeClock()
-    answer = LiveAnswer(writing, clock)
+    answer = AnswerHtml(writing, clock)
     await answer.up_to_date()
     start = clock.monotonic()
-    writing.take(Words("One"))
+    writing.take(TextDelta("One"))
     await answer.up_to_date()
     assert clock.monotonic() == start
-    writing.take(Words(" two"))
+    writing.take(TextDelta(" two"))
     await answer.up_to_date()
     assert clock.monotonic() - start == pytest.approx(0.1)
     assert "One two" in answer.tail
 
 
-async def test_a_second_watcher_finds_what_the_first_one_made() -> None:
+async def test_a_second_page_shares_the_html_of_the_first() -> None:
     writing, clock = live(), FakeClock()
-    answer = writing.shared(lambda found: LiveAnswer(found, clock))
-    assert writing.shared(lambda found: LiveAnswer(found, clock)) is answer
+    answer = writing.shared(lambda found: AnswerHtml(found, clock))
+    assert writing.shared(lambda found: AnswerHtml(found, clock)) is answer
 
 
 def test_the_status_says_what_happens() -> None:
@@ -94,9 +94,11 @@ def test_the_status_says_what_happens() -> None:
     assert status_words(writing) == "Waiting: 1 answer before yours…"
     writing.take(Queued(0))
     assert status_words(writing) == "Waiting: yours is next…"
-    writing.take(Evidence(12, ()))
-    assert status_words(writing) == "ContextUsage 12 passages…"
+    writing.take(Context(12, ()))
+    assert status_words(writing) == "Reading 12 passages…"
+    writing.take(Context(1, ()))
+    assert status_words(writing) == "Reading 1 passage…"
     writing.take(Thinking())
     assert status_words(writing) == "Thinking…"
-    writing.take(Words("One"))
+    writing.take(TextDelta("One"))
     assert status_words(writing) == "Writing…"

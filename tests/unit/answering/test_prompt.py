@@ -6,7 +6,7 @@ import pytest
 
 from appliance.answering import prompt
 from appliance.answering.budget import Fitted
-from appliance.answering.model import Numbered, Turn
+from appliance.answering.model import NumberedPassage, Turn
 from appliance.retrieval.model import Passage
 from tests.builders.answers import passage
 
@@ -14,7 +14,7 @@ from tests.builders.answers import passage
 def chat(
     *passages: Passage, question: str = "When?", turns: tuple[Turn, ...] = ()
 ) -> list[dict[str, str]]:
-    numbered = tuple(Numbered(number, each) for number, each in enumerate(passages, 1))
+    numbered = tuple(NumberedPassage(number, each) for number, each in enumerate(passages, 1))
     return prompt.messages(question, Fitted(numbered, turns, len(passages), 0, 0, 500, 500))
 
 

@@ -1,15 +1,15 @@
-"""Without a model the best passages answer, word for word and where they stand."""
+"""Without a model the best passages are quoted word for word, with their places."""
 
 from __future__ import annotations
 
-from appliance.answering.model import Numbered
-from appliance.answering.quote import quote, unescaped
+from appliance.answering.model import NumberedPassage
+from appliance.answering.quote import quote, unescape
 from appliance.retrieval.model import Passage
 from tests.builders.answers import passage
 
 
-def quoted(question: str, *passages: Passage) -> tuple[str, tuple[Numbered, ...]]:
-    result = quote(question, tuple(Numbered(n, each) for n, each in enumerate(passages, 1)))
+def quoted(question: str, *passages: Passage) -> tuple[str, tuple[NumberedPassage, ...]]:
+    result = quote(question, tuple(NumberedPassage(n, each) for n, each in enumerate(passages, 1)))
     return result.text, result.cited
 
 
@@ -59,4 +59,4 @@ def test_in_plain_text_a_quotation_stands_as_in_the_document() -> None:
     line = r"3. The *pump* of hall [2] costs <b>5 #</b> & \\ more"
     text, _ = quoted("pump?", passage(line))
     assert f"> {line} [1]" not in text
-    assert f"> {line} [1]" in unescaped(text)
+    assert f"> {line} [1]" in unescape(text)

@@ -13,7 +13,7 @@ from appliance.cli.doctor import doctor
 from appliance.cli.output import ExitCode, Output
 from appliance.cli.parser import build
 from appliance.core.settings import Settings
-from appliance.health.model import Examined, State, failed, fine
+from appliance.health.model import CheckId, CheckResult, CheckState, failed, ok
 from tests.fakes.clock import FakeClock
 
 # Nobody listens on port 1.
@@ -27,7 +27,7 @@ def context(home: Path, *, packaged: bool = False, as_json: bool = False) -> Con
     return Context(settings, FakeClock(), Output(as_json=as_json))
 
 
-def options(*seen: Examined) -> argparse.Namespace:
+def options(*seen: CheckResult) -> argparse.Namespace:
     return argparse.Namespace(seen_by_root=list(seen))
 
 
@@ -39,9 +39,10 @@ async def test_with_nothing_there_every_check_is_still_told(
     states = {found["check"]: found["state"] for found in said["checks"]}
     assert code == ExitCode.FAILED
     assert said["healthy"] is False
-    assert states["supervisor"] == states["database"] == states["web server"] == State.FAILED
-    assert states["schema"] == states["models"] == State.UNKNOWN
-    assert all(found["hint"] for found in said["checks"] if found["state"] == State.FAILED)
+    assert states["supervisor"] == states["database"] == states["web server"] == CheckState.FAILED
+    assert states["schema"] == states["models"] == states["services"] == CheckState.UNKNOWN
+    assert states["model runner"] == CheckState.WARNING
+    assert all(found["hint"] for found in said["checks"] if found["state"] == CheckState.FAILED)
 
 
 async def test_a_clone_is_not_told_about_the_package(
@@ -55,13 +56,16 @@ async def test_a_clone_is_not_told_about_the_package(
 async def test_packaged_what_root_saw_is_told_and_the_rest_is_not_checked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seen = Examined("networks", fine("All are sealed.")), Examined("ports", failed("No.", "Do."))
+    seen = (
+        ok(CheckId.NETWORKS, "All are sealed."),
+        failed(CheckId.PORTS, "No.", "Do."),
+    )
     await doctor(context(tmp_path, packaged=True, as_json=True), options(*seen))
     checks = json.loads(capsys.readouterr().out)["checks"]
     found = {check["check"]: check for check in checks}
     assert found["networks"]["sentence"] == "All are sealed."
-    assert found["ports"]["state"] == State.FAILED
-    assert found["firewall"]["state"] == State.UNKNOWN
+    assert found["ports"]["state"] == CheckState.FAILED
+    assert found["firewall"]["state"] == CheckState.UNKNOWN
     assert "sudo" in found["firewall"]["hint"]
 
 

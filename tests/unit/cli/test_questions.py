@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from appliance.answering.model import Numbered
-from appliance.cli.questions import _source
-from tests.builders.answers import passage
+from appliance.cli.questions import source
 
 
 def test_a_source_is_named_with_its_page_or_what_stands_for_it() -> None:
-    assert _source(Numbered(1, passage())) == "[1] report.pdf, page 2"
-    assert _source(Numbered(2, passage(label="part 3"))) == "[2] report.pdf, part 3"
+    cited = {"number": 1, "file": "report.pdf", "page": 2, "label": None}
+    assert source(cited) == "[1] report.pdf, page 2"
+    assert source(cited | {"number": 2, "label": "part 3"}) == "[2] report.pdf, part 3"

@@ -12,14 +12,21 @@ from typing import cast
 
 import pytest
 
+from appliance.audit.model import AuditEvent
+from appliance.cli.connection import Connection, RefusedError
 from appliance.cli.context import Context
-from appliance.cli.control import Control, RefusedError
 from appliance.cli.errors import NotRunningError, RightsMissingError, ServiceNotRunningError
-from appliance.cli.output import Output
+from appliance.cli.output import ExitCode, Output
 from appliance.cli.units import logs, status
+from appliance.control.keys import Surroundings
+from appliance.control.server import control_server
 from appliance.core.settings import Settings
-from appliance.supervisor.control import Surroundings, control_server
+from appliance.health.checks.disk_space import evaluate_disk
+from appliance.health.model import CheckResult
 from appliance.supervisor.loop import Supervisor
+from appliance.supervisor.model import Phase
+from tests.builders.health import reporting, share_free
+from tests.builders.services import services_without_database
 from tests.fakes.clock import FakeClock
 from tests.fakes.units import FakeUnits
 
@@ -30,18 +37,21 @@ def context(home: Path, *, packaged: bool = False) -> Context:
 
 
 @asynccontextmanager
-async def served(units: FakeUnits, home: Path) -> AsyncIterator[Context]:
-    """Lend a context whose supervisor answers with these units."""
+async def served(units: FakeUnits, home: Path, *results: CheckResult) -> AsyncIterator[Context]:
+    """Lend a context whose supervisor answers with these units, and results of checks."""
     found = context(home)
     found.settings.control_socket.parent.mkdir(parents=True)
-    surroundings = Surroundings((), lambda: "code", _in_no_audit)
+    surroundings = Surroundings((), lambda: "code", _in_no_audit, reporting(*results))
     async with control_server(
-        cast("Supervisor", units), surroundings, found.settings.control_socket
+        cast("Supervisor", units),
+        services_without_database(),
+        surroundings,
+        found.settings.control_socket,
     ):
         yield found
 
 
-async def _in_no_audit(_action: str, _what: str) -> None:
+async def _in_no_audit(_: AuditEvent) -> None:
     pass
 
 
@@ -64,7 +74,7 @@ async def test_following_prints_the_last_lines_once_and_goes_on(
 ) -> None:
     units, printed = FakeUnits(), ""
     units.write("postgres", "one", "two", "three")
-    async with served(units, tmp_path) as found, asyncio.timeout(5):
+    async with served(units, tmp_path) as found, asyncio.timeout(30):
         following = asyncio.create_task(logs(found, asked("postgres", lines=2, follow=True)))
         while not units.followers("postgres"):
             await asyncio.sleep(0.005)
@@ -81,9 +91,9 @@ async def test_what_is_written_while_the_last_lines_are_sent_is_not_lost(tmp_pat
     units, between, seen = FakeUnits(), "written in between", [""]
     # More than all buffers on the way take, so that sending waits for a reader.
     units.write("postgres", *("x" * 8000 for _ in range(1000)))
-    async with served(units, tmp_path) as found, asyncio.timeout(20):
+    async with served(units, tmp_path) as found, asyncio.timeout(30):
         path = "/units/postgres/logs?follow=1&lines=1000"
-        async with aclosing(found.control.follow(path)) as lines:
+        async with aclosing(found.control.lines("GET", path)) as lines:
             seen = [await anext(lines)]
             units.write("postgres", between)
             while seen[-1] != between:
@@ -113,8 +123,40 @@ async def test_without_a_supervisor_it_says_how_to_go_on(
 
 def test_a_socket_that_belongs_to_somebody_else_is_no_missing_supervisor(tmp_path: Path) -> None:
     # Root may connect to every socket, so the kernel's refusal is made here.
-    refusal = Control(tmp_path / "control.sock", tmp_path)._refusal(
-        PermissionError(errno.EACCES, "Permission denied")
-    )
+    connection = Connection([tmp_path / "control.sock"], ServiceNotRunningError)
+    refusal = connection._refusal(PermissionError(errno.EACCES, "Permission denied"))
     assert isinstance(refusal, RightsMissingError)
     assert "sudo" in refusal.advice
+
+
+async def test_status_shows_the_services_and_all_is_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(FakeUnits(), tmp_path) as found:
+        assert await status(found, argparse.Namespace()) is ExitCode.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("SERVICE")
+    assert lines[1].startswith("postgres")
+
+
+async def test_what_needs_a_database_that_is_down_is_not_called_ready(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    units = FakeUnits()
+    units.change("postgres", Phase.STOPPED, "stopped by olga")
+    async with served(units, tmp_path) as found:
+        await status(found, argparse.Namespace())
+    lines = capsys.readouterr().out.splitlines()
+    (chat,) = [line for line in lines if line.startswith("webchat-1")]
+    assert "waiting" in chat
+    assert "needs the database" in chat
+    assert "ready" not in chat
+
+
+async def test_status_says_what_is_wrong_beside_the_services(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = evaluate_disk(share_free(0.02), tmp_path)
+    async with served(FakeUnits(), tmp_path, full) as found:
+        assert await status(found, argparse.Namespace()) is ExitCode.NOT_READY
+    assert "failed: The disk is nearly full: 2% left" in capsys.readouterr().out

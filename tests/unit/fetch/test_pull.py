@@ -81,7 +81,7 @@ async def test_it_asks_anew_when_nothing_arrives_any_more(fake: FakeOllama, faul
     fake.behaviour.change({"fault": fault, "fault_after": 7, "fault_times": 2})
     said = await pull(fake)
     assert len(fake.requests_to("/api/pull")) == 3
-    assert said.count("Nothing arrives any more; asking anew …") == 2
+    assert said.count("Nothing arrives any more; asking again …") == 2
     assert "tiny:latest" in fake.models
 
 

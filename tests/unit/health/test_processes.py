@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from appliance.health.model import State
+from appliance.health.checks.isolation import evaluate_networks, isolation_checks
+from appliance.health.checks.port_conflicts import evaluate_listeners
+from appliance.health.model import CheckResult, CheckState
 from appliance.health.processes import listeners, networks
-from appliance.health.rivals import judged_listeners
-from appliance.health.seal import judged_networks, seal_checks
 
 HOST, OWN = "net:[1]", "net:[2]"
 DEVICES = "Inter-|   Receive  |  Transmit\n face |bytes    packets\n"
@@ -55,53 +55,54 @@ def test_ports_that_systemd_and_the_web_server_hold_are_ours(tmp_path: Path) -> 
     proc_entry(tmp_path, 1, "systemd", inode=50)
     proc_entry(tmp_path, 20, "nginx", service="cloister-nginx.service", namespace=OWN, inode=51)
     listening(tmp_path, p80=50, p443=51)
-    finding = judged_listeners(listeners(frozenset({80, 443}), tmp_path))
-    assert finding.state is State.OK
+    result = evaluate_listeners(listeners(frozenset({80, 443}), tmp_path))
+    assert result.state is CheckState.OK
 
 
-def test_a_stranger_on_a_port_is_named(tmp_path: Path) -> None:
+def test_another_program_on_a_port_is_named(tmp_path: Path) -> None:
     proc_entry(tmp_path, 1, "systemd", inode=50)
     proc_entry(tmp_path, 33, "apache2", inode=51)
     listening(tmp_path, p80=51, p443=50)
-    finding = judged_listeners(listeners(frozenset({80, 443}), tmp_path))
-    assert finding.state is State.FAILED
-    assert "apache2 (process 33) listens on port 80" in finding.sentence
+    result = evaluate_listeners(listeners(frozenset({80, 443}), tmp_path))
+    assert result.state is CheckState.FAILED
+    assert result.sentence == "Port 80 is in use by apache2 (process 33)."
 
 
-def test_a_port_on_which_nobody_listens_is_a_failure(tmp_path: Path) -> None:
+def test_a_port_on_which_no_program_listens_is_a_failure(tmp_path: Path) -> None:
     proc_entry(tmp_path, 1, "systemd", inode=50)
     listening(tmp_path, p80=50)
-    finding = judged_listeners(listeners(frozenset({80, 443}), tmp_path))
-    assert finding.state is State.FAILED
-    assert "443" in finding.sentence
+    result = evaluate_listeners(listeners(frozenset({80, 443}), tmp_path))
+    assert result.state is CheckState.FAILED
+    assert "443" in result.sentence
 
 
-async def test_services_without_the_hosts_network_are_said_to_be_sealed(tmp_path: Path) -> None:
+async def test_services_without_the_hosts_network_are_isolated(tmp_path: Path) -> None:
     proc_entry(tmp_path, 1, "systemd")
     proc_entry(tmp_path, 7, "sshd", service="ssh.service")
     proc_entry(tmp_path, 21, "postgres", service="cloister-postgres.service", namespace=OWN)
     proc_entry(tmp_path, 22, "postgres", service="cloister-postgres.service", namespace=OWN)
     proc_entry(tmp_path, 23, "python3", service="cloister.service", namespace="net:[3]")
-    check = next(check for check in seal_checks(tmp_path) if check.name == "networks")
-    finding = await check.ask()
-    assert finding.state is State.OK
-    assert "3 processes of 2 services" in finding.sentence
+    check = next(check for check in isolation_checks(tmp_path) if check.id == "networks")
+    result = await check.ask()
+    assert isinstance(result, CheckResult)
+    assert result.state is CheckState.OK
+    assert "3 processes of 2 services" in result.sentence
 
 
 def test_a_service_with_the_hosts_network_is_named(tmp_path: Path) -> None:
     proc_entry(tmp_path, 21, "postgres", service="cloister-postgres.service", namespace=OWN)
     proc_entry(tmp_path, 24, "python3", service="cloister-webchat@1.service")
-    finding = judged_networks(HOST, networks(tmp_path))
-    assert finding.state is State.FAILED
-    assert "cloister-webchat@1.service (process 24, python3)" in finding.sentence
+    result = evaluate_networks(HOST, networks(tmp_path))
+    assert result.state is CheckState.FAILED
+    assert "cloister-webchat@1.service (process 24, python3)" in result.sentence
 
 
 def test_only_the_download_of_a_model_may_be_online(tmp_path: Path) -> None:
     proc_entry(tmp_path, 21, "postgres", service="cloister-postgres.service", namespace=OWN)
     proc_entry(tmp_path, 25, "ollama", service="cloister-fetch@llama.service")
-    finding = judged_networks(HOST, networks(tmp_path))
-    assert finding.state is State.WARNING
-    assert "cloister-fetch@llama.service" in finding.sentence
+    result = evaluate_networks(HOST, networks(tmp_path))
+    assert result.state is CheckState.WARNING
+    assert "cloister-fetch@llama.service" in result.sentence
 
 
 def test_the_real_proc_shows_a_socket_of_ours_with_its_holder() -> None:
@@ -116,6 +117,6 @@ def test_the_real_proc_shows_a_socket_of_ours_with_its_holder() -> None:
 def test_tunnels_that_the_kernel_puts_everywhere_open_nothing(tmp_path: Path) -> None:
     service = "cloister-ingest.service"
     proc_entry(tmp_path, 20, "python3", service=service, namespace=OWN, more=("tunl0", "sit0"))
-    assert judged_networks(HOST, networks(tmp_path)).state is State.OK
+    assert evaluate_networks(HOST, networks(tmp_path)).state is CheckState.OK
     proc_entry(tmp_path, 21, "python3", service=service, namespace=OWN, more=("wg0",))
-    assert judged_networks(HOST, networks(tmp_path)).state is State.FAILED
+    assert evaluate_networks(HOST, networks(tmp_path)).state is CheckState.FAILED

@@ -6,22 +6,28 @@ from pathlib import Path
 
 import pytest
 
+from appliance.core.settings import MEBIBYTE
 from appliance.ingest.errors import (
+    ConverterFailedError,
     DamagedFileError,
     DocumentBombError,
     EncryptedDocumentError,
     NoTextError,
     NotTextError,
+    ParserCrashedError,
     ParserTimedOutError,
     ParserTooBigError,
+    StrictOpenXmlError,
     TooManyPagesError,
+    UnknownEncodingError,
     WrongContentError,
 )
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.encoding import WINDOWS_NOTE
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
-from appliance.ingest.extract.parser import MEBIBYTE, ParserLimits
+from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.formats import Format
+from appliance.library.errors import DocumentError
 from tests.builders.documents import (
     LOREM,
     archive_of,
@@ -31,7 +37,7 @@ from tests.builders.documents import (
     word_with_table,
     written,
 )
-from tests.unit.ingest.reading import read
+from tests.unit.ingest.extraction import read
 
 
 async def test_a_word_document_is_read_with_its_title_and_headings(tmp_path: Path) -> None:
@@ -134,6 +140,43 @@ async def test_a_word_document_with_a_broken_body_is_refused(tmp_path: Path) -> 
         await read(archive_of(tmp_path / "a.docx", {"word/document.xml": "content"}))
 
 
+async def test_strict_open_xml_is_named_and_not_called_damaged(tmp_path: Path) -> None:
+    relationships = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        '<Relationship Id="rId1" Target="word/document.xml"'
+        ' Type="http://purl.oclc.org/ooxml/officeDocument/relationships/officeDocument"/>'
+        "</Relationships>"
+    )
+    members = {"_rels/.rels": relationships, "word/document.xml": "<w:document/>"}
+    with pytest.raises(StrictOpenXmlError, match="Strict Open XML"):
+        await read(archive_of(tmp_path / "a.docx", members))
+
+
+@pytest.mark.parametrize(
+    ("script", "expected", "words"),
+    [
+        ("exit 6", ConverterFailedError, "ended with code 6"),
+        ("exit 64", DamagedFileError, "damaged or incomplete"),
+        ("exit 251", ParserTooBigError, "megabytes of memory"),
+        ("kill -SEGV $$", ParserCrashedError, "killed by SIGSEGV"),
+        ("sleep 60", ParserTimedOutError, "longer than"),
+    ],
+)
+async def test_each_end_of_the_converter_is_told_apart(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    expected: type[DocumentError],
+    words: str,
+) -> None:
+    (tmp_path / "bin").mkdir()
+    program = written(tmp_path / "bin" / "pandoc", f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    with pytest.raises(expected, match=words):
+        await read(written(tmp_path / "a.rtf", "{\\rtf1 words}"), ParserLimits(seconds=2))
+
+
 async def test_text_formats_are_read_in_a_child(tmp_path: Path) -> None:
     for name, content, expected in (
         ("a.html", "<title>T</title><h1>Pumps</h1><p>worn</p>", "Pumps\n\nworn"),
@@ -152,8 +195,10 @@ async def test_text_that_is_not_utf8_says_how_it_was_read(tmp_path: Path) -> Non
 
 
 async def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotTextError, match="byte 7 "):
+    with pytest.raises(UnknownEncodingError, match="byte 7 is not valid UTF-8"):
         await read(written(tmp_path / "a.txt", b"words \x81\xfe\xff\x90\x8f"))
+    with pytest.raises(NotTextError, match="byte 6 is a control character"):
+        await read(written(tmp_path / "a.txt", b"words\x01"))
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.md", "a.csv", "a.html"])

@@ -18,7 +18,7 @@ from appliance.ingest.errors import (
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.library.model import PageState
 from tests.builders.documents import chinese_pdf, damaged_pdf, pdf, scanned_pdf, two_column_pdf
-from tests.unit.ingest.reading import read
+from tests.unit.ingest.extraction import read
 
 
 async def test_a_pdf_is_read_page_by_page(tmp_path: Path) -> None:

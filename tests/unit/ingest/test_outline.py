@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.ingest.errors import NotTextError
+from appliance.ingest.errors import NotTextError, UnknownEncodingError
 from appliance.ingest.extract.encoding import WINDOWS_NOTE, decode
 from appliance.ingest.extract.lists import numeral
 from appliance.ingest.extract.outline import Outline, read_html, read_markdown, read_text
 from appliance.ingest.extract.rows import read_csv
+from appliance.library.errors import DocumentError
 from tests.builders.documents import LOREM
 
 
@@ -42,17 +43,20 @@ def test_invalid_utf8_that_is_windows_text_is_read_and_noted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "position"),
+    ("content", "expected", "words"),
     [
-        (b"abc\x00def", 4),
-        (b"text \x81\x8d\x8f more text", 6),
-        (bytes(range(128, 256)) * 4, 1),
-        (b"ok \xff\x01\x02", 4),
-        (b"\xff\xfea\x00\x00\xd8", 5),
+        (b"abc\x00def", NotTextError, "byte 4 is a control character"),
+        (b"ok\x01\x02", NotTextError, "byte 3 is a control character"),
+        (b"text \x81\x8d\x8f more text", UnknownEncodingError, "byte 6 is not valid UTF-8"),
+        (bytes(range(128, 256)) * 4, UnknownEncodingError, "byte 1 is not valid UTF-8"),
+        (b"ok \xff\x01\x02", UnknownEncodingError, "byte 4 is not valid UTF-8"),
+        (b"\xff\xfea\x00\x00\xd8", UnknownEncodingError, "byte 5 is not valid UTF-16"),
     ],
 )
-def test_bytes_that_are_no_text_are_refused_with_their_place(content: bytes, position: int) -> None:
-    with pytest.raises(NotTextError, match=f"byte {position} "):
+def test_bytes_that_are_no_text_are_refused_with_their_place(
+    content: bytes, expected: type[DocumentError], words: str
+) -> None:
+    with pytest.raises(expected, match=words):
         decode(content)
 
 

@@ -13,10 +13,10 @@ from appliance.llm.errors import (
     ModelCannotChatError,
     ModelFailedError,
     ModelMissingError,
-    ModelRunnerUnavailableError,
     PromptTooLongError,
 )
 from appliance.llm.model import ChatChunk
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from tests.fakes.ollama import FakeModel, FakeOllama, Fault
 
 HELLO = [{"role": "user", "content": "Hello"}]

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from appliance.llm.client import ModelRunner
-from appliance.llm.errors import ModelFailedError, ModelRunnerUnavailableError
+from appliance.llm.connection import base_url
+from appliance.llm.errors import ModelFailedError
 from appliance.llm.model import Timeouts
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from tests.fakes.ollama import FakeOllama, running_fake
 
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -41,8 +43,23 @@ async def test_the_environment_changes_nothing(
 
     async with ModelRunner(fake.address) as runner:
         await runner.version()
+        await runner.embed("fake-embed", ["Cats"])
 
-    assert "authorization" not in fake.requests[-1].headers
+    assert {request.path for request in fake.requests} == {"/api/version", "/api/embed"}
+    assert not any("authorization" in request.headers for request in fake.requests)
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("runner", "http://runner:11434"),
+        ("runner:80", "http://runner:80"),
+        ("[::1]", "http://[::1]:11434"),
+        ("https://runner", "https://runner"),
+    ],
+)
+def test_an_address_without_a_port_means_ollamas_own(address: str, url: str) -> None:
+    assert base_url(address) == url
 
 
 async def test_a_lookup_gives_up_soon(fake: FakeOllama) -> None:

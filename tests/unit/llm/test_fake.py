@@ -139,5 +139,5 @@ async def test_as_a_program_it_serves_until_sigterm() -> None:
 
     program.send_signal(signal.SIGTERM)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await program.wait() == 0

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from appliance.llm.client import ModelRunner
-from appliance.llm.errors import ModelFailedError, ModelRunnerUnavailableError
+from appliance.llm.errors import ModelFailedError
+from appliance.llm.runner_errors import ModelRunnerUnavailableError
 from tests.fakes.ollama import FakeModel, FakeOllama, Fault
 
 

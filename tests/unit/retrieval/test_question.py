@@ -14,15 +14,15 @@ LETTER = (
 )
 
 
-def shares_of(question: str, *earlier: str) -> dict[str, float]:
+def weights_of(question: str, *earlier: str) -> dict[str, float]:
     asked = read_question(question, earlier)
-    return dict(zip(asked.words, asked.shares, strict=True))
+    return dict(zip(asked.words, asked.weights, strict=True))
 
 
-def test_a_question_that_says_enough_stands_alone() -> None:
+def test_a_question_that_says_enough_is_self_contained() -> None:
     question = read_question("Which pump failed in March?", ["Who wrote the inspection report?"])
     assert "report" not in question.words
-    assert set(question.shares) == {1.0}
+    assert set(question.weights) == {1.0}
     assert question.text == "Which pump failed in March?"
 
 
@@ -40,10 +40,10 @@ def test_a_question_that_says_enough_stands_alone() -> None:
         ("他住在哪里？", "谁是李明的老师？"),
     ],
 )
-def test_a_question_that_points_back_asks_about_what_was_named(question: str, earlier: str) -> None:
+def test_a_question_that_refers_back_asks_about_what_was_named(question: str, earlier: str) -> None:
     before = read_question(earlier).words
-    shares = shares_of(question, earlier)
-    assert all(shares[word] >= 0.9 for word in before)
+    weights = weights_of(question, earlier)
+    assert all(weights[word] >= 0.9 for word in before)
     assert earlier in read_question(question, [earlier]).text
 
 
@@ -67,9 +67,9 @@ def test_a_word_that_only_looks_like_pointing_does_not(question: str) -> None:
 
 
 def test_a_question_that_says_little_is_decided_by_its_own_words() -> None:
-    shares = shares_of("How much is the deposit?", "Which pump failed in the hall in March?")
-    assert shares["deposit"] == 1.0
-    assert 0 < sum(shares.values()) - 1.0 <= 0.5
+    weights = weights_of("How much is the deposit?", "Which pump failed in the hall in March?")
+    assert weights["deposit"] == 1.0
+    assert 0 < sum(weights.values()) - 1.0 <= 0.5
 
 
 def test_it_goes_back_to_a_question_that_names_the_subject_and_no_further() -> None:
@@ -87,17 +87,17 @@ def test_the_conversation_tells_the_language_of_a_question_that_is_too_short() -
 def test_a_word_of_both_questions_counts_once_and_fully() -> None:
     question = read_question("The pump?", ["Which pump failed?"])
     assert question.words.count("pump") == 1
-    assert shares_of("The pump?", "Which pump failed?")["pump"] == 1.0
+    assert weights_of("The pump?", "Which pump failed?")["pump"] == 1.0
 
 
 @pytest.mark.parametrize(
     "message", [f"{LETTER} How much is the deposit?", f"How much is the deposit? {LETTER}"]
 )
 def test_of_a_long_message_its_question_decides(message: str) -> None:
-    shares = shares_of(message)
-    assert shares["deposit"] == 1.0
-    assert "cat" in shares
-    assert sum(shares.values()) <= 1.5
+    weights = weights_of(message)
+    assert weights["deposit"] == 1.0
+    assert "cat" in weights
+    assert sum(weights.values()) <= 1.5
 
 
 def test_a_follow_up_to_a_long_message_is_about_its_question() -> None:

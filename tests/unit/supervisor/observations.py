@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from appliance.probes.model import ProbeResult, ProbeState
-from appliance.supervisor.model import Observation, Wish
-from appliance.units.model import Unit, UnitState, UnitStatus
+from appliance.supervisor.desired_state import DesiredState, Request
+from appliance.supervisor.model import Observation
+from appliance.units.model import Ending, EndingKind, Origin, Unit, UnitState, UnitStatus
 from tests.fakes.clock import START
 
 NOW = 1000.0
@@ -30,18 +31,32 @@ def a_unit(name: str = "ollama", **changes: object) -> Unit:
     return replace(unit, **changes)  # type: ignore[arg-type]
 
 
+def killed(number: int = 9) -> Ending:
+    return Ending(EndingKind.KILLED, signal=number)
+
+
+def exited(code: int) -> Ending:
+    return Ending(EndingKind.EXITED, code=code)
+
+
+ANNA = Request("Anna", START)
+OUTSIDE = Request("systemctl", START, outside=True)
+
+
 def seen(
     state: UnitState,
     *,
-    wish: Wish = Wish.UP,
+    desired: DesiredState = DesiredState.RUNNING,
     unit: Unit | None = None,
     changed: float = NOW,
-    exit_: str | None = None,
+    ending: Ending | None = None,
+    origin: Origin = Origin.SUPERVISOR,
     **facts: object,
 ) -> Observation:
     """Return an observation of a unit whose state changed at `changed`."""
-    status = UnitStatus(state, START, changed, exit=exit_)
-    observation = Observation(unit=unit or a_unit(), status=status, wish=wish)
+    status = UnitStatus(state, START, changed, ending=ending, origin=origin)
+    unit = unit or a_unit()
+    observation = Observation(unit, status, desired=desired, last_ending=ending)
     return replace(observation, **facts)  # type: ignore[arg-type]
 
 

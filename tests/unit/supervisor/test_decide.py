@@ -1,4 +1,4 @@
-"""Every rule of the decision, with its reason."""
+"""Every rule of the decision, with its cause."""
 
 from __future__ import annotations
 
@@ -9,220 +9,246 @@ import pytest
 from appliance.probes.model import ProbeState
 from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.decide import decide
-from appliance.supervisor.model import Action, Decision, Observation, Phase, Wish
-from appliance.units.model import Kind, UnitState
-from tests.unit.supervisor.observations import NOW, a_unit, reading, seen
+from appliance.supervisor.desired_state import DesiredState
+from appliance.supervisor.model import (
+    Action,
+    Cause,
+    Decision,
+    Facts,
+    GivenUp,
+    NotReady,
+    Observation,
+    Phase,
+    StoppedAnswering,
+)
+from appliance.units.model import Kind, Origin, UnitState
+from tests.unit.supervisor.observations import (
+    ANNA,
+    NOW,
+    OUTSIDE,
+    a_unit,
+    exited,
+    killed,
+    reading,
+    seen,
+)
 
 OK, NOT_READY, FAILED = ProbeState.OK, ProbeState.NOT_READY, ProbeState.FAILED
+RUNNING, STOPPED, RESTART = DesiredState.RUNNING, DesiredState.STOPPED, DesiredState.RESTART
+ENOUGH = GivenUp(10, 30, killed())
+BUDGET = Backoff().budget
 
 
 def decided(observation: Observation, now: float = NOW) -> Decision:
     return decide(observation, Backoff(), now)
 
 
-@pytest.mark.parametrize("wish", list(Wish))
-def test_a_unit_on_its_way_is_left_alone(wish: Wish) -> None:
-    starting = decided(seen(UnitState.STARTING, wish=wish))
-    stopping = decided(seen(UnitState.STOPPING, wish=wish))
+def waits(phase: Phase, cause: Cause, **facts: object) -> Decision:
+    return Decision(Action.WAIT, phase, cause, Facts(**facts))  # type: ignore[arg-type]
+
+
+def restarts(count: int) -> tuple[float, ...]:
+    return tuple(NOW - number for number in range(count))
+
+
+@pytest.mark.parametrize("desired", list(DesiredState))
+def test_a_unit_that_starts_or_stops_is_left_alone(desired: DesiredState) -> None:
+    starting = decided(seen(UnitState.STARTING, desired=desired))
+    stopping = decided(seen(UnitState.STOPPING, desired=desired))
     assert (starting.action, starting.phase) == (Action.WAIT, Phase.STARTING)
     assert (stopping.action, stopping.phase) == (Action.WAIT, Phase.STOPPING)
 
 
-def test_a_running_unit_that_the_operator_stops_is_stopped() -> None:
-    decision = decided(seen(UnitState.RUNNING, wish=Wish.DOWN))
-    assert decision.action is Action.STOP
-    assert decision.reason == "stop ollama: the operator asked for it"
+def test_a_running_unit_that_is_to_stop_is_stopped() -> None:
+    decision = decided(seen(UnitState.RUNNING, desired=STOPPED, request=ANNA))
+    facts = Facts(request=ANNA)
+    assert decision == Decision(Action.STOP, Phase.STOPPING, Cause.STOP_REQUESTED, facts)
 
 
-def test_a_running_unit_that_the_operator_restarts_is_restarted() -> None:
-    decision = decided(seen(UnitState.RUNNING, wish=Wish.AGAIN))
-    assert decision.action is Action.RESTART
-    assert decision.reason == "restart ollama: the operator asked for it"
+def test_a_running_unit_that_is_to_restart_is_restarted() -> None:
+    decision = decided(seen(UnitState.RUNNING, desired=RESTART, request=ANNA))
+    facts = Facts(request=ANNA)
+    assert decision == Decision(Action.RESTART, Phase.STOPPING, Cause.RESTART_REQUESTED, facts)
 
 
 def test_a_unit_that_answers_is_ready() -> None:
     decision = decided(seen(UnitState.RUNNING, ready_since=NOW, reading=reading(OK)))
-    assert decision == Decision(Action.WAIT, Phase.READY, "answers 200")
+    assert decision == waits(Phase.READY, Cause.ANSWERS, answer="answers 200")
 
 
 def test_a_unit_may_take_its_time_to_start() -> None:
     observation = seen(UnitState.RUNNING, reading=reading(NOT_READY, "starting up"))
-    decision = decided(observation, NOW + 59)
-    assert decision == Decision(Action.WAIT, Phase.STARTING, "it has not answered yet: starting up")
+    expected = waits(Phase.STARTING, Cause.NO_ANSWER_YET, answer="starting up")
+    assert decided(observation, NOW + 59) == expected
 
 
 def test_a_unit_that_is_not_ready_in_time_is_restarted() -> None:
     observation = seen(UnitState.RUNNING, reading=reading(NOT_READY, "starting up"))
     decision = decided(observation, NOW + 61)
-    assert decision.action is Action.RESTART
-    assert decision.reason == "restart ollama: not ready 60 s after its start (starting up)"
+    assert (decision.action, decision.phase) == (Action.RESTART, Phase.FAILING)
+    assert decision.cause is Cause.NOT_READY_IN_TIME
+    assert decision.facts.fault == NotReady(60.0, "starting up")
 
 
 def test_a_oneshot_at_work_is_left_alone_until_its_deadline() -> None:
     unit = a_unit("migrate", kind=Kind.ONESHOT, probe=None)
-    assert decided(seen(UnitState.RUNNING, unit=unit)).reason == "it is at work"
+    assert decided(seen(UnitState.RUNNING, unit=unit)).cause is Cause.WORKING
     assert decided(seen(UnitState.RUNNING, unit=unit), NOW + 61).action is Action.RESTART
 
 
-def test_one_failed_reading_restarts_nothing() -> None:
-    observation = seen(
+def failing(failures: int, seconds: float) -> Observation:
+    return seen(
         UnitState.RUNNING,
         ready_since=NOW - 100,
         reading=reading(FAILED, "no answer within 3 s"),
-        failures=1,
-        failing_since=NOW,
+        failures=failures,
+        failing_since=NOW - seconds,
     )
-    assert decided(observation) == Decision(Action.WAIT, Phase.FAILING, "no answer within 3 s")
 
 
-def test_several_failed_readings_over_a_while_restart_the_unit() -> None:
-    observation = seen(
-        UnitState.RUNNING,
-        ready_since=NOW - 100,
-        reading=reading(FAILED, "no answer within 3 s"),
-        failures=3,
-        failing_since=NOW - 30,
-    )
-    decision = decided(observation)
-    assert decision.action is Action.RESTART
-    assert decision.reason == ("restart ollama: 3 failed readings in 30 s (no answer within 3 s)")
+def test_one_failed_probe_restarts_nothing() -> None:
+    expected = waits(Phase.FAILING, Cause.BAD_ANSWER, answer="no answer within 3 s")
+    assert decided(failing(1, 0)) == expected
 
 
-def test_many_failed_readings_in_a_moment_restart_nothing() -> None:
-    observation = seen(
-        UnitState.RUNNING,
-        ready_since=NOW - 100,
-        reading=reading(FAILED),
-        failures=9,
-        failing_since=NOW - 1,
-    )
-    assert decided(observation).action is Action.WAIT
+def test_several_failed_probes_over_a_while_restart_the_unit() -> None:
+    decision = decided(failing(3, 30))
+    assert (decision.action, decision.phase) == (Action.RESTART, Phase.FAILING)
+    assert decision.cause is Cause.STOPPED_ANSWERING
+    assert decision.facts.fault == StoppedAnswering(3, 30, "no answer within 3 s")
+
+
+def test_many_failed_probes_in_a_moment_restart_nothing() -> None:
+    assert decided(failing(9, 1)).action is Action.WAIT
 
 
 def test_a_unit_that_says_it_is_not_ready_is_never_restarted_for_it() -> None:
     observation = seen(
         UnitState.RUNNING, ready_since=NOW - 9000, reading=reading(NOT_READY, "no database")
     )
-    assert decided(observation) == Decision(Action.WAIT, Phase.FAILING, "no database")
+    assert decided(observation) == waits(Phase.FAILING, Cause.BAD_ANSWER, answer="no database")
 
 
 def test_a_wanted_unit_starts() -> None:
     decision = decided(seen(UnitState.STOPPED))
-    assert (decision.action, decision.phase) == (Action.START, Phase.STARTING)
-    assert decision.reason == "start ollama: it is wanted"
+    assert decision == Decision(Action.START, Phase.STARTING, Cause.WANTED)
 
 
 def test_a_unit_waits_for_its_needs_and_names_them() -> None:
     decision = decided(seen(UnitState.STOPPED, missing=("postgres", "migrate")))
-    assert decision == Decision(Action.WAIT, Phase.WAITING, "waits for postgres and migrate")
+    assert decision == waits(Phase.WAITING, Cause.MISSING_NEEDS, units=("postgres", "migrate"))
 
 
-def test_a_unit_that_the_operator_stopped_stays_down() -> None:
-    decision = decided(seen(UnitState.STOPPED, wish=Wish.DOWN, started_before=True))
-    assert decision == Decision(Action.WAIT, Phase.STOPPED, "the operator stopped it")
+@pytest.mark.parametrize(
+    ("request_", "cause"), [(ANNA, Cause.STOPPED_ON_REQUEST), (OUTSIDE, Cause.STOPPED_OUTSIDE)]
+)
+def test_a_unit_that_was_asked_to_stop_stays_stopped(request_: object, cause: Cause) -> None:
+    observation = seen(UnitState.STOPPED, desired=STOPPED, request=request_, started_before=True)
+    assert decided(observation) == waits(Phase.STOPPED, cause, request=request_)
+
+
+def test_a_crash_is_no_request_to_stop_while_systemd_cleans_up_after_it() -> None:
+    dying = seen(UnitState.STOPPING, origin=Origin.UNIT, ending=exited(1), started_before=True)
+    assert decided(dying) == waits(Phase.FAILED, Cause.ENDED, fault=exited(1))
+
+
+def test_a_stop_of_the_supervisors_own_says_what_was_wrong() -> None:
+    fault = NotReady(60.0, "no answer")
+    stopping = decided(seen(UnitState.STOPPING, fault=fault))
+    assert stopping == waits(Phase.FAILING, Cause.NOT_READY_IN_TIME, fault=fault)
+
+
+def test_what_was_given_up_stays_so_while_it_is_stopped() -> None:
+    dying = seen(UnitState.STOPPING, origin=Origin.UNIT, ending=exited(1), gave_up=ENOUGH)
+    assert decided(dying) == waits(Phase.GAVE_UP, Cause.GIVEN_UP, given_up=ENOUGH)
+
+
+def test_a_stop_by_systemctl_is_known_while_it_lasts() -> None:
+    stopping = decided(seen(UnitState.STOPPING, origin=Origin.SYSTEMCTL))
+    assert stopping == waits(Phase.STOPPING, Cause.STOPPING_OUTSIDE)
+
+
+@pytest.mark.parametrize("state", [UnitState.STARTING, UnitState.RUNNING, UnitState.STOPPING])
+def test_what_its_socket_starts_again_and_again_is_given_up(state: UnitState) -> None:
+    observation = seen(state, origin=Origin.UNIT, restarts=restarts(BUDGET + 1), ending=exited(1))
+    decision = decided(observation)
+    assert (decision.action, decision.phase) == (Action.GIVE_UP, Phase.GAVE_UP)
+    assert decision.facts.given_up == GivenUp(BUDGET + 1, 30, exited(1))
+
+
+def test_the_last_restart_of_the_budget_gets_its_chance() -> None:
+    observation = seen(UnitState.RUNNING, restarts=restarts(BUDGET))
+    assert decided(observation).action is Action.WAIT
+    serving = seen(UnitState.RUNNING, restarts=restarts(BUDGET + 1), ready_since=NOW)
+    assert decided(serving).action is Action.WAIT
 
 
 def test_a_oneshot_that_is_done_rests_until_it_is_asked_for_again() -> None:
     done = seen(UnitState.DONE, started_before=True)
-    assert decided(done) == Decision(Action.WAIT, Phase.DONE, "it has done its work")
-    again = seen(UnitState.DONE, started_before=True, wish=Wish.AGAIN)
+    assert decided(done) == waits(Phase.DONE, Cause.DONE)
+    again = seen(UnitState.DONE, started_before=True, desired=RESTART)
     assert decided(again).action is Action.START
 
 
 def test_a_unit_that_died_is_started_again_at_once() -> None:
-    observation = seen(UnitState.FAILED, started_before=True, exit_="killed by SIGKILL")
-    decision = decided(observation)
-    assert decision.action is Action.RETRY
-    assert decision.reason == "start ollama again: killed by SIGKILL (restart 1 of 10)"
+    decision = decided(seen(UnitState.FAILED, started_before=True, ending=killed()))
+    assert (decision.action, decision.cause) == (Action.RETRY, Cause.ENDED)
+    assert decision.facts == Facts(fault=killed(), attempt=1, budget=BUDGET)
 
 
 def test_a_unit_that_dies_again_and_again_waits_longer() -> None:
     observation = seen(
         UnitState.FAILED,
         started_before=True,
-        exit_="ended with code 1",
+        ending=exited(1),
         streak=4,
         restarts=(NOW - 9, NOW - 8, NOW - 6, NOW - 2),
     )
     waiting = decided(observation, NOW + 1)
-    assert waiting == Decision(Action.WAIT, Phase.FAILED, "ended with code 1; starts again in 7 s")
+    assert waiting == waits(Phase.FAILED, Cause.ENDED, fault=exited(1), seconds=7)
     assert decided(observation, NOW + 8).action is Action.RETRY
 
 
 def test_when_the_budget_is_spent_it_gives_up() -> None:
     observation = seen(
-        UnitState.FAILED,
-        started_before=True,
-        exit_="killed by SIGSEGV",
-        restarts=tuple(NOW - n for n in range(10)),
+        UnitState.FAILED, started_before=True, ending=killed(), restarts=restarts(BUDGET)
     )
     decision = decided(observation)
-    assert (decision.action, decision.phase) == (Action.GIVE_UP, Phase.GAVE_UP)
-    assert decision.reason == (
-        "gave up: 10 restarts in 30 min, the last time it was killed by SIGSEGV"
-    )
+    facts = Facts(given_up=ENOUGH)
+    assert decision == Decision(Action.GIVE_UP, Phase.GAVE_UP, Cause.BUDGET_SPENT, facts)
 
 
 def test_after_giving_up_it_rests_and_says_why() -> None:
-    observation = seen(UnitState.FAILED, started_before=True, gave_up="gave up: enough")
-    assert decided(observation, NOW + 70) == Decision(
-        Action.WAIT, Phase.GAVE_UP, "gave up: enough; it is tried once more in 9 min"
-    )
+    observation = seen(UnitState.FAILED, started_before=True, gave_up=ENOUGH)
+    expected = waits(Phase.GAVE_UP, Cause.GIVEN_UP, given_up=ENOUGH, seconds=9 * 60)
+    assert decided(observation, NOW + 70) == expected
 
 
 def test_what_was_given_up_is_tried_again_in_case_that_what_it_lacked_is_back() -> None:
-    observation = seen(UnitState.FAILED, started_before=True, gave_up="gave up: enough")
+    observation = seen(UnitState.FAILED, started_before=True, gave_up=ENOUGH)
     decision = decided(observation, NOW + 600)
-    assert decision == Decision(
-        Action.RETRY, Phase.STARTING, "try ollama once more: gave up: enough"
-    )
+    facts = Facts(given_up=ENOUGH)
+    assert decision == Decision(Action.RETRY, Phase.STARTING, Cause.GIVEN_UP, facts)
     waiting = decided(replace(observation, missing=("postgres",)), NOW + 600)
-    assert waiting == Decision(Action.WAIT, Phase.GAVE_UP, "gave up: enough; it waits for postgres")
+    expected = waits(Phase.GAVE_UP, Cause.GIVEN_UP, given_up=ENOUGH, units=("postgres",))
+    assert waiting == expected
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        ("not ready 60 s after its start (no answer)", "was not ready 60 s after its start"),
-        ("3 failed readings in 12 s (no answer)", "had 3 failed readings in 12 s"),
-    ],
+    "fault", [NotReady(60.0, "no answer"), StoppedAnswering(3, 12, "no answer")]
 )
-def test_a_unit_that_we_stopped_is_given_up_for_its_fault_and_not_for_its_exit(
-    fault: str, words: str
+def test_a_unit_that_was_stopped_for_a_fault_is_given_up_for_it_and_not_for_its_exit(
+    fault: NotReady | StoppedAnswering,
 ) -> None:
-    restarts = tuple(NOW - n for n in range(10))
     observation = seen(
-        UnitState.STOPPED, started_before=True, exit_="ended with code 0", fault=fault, streak=4
+        UnitState.STOPPED, started_before=True, ending=exited(0), fault=fault, streak=4
     )
-    assert decided(observation, NOW + 1).reason == f"{fault}; starts again in 7 s"
-    spent = replace(observation, restarts=restarts)
-    assert f"the last time it {words}" in decided(spent).reason
-
-
-def test_what_somebody_stopped_elsewhere_stays_down_and_says_how_to_start_it() -> None:
-    decision = decided(seen(UnitState.STOPPED, left_down=True, started_before=True))
-    assert decision == Decision(
-        Action.WAIT,
-        Phase.STOPPED,
-        "somebody stopped it outside of Cloister (systemctl stop); "
-        "`cloister start ollama` starts it again",
-    )
+    assert decided(observation, NOW + 1).facts.fault == fault
+    spent = replace(observation, restarts=restarts(BUDGET))
+    assert decided(spent).facts.given_up == GivenUp(BUDGET, 30, fault)
 
 
 @pytest.mark.parametrize("ready_since", [None, NOW])
 def test_a_unit_that_runs_a_replaced_program_is_restarted(ready_since: float | None) -> None:
     decision = decided(seen(UnitState.RUNNING, replaced=True, ready_since=ready_since))
-    assert decision.action is Action.RESTART
-    assert decision.reason == "restart ollama: its program was replaced since it started"
-
-
-def test_giving_up_after_refused_starts_is_a_sentence_too() -> None:
-    observation = seen(
-        UnitState.FAILED,
-        started_before=True,
-        exit_="start refused: not allowed.",
-        restarts=tuple(NOW - n for n in range(10)),
-    )
-    assert decided(observation).reason == (
-        "gave up: 10 restarts in 30 min, the last time it had its start refused: not allowed."
-    )
+    assert decision == Decision(Action.RESTART, Phase.STOPPING, Cause.PROGRAM_REPLACED)

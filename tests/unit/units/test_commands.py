@@ -44,7 +44,7 @@ def test_one_system_user_for_everything_may_become_every_role() -> None:
     assert users_of(replace(SETTINGS, account="nobody"))["nobody"] == roles
 
 
-def test_the_model_runner_asks_nobody_outside() -> None:
+def test_the_model_runner_asks_no_server_outside() -> None:
     environment = environment_of(SETTINGS, "127.0.0.1:1")
     assert environment["OLLAMA_NO_CLOUD"] == "1"
     assert environment["OLLAMA_HOST"] == "127.0.0.1:1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from appliance.units.lines import KEPT_LINES
+from appliance.units.log_buffer import KEPT_LINES
 from appliance.units.logs import LONGEST_LINE, UnitLog
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from appliance.core.settings import Settings
-from appliance.probes.http import HttpProbe
+from appliance.probes.http import HttpProbe, Identity
 from appliance.units.errors import PreparationError
-from appliance.units.listeners import Listener, Listeners
+from appliance.units.identity import ensure_identity
 from appliance.units.nginx import Secured, configuration, has_http2_directive, nginx
+from appliance.units.socket_activation import Listener, Listeners
 from tests.fakes.clock import FakeClock
 from tests.unit.units.parts import SETTINGS
 
@@ -28,6 +29,7 @@ SOCKETS = Listeners(
         Listener(6, "::", 443),
     )
 )
+IDENTITY = "0123456789abcdef0123456789abcdef"
 PROGRAM = Path("/usr/sbin/nginx")
 
 
@@ -36,35 +38,35 @@ def lines(text: str, word: str) -> list[str]:
 
 
 def test_nginx_has_one_upstream_a_chat_server() -> None:
-    text = configuration(SETTINGS)
+    text = configuration(SETTINGS, IDENTITY)
     for worker in (1, 2):
         address = f"unix:{SETTINGS.chat_socket(worker)}"
         assert text.count(f'server "{address}"') == 2
         assert f"location /ws/{worker}/ {{" in text
     assert lines(text, "listen") == ["listen 127.0.0.1:8080;"]
     assert "\nuser " not in text
-    assert "\nuser root;" in configuration(SETTINGS, user="root")
+    assert "\nuser root;" in configuration(SETTINGS, IDENTITY, user="root")
 
 
 def test_nginx_keeps_everything_below_the_home() -> None:
     paths = [
         line.strip(" ;").split()[1].strip('"')
         for word in ("pid ", "client_body_temp_path", "proxy_temp_path")
-        for line in lines(configuration(SETTINGS), word)
+        for line in lines(configuration(SETTINGS, IDENTITY), word)
     ]
     assert len(paths) == 3
     assert all(path.startswith("/srv/cloister/run/nginx/") for path in paths)
 
 
 def test_a_clone_has_no_tls() -> None:
-    text = configuration(SETTINGS)
+    text = configuration(SETTINGS, IDENTITY)
     assert "ssl" not in text
     assert "http2" not in text
     assert "https" not in text
 
 
 def test_packaged_everything_but_the_redirect_is_behind_tls() -> None:
-    text = configuration(PACKAGED, secured=Secured(SOCKETS))
+    text = configuration(PACKAGED, IDENTITY, secured=Secured(SOCKETS))
     redirect, _, serving = text.partition("return 301 ")
     assert lines(redirect, "listen") == [
         "listen 0.0.0.0:80 default_server;",
@@ -83,18 +85,18 @@ def test_packaged_everything_but_the_redirect_is_behind_tls() -> None:
 def test_a_redirect_names_the_port_only_when_it_is_an_unusual_one() -> None:
     shifted = Listeners((Listener(3, "::", 8443), Listener(4, "::", 8080)))
     assert "return 301 https://$host$request_uri;" in configuration(
-        PACKAGED, secured=Secured(SOCKETS)
+        PACKAGED, IDENTITY, secured=Secured(SOCKETS)
     )
     assert "return 301 https://$host:8443$request_uri;" in configuration(
-        PACKAGED, secured=Secured(shifted)
+        PACKAGED, IDENTITY, secured=Secured(shifted)
     )
 
 
 def test_a_host_that_is_no_name_cannot_change_the_configuration() -> None:
     settings = replace(PACKAGED, host="x; return 200")
-    text = configuration(settings, secured=Secured(SOCKETS))
+    text = configuration(settings, IDENTITY, secured=Secured(SOCKETS))
     assert lines(text, "server_name") == ["server_name localhost;", "server_name _;"]
-    text = configuration(PACKAGED, secured=Secured(SOCKETS))
+    text = configuration(PACKAGED, IDENTITY, secured=Secured(SOCKETS))
     assert lines(text, "server_name") == ["server_name box.example;", "server_name _;"]
 
 
@@ -106,7 +108,7 @@ def test_http2_is_switched_on_where_that_gives_no_warning(version: str, *, known
     reported = f"nginx version: nginx/{version}\n"
     assert has_http2_directive(reported) is known
     secured = Secured(SOCKETS, http2=known)
-    assert ("http2 on;" in configuration(PACKAGED, secured=secured)) is known
+    assert ("http2 on;" in configuration(PACKAGED, IDENTITY, secured=secured)) is known
     assert not has_http2_directive("something else")
 
 
@@ -116,6 +118,7 @@ def test_the_supervisor_asks_over_the_socket_and_needs_no_inherited_ones() -> No
         "http://localhost/health/proxy",
         socket=Path("/run/cloister/nginx/health.sock"),
         expected=HTTPStatus.NO_CONTENT,
+        identity=Identity("X-Cloister-Identity", Path("/run/cloister/nginx/identity")),
     )
     assert "NGINX" not in unit.environment
 
@@ -127,13 +130,32 @@ def test_a_clone_is_asked_where_it_listens() -> None:
     assert unit.probe.socket is None
 
 
+def test_only_its_health_says_whose_server_it_is() -> None:
+    text = configuration(SETTINGS, IDENTITY)
+    before, _, after = text.partition(IDENTITY)
+    assert before.rstrip().endswith("add_header X-Cloister-Identity")
+    assert "location = /health/proxy {" in before
+    assert after.split()[:4] == ["always;", "return", "204;", "}"]
+    assert IDENTITY not in after
+
+
+def test_each_home_has_an_identity_of_its_own_that_stays(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    identity = ensure_identity(first)
+    assert ensure_identity(first) == identity
+    assert ensure_identity(second) != identity
+    first.write_text("$request_uri; return 200")
+    assert ensure_identity(first) not in {identity, "$request_uri; return 200"}
+    assert len(bytes.fromhex(ensure_identity(first))) == 16
+
+
 async def test_without_sockets_it_does_not_start(tmp_path: Path) -> None:
     settings = replace(PACKAGED, home=tmp_path, runtime=tmp_path / "run")
     with pytest.raises(PreparationError, match=r"cloister-nginx\.socket"):
         await nginx(settings, PROGRAM, FakeClock()).prepare()
 
 
-def test_a_clone_ignores_sockets_that_somebody_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clone_ignores_sockets_that_were_passed_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)):
         monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
         monkeypatch.setenv("LISTEN_FDS", "1")

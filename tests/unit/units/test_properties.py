@@ -4,80 +4,93 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.units.model import Kind, UnitState
-from appliance.units.properties import Properties, StoppedBy, Story, describe_ending, state_of
+from appliance.units.model import Ending, EndingKind, Kind, Origin, UnitState
+from appliance.units.properties import History, Properties, ending_of, state_of
+from tests.unit.supervisor.observations import exited, killed
 
 FAILED = Properties(active="failed", sub="failed", result="exit-code", code=1, exit_status=3)
 CLEAN = Properties(active="inactive", code=1, exit_status=0)
 TERMINATED = Properties(active="inactive", code=2, exit_status=15)
 ONESHOT = Kind.ONESHOT
+REFUSED = Ending(EndingKind.REFUSED, detail="no")
 
 
 @pytest.mark.parametrize(
-    ("seen", "story", "state", "ending"),
+    ("seen", "history", "state", "ending"),
     [
-        (Properties(active="activating", sub="start-pre"), Story(), UnitState.STARTING, None),
-        (Properties(active="activating", sub="start", pid=7), Story(), UnitState.RUNNING, None),
-        (Properties(active="active", sub="running", pid=7), Story(), UnitState.RUNNING, None),
-        (Properties(active="reloading", sub="reload", pid=7), Story(), UnitState.RUNNING, None),
-        (Properties(active="deactivating", pid=7), Story(), UnitState.STOPPING, None),
-        (Properties(), Story(), UnitState.STOPPED, None),
-        (CLEAN, Story(), UnitState.STOPPED, None),
-        (CLEAN, Story(ran=True), UnitState.FAILED, "ended with code 0"),
-        (TERMINATED, Story(ran=True), UnitState.FAILED, "killed by SIGTERM"),
+        (Properties(active="activating", sub="start-pre"), History(), UnitState.STARTING, None),
+        (Properties(active="activating", sub="start", pid=7), History(), UnitState.RUNNING, None),
+        (Properties(active="active", sub="running", pid=7), History(), UnitState.RUNNING, None),
+        (Properties(active="reloading", sub="reload", pid=7), History(), UnitState.RUNNING, None),
+        (Properties(active="deactivating", pid=7), History(), UnitState.STOPPING, None),
+        (Properties(), History(), UnitState.STOPPED, None),
+        (CLEAN, History(), UnitState.STOPPED, None),
+        (CLEAN, History(ran=True), UnitState.FAILED, exited(0)),
+        (TERMINATED, History(ran=True), UnitState.FAILED, killed(15)),
         (
             TERMINATED,
-            Story(ran=True, stopped_by=StoppedBy.US),
+            History(ran=True, stopped_by=Origin.SUPERVISOR),
             UnitState.STOPPED,
-            "killed by SIGTERM",
+            killed(15),
         ),
-        (FAILED, Story(), UnitState.FAILED, "ended with code 3"),
+        (FAILED, History(), UnitState.FAILED, exited(3)),
         (
             FAILED,
-            Story(ran=True, stopped_by=StoppedBy.OTHERS),
+            History(ran=True, stopped_by=Origin.SYSTEMCTL),
             UnitState.STOPPED,
-            "ended with code 3",
+            exited(3),
         ),
-        (Properties(), Story(refused="start refused: no"), UnitState.FAILED, "start refused: no"),
-        (Properties(), Story(pending=True), UnitState.STARTING, None),
-        (CLEAN, Story(ran=True, pending=True, was_up=True), UnitState.STOPPING, None),
-        (Properties(active="activating", pid=7), Story(ONESHOT), UnitState.RUNNING, None),
-        (CLEAN, Story(ONESHOT), UnitState.STOPPED, None),
-        (CLEAN, Story(ONESHOT, ran=True), UnitState.DONE, "ended with code 0"),
+        (Properties(), History(refused=REFUSED), UnitState.FAILED, REFUSED),
+        (Properties(), History(pending=True), UnitState.STARTING, None),
+        (CLEAN, History(ran=True, pending=True, was_up=True), UnitState.STOPPING, exited(0)),
+        (Properties(active="activating", pid=7), History(ONESHOT), UnitState.RUNNING, None),
+        (CLEAN, History(ONESHOT), UnitState.STOPPED, None),
+        (CLEAN, History(ONESHOT, ran=True), UnitState.DONE, exited(0)),
         (
             CLEAN,
-            Story(ONESHOT, ran=True, stopped_by=StoppedBy.OTHERS),
+            History(ONESHOT, ran=True, stopped_by=Origin.SYSTEMCTL),
             UnitState.DONE,
-            "ended with code 0",
+            exited(0),
         ),
-        (FAILED, Story(ONESHOT, ran=True), UnitState.FAILED, "ended with code 3"),
-        (Properties(active="active", sub="exited"), Story(ONESHOT), UnitState.STOPPED, None),
-        (Properties(active="active", sub="exited"), Story(ONESHOT, ran=True), UnitState.DONE, None),
+        (FAILED, History(ONESHOT, ran=True), UnitState.FAILED, exited(3)),
+        (Properties(active="active", sub="exited"), History(ONESHOT), UnitState.STOPPED, None),
+        (
+            Properties(active="active", sub="exited"),
+            History(ONESHOT, ran=True),
+            UnitState.DONE,
+            None,
+        ),
     ],
 )
 def test_the_state_of_a_unit(
-    seen: Properties, story: Story, state: UnitState, ending: str | None
+    seen: Properties, history: History, state: UnitState, ending: Ending | None
 ) -> None:
-    assert state_of(seen, story) == (state, ending)
+    assert state_of(seen, history) == (state, ending)
 
 
 @pytest.mark.parametrize(
     ("seen", "ending"),
     [
-        (FAILED, "ended with code 3"),
-        (Properties(result="exit-code", code=1, exit_status=226), "226 (systemd: NAMESPACE)"),
-        (Properties(result="signal", code=2, exit_status=9), "killed by SIGKILL"),
-        (Properties(result="core-dump", code=3, exit_status=11), "killed by SIGSEGV, core dumped"),
-        (Properties(result="watchdog", code=2, exit_status=6), "killed by its watchdog"),
-        (Properties(result="timeout", code=2, exit_status=15), "timed out"),
-        (Properties(result="oom-kill", code=2, exit_status=9), "memory ran out"),
-        (Properties(result="resources"), "could not be run"),
-        (Properties(result="new-word"), "ended: new-word"),
-        (Properties(), "ended"),
+        (FAILED, exited(3)),
+        (
+            Properties(result="exit-code", code=1, exit_status=226),
+            Ending(EndingKind.SETUP_FAILED, code=226),
+        ),
+        (Properties(result="signal", code=2, exit_status=9), killed()),
+        (
+            Properties(result="core-dump", code=3, exit_status=11),
+            Ending(EndingKind.DUMPED, signal=11),
+        ),
+        (Properties(result="watchdog", code=2, exit_status=6), Ending(EndingKind.WATCHDOG)),
+        (Properties(result="timeout", code=2, exit_status=15), Ending(EndingKind.TIMED_OUT)),
+        (Properties(result="oom-kill", code=2, exit_status=9), Ending(EndingKind.OUT_OF_MEMORY)),
+        (Properties(result="resources"), Ending(EndingKind.NO_RESOURCES)),
+        (Properties(result="new-word"), Ending(EndingKind.UNKNOWN, detail="new-word")),
+        (Properties(), Ending(EndingKind.UNKNOWN)),
     ],
 )
-def test_an_ending_is_a_sentence(seen: Properties, ending: str) -> None:
-    assert ending in describe_ending(seen)
+def test_how_a_unit_ended_is_a_fact(seen: Properties, ending: Ending) -> None:
+    assert ending_of(seen) == ending
 
 
 def test_only_what_matters_is_taken_over() -> None:

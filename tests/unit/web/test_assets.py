@@ -14,7 +14,8 @@ from aiohttp import web
 from appliance.web.assets import Assets
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
+    from importlib.resources.abc import Traversable
 
     from aiohttp.test_utils import TestClient
 
@@ -46,12 +47,12 @@ async def test_a_file_may_be_kept_for_ever(aiohttp_client: Client, prefix: str) 
 async def test_it_compresses_for_those_who_can_read_that(aiohttp_client: Client) -> None:
     assets = Assets()
     client = await serve(aiohttp_client, assets)
-    address = assets.url("vendor/htmx.min.js")
+    address = assets.url("vendor/htmx.js")
     headers = {"Accept-Encoding": "gzip"}
     packed = await client.get(address, headers=headers)
     assert packed.headers["Content-Encoding"] == "gzip"
     assert packed.headers["Content-Type"] == "text/javascript; charset=utf-8"
-    assert await packed.read() == STATIC.joinpath("vendor/htmx.min.js").read_bytes()
+    assert await packed.read() == STATIC.joinpath("vendor/htmx.js").read_bytes()
     plain = await client.get(address, headers={"Accept-Encoding": "identity"})
     assert "Content-Encoding" not in plain.headers
 
@@ -70,6 +71,12 @@ async def test_nothing_else_is_served(aiohttp_client: Client, path: str) -> None
     assert (await client.get(path)).status == 404
 
 
+def files_below(folder: Traversable) -> Iterator[Traversable]:
+    """Yield every file of a folder and of its folders; none when there is no such folder."""
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        yield from files_below(entry) if entry.is_dir() else (entry,)
+
+
 def test_vendored_files_are_what_they_say() -> None:
     folder = STATIC.joinpath("vendor")
     listed = tomllib.loads(folder.joinpath("VENDOR.toml").read_text("utf-8"))["file"]
@@ -81,6 +88,17 @@ def test_vendored_files_are_what_they_say() -> None:
         assert entry["licence"]
     scripts = {file.name for file in folder.iterdir() if file.name.endswith(".js")}
     assert scripts == {entry["path"] for entry in listed}
+
+
+def test_every_script_is_its_own_source() -> None:
+    """A minified script cannot be read or changed, and Debian accepts none without its source."""
+    longest_line = 512
+    packages = [resources.files(name).joinpath("static") for name in ("admin", "webchat")]
+    for folder in (STATIC, *packages):
+        scripts = [path for path in files_below(folder) if path.name.endswith((".js", ".mjs"))]
+        for script in scripts:
+            assert ".min." not in script.name
+            assert max(map(len, script.read_text("utf-8").splitlines())) <= longest_line, script
 
 
 def test_an_unknown_name_is_an_error() -> None:

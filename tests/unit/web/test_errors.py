@@ -75,8 +75,8 @@ async def client(aiohttp_client: Client, request: pytest.FixtureRequest) -> Brow
         app.router.add_get(f"{place}/refuse", refuse)
         app.router.add_get(f"{place}/fail", fail)
         app.router.add_get(f"{place}/hide", hide)
+        app.router.add_post(f"{place}/swallow", swallow)
     app.router.add_get("/leave", leave)
-    app.router.add_post("/swallow", swallow)
     app.router.add_get("/break-off", break_off)
     return await aiohttp_client(app)
 
@@ -118,7 +118,7 @@ async def test_the_openai_path_has_its_own_shape(client: Browser) -> None:
 async def test_a_defect_shows_its_number_and_nothing_else(client: Browser, path: str) -> None:
     output = io.StringIO()
     handler = logging.StreamHandler(output)
-    handler.setFormatter(OneLine(timestamps=False))
+    handler.setFormatter(OneLine(to_journal=False))
     logging.getLogger("appliance.web.errors").addHandler(handler)
     answer = await client.get(path)
     logging.getLogger("appliance.web.errors").removeHandler(handler)
@@ -139,17 +139,42 @@ async def test_an_error_page_does_not_need_its_frame(client: Browser) -> None:
     assert "There is no such document." in await answer.text()
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/api/nothing", "/v1/nothing"])
-async def test_unknown_addresses_are_told_in_the_same_words(client: Browser, path: str) -> None:
-    answer = await client.get(path)
+async def test_a_person_reads_that_there_is_no_such_page(client: Browser) -> None:
+    answer = await client.get("/nothing")
     assert answer.status == 404
     assert "There is no such page." in await answer.text()
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/v1/nothing"])
+async def test_a_program_reads_nothing_about_pages_at_an_unknown_address(
+    client: Browser, path: str
+) -> None:
+    answer = await client.get(path)
+    assert answer.status == 404
+    error = (await answer.json())["error"]
+    assert error["code"] == "not_found"
+    assert error["message"].startswith("There is no such address.")
+    assert "page" not in str(error)
 
 
 async def test_a_wrong_method_says_which_ones_are_right(client: Browser) -> None:
     answer = await client.get("/swallow")
     assert answer.status == 405
     assert answer.headers["Allow"] == "POST"
+    assert "buttons" in await answer.text()
+
+
+@pytest.mark.parametrize("path", ["/api/swallow", "/v1/swallow"])
+async def test_a_program_with_a_wrong_method_is_referred_to_the_header(
+    client: Browser, path: str
+) -> None:
+    answer = await client.get(path)
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "POST"
+    error = (await answer.json())["error"]
+    assert error["code"] == "method_not_allowed"
+    assert "Allow" in str(error)
+    assert "buttons" not in str(error)
 
 
 async def test_a_body_that_is_too_large_is_refused(client: Browser) -> None:

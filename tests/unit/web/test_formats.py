@@ -40,3 +40,11 @@ def test_counts() -> None:
     assert formats.count_of(1, "page") == "1 page"
     assert formats.count_of(1204, "page") == "1,204 pages"
     assert formats.count_of(2, "entry", "entries") == "2 entries"
+
+
+@pytest.mark.parametrize(
+    ("state", "label"),
+    [("ready", "ready"), ("gave_up", "gave up"), ("quarantined", "set aside")],
+)
+def test_a_state_is_written_in_the_words_of_people(state: str, label: str) -> None:
+    assert formats.state_label(state) == label

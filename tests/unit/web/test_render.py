@@ -99,6 +99,13 @@ def test_every_part_renders_and_escapes_what_people_typed() -> None:
     assert [link["href"] for link in page.select(".top__nav a[aria-current]")] == ["/library"]
 
 
+def test_a_badge_shows_the_label_of_a_state() -> None:
+    page = BeautifulSoup(renderer().text(PatternsPage()), "html.parser")
+    labels = [badge.text for badge in page.select(".badge")]
+    assert "set aside" in labels
+    assert "quarantined" not in labels
+
+
 def test_pages_hold_no_inline_script_or_style() -> None:
     page = BeautifulSoup(renderer().text(PatternsPage(a_frame(Site.CONSOLE))), "html.parser")
     assert all(script.get("src") for script in page.find_all("script"))

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import logging
+import socket as sockets
+import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
+import pytest
 from aiohttp import ClientSession, UnixConnector, web
 
-from appliance.web.server import listening
+from appliance.web.errors import ErrorAnswers, remember_start
+from appliance.web.render import Renderer
+from appliance.web.server import PortTakenError, listening
 
 
 async def _size(request: web.Request) -> web.Response:
@@ -20,8 +29,102 @@ async def test_a_packed_body_is_never_unpacked(tmp_path: Path) -> None:
     app.router.add_post("/", _size)
     socket = tmp_path / "socket"
     async with (
-        listening(app, socket),
+        listening(app, [socket]),
         ClientSession("http://localhost", connector=UnixConnector(str(socket))) as client,
         client.post("/", data=packed, headers={"Content-Encoding": "gzip"}) as answer,
     ):
         assert await answer.json() == len(packed)
+
+
+async def test_a_port_that_another_program_has_is_an_error_before_the_socket_answers(
+    tmp_path: Path,
+) -> None:
+    # Serving on this socket would fail, too: its folder is missing.
+    socket = tmp_path / "missing" / "socket"
+    with sockets.create_server(("127.0.0.1", 0)) as stranger:
+        address = ("127.0.0.1", stranger.getsockname()[1])
+        with pytest.raises(PortTakenError, match=f":{address[1]}"):
+            async with listening(web.Application(), [socket], address):
+                pass
+
+
+async def _stream_without_end(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(bytes(65536))
+        await asyncio.sleep(0)
+
+
+async def _defect(request: web.Request) -> web.StreamResponse:
+    await request.read()
+    raise ZeroDivisionError
+
+
+def _application(ended: asyncio.Event) -> web.Application:
+    """Return a site whose requests say when they have ended, however they do."""
+
+    @web.middleware
+    async def note_the_end(request: web.Request, handler: object) -> web.StreamResponse:
+        try:
+            return await handler(request)  # type: ignore[operator,no-any-return]
+        finally:
+            ended.set()
+
+    # Neither is needed for errors of a program's requests.
+    answers = ErrorAnswers(cast("Renderer", None), cast("object", None), cast("object", None))  # type: ignore[arg-type]
+    app = web.Application(middlewares=[note_the_end, answers.middleware])
+    app.on_response_prepare.append(remember_start)
+    app.router.add_post("/api/upload", _size)
+    app.router.add_get("/api/stream", _stream_without_end)
+    app.router.add_get("/api/defect", _defect)
+    return app
+
+
+def _reset(client: sockets.socket) -> None:
+    client.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+UPLOAD = b"POST /api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc"
+CHUNKED = b"POST /api/upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc"
+STREAM = b"GET /api/stream HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [UPLOAD, CHUNKED, STREAM])
+@pytest.mark.parametrize("leave", [_reset, sockets.socket.close])
+async def test_a_client_that_goes_away_is_not_logged_as_an_error(
+    sent: bytes, leave: Callable[[sockets.socket], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    ended, port = asyncio.Event(), _free_port()
+    async with listening(_application(ended), [], ("127.0.0.1", port)):
+        client = sockets.create_connection(("127.0.0.1", port))
+        client.sendall(sent)
+        await asyncio.to_thread(client.recv, 1, sockets.MSG_PEEK) if sent is STREAM else None
+        leave(client)
+        async with asyncio.timeout(10):
+            await ended.wait()
+        # A request of another client, after which the library has logged what it had to.
+        head = b"GET /api/none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        assert b" 404 " in await asyncio.to_thread(_ask, port, head)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_defect_is_still_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    ended, port = asyncio.Event(), _free_port()
+    async with listening(_application(ended), [], ("127.0.0.1", port)):
+        head = b"GET /api/defect HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        assert b" 500 " in await asyncio.to_thread(_ask, port, head)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def _free_port() -> int:
+    with sockets.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _ask(port: int, head: bytes) -> bytes:
+    with sockets.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(head)
+        return client.recv(1000)

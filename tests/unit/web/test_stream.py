@@ -66,7 +66,7 @@ async def test_it_beats_while_nothing_happens_and_ends_at_shutdown(aiohttp_clien
     answer = await (await serve(aiohttp_client, source)).get("/")
     await answer.content.readuntil(b": still here\n")
     source.stopping.set()
-    await asyncio.wait_for(answer.read(), 5)
+    await asyncio.wait_for(answer.read(), 30)
     assert source.closed.is_set()
 
 
@@ -75,4 +75,4 @@ async def test_it_closes_the_source_when_the_browser_goes_away(aiohttp_client: C
     answer = await (await serve(aiohttp_client, source)).get("/")
     await answer.content.readuntil(b"two\n")
     answer.close()
-    await asyncio.wait_for(source.closed.wait(), 5)
+    await asyncio.wait_for(source.closed.wait(), 30)

@@ -1,0 +1,105 @@
+"""What was done, by whom, to what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class ObjectType(StrEnum):
+    """What an action is done to."""
+
+    API_KEY = "api_key"
+    CLAIM_CODE = "claim_code"
+    DOCUMENT = "document"
+    JOB = "job"
+    MODEL = "model"
+    PERSON = "person"
+    RESCUE_CODE = "rescue_code"
+    SETTING = "setting"
+    UNIT = "unit"
+
+
+class Action(StrEnum):
+    """Every named operation. The values are stored: a new one may be added, none is changed."""
+
+    MACHINE_CLAIM = "machine.claim"
+    CLAIM_CODE_CREATE = "claim_code.create"
+    RESCUE_CODE_CREATE = "rescue_code.create"
+    RESCUE_CODE_USE = "rescue.open"
+    PASSWORD_SET = "password.set"  # noqa: S105 - the name of an operation
+    PASSWORD_CHANGE = "password.change"  # noqa: S105 - the name of an operation
+    PERSON_ADD = "person.add"
+    PERSON_INVITE = "person.invite"
+    PERSON_MAKE_OPERATOR = "person.make_operator"
+    PERSON_MAKE_MEMBER = "person.make_member"
+    PERSON_LOCK = "person.lock"
+    PERSON_UNLOCK = "person.unlock"
+    PERSON_REMOVE = "person.remove"
+    API_KEY_CREATE = "api_key.create"
+    API_KEY_REVOKE = "api_key.revoke"
+    DOCUMENT_ADD = "document.add"
+    DOCUMENT_DELETE = "document.delete"
+    DOCUMENT_RETRY = "document.retry"
+    DOCUMENT_RETRY_FAILED = "document.retry_failed"
+    JOB_START = "job.start"
+    JOB_CANCEL = "job.cancel"
+    MODEL_FETCH = "model.fetch"
+    MODEL_USE_FOR_CHAT = "model.use_for_chat"
+    MODEL_USE_FOR_SEARCH = "model.use_for_search"
+    SETTING_CHANGE = "setting.change"
+    UNIT_START = "unit.start"
+    UNIT_STOP = "unit.stop"
+    UNIT_RESTART = "unit.restart"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One operation. `name` is what people call the object now; without one, the id is shown.
+
+    Nothing here is private to a member, such as the name of a file: operators read the audit.
+    """
+
+    action: Action
+    object_type: ObjectType
+    object_id: str = ""
+    name: str = ""
+    detail: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One row of the audit, as text: an earlier version may have known other actions."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    object_type: str
+    object_id: str
+    name: str
+    detail: dict[str, str | int]
+
+    @property
+    def facts(self) -> str:
+        """The detail as a line for people."""
+        return ", ".join(f"{name}: {value}" for name, value in self.detail.items())
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which rows to read; None and the empty text stand for all.
+
+    `action` may be a whole action, or the part before the dot. `until` is not included. `text` is
+    searched for in the actor, the action, the object and the detail.
+    """
+
+    actor: str | None = None
+    action: str | None = None
+    object_type: str | None = None
+    object_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""

@@ -1,0 +1,62 @@
+"""The verb for what was done: audit."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from typing import Any
+
+from appliance.cli.context import Context
+from appliance.cli.output import ExitCode
+from appliance.cli.verbs import Verbs, add_verb
+
+_MOST_ROWS = 100_000
+
+
+def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    """Add audit."""
+    verb = add_verb(verbs, shared, "audit", show_audit, "show who did what, the newest first")
+    verb.add_argument("--actor", help="a sign-in name, or 'command line'")
+    verb.add_argument(
+        "--action", help="such as person.lock; person alone is every action on people"
+    )
+    verb.add_argument(
+        "--since", type=_moment, metavar="TIME", help="2026-03-31, or 2026-03-31T12:00"
+    )
+    verb.add_argument(
+        "--limit", type=_limit, default=50, metavar="N", help="how many rows (default: 50)"
+    )
+
+
+async def show_audit(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Print rows of the audit."""
+    wanted = {"limit": str(options.limit), "actor": options.actor, "action": options.action}
+    if options.since:
+        wanted["since"] = options.since.isoformat()
+    given = {name: value for name, value in wanted.items() if value}
+    entries = await context.control.ask("GET", "/audit", params=given)
+    rows = entries if context.output.as_json else [_row(entry) for entry in entries]
+    context.output.table(rows, "Nothing was recorded that fits.")
+    return ExitCode.DONE
+
+
+def _row(entry: dict[str, Any]) -> dict[str, object]:
+    return {
+        "at": datetime.fromisoformat(entry["at"]),
+        **{name: entry[name] for name in ("actor", "action", "object", "facts")},
+    }
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        message = f"“{text}” is not a time: write it as 2026-03-31, or 2026-03-31T12:00"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= _MOST_ROWS:
+        message = f"“{text}” is not a whole number from 1 to {_MOST_ROWS}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)

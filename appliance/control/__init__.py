@@ -1,0 +1,1 @@
+"""What the command line asks of the running supervisor: JSON on a unix socket."""

@@ -1,0 +1,50 @@
+"""What the handlers of the control socket find in the application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from appliance.accounts.keys import ApiKeys
+from appliance.accounts.people import People
+from appliance.audit.model import AuditEvent
+from appliance.audit.service import AuditLog
+from appliance.jobs.service import JobService
+from appliance.llm.client import ModelRunner
+from appliance.llm.service import ModelChoice
+from appliance.settings.service import OperatorSettings
+from appliance.supervisor.loop import Supervisor
+from appliance.units.model import Absent
+
+Record = Callable[[AuditEvent], Awaitable[None]]
+Report = Callable[[], Awaitable[Mapping[str, object]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the command line may ask besides the services.
+
+    `absent` is what this machine lacks; `health` says whether all that was set up works, and what
+    does not; `new_rescue_code` makes the code for the console that
+    works without the database; `record` adds an event of the command line to the audit and never
+    fails; `addresses` are those of the sites, as people open them.
+    """
+
+    absent: tuple[Absent, ...]
+    new_rescue_code: Callable[[], str]
+    record: Record
+    health: Report
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+
+SUPERVISOR = web.AppKey("supervisor", Supervisor)
+SURROUNDINGS = web.AppKey("surroundings", Surroundings)
+PEOPLE = web.AppKey("people", People)
+API_KEYS = web.AppKey("api_keys", ApiKeys)
+AUDIT = web.AppKey("audit", AuditLog)
+CHOICE = web.AppKey("choice", ModelChoice)
+JOBS = web.AppKey("jobs", JobService)
+OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
+RUNNER = web.AppKey("runner", ModelRunner)

@@ -1,0 +1,43 @@
+"""Wait for work no longer than agreed, also for work that does not end when it is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+# The event loop itself keeps no task alive; these end when their cancellation is through.
+_ABANDONED: set[asyncio.Task[Any]] = set()
+
+
+async def with_deadline(seconds: float, work: Coroutine[Any, Any, Value]) -> Value:
+    """Return what `work` returns. Raises TimeoutError after so many seconds.
+
+    A statement that is cancelled asks its server to stop it and waits for the answer, which a
+    server that hangs never gives. `asyncio.timeout` would wait along; here the work is cancelled
+    and left to end by itself.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        _abandon(task)
+        raise
+    if not task.done():
+        _abandon(task)
+        raise TimeoutError
+    return task.result()
+
+
+def _abandon(task: asyncio.Task[Any]) -> None:
+    _ABANDONED.add(task)
+    task.add_done_callback(_forget)
+    task.cancel()
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    _ABANDONED.discard(task)
+    if not task.cancelled():
+        # What went wrong after the deadline concerns no caller any more.
+        task.exception()

@@ -1,0 +1,108 @@
+"""The checks of the appliance itself, for the console, the command line and the login message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.health.checks.database import evaluate_database
+from appliance.health.checks.disk_space import disk_check
+from appliance.health.checks.environment_file import environment_check
+from appliance.health.checks.memory import memory_check
+from appliance.health.checks.model_runner import ask_runner, evaluate_model_runner
+from appliance.health.checks.models import AskChosen, ask_chosen, ask_installed, evaluate_models
+from appliance.health.checks.services import (
+    ask_systemd,
+    evaluate_service,
+    evaluate_services,
+)
+from appliance.health.model import Answer, Check, CheckId, CheckResult, unknown
+from appliance.health.seen import Seen, Service, runner_condition
+from appliance.health.service_words import DATABASE, MODEL_RUNNER
+from appliance.llm.client import ModelRunner
+from appliance.llm.condition import RunnerCondition
+from appliance.probes.model import Probe
+
+# How long one question may take, and a check, which asks all of its own at once.
+PATIENCE = 1.2
+ALLOWANCE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class ApplianceChecks:
+    """Asks what runs, and whether it answers.
+
+    `see` returns how the supervisor sees its services, or None where it does not answer; `chosen`
+    which models operators chose. `elsewhere` says that OLLAMA_HOST names the model runner;
+    `settings_file` is what the package reads at each start.
+    """
+
+    home: Path
+    see: Callable[[], Awaitable[Seen | None]]
+    database: Probe
+    runner: ModelRunner
+    runner_address: str
+    chosen: AskChosen
+    elsewhere: bool = False
+    has_systemd: bool = False
+    settings_file: Path | None = None
+    patience: float = PATIENCE
+
+    def checks(self) -> list[Check]:
+        """Return the checks in the order in which a person reads them."""
+        limit = self.patience + ALLOWANCE
+        checks = [
+            Check(CheckId.SERVICES, self._services, limit),
+            Check(CheckId.DATABASE, self._database, limit),
+            Check(CheckId.MODEL_RUNNER, self._model_runner, limit),
+            Check(CheckId.MODELS, self._models, limit),
+            disk_check(self.home, limit=limit),
+            memory_check(limit=limit),
+        ]
+        if self.settings_file is not None:
+            checks.append(environment_check(self.settings_file, limit=limit))
+        return checks
+
+    async def _services(self) -> Answer:
+        if seen := await self.see():
+            return evaluate_services(seen)
+        if self.has_systemd:
+            return await ask_systemd()
+        return unknown(CheckId.SERVICES, "The supervisor does not answer.")
+
+    async def _database(self) -> CheckResult:
+        seen, reading = await asyncio.gather(self.see(), self.database.read())
+        service = seen.service(DATABASE) if seen else None
+        if service and not service.phase.is_healthy:
+            return evaluate_service(service, essential=True, check=CheckId.DATABASE)
+        return evaluate_database(reading)
+
+    async def _model_runner(self) -> CheckResult:
+        seen, answer, chosen = await asyncio.gather(
+            self.see(),
+            ask_runner(self.runner, limit=self.patience),
+            ask_chosen(self.chosen, limit=self.patience),
+        )
+        known = runner_condition(seen, elsewhere=self.elsewhere) if seen else None
+        service = seen.service(MODEL_RUNNER) if seen else None
+        return evaluate_model_runner(
+            known or (RunnerCondition.ELSEWHERE if self.elsewhere else None),
+            answer,
+            needed=chosen is not None and chosen.is_made,
+            address=self.runner_address,
+            detail=_problem(service) if service else "",
+        )
+
+    async def _models(self) -> CheckResult:
+        chosen, installed = await asyncio.gather(
+            ask_chosen(self.chosen, limit=self.patience),
+            ask_installed(self.runner, limit=self.patience),
+        )
+        return evaluate_models(chosen, installed)
+
+
+def _problem(service: Service) -> str:
+    """Say what the supervisor knows about a service that does not serve; nothing of others."""
+    return "" if service.phase.is_healthy else evaluate_service(service, essential=False).sentence

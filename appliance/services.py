@@ -1,0 +1,53 @@
+"""The services of the supervisor's process, built once for the console and the control socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from appliance.accounts.keys import ApiKeys
+from appliance.accounts.people import People
+from appliance.accounts.secrets import Passwords
+from appliance.accounts.service import Accounts
+from appliance.audit.service import AuditLog
+from appliance.core.clock import Clock
+from appliance.core.settings import Settings
+from appliance.db.pool import Database
+from appliance.jobs.service import JobService
+from appliance.library.queue import QueueService
+from appliance.llm.client import ModelRunner
+from appliance.llm.service import ModelChoice
+from appliance.settings.service import OperatorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One of each. `database` has the role `cloister`; its builder opens and closes it."""
+
+    database: Database
+    runner: ModelRunner
+    accounts: Accounts
+    people: People
+    api_keys: ApiKeys
+    audit: AuditLog
+    queue: QueueService
+    jobs: JobService
+    choice: ModelChoice
+    operator_settings: OperatorSettings
+
+
+def build_services(
+    settings: Settings, database: Database, runner: ModelRunner, clock: Clock, passwords: Passwords
+) -> Services:
+    """Return the services; none of them asks the database yet."""
+    return Services(
+        database=database,
+        runner=runner,
+        accounts=Accounts(database, clock, passwords),
+        people=People(database, clock),
+        api_keys=ApiKeys(database, clock),
+        audit=AuditLog(database),
+        queue=QueueService(database),
+        jobs=JobService(database, clock),
+        choice=ModelChoice(database, runner),
+        operator_settings=OperatorSettings(database, settings),
+    )

@@ -1,0 +1,135 @@
+"""The page of who did what."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from bs4 import BeautifulSoup
+from yarl import URL
+
+from admin.rescue import Rescue
+from appliance.accounts.model import Account
+from appliance.db.pool import Database
+from tests.builders.audit import add_rows
+from tests.http.console.conftest import ConsoleBrowser, Open, Serve
+
+HTMX = {"HX-Request": "true"}
+
+
+def parsed(page: str) -> BeautifulSoup:
+    return BeautifulSoup(page, "html.parser")
+
+
+def objects(page: str) -> list[str]:
+    """Return the objects of the rows, from the top."""
+    return [found.text for found in parsed(page).select(".audit-object")]
+
+
+async def test_what_an_operator_does_is_on_the_page(as_olga: ConsoleBrowser, bob: Account) -> None:
+    assert "Nothing was recorded yet" in await as_olga.text("/admin/audit")
+    await as_olga.post(f"/admin/people/{bob.id}/lock")
+    page = parsed(await as_olga.text("/admin/audit"))
+    cells = [cell.text.strip() for cell in page.select("tbody td")]
+    assert cells[:3] == ["person: lock", "olga", "bob"]
+    place = page.select_one(".top__nav a[aria-current]")
+    assert place
+    assert place["href"] == "/admin/audit"
+    # A click on the object shows what else was done to it.
+    link = page.select_one("tbody a")
+    assert link
+    assert "Only what was done to bob" in await as_olga.text(str(link["href"]))
+
+
+async def test_filters_leave_what_was_asked_for(
+    as_olga: ConsoleBrowser, database: Database
+) -> None:
+    await add_rows(database, 4)
+    await add_rows(database, 2, "command line")
+    assert len(objects(await as_olga.text("/admin/audit?actor=command+line"))) == 2
+    assert len(objects(await as_olga.text("/admin/audit?action=unit&actor=olga"))) == 2
+    assert objects(await as_olga.text("/admin/audit?text=object+4")) == ["object 4"]
+    assert len(objects(await as_olga.text("/admin/audit?since=2000-01-01&until=2100-01-01"))) == 6
+    page = await as_olga.text("/admin/audit?until=2000-01-01")
+    assert "Nothing was recorded that fits" in page
+    assert 'value="2000-01-01"' in page
+
+
+async def test_for_htmx_the_rows_come_alone_with_an_address_to_keep(
+    as_olga: ConsoleBrowser, database: Database
+) -> None:
+    await add_rows(database, 2)
+    answer = await as_olga.get("/admin/audit?actor=&text=object+2&since=", headers=HTMX)
+    text = await answer.text()
+    assert "<html" not in text
+    assert objects(text) == ["object 2"]
+    assert URL(answer.headers["HX-Push-Url"]) == URL("/admin/audit?text=object+2")
+
+
+async def test_older_rows_are_a_page_away(as_olga: ConsoleBrowser, database: Database) -> None:
+    await add_rows(database, 120)
+    page = await as_olga.text("/admin/audit?text=object")
+    assert "Newest" not in page
+    seen = objects(page)
+    assert len(seen) == 50
+    while older := parsed(page).select_one("a[rel=next]"):
+        page = await as_olga.text(str(older["href"]))
+        seen += objects(page)
+    assert seen == [f"object {number}" for number in range(120, 0, -1)]
+    assert "Newest" in page
+
+
+@pytest.mark.parametrize("query", ["since=yesterday", "until=9999-12-31", "since=2026-02-30"])
+async def test_what_is_no_day_is_refused_in_words(as_olga: ConsoleBrowser, query: str) -> None:
+    answer = await as_olga.get(f"/admin/audit?{query}")
+    assert answer.status == 422
+    assert "is not a day" in await answer.text()
+
+
+@pytest.mark.parametrize("value", ["%00", "%ED%A0%80", "'%22%3Cb%3E", "x" * 5000])
+async def test_strange_filters_break_nothing(as_olga: ConsoleBrowser, value: str) -> None:
+    for name in ("text", "actor", "action", "object_type", "object_id", "before"):
+        await as_olga.text(f"/admin/audit?{name}={value}")
+
+
+async def test_the_filtered_rows_can_be_taken_away(
+    as_olga: ConsoleBrowser, database: Database
+) -> None:
+    await add_rows(database, 1_100)
+    page = parsed(await as_olga.text("/admin/audit?action=unit"))
+    links = {link.text.strip(): str(link["href"]) for link in page.select(".audit-tools a.button")}
+    answer = await as_olga.get(links["CSV"])
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"].endswith('.csv"')
+    rows = list(csv.DictReader(io.StringIO(await answer.text(), newline="")))
+    assert len(rows) == 550
+    assert {row["action"] for row in rows} == {"unit.restart"}
+    found = json.loads(await (await as_olga.get(links["JSON"])).text())
+    assert [row["id"] for row in found] == [int(row["id"]) for row in rows]
+    nothing = await as_olga.get("/admin/audit/export.json?actor=nobody")
+    assert json.loads(await nothing.text()) == []
+    assert (await as_olga.get("/admin/audit/export.xml")).status == 404
+
+
+async def test_names_that_people_chose_are_text_on_the_page(
+    as_olga: ConsoleBrowser, database: Database
+) -> None:
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO core.audit (actor, action, object, detail)"
+            """ VALUES ('olga', 'person.add', '<b>x</b>', '{"k": "<i>y</i>"}')"""
+        )
+    page = await as_olga.text("/admin/audit")
+    assert "&lt;b&gt;x" in page
+    assert "<i>y" not in page
+
+
+async def test_a_rescue_code_does_not_open_it(
+    serve: Serve, open_browser: Open, dark_database: Database, rescue: Rescue
+) -> None:
+    browser = open_browser(await serve(dark_database))
+    browser.bring(rescue.use(rescue.new_code().text, "192.0.2.1").text)
+    assert "rescue session" in await browser.text("/admin/audit", 403)
+    await browser.text("/admin/audit/export.csv", 403)

@@ -1,0 +1,44 @@
+"""What the terminal names to open: never an address that may be another program's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from appliance.core.settings import Settings
+from appliance.daemon import _say_addresses
+from appliance.supervisor.loop import Supervisor
+from appliance.supervisor.model import Phase
+from tests.fakes.units import READY, FakeUnits
+
+BEHIND_NGINX = Settings(home=Path("/srv"), nginx="/usr/sbin/nginx")
+ALONE = Settings(home=Path("/srv"))
+
+
+def said(settings: Settings, front: str, phase: Phase) -> tuple[bool, str]:
+    """Return whether the announcement goes on to the claim link, and what it says before."""
+    lines: list[str] = []
+    units = FakeUnits([replace(READY, name=front, phase=phase)])
+    return _say_addresses(settings, cast("Supervisor", units), lines.append), "\n".join(lines)
+
+
+def test_both_sites_are_named_when_nginx_serves() -> None:
+    goes_on, text = said(BEHIND_NGINX, "nginx", Phase.READY)
+    assert goes_on
+    assert text.count("http://127.0.0.1:8080/") == 2
+
+
+def test_no_address_is_named_while_nginx_does_not_serve() -> None:
+    for phase in (Phase.FAILED, Phase.GAVE_UP, Phase.FAILING, Phase.STOPPED):
+        goes_on, text = said(BEHIND_NGINX, "nginx", phase)
+        assert not goes_on
+        assert "http" not in text
+        assert "nginx does not serve" in text
+
+
+def test_without_nginx_the_console_has_a_port_of_its_own() -> None:
+    goes_on, text = said(ALONE, "webchat@1", Phase.FAILED)
+    assert goes_on
+    assert "Console   http://127.0.0.1:8081/admin/" in text
+    assert "Chat" not in text

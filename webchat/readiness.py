@@ -1,0 +1,54 @@
+"""Which checks say whether a chat server can serve."""
+
+from __future__ import annotations
+
+import asyncio
+
+from appliance.core.settings import Settings
+from appliance.db.pool import Database
+from appliance.health.checks.database import database_probe, evaluate_database
+from appliance.health.checks.disk_space import disk_check
+from appliance.health.checks.memory import memory_check
+from appliance.health.checks.model_runner import ask_runner, evaluate_model_runner
+from appliance.health.checks.models import AskChosen, ask_chosen
+from appliance.health.model import Check, CheckId, CheckResult
+from appliance.llm.client import ModelRunner
+from appliance.llm.condition import KnowCondition
+
+# Monitors and load balancers wait two seconds for an answer.
+PATIENCE = 1.2
+LIMIT = 1.5
+
+
+def readiness_checks(
+    settings: Settings,
+    database: Database,
+    runner: ModelRunner,
+    chosen: AskChosen,
+    know: KnowCondition,
+) -> list[Check]:
+    """Return the checks; `know` says how the supervisor sees the model runner."""
+    probe = database_probe(database.address, limit=PATIENCE)
+
+    async def database_answers() -> CheckResult:
+        return evaluate_database(await probe.read())
+
+    async def runner_answers() -> CheckResult:
+        known, answer, choice = await asyncio.gather(
+            know(),
+            ask_runner(runner, limit=PATIENCE),
+            ask_chosen(chosen, limit=PATIENCE),
+        )
+        return evaluate_model_runner(
+            known,
+            answer,
+            needed=choice is not None and choice.is_made,
+            address=settings.runner_address,
+        )
+
+    return [
+        Check(CheckId.DATABASE, database_answers, LIMIT),
+        Check(CheckId.MODEL_RUNNER, runner_answers, LIMIT),
+        disk_check(settings.documents, limit=LIMIT),
+        memory_check(limit=LIMIT),
+    ]
