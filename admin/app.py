@@ -19,7 +19,7 @@ from admin.units import Units
 from appliance.accounts.guard import Guard
 from appliance.core.clock import Clock
 from appliance.core.errors import Audience
-from appliance.core.settings import MEBIBYTE, Settings
+from appliance.core.settings import ENVIRONMENT_FILE, MEBIBYTE, Settings
 from appliance.health.appliance import PATIENCE, ApplianceChecks
 from appliance.health.checks.database import database_probe
 from appliance.health.checks.models import AskChosen
@@ -109,6 +109,7 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         runner_address=settings.runner_address,
         chosen=chosen,
         elsewhere=settings.ollama_url is not None,
+        settings_file=ENVIRONMENT_FILE if settings.packaged else None,
     )
     return HealthService(checks.checks)
 

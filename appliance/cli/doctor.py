@@ -14,7 +14,7 @@ from appliance.cli.output import ExitCode, Output
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import ApplianceError, Audience
-from appliance.core.settings import PACKAGED_ACCOUNT, Settings, from_environment
+from appliance.core.settings import ENVIRONMENT_FILE, PACKAGED_ACCOUNT, Settings, from_environment
 from appliance.db.pool import Database, conninfo
 from appliance.health.appliance import ApplianceChecks
 from appliance.health.checks.clock import clock_check
@@ -110,6 +110,7 @@ def _appliance(context: Context, database: Database, runner: ModelRunner) -> lis
         chosen=ModelChoice(database, runner).chosen,
         elsewhere=settings.ollama_url is not None,
         has_systemd=settings.packaged,
+        settings_file=ENVIRONMENT_FILE if settings.packaged else None,
         patience=_PATIENCE,
     )
     return [

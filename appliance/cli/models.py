@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import signal
 
 from appliance.cli.context import Context
+from appliance.cli.fetch_job import FetchJob
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
-from appliance.core.errors import ApplianceError
 from appliance.core.signals import on_signals
 from appliance.fetch.errors import RootNeededError
 from appliance.fetch.names import REGISTRY, ModelName
@@ -61,20 +60,22 @@ async def fetch_model(context: Context, options: argparse.Namespace) -> ExitCode
     name = ModelName.parse(options.model)
     if context.settings.packaged and os.geteuid() != 0:
         raise RootNeededError
-    # Root is nobody to the database. Where no supervisor can note it either, systemd's own line
-    # in the journal tells that the unit was started.
-    with contextlib.suppress(ApplianceError):
-        await context.control.ask("POST", "/models/fetch", params={"model": str(name)})
+    # PostgreSQL refuses root. Where no supervisor can record the download either, systemd's own
+    # line in the journal says that the unit was started.
+    job = FetchJob(context.control, context.clock, context.output.say)
     if context.settings.packaged:
         context.output.say(
             f"{name} is downloaded from {REGISTRY}. For this alone the machine goes online; "
             "Ctrl-C ends it."
         )
-        await FetchUnit(name, context.settings.models, context.clock, context.output.say).run()
+        models = context.settings.models
+        await job.run(str(name), lambda say: FetchUnit(name, models, context.clock, say).run())
     else:
         context.output.say(f"The model runner downloads {name} from {REGISTRY}.")
         async with context.model_runner(timeouts=PULL_TIMEOUTS) as runner:
-            await Pull(runner, name, clock=context.clock, say=context.output.say).run()
+            await job.run(
+                str(name), lambda say: Pull(runner, name, clock=context.clock, say=say).run()
+            )
     text = (
         f"{name} is installed. “cloister model use chat {name}” makes it write the answers, "
         f"“cloister model use search {name}” the vectors."

@@ -59,6 +59,14 @@ def choices(body: Body, name: str, of: type[Chosen]) -> list[Chosen]:
     return [_member(value, name, of) for value in values]
 
 
+def texts(body: Body, name: str) -> list[str]:
+    """Return a list of texts."""
+    values = body.get(name)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise _invalid(f"“{name}” is not a list of texts.")
+    return values
+
+
 def _member(value: object, name: str, of: type[Chosen]) -> Chosen:
     if not isinstance(value, str) or value not in set(of):
         raise _invalid(f"“{name}” is none of {', '.join(of)}.")

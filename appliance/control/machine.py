@@ -23,10 +23,3 @@ async def rescue(request: web.Request) -> web.Response:
     surroundings = request.app[SURROUNDINGS]
     await surroundings.record(AuditEvent(Action.RESCUE_CODE_CREATE, ObjectType.RESCUE_CODE))
     return web.json_response({"code": surroundings.new_rescue_code()})
-
-
-async def record_fetch(request: web.Request) -> web.Response:
-    """POST /models/fetch?model=: record that root takes the machine online for a download."""
-    event = AuditEvent(Action.MODEL_FETCH, ObjectType.MODEL, request.query.get("model", ""))
-    await request.app[SURROUNDINGS].record(event)
-    return web.json_response({})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from appliance.health.checks.database import evaluate_database
 from appliance.health.checks.disk_space import disk_check
+from appliance.health.checks.environment_file import environment_check
 from appliance.health.checks.memory import memory_check
 from appliance.health.checks.model_runner import ask_runner, evaluate_model_runner
 from appliance.health.checks.models import AskChosen, ask_chosen, ask_installed, evaluate_models
@@ -34,7 +35,8 @@ class ApplianceChecks:
     """Asks what runs, and whether it answers.
 
     `see` returns how the supervisor sees its services, or None where it does not answer; `chosen`
-    which models operators chose. `elsewhere` says that OLLAMA_HOST names the model runner.
+    which models operators chose. `elsewhere` says that OLLAMA_HOST names the model runner;
+    `settings_file` is what the package reads at each start.
     """
 
     home: Path
@@ -45,12 +47,13 @@ class ApplianceChecks:
     chosen: AskChosen
     elsewhere: bool = False
     has_systemd: bool = False
+    settings_file: Path | None = None
     patience: float = PATIENCE
 
     def checks(self) -> list[Check]:
         """Return the checks in the order in which a person reads them."""
         limit = self.patience + ALLOWANCE
-        return [
+        checks = [
             Check(CheckId.SERVICES, self._services, limit),
             Check(CheckId.DATABASE, self._database, limit),
             Check(CheckId.MODEL_RUNNER, self._model_runner, limit),
@@ -58,6 +61,9 @@ class ApplianceChecks:
             disk_check(self.home, limit=limit),
             memory_check(limit=limit),
         ]
+        if self.settings_file is not None:
+            checks.append(environment_check(self.settings_file, limit=limit))
+        return checks
 
     async def _services(self) -> Answer:
         if seen := await self.see():

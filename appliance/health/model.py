@@ -57,6 +57,7 @@ class CheckId(StrEnum):
     NETWORKS = "networks"
     PACKAGE = "package"
     FOLDERS = "folders"
+    SETTINGS = "settings"
 
 
 @dataclass(frozen=True, slots=True)

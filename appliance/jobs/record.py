@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.core.clock import Clock
@@ -21,12 +22,7 @@ class JobRecord:
 
     async def log(self, line: str) -> bool:
         """Add a line to the log. Returns whether somebody asked the job to end."""
-        now = self.clock.now()
-        async with self.database.connection() as connection:
-            asked = await JobStore(connection).add_line(
-                self.job.id, now=now, line=f"{now:%Y-%m-%d %H:%M:%S} {line}\n"
-            )
-        return _checked(asked)
+        return await self._add(self._stamped(line))
 
     async def progress(
         self, sentence: str, done: int | None = None, total: int | None = None, *, log: bool = False
@@ -35,13 +31,24 @@ class JobRecord:
 
         Returns whether somebody asked the job to end.
         """
-        now = self.clock.now()
-        line = f"{now:%Y-%m-%d %H:%M:%S} {sentence}\n" if log else ""
+        now, line = self.clock.now(), self._stamped(sentence) if log else ""
         async with self.database.connection() as connection:
             asked = await JobStore(connection).report(
                 self.job.id, now=now, progress=sentence, done=done, total=total, line=line
             )
         return _checked(asked)
+
+    async def report(self, lines: Sequence[str]) -> bool:
+        """Add lines to the log, of which the last says how far the job is; none is a sign of life.
+
+        Returns whether somebody asked the job to end.
+        """
+        if not lines:
+            return await self._add("")
+        *earlier, last = lines
+        if earlier:
+            await self._add("".join(map(self._stamped, earlier)))
+        return await self.progress(last, log=True)
 
     async def end(self, state: JobState, result: str) -> None:
         """Close the record; a closed one stays as it is."""
@@ -52,9 +59,18 @@ class JobRecord:
 
     async def queue_again(self, reason: str) -> None:
         """Let the next process go on with the job."""
-        line = f"{self.clock.now():%Y-%m-%d %H:%M:%S} {reason}\n"
         async with self.database.connection() as connection:
-            await JobStore(connection).queue_again(self.job.id, line=line)
+            await JobStore(connection).queue_again(self.job.id, line=self._stamped(reason))
+
+    async def _add(self, lines: str) -> bool:
+        async with self.database.connection() as connection:
+            asked = await JobStore(connection).add_line(
+                self.job.id, now=self.clock.now(), line=lines
+            )
+        return _checked(asked)
+
+    def _stamped(self, line: str) -> str:
+        return f"{self.clock.now():%Y-%m-%d %H:%M:%S} {line}\n"
 
 
 def _checked(asked_to_end: bool | None) -> bool:  # noqa: FBT001 - what the store returned

@@ -21,6 +21,7 @@ from appliance.jobs.errors import (
 )
 from appliance.jobs.kinds import KINDS, MODEL_FETCH, Kind, Starter, find_kind, title_of
 from appliance.jobs.model import Job, JobState
+from appliance.jobs.record import JobRecord
 from appliance.jobs.store import JobStore
 
 # A job that is silent for longer than this has lost its process.
@@ -106,6 +107,10 @@ class JobService:
         if found is None:
             raise NotFoundError(what="job")
         return found
+
+    async def record(self, job_id: UUID) -> JobRecord:
+        """Return what the work of a job writes to. Raises NotFoundError."""
+        return JobRecord(await self.job(job_id), self._database, self._clock)
 
     async def forget(self, age: timedelta) -> int:
         """Remove the records of jobs that ended longer ago than `age`; return how many."""

@@ -7,18 +7,25 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
 
+from appliance.accounts.model import Account
 from appliance.audit.model import AuditEvent
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core.settings import from_environment
+from appliance.db.pool import Database
+from appliance.jobs.model import JobState
+from appliance.jobs.service import JobService
 from appliance.supervisor.loop import Supervisor
 from tests.appliance import IN_THE_BACKGROUND
+from tests.builders.audit import audited
 from tests.builders.health import healthy
-from tests.builders.services import services_without_database
+from tests.builders.library import until
+from tests.builders.services import services_of, services_without_database
 from tests.fakes.ollama import running_fake
 from tests.fakes.units import FakeUnits
 from tests.integration.fetch.conftest import ROOT, Machine
@@ -190,6 +197,70 @@ async def test_taking_the_machine_online_is_recorded_by_the_supervisor(packaged:
         code, _, errors = await packaged.run("model", "fetch", NAME)
     assert (code, errors) == (0, "")
     assert audit == [("model.fetch", NAME)]
+
+
+@pytest.fixture
+async def jobs(packaged: Machine, database: Database) -> AsyncIterator[JobService]:
+    """A supervisor that keeps the record of the download."""
+    socket = from_environment(packaged.environment()).control_socket
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    services = services_of(database)
+    surroundings = Surroundings((), lambda: "code", _no_record, healthy)
+    async with control_server(cast("Supervisor", FakeUnits()), services, surroundings, socket):
+        yield services.jobs
+
+
+async def _no_record(_: AuditEvent) -> None:
+    pytest.fail("the job's own transaction records it")
+
+
+@root_only
+async def test_a_download_is_a_job_with_its_lines_and_its_result(
+    packaged: Machine, jobs: JobService, database: Database
+) -> None:
+    code, _, errors = await packaged.run("model", "fetch", NAME)
+    assert (code, errors) == (0, "")
+    [listed] = await jobs.jobs()
+    job = await jobs.job(listed.id)
+    assert (job.kind, job.subject, job.state) == ("model_fetch", NAME, JobState.DONE)
+    assert job.result == f"{NAME} is installed."
+    assert "2.0 MB of 2.0 MB (100 %)" in job.log
+    assert [row[:3] for row in await audited(database)] == [("command line", "model.fetch", NAME)]
+
+
+@root_only
+async def test_a_download_that_fails_is_a_failed_job(packaged: Machine, jobs: JobService) -> None:
+    packaged.install("systemctl", "echo 'Unit cloister-fetch@.service not found.' >&2; exit 5")
+    code, _, _ = await packaged.run("model", "fetch", NAME)
+    assert code == 1
+    [job] = await jobs.jobs()
+    assert job.state is JobState.FAILED
+    assert "not found" in (job.result or "")
+
+
+@root_only
+async def test_an_operator_who_cancels_the_job_takes_the_machine_offline(
+    packaged: Machine, jobs: JobService, olga: Account
+) -> None:
+    record = shlex.quote(str(packaged.folder / "systemctl"))
+    packaged.install(
+        "systemctl",
+        f'echo "$@" >>{record}\ncase "$1" in stop) exit 0 ;; esac\nexec sleep 60',
+    )
+    process = await packaged.start("model", "fetch", NAME)
+
+    async def started() -> bool:
+        return (packaged.folder / "systemctl").exists()
+
+    await until(started)
+    [job] = await jobs.jobs()
+    assert job.state is JobState.RUNNING
+    assert (await jobs.cancel(olga, job.id)).is_cancelling
+    _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert b"was stopped" in errors
+    assert asked(packaged) == [f"start --wait {UNIT}", f"stop {UNIT}"]
+    assert (await jobs.job(job.id)).state is JobState.CANCELLED
 
 
 @root_only
