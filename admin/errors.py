@@ -1,4 +1,4 @@
-"""What can be wrong with somebody who wants to open the console."""
+"""Reasons not to open the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands around every page of the console."""
+"""The frame of every page of the console."""
 
 from __future__ import annotations
 

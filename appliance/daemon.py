@@ -183,8 +183,7 @@ async def _schedule(
     )
 
     def serves(name: str) -> bool:
-        units = supervisor.units()
-        return any(unit.name == name and unit.phase.is_healthy for unit in units)
+        return any(unit.name == name and unit.phase.is_healthy for unit in supervisor.units())
 
     engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, works.table(), serves)
     async with engine, Schedule(jobs, kinds):

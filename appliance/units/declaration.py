@@ -81,7 +81,9 @@ SERVICES = (
             CONSOLE,
             f"{RUN}/control",
             f"{RUN}/motd",
+            f"{RUN}/health",
             f"{LIB}/state",
+            f"{LIB}/settings",
             f"{LIB}/documents",
         ),
         # It asks every unit on its socket, and looks at the room on the disk.
@@ -96,8 +98,8 @@ SERVICES = (
     Service(
         name="cloister-webchat",
         account="cloister-chat",
-        writes=(CHAT, f"{LIB}/documents"),
-        reads=(DATABASE, RUNNER),
+        writes=(CHAT, f"{RUN}/commands", f"{LIB}/documents"),
+        reads=(DATABASE, RUNNER, f"{RUN}/health"),
         role=Role.CHAT,
         instances=MOST_CHAT_PROCESSES,
     ),
