@@ -28,7 +28,10 @@ def chat_server(context: Context, person: str | None) -> Connection:
     except PermissionError as error:
         raise RightsMissingError from error
     headers = {} if person is None else {PERSON_HEADER: quote(person)}
-    return Connection(sockets, ChatNotRunningError, headers)
+    is_supervised = context.settings.control_socket.exists()
+    return Connection(
+        sockets, ChatNotRunningError if is_supervised else context.not_running, headers
+    )
 
 
 async def events(server: Connection, path: str, body: object) -> AsyncGenerator[Any, None]:

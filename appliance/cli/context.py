@@ -29,7 +29,7 @@ class Context:
     @property
     def control(self) -> Connection:
         """The running supervisor."""
-        return Connection([self.settings.control_socket], self._not_running)
+        return Connection([self.settings.control_socket], self.not_running)
 
     @property
     def runner_address(self) -> str:
@@ -65,7 +65,8 @@ class Context:
         if not may:
             raise RightsMissingError
 
-    def _not_running(self) -> NotRunningError:
+    def not_running(self) -> NotRunningError:
+        """Return the error that says that no supervisor runs."""
         if self.settings.packaged:
             return ServiceNotRunningError()
         return NotRunningError(home=self.settings.home)

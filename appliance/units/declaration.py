@@ -13,9 +13,9 @@ from appliance.core.settings import MOST_CHAT_PROCESSES
 
 RUN = "/run/cloister"
 LIB = "/var/lib/cloister"
-# The folders of sockets that more than one service connects to.
-DATABASE, RUNNER, CHAT, CONSOLE = (
-    f"{RUN}/{name}" for name in ("postgres", "ollama", "chat", "console")
+# The folders that more than one service uses.
+DATABASE, RUNNER, CHAT, CONSOLE, HEALTH = (
+    f"{RUN}/{name}" for name in ("postgres", "ollama", "chat", "console", "health")
 )
 
 
@@ -81,7 +81,7 @@ SERVICES = (
             CONSOLE,
             f"{RUN}/control",
             f"{RUN}/motd",
-            f"{RUN}/health",
+            HEALTH,
             f"{LIB}/state",
             f"{LIB}/settings",
             f"{LIB}/documents",
@@ -99,7 +99,7 @@ SERVICES = (
         name="cloister-webchat",
         account="cloister-chat",
         writes=(CHAT, f"{RUN}/commands", f"{LIB}/documents"),
-        reads=(DATABASE, RUNNER, f"{RUN}/health"),
+        reads=(DATABASE, RUNNER, HEALTH),
         role=Role.CHAT,
         instances=MOST_CHAT_PROCESSES,
     ),

@@ -9,7 +9,7 @@ import pytest
 
 from appliance.accounts.model import Account
 from appliance.cli.context import Context
-from appliance.cli.errors import ChatNotRunningError
+from appliance.cli.errors import ChatNotRunningError, NotRunningError
 from appliance.cli.output import ExitCode, Output
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
@@ -76,5 +76,9 @@ async def test_ask_waits_in_the_same_queue_as_everybody(
 
 async def test_without_a_chat_server_it_says_so(tmp_path: Path) -> None:
     context = Context(Settings(home=tmp_path), SystemClock(), Output(as_json=False))
+    with pytest.raises(NotRunningError, match="Cloister is not running"):
+        await run_verb(context, "search", QUERY)
+    context.settings.control_socket.parent.mkdir(parents=True)
+    context.settings.control_socket.touch()
     with pytest.raises(ChatNotRunningError):
         await run_verb(context, "search", QUERY)
