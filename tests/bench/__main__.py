@@ -1,4 +1,4 @@
-"""TokenCalibration everything in one run: `make bench`, or `python -m tests.bench [--quick]`.
+"""Measure everything in one run: `make bench`, or `python -m tests.bench [--quick]`.
 
 The whole appliance runs as `make run` starts it, with a fake model runner as another process.
 """
@@ -47,7 +47,7 @@ QUICK = Extent(20, [1, 10], 4.0, 2.0)
 
 
 def main() -> None:
-    """TokenCalibration, saying what is measured, and print the table."""
+    """Measure, saying what is measured, and print the table."""
     options = _options()
     extent = QUICK if options.quick else FULL
     begin = time.perf_counter()

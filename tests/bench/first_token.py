@@ -114,7 +114,7 @@ class Compared:
 async def first_token(
     targets: Targets, home: Path, runner: Process, users: list[int], seconds: float
 ) -> list[Compared]:
-    """TokenCalibration each number of users, the runner alone directly before Cloister."""
+    """Measure each number of users, the runner alone directly before Cloister."""
     found = []
     for number in users:
         plan = _plan(number, seconds)

@@ -19,7 +19,7 @@ THINK_SECONDS = {1: 0.01, 10: 0.3}
 async def search(
     session: aiohttp.ClientSession, address: str, questions: list[str], seconds: float
 ) -> list[Row]:
-    """TokenCalibration one reader who hardly pauses, and ten who do."""
+    """Measure one reader who hardly pauses, and ten who do."""
     asked = cycle(questions)
     rows = []
     for users in USERS:
