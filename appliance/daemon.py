@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -15,12 +14,11 @@ from admin import keys
 from admin.app import Console, build
 from admin.rescue import Rescue
 from appliance.accounts.secrets import Passwords
-from appliance.accounts.service import Accounts
 from appliance.actors.model import CommandLine, System
+from appliance.announcement import Announcement, Say
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core.clock import Clock
-from appliance.core.errors import ApplianceError, Audience, DatabaseUnavailableError
 from appliance.core.files import private_directory
 from appliance.core.log import log_to_file, set_up
 from appliance.core.sd_notify import Notifier
@@ -40,16 +38,12 @@ from appliance.schedule.cron import Schedule
 from appliance.schedule.works import SupervisorWorks
 from appliance.services import Services, build_services
 from appliance.supervisor.loop import Supervisor
-from appliance.supervisor.model import Phase
 from appliance.units.catalog import Catalog, catalog
 from appliance.units.child import ChildProcessDriver
 from appliance.units.driver import UnitDriver
 from appliance.units.programs import find_programs
 from appliance.units.systemd import SystemdDriver
 from appliance.web.server import listening
-
-Say = Callable[[str], None]
-_CLAIM_ATTEMPTS = 10
 
 
 async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
@@ -86,9 +80,10 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
             HealthPublisher(console[keys.HEALTH], supervisor.subscribe, sinks, clock)
         )
         say(f"Cloister, with its data in {settings.home}")
-        announcing = asyncio.create_task(
-            _announce(applied, supervisor, parts, console, say), name="announce"
+        announcement = Announcement(
+            applied, supervisor, parts.absent, console[keys.HEALTH], services.accounts, clock, say
         )
+        announcing = asyncio.create_task(announcement.run(), name="announce the start")
         await ended.wait()
         announcing.cancel()
         say("Stopping …")
@@ -123,9 +118,9 @@ def _addresses(settings: Settings) -> dict[str, str]:
 
 
 def _prepare(settings: Settings) -> None:
-    """Make our own folders, and decide where our own log goes.
+    """Make the supervisor's own folders, and decide where its own log goes.
 
-    The terminal belongs to whoever started us in a clone; packaged, the journal listens.
+    Packaged, that is the journal. In a clone, the terminal is for the person who started it.
     """
     if settings.packaged:
         set_up()
@@ -155,7 +150,7 @@ async def _sites(
     surroundings = Surroundings(
         parts.absent,
         lambda: rescue.new_code().text,
-        partial(console[keys.AUDIT].note, CommandLine()),
+        partial(services.audit.note, CommandLine()),
         partial(_report, console[keys.HEALTH]),
         _addresses(settings),
     )
@@ -188,75 +183,3 @@ async def _schedule(
     engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, works.table(), serves)
     async with engine, Schedule(jobs, kinds):
         yield
-
-
-async def _announce(
-    settings: Settings,
-    supervisor: Supervisor,
-    parts: Catalog,
-    console: web.Application,
-    say: Say,
-) -> None:
-    """Tell the person at the terminal how the start goes, and what to open."""
-    for absent in parts.absent:
-        say(f"  {absent.name:12} off: {absent.reason}")
-    clock = console[keys.CLOCK]
-    started = clock.monotonic()
-    await _announce_services(supervisor, say)
-    health = await console[keys.HEALTH].current()
-    took = f"after {clock.monotonic() - started:.1f} s"
-    say(f"Ready {took}." if health.is_ready else f"Not ready {took}: {health.headline}.")
-    for problem in health.problems:
-        say(f"  {problem.state}: {problem.sentence}")
-    if not _say_addresses(settings, supervisor, say):
-        return
-    if settings.packaged:
-        # The journal is no place for a code: `cloister claim` prints one for the operator.
-        return
-    try:
-        if code := await _claim_code(console[keys.ACCOUNTS]):
-            say("Nobody runs this machine yet. Open this link within an hour, once:")
-            say(f"          {settings.console_address}/admin/claim#{code}")
-    except ApplianceError as error:
-        words = error.words_for(Audience.COMMAND_LINE)
-        say(f"{words.sentence} {words.hint}")
-    say("Ctrl-C stops everything.")
-
-
-def _say_addresses(settings: Settings, supervisor: Supervisor, say: Say) -> bool:
-    """Say what to open; return False when another program may answer at the console's address."""
-    front = "nginx" if settings.nginx else "webchat@1"
-    serves = supervisor.view(front).phase.is_healthy
-    if serves:
-        say(f"Chat      {settings.address}/")
-    if serves or not settings.nginx:
-        say(f"Console   {settings.console_address}/admin/")
-        return True
-    say(f"There is no address to open: {front} does not serve. Ctrl-C stops everything.")
-    return False
-
-
-async def _announce_services(supervisor: Supervisor, say: Say) -> None:
-    """Say which service became ready or failed, until all are settled."""
-    told: dict[str, Phase] = {}
-    async for names in supervisor.subscribe():
-        for view in map(supervisor.view, names):
-            is_news = view.phase.is_healthy or view.phase.is_broken
-            if is_news and told.get(view.name) is not view.phase:
-                told[view.name] = view.phase
-                say(f"  {view.name:12} {view.phase if view.phase.is_healthy else view.reason}")
-        if supervisor.all_ready or all(view.phase.is_settled for view in supervisor.units()):
-            return
-
-
-async def _claim_code(accounts: Accounts) -> str | None:
-    """Return the code for the first operator, or None when there is one already.
-
-    The pool has tried in vain while PostgreSQL started, and its next try may be seconds away.
-    """
-    for _ in range(_CLAIM_ATTEMPTS):
-        with contextlib.suppress(DatabaseUnavailableError):
-            if await accounts.is_claimed():
-                return None
-            return (await accounts.new_claim_code(System())).text
-    raise DatabaseUnavailableError

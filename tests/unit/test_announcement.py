@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from appliance.accounts.service import Accounts
+from appliance.announcement import Announcement
 from appliance.core.settings import Settings
-from appliance.daemon import _say_addresses
+from appliance.health.service import HealthService
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
+from tests.fakes.clock import FakeClock
 from tests.fakes.units import READY, FakeUnits
 
 BEHIND_NGINX = Settings(home=Path("/srv"), nginx="/usr/sbin/nginx")
@@ -20,7 +23,16 @@ def said(settings: Settings, front: str, phase: Phase) -> tuple[bool, str]:
     """Return whether the announcement goes on to the claim link, and what it says before."""
     lines: list[str] = []
     units = FakeUnits([replace(READY, name=front, phase=phase)])
-    return _say_addresses(settings, cast("Supervisor", units), lines.append), "\n".join(lines)
+    announcement = Announcement(
+        settings=settings,
+        supervisor=cast("Supervisor", units),
+        absent=(),
+        health=cast("HealthService", None),
+        accounts=cast("Accounts", None),
+        clock=FakeClock(),
+        say=lines.append,
+    )
+    return announcement._addresses(), "\n".join(lines)
 
 
 def test_both_sites_are_named_when_nginx_serves() -> None:
