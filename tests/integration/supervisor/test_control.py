@@ -105,7 +105,7 @@ async def test_each_action_is_recorded_and_nothing_else(
     for verb in ("stop", "start", "restart"):
         await client.post(f"/units/one/{verb}")
     await client.post("/rescue")
-    await client.post("/models/fetch", params={"model": "tiny:3b"})
+    await client.post("/models/fetch", json={"model": "tiny:3b"})
     await client.post("/units/two/stop")
     await client.get("/units")
     assert audit == [
