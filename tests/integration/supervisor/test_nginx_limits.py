@@ -43,7 +43,11 @@ async def client(
 
 @asynccontextmanager
 async def held_back(settings: Settings, path: str, count: int) -> AsyncIterator[None]:
-    """Begin requests, and keep their bodies to oneself."""
+    """Begin requests without sending their bodies.
+
+    `count` is above the limit: a request of the test may take a place before the last of these,
+    which is then refused.
+    """
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
     async with AsyncExitStack() as stack:
         for _ in range(count):
@@ -67,7 +71,7 @@ async def status(client: aiohttp.ClientSession, method: str, path: str, wanted: 
 async def test_bodies_that_wait_in_memory_are_few_and_hinder_no_reader(
     settings: Settings, client: aiohttp.ClientSession
 ) -> None:
-    async with held_back(settings, "/sign-in", FEW):
+    async with held_back(settings, "/sign-in", FEW + 2):
         assert "Too much at once" in await status(client, "POST", "/sign-in", 429)
         assert '"crowded"' in await status(client, "POST", "/api/search", 429)
         for method, path in (("GET", "/"), ("POST", "/library"), ("POST", "/v1/embeddings")):
@@ -79,7 +83,7 @@ async def test_bodies_that_wait_in_memory_are_few_and_hinder_no_reader(
 async def test_one_address_cannot_take_every_connection(
     settings: Settings, client: aiohttp.ClientSession
 ) -> None:
-    async with held_back(settings, "/v1/embeddings", 2 * FEW):
+    async with held_back(settings, "/v1/embeddings", 2 * FEW + 2):
         assert "Too much at once" in await status(client, "GET", "/", 429)
         assert '"crowded"' in await status(client, "GET", "/v1/models", 429)
         # The supervisor must not take it for a fault.
