@@ -30,6 +30,8 @@ LONGEST_LINE = 100
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FOLDERS = ("appliance", "admin", "webchat", "tests", "systemd", "packaging", "docs")
 PATH = re.compile(rf"`((?:{'|'.join(FOLDERS)})(?:/[\w.@/-]*)?)`")
+# Sentences say who does what, with the words that the field uses.
+UNPLAIN = re.compile(r"\b(?:whoever|nobody|somebody|anew|hears|deeds?)\b", re.IGNORECASE)
 # A file that does not exist yet: NAME stands for what its author chooses.
 EXAMPLES = {"systemd/cloister-NAME.service"}
 
@@ -106,6 +108,12 @@ def test_each_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 @each_page
 def test_prose_is_wrapped(page: Path) -> None:
     assert too_long(page.read_text("utf-8")) == []
+
+
+@each_page
+def test_sentences_are_plain(page: Path) -> None:
+    text = " ".join(line for _, line in lines_with_links(page))
+    assert UNPLAIN.findall(text) == []
 
 
 def test_the_check_of_a_page_sees_what_is_wrong(tmp_path: Path) -> None:
