@@ -14,9 +14,9 @@ SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
 
 -- name: hybrid
 -- The readable chunks nearest to a question, by words and by meaning; see
--- docs/decisions/0001-lexical-ranking.md. Ranked chunks have a score, their neighbours on the page
--- have none. {model} and {dimensions} are literals, because the planner needs them to choose the
--- model's own index; so are the numbers of `Ranking`, which bound the row estimates.
+-- docs/explanation/decisions/0001-lexical-ranking.md. Ranked chunks have a score, their neighbours
+-- on the page have none. {model} and {dimensions} are literals, because the planner needs them to
+-- choose the model's own index; so are the numbers of `Ranking`, which bound the row estimates.
 WITH RECURSIVE language (name) AS (
     -- Each language in use: one index lookup per language (a loose index scan).
     (SELECT language FROM library.term ORDER BY language LIMIT 1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from appliance.retrieval.model import Passage
 
-# Measured, see docs/decisions/0001-lexical-ranking.md.
+# Measured, see docs/explanation/decisions/0001-lexical-ranking.md.
 _LEAST_COVERAGE = 0.44
 _FEWER_FOR_LONGER = 0.25
 _LEAST_SIMILARITY = 0.6

@@ -131,7 +131,7 @@ def test_an_installation_that_loses_power_can_be_repeated(
     wait_until(lambda: state in dpkg_states(status), f"the package is {state}", 60)
     machine.cut_power()
     machine.boot(place, accept_failed_units=True)
-    # As docs/operate.md says: what dpkg can finish by itself, and then the same once more.
+    # As docs/how-to/upgrade.md says: what dpkg can finish by itself, and then the same once more.
     machine.run(f"dpkg --configure -a; {install}", seconds=300)
     units.wait_until_all_ready(60)
     with site.program() as program, site.visitor() as visitor:
