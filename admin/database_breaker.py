@@ -38,7 +38,7 @@ class Breaker:
         self._until = float("-inf")
 
     def answered(self) -> None:
-        """Take note that the database has just answered somebody else: the outage is over."""
+        """Record that the database has just answered another request: the outage is over."""
         self._until = float("-inf")
 
     async def ask(self, question: Callable[[], Awaitable[Value]]) -> Value:

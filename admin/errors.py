@@ -1,4 +1,4 @@
-"""What can be wrong with somebody who wants to open the console."""
+"""Errors of the console: sign-in that is not possible, and actions that it refuses."""
 
 from __future__ import annotations
 

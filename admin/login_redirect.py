@@ -1,4 +1,4 @@
-"""A page for operators that is opened by nobody leads to the door: claim, or sign in."""
+"""Lead a reader without a session from an operator's page to sign-in, or to the claim page."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _PUNCTUATION = frozenset("._-@+")
 _LETTERS_AND_DIGITS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 # Marks belong to the letter before them in many scripts.
 _MARKS = frozenset({"Mn", "Mc"})
-# Letters and marks that nobody sees: two names must not look alike by means of them.
+# Invisible letters and marks: they would make two different names look the same.
 _INVISIBLE = frozenset(
     map(
         chr,

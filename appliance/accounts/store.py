@@ -158,7 +158,7 @@ class AccountStore:
         await self.announce(account_id)
 
     async def announce(self, revoked: UUID) -> None:
-        """Tell whoever holds open streams of a person or a key to close them, at the commit."""
+        """Notify, at the commit, the processes that hold open streams of a person or a key."""
         await self._rows("announce", revoked=revoked)
 
     async def sweep(self, now: datetime) -> int:

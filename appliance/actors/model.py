@@ -41,7 +41,7 @@ class _Permitted(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Person(_Permitted):
-    """Somebody with an account; `appliance.accounts` knows more about them."""
+    """A person with an account; `appliance.accounts` knows more about them."""
 
     id: UUID
     name: str

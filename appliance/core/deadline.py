@@ -16,7 +16,7 @@ async def with_deadline(seconds: float, work: Coroutine[Any, Any, Value]) -> Val
 
     A statement that is cancelled asks its server to stop it and waits for the answer, which a
     server that hangs never gives. `asyncio.timeout` would wait along; here the work is cancelled
-    and left to end by itself.
+    and its end is not waited for.
     """
     task = asyncio.create_task(work)
     try:

@@ -18,7 +18,7 @@ class Notifier:
     """The notification socket that NOTIFY_SOCKET named when the process started."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        # Made only when there is somebody to tell: the library opens a socket in any case.
+        # Made only if systemd listens: the library opens a socket in any case.
         self._systemd = SystemdNotifier() if environment.get("NOTIFY_SOCKET") else None
 
     def ready(self) -> None:

@@ -85,7 +85,7 @@ class Settings:
 
     @property
     def runner_address(self) -> str:
-        """The model runner; where none is known, a socket that nobody serves yet."""
+        """The model runner's address; without a runner, the socket that one would serve."""
         return self.ollama_url or f"unix://{self.run / 'ollama' / 'ollama.sock'}"
 
     @property
@@ -169,7 +169,7 @@ class Settings:
 
     @property
     def runner_condition(self) -> Path:
-        """How the supervisor sees the model runner: one word, for those who ask the runner."""
+        """The file of the model runner's condition: one word, written by the supervisor."""
         return self.run / "health" / "model-runner"
 
     @property

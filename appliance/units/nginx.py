@@ -82,7 +82,7 @@ def _probe(settings: Settings) -> HttpProbe:
 
 
 def identity_file(settings: Settings) -> Path:
-    """Return where the web server's identity is kept, for those who may ask it for its health."""
+    """Return the file of the web server's identity; only its readers can ask it for its health."""
     return settings.nginx_folder / "identity"
 
 

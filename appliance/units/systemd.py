@@ -227,7 +227,7 @@ class SystemdDriver:
         await self._read(bus, path, observed, first=first)
 
     async def _read(self, bus: Bus, path: str, observed: SystemdUnit, *, first: bool) -> None:
-        """Read all properties of a unit; an empty name of an interface stands for all of them."""
+        """Read all properties of a unit; an empty interface name means all interfaces."""
 
         def take(body: list[Any]) -> None:
             (values,) = body

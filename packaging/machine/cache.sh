@@ -24,7 +24,7 @@ need_machines() {
 
 fingerprint() { sha256sum | cut -c1-16; }
 
-# Whoever comes second waits here until the first has made the same thing. The lock ends with us.
+# A second process waits here until the first has made the same thing. The lock ends with us.
 only_one_makes() {
     exec 9>"$machines/$1.lock"
     flock 9

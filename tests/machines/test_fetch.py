@@ -163,7 +163,7 @@ def test_a_runner_that_was_taken_over_finds_nothing_to_send(fetch: Fetch) -> Non
     ("name", "sentence"),
     [
         ("registry.example/library/tiny", "models are fetched from registry.ollama.ai only"),
-        ("gpt-oss:cloud", "somebody else's computers"),
+        ("gpt-oss:cloud", "another company's computers"),
         ("../../etc/passwd", "models are fetched from"),
         ("tiny model", "is not the name of a model"),
     ],

@@ -92,7 +92,7 @@ async def complete(request: web.Request) -> web.StreamResponse:
 
 
 async def models(request: web.Request) -> web.Response:
-    """GET /v1/models: “cloister” stands for the chat model that the operator chose."""
+    """GET /v1/models: “cloister” is the chat model that the operator chose."""
     installed = await request.app[keys.RUNNER].models()
     names = [OUR_NAME, *(model.name for model in installed)]
     data = [{"id": name, "object": "model", "created": 0, "owned_by": OUR_NAME} for name in names]

@@ -44,7 +44,7 @@ async def test_a_fetched_model_is_served_without_a_restart(machine: Machine) -> 
         ("newer", "“newer:latest” needs a newer Ollama"),
         ("offline", "The registry cannot be reached: pull model manifest: Get"),
         ("huge", "There is no room on the disk for “huge:latest”."),
-        ("gpt-oss:cloud", "runs on somebody else's computers"),
+        ("gpt-oss:cloud", "runs on another company's computers"),
         ("registry.example/x/y", "models are fetched from registry.ollama.ai only"),
     ],
 )

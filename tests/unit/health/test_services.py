@@ -84,7 +84,7 @@ def test_stopping_says_what_follows_for_whom() -> None:
     assert "cloister rescue" in database
     only = stopping_means("webchat@1", ["postgres", "webchat@1"])
     one = stopping_means("webchat@1", ["webchat@1", "webchat@2"])
-    assert "Nobody can open the chat" in only
+    assert "No member can open the chat" in only
     assert "other chat servers" in one
     assert stopping_means("ingest", ["ingest"]) not in {database, only, one}
 
