@@ -73,15 +73,6 @@ class EnvironmentFinding:
     expected: str = ""
 
 
-def read_environment_file(path: Path) -> dict[str, str]:
-    """Return the settings of `path`, one `NAME=value` a line; a later line wins.
-
-    Comments, empty lines and names that are not ours count for nothing. A file that is missing
-    or may not be read has no settings: every setting has a default, and Cloister starts.
-    """
-    return _values(_text(path) or "")
-
-
 def environment_findings(path: Path) -> list[EnvironmentFinding]:
     """Return everything that is wrong with a file, in the order of its lines.
 
