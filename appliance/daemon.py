@@ -125,7 +125,7 @@ def _addresses(settings: Settings) -> dict[str, str]:
 def _prepare(settings: Settings) -> None:
     """Make our own folders, and decide where our own log goes.
 
-    In a clone the terminal belongs to the person who started us; packaged, we log to the journal.
+    The terminal belongs to whoever started us in a clone; packaged, the journal listens.
     """
     if settings.packaged:
         set_up()
@@ -215,7 +215,7 @@ async def _announce(
         return
     try:
         if code := await _claim_code(console[keys.ACCOUNTS]):
-            say("This machine has no operator yet. Open this link within an hour; it works once:")
+            say("Nobody runs this machine yet. Open this link within an hour, once:")
             say(f"          {settings.console_address}/admin/claim#{code}")
     except ApplianceError as error:
         words = error.words_for(Audience.COMMAND_LINE)
@@ -238,12 +238,12 @@ def _say_addresses(settings: Settings, supervisor: Supervisor, say: Say) -> bool
 
 async def _announce_services(supervisor: Supervisor, say: Say) -> None:
     """Say which service became ready or failed, until all are settled."""
-    announced: dict[str, Phase] = {}
+    told: dict[str, Phase] = {}
     async for names in supervisor.subscribe():
         for view in map(supervisor.view, names):
             is_news = view.phase.is_healthy or view.phase.is_broken
-            if is_news and announced.get(view.name) is not view.phase:
-                announced[view.name] = view.phase
+            if is_news and told.get(view.name) is not view.phase:
+                told[view.name] = view.phase
                 say(f"  {view.name:12} {view.phase if view.phase.is_healthy else view.reason}")
         if supervisor.all_ready or all(view.phase.is_settled for view in supervisor.units()):
             return

@@ -47,7 +47,7 @@ class ApiKeys:
             )
         if not wanted:
             raise InvalidInputError(
-                problem="A key without a scope can do nothing.", remedy="Choose at least one scope."
+                problem="The key has no scope.", remedy="Choose at least one scope."
             )
         if not 1 <= days <= LONGEST_LIFE_DAYS:
             raise InvalidInputError(
@@ -78,7 +78,7 @@ class ApiKeys:
     async def revoke(self, actor: Actor, owner: Account, key_id: UUID) -> None:
         """Delete one of the owner's keys; answers that are streamed to its holder end.
 
-        Raises NotFoundError, also for another person's key.
+        Raises NotFoundError, also for the key of another person.
         """
         require_own(actor, owner)
         async with self._database.transaction() as connection:

@@ -11,7 +11,7 @@ _PUNCTUATION = frozenset("._-@+")
 _LETTERS_AND_DIGITS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 # Marks belong to the letter before them in many scripts.
 _MARKS = frozenset({"Mn", "Mc"})
-# Invisible letters and marks: they would make two different names look the same.
+# Invisible letters and marks: with them two different names would look alike.
 _INVISIBLE = frozenset(
     map(
         chr,

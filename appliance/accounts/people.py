@@ -162,7 +162,7 @@ def _made(role: Role) -> Action:
 async def _keep_one_operator(
     store: AccountStore, account: Account, *, becomes: Role | None = None
 ) -> None:
-    """Raise LastOperatorError if the machine would have no operator afterwards."""
+    """Raise LastOperatorError if the machine would be left without an operator."""
     if becomes is not None and Permission.USE_CONSOLE in PERMISSIONS[becomes]:
         return
     if await store.lock_operators() == [account.id]:

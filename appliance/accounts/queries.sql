@@ -13,7 +13,7 @@ SELECT id, name, display_name, role, created_at, locked_at
 FROM core.account WHERE id = %(id)s;
 
 -- name: password_by_name
--- Only sign-in reads this. With the right password, sign-in says that the account is locked.
+-- Only sign-in reads this. It tells a locked person of the lock if the password is right.
 SELECT id, password_hash, locked_at IS NOT NULL AS is_locked
 FROM core.account WHERE name = %(name)s;
 
@@ -40,7 +40,7 @@ UPDATE core.account SET password_hash = %(password_hash)s
 WHERE id = %(id)s AND password_hash = %(old_hash)s AND locked_at IS NULL;
 
 -- name: remove_account
--- The rows are deleted with it; the commit notifies the ingest process, which removes the files.
+-- Its rows go with it. The ingest process is notified at the commit and removes the files.
 DELETE FROM core.account WHERE id = %(id)s RETURNING pg_notify('library_removed', '');
 
 -- name: has_operator
@@ -48,7 +48,7 @@ SELECT EXISTS (SELECT FROM core.account WHERE role = 'operator' AND locked_at IS
 
 -- name: add_session
 -- Only for a person whose password is still the one that was checked, and who is not locked. The
--- row's lock waits for a change in progress, and a later change ends this session.
+-- row's lock waits for a change that is being made; a later change ends this session.
 INSERT INTO core.session (digest, account_id, seen_at, expires_at)
 SELECT %(digest)s, id, %(now)s, %(expires_at)s FROM core.account
 WHERE id = %(account_id)s AND password_hash = %(password_hash)s AND locked_at IS NULL
@@ -120,5 +120,5 @@ WHERE k.digest = %(digest)s AND k.expires_at > %(now)s AND a.locked_at IS NULL;
 UPDATE core.api_key SET used_at = %(now)s WHERE id = %(id)s;
 
 -- name: announce
--- The processes that hold open streams of the account, or of the API key, close them.
+-- Each chat server closes its open streams of the account, or of the API key.
 SELECT pg_notify('cloister_chat', 'revoked:' || %(revoked)s::text);

@@ -158,7 +158,7 @@ class AccountStore:
         await self.announce(account_id)
 
     async def announce(self, revoked: UUID) -> None:
-        """Notify, at the commit, the processes that hold open streams of a person or a key."""
+        """Make the chat servers close the open streams of a person or a key, at the commit."""
         await self._rows("announce", revoked=revoked)
 
     async def sweep(self, now: datetime) -> int:

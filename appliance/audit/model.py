@@ -90,7 +90,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which rows to read; None and the empty text mean all.
+    """Which rows to read; None and the empty text select all.
 
     `action` may be a whole action, or the part before the dot. `until` is not included. `text` is
     searched for in the actor, the action, the object and the detail.

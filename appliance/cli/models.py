@@ -61,8 +61,8 @@ async def fetch_model(context: Context, options: argparse.Namespace) -> ExitCode
     name = ModelName.parse(options.model)
     if context.settings.packaged and os.geteuid() != 0:
         raise RootNeededError
-    # Root has no role in the database. If no supervisor can record it either, systemd's own line
-    # in the journal says that the unit was started.
+    # Root is nobody to the database. Where no supervisor can note it either, systemd's own line
+    # in the journal tells that the unit was started.
     with contextlib.suppress(ApplianceError):
         await context.control.ask("POST", "/models/fetch", params={"model": str(name)})
     if context.settings.packaged:

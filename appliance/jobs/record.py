@@ -20,7 +20,7 @@ class JobRecord:
     clock: Clock
 
     async def log(self, line: str) -> bool:
-        """Add a line to the log. Return whether its cancellation was requested."""
+        """Add a line to the log. Returns whether somebody asked the job to end."""
         now = self.clock.now()
         async with self.database.connection() as connection:
             asked = await JobStore(connection).add_line(
@@ -33,7 +33,7 @@ class JobRecord:
     ) -> bool:
         """Say how far the job is, and keep the sentence in the log as well if `log` is set.
 
-        Returns whether its cancellation was requested.
+        Returns whether somebody asked the job to end.
         """
         now = self.clock.now()
         line = f"{now:%Y-%m-%d %H:%M:%S} {sentence}\n" if log else ""

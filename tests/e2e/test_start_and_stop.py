@@ -38,7 +38,7 @@ def test_the_second_start_goes_on_with_the_same_data(home: Path) -> None:
         rows = appliance.cli("ingest", str(path))
         assert [row["state"] for row in rows] == ["ready"], rows
     with running_appliance(home, port=port) as appliance, Visitor(appliance.address) as visitor:
-        assert "This machine has no operator yet" not in appliance.output
+        assert "Nobody runs this machine yet" not in appliance.output
         assert visitor.sign_in().status_code == 303
         found = appliance.cli("search", "When does the reading room open?")
         assert found[0]["file"] == "statute.txt"
