@@ -18,7 +18,10 @@ Matches = Callable[[ast.AST], bool]
 
 
 def builds(*keys: str) -> Matches:
-    """Match a dictionary with these keys, as a display or as a call of dict()."""
+    """Match code that gives a dictionary these keys.
+
+    It may be a display, a call of dict(), a class of a TypedDict, or a block of assignments.
+    """
     wanted = set(keys)
 
     def matches(node: ast.AST) -> bool:
@@ -27,6 +30,18 @@ def builds(*keys: str) -> Matches:
                 return wanted <= {key.value for key in found if isinstance(key, ast.Constant)}
             case ast.Call(func=ast.Name(id="dict"), keywords=found):
                 return wanted <= {keyword.arg for keyword in found}
+            case ast.ClassDef(body=body):
+                lines = [line.target for line in body if isinstance(line, ast.AnnAssign)]
+                return wanted <= {line.id for line in lines if isinstance(line, ast.Name)}
+            case ast.FunctionDef(body=body) | ast.AsyncFunctionDef(body=body):
+                targets = [
+                    target.slice
+                    for line in body
+                    if isinstance(line, ast.Assign)
+                    for target in line.targets
+                    if isinstance(target, ast.Subscript)
+                ]
+                return wanted <= {key.value for key in targets if isinstance(key, ast.Constant)}
             case _:
                 return False
 
@@ -82,8 +97,9 @@ def files_with(matches: Matches) -> list[str]:
 ONCE = {
     "where a passage is": (builds("document", "file", "page"), "appliance/answering/citation_json"),
     "a citation": (builds("number", "quote"), "appliance/answering/citation_json"),
-    "the error object of /v1": (builds("message", "type", "param"), "appliance/web/errors"),
+    "the error object of /v1": (builds("message", "type"), "appliance/web/errors"),
     "the headers of an event stream": (says("text/event-stream"), "appliance/web/stream"),
+    "the headers against a proxy's buffer": (says("x-accel-buffering"), "appliance/web/stream"),
     "the sentence about a defect": (says("something went wrong"), "appliance/core/errors"),
 }
 
@@ -115,6 +131,11 @@ def test_no_statement_lists_the_columns_of_a_message() -> None:
     [
         (builds("document", "file"), "x = {**place, 'document': 1, 'file': 2, 'other': 3}"),
         (builds("document", "file"), "x = dict(document=1, file=2)"),
+        (
+            builds("document", "file"),
+            "def f():\n    x = {}\n    x['document'] = 1\n    x['file'] = 2",
+        ),
+        (builds("document", "file"), "class Place(TypedDict):\n    document: str\n    file: str"),
         (says("event-stream"), "HEADERS = {'Content-Type': 'text/event-stream'}"),
         (says("went wrong"), "class E:\n    sentence = 'Something went wrong here.'"),
         (decides_by_words, "if finished.note.code == 'answer_too_long': pass"),
