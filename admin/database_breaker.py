@@ -1,4 +1,4 @@
-"""Ask the database, but never wait for it long: the console must answer when nothing else does."""
+"""Ask the database, but do not wait long: the console must answer when nothing else does."""
 
 from __future__ import annotations
 

@@ -39,5 +39,5 @@ def _abandon(task: asyncio.Task[Any]) -> None:
 def _forget(task: asyncio.Task[Any]) -> None:
     _ABANDONED.discard(task)
     if not task.cancelled():
-        # What went wrong after the deadline concerns no caller any more.
+        # No caller waits any more for what goes wrong after the deadline.
         task.exception()

@@ -116,7 +116,7 @@ def judged_variables(environment: Mapping[str, str]) -> list[EnvironmentFinding]
 def usable_environment(path: Path, last_good: Path) -> dict[str, str]:
     """Return the settings to start with: those of the file, if it has no error.
 
-    Otherwise those of the last version that had none, or, where there never was one, the lines
+    Otherwise the settings of the last version without an error; if there is none, the lines
     of the file that have no error. Never raises: a wrong line stops nothing.
     """
     text = _text(path) or ""
@@ -179,7 +179,7 @@ def _has_effect(name: str) -> bool:
 
 
 def _expected(name: str, value: str) -> str:
-    """Return what a value must be, or nothing if it can be meant."""
+    """Return what a value must be, or nothing if it is right."""
     if name in _NUMBERS:
         number = _NUMBERS[name]
         return "" if number.accepts(value) else f"a whole number{number.bounds}"

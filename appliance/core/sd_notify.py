@@ -34,7 +34,7 @@ class Notifier:
         self._tell("STOPPING=1")
 
     def watchdog(self) -> None:
-        """Say that we made progress; systemd ends us when this stays away for too long."""
+        """Say that we made progress; systemd ends us when it misses this for too long."""
         self._tell("WATCHDOG=1")
 
     def _tell(self, message: str) -> None:

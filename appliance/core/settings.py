@@ -39,13 +39,13 @@ class Number:
     most: int | None = None
 
     def accepts(self, text: str) -> bool:
-        """Say whether a value can be meant."""
+        """Return whether a value is within the bounds."""
         is_number = text.isascii() and text.isdigit() and int(text) > 0
         return is_number and (self.most is None or int(text) <= self.most)
 
     @property
     def bounds(self) -> str:
-        """Say which values can be meant."""
+        """Return the bounds in words."""
         return " above zero" if self.most is None else f" from 1 to {self.most}"
 
 
@@ -213,7 +213,7 @@ class Settings:
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings that `make run`, the units and the tests set as CLOISTER_* variables.
 
-    Raises SettingError for a value that cannot be meant.
+    Raises SettingError for a value that is not allowed.
     """
     packaged = environment.get("CLOISTER_PACKAGED") == "1"
     runtime = environment.get("CLOISTER_RUN")

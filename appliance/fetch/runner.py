@@ -79,7 +79,7 @@ class TemporaryRunner:
         deadline = self.clock.monotonic() + _SERVES_WITHIN
         while self.clock.monotonic() < deadline:
             if running.process.returncode is not None:
-                # Its last words may still be in the pipe.
+                # Its last lines may still be in the pipe.
                 await self.clock.sleep(_POLL_SECONDS)
                 raise RunnerFailedError(reason=lines[-1] if lines else "it ended at once.")
             with contextlib.suppress(ModelRunnerUnavailableError):

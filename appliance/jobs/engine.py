@@ -31,7 +31,7 @@ CHANNEL = "core_job"
 POLL_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 _GRACE_SECONDS = 3.0
-# No job can be recorded before the schema is there.
+# No job can be recorded before the schema exists.
 _ALWAYS_NEEDED = ("migrate",)
 
 

@@ -170,9 +170,9 @@ class ChildProcessDriver:
         return True
 
     async def _attend(self, child: _Child) -> None:
-        """See a child through to its end, and report it only when its session is empty.
+        """Wait for the end of a child, and report it only when its session is empty.
 
-        Whatever goes wrong here, the other units go on, and no caller waits for this one for ever.
+        A fault here stops no other unit, and no caller waits for this one for ever.
         """
         name = child.unit.name
         state, ending = UnitState.FAILED, Ending(EndingKind.LOST)

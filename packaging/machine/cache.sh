@@ -4,7 +4,7 @@
 machines=${CLOISTER_CACHE:-/var/cache/cloister}/machines
 mirror=${CLOISTER_MIRROR:-http://deb.debian.org/debian}
 security_mirror=${CLOISTER_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
-# In a machine everybody must be able to enter the folders that lead to its programs.
+# In a machine every account must be able to enter the folders that lead to its programs.
 umask 022
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }

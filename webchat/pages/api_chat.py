@@ -81,7 +81,7 @@ class Completion:
 
 
 async def complete(request: web.Request) -> web.StreamResponse:
-    """POST /v1/chat/completions. A client that leaves stops the model."""
+    """POST /v1/chat/completions. The model stops when the client disconnects."""
     wanted = read_chat_request(await read_body(request, LARGEST_BODY))
     await _check_model(request, wanted.model)
     completion = Completion(wanted, int(request.app[keys.CLOCK].now().timestamp()))
