@@ -67,7 +67,7 @@ class ModelCannotEmbedError(ApplianceError):
 
     code = "model_cannot_embed"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
-    sentence = "The model “{model}” cannot turn text into vectors."
+    sentence = "The model “{model}” cannot make a search index."
     hint = "Choose an embedding model."
 
 

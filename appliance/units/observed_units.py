@@ -26,7 +26,7 @@ class ObservedUnits:
     def status(self, name: str) -> UnitStatus:
         """Return what is known about a unit. Raises UnitUnknownError."""
         if name not in self._statuses:
-            raise UnitUnknownError(unit=name, what="unit")
+            raise UnitUnknownError(unit=name)
         return self._statuses[name]
 
     async def changed(self) -> str:
