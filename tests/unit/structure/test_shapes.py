@@ -68,13 +68,23 @@ def decides_by_words(node: ast.AST) -> bool:
             sides = (left, right)
         case _:
             return False
-    reads = any(
-        isinstance(side, ast.Attribute) and side.attr in {"code", "message", "sentence", "advice"}
-        for side in sides
-    )
+    reads = any(map(_is_wording, sides))
     return reads and any(
         isinstance(side, ast.Constant) and isinstance(side.value, str) for side in sides
     )
+
+
+def _is_wording(node: ast.expr) -> bool:
+    """Return whether an expression is the words of an error, or its code."""
+    match node:
+        case ast.Attribute(attr="code" | "message" | "sentence" | "advice"):
+            return True
+        case ast.Call(func=ast.Name(id="str"), args=[ast.Name(id="error" | "fault")]):
+            return True
+        case ast.Call(func=ast.Attribute(value=value, attr="lower" | "casefold" | "strip")):
+            return _is_wording(value)
+        case _:
+            return False
 
 
 def places(matches: Matches, source: str) -> Iterator[int]:
@@ -114,10 +124,14 @@ def test_no_decision_reads_the_words_of_an_error() -> None:
 
 
 def listed_columns(statements: str) -> list[set[str]]:
-    """Return the columns of a message that each SELECT names."""
+    """Return the columns of a message that each SELECT and each RETURNING names."""
     names = {field.name for field in fields(Message)}
-    lists = re.findall(r"\bSELECT\b(.*?)\bFROM\b", statements, re.DOTALL | re.IGNORECASE)
-    return [names & set(re.findall(r"\w+", found)) for found in lists]
+    lists = re.findall(
+        r"\bSELECT\b(.*?)\bFROM\b|\bRETURNING\b(.*?)(?:;|\)|$)",
+        statements,
+        re.DOTALL | re.IGNORECASE,
+    )
+    return [names & set(re.findall(r"\w+", selected + returned)) for selected, returned in lists]
 
 
 def test_no_statement_lists_the_columns_of_a_message() -> None:
@@ -140,6 +154,7 @@ def test_no_statement_lists_the_columns_of_a_message() -> None:
         (says("went wrong"), "class E:\n    sentence = 'Something went wrong here.'"),
         (decides_by_words, "if finished.note.code == 'answer_too_long': pass"),
         (decides_by_words, "if 'stopped' in decision.sentence: pass"),
+        (decides_by_words, "if 'large' in str(error).lower(): pass"),
     ],
 )
 def test_a_second_place_would_be_found(matches: Matches, source: str) -> None:
@@ -160,5 +175,6 @@ def test_other_code_is_left_alone(matches: Matches, source: str) -> None:
 
 def test_a_listed_row_would_be_found() -> None:
     columns = ", ".join(field.name for field in fields(Message))
-    (found,) = listed_columns(f"SELECT {columns}\nFROM chat.message;")
-    assert len(found) == len(fields(Message))
+    for statement in (f"SELECT {columns}\nFROM chat.message;", f"… RETURNING {columns};"):
+        (found,) = listed_columns(statement)
+        assert len(found) == len(fields(Message))
