@@ -34,7 +34,7 @@ def test_each_line_it_offers_is_a_setting_and_shows_the_default(tmp_path: Path) 
         assert differing == [name.removeprefix("CLOISTER_").lower()]
 
 
-def test_the_page_on_the_command_line_tells_of_each() -> None:
+def test_the_page_on_the_command_line_names_each() -> None:
     page = (ROOT / "docs/command-line.md").read_text()
     for offer in SHIPPED.read_text().split(f"\n{OFFER}")[1:]:
         assert f"`CLOISTER_{offer.partition('=')[0]}`" in page

@@ -59,7 +59,7 @@ async def test_a_failure_is_a_sentence_and_exit_code_1(
     assert machine.programs_left() == []
 
 
-async def test_a_damaged_download_is_fetched_anew_by_the_next_attempt(machine: Machine) -> None:
+async def test_a_damaged_download_is_fetched_again_by_the_next_attempt(machine: Machine) -> None:
     machine.behave(fault="damaged", fault_times=1)
     code, _, errors = await machine.run("fetch", "tiny")
     assert code == 1

@@ -47,7 +47,7 @@ def test_where_it_is_not_known_who_stopped_it_the_supervisors_reason_is_said() -
 
 
 @pytest.mark.parametrize("phase", [Phase.WAITING, Phase.STARTING, Phase.STOPPING])
-def test_a_service_on_its_way_is_busy_and_needs_nobody(phase: Phase) -> None:
+def test_a_service_on_its_way_is_busy_and_needs_no_action(phase: Phase) -> None:
     (result,) = evaluate_services(seen(service("ingest", phase, "waits for postgres")))
     assert (result.state, result.remedy) == (CheckState.BUSY, None)
 
