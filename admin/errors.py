@@ -1,4 +1,4 @@
-"""Errors of the console: sign-in that is not possible, and actions that it refuses."""
+"""Reasons not to open the console."""
 
 from __future__ import annotations
 

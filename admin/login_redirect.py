@@ -1,4 +1,4 @@
-"""Lead a reader without a session from an operator's page to sign-in, or to the claim page."""
+"""Redirect a visitor who is not signed in to the page for signing in, or for claiming."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ async def redirect_to_login(request: web.Request, handler: Handler) -> web.Strea
         return await handler(request)
     except SignInNeededError:
         accepts_pages = "text/html" in request.headers.get(hdrs.ACCEPT, "")
-        door = SIGN_IN if await is_claimed(request) else CLAIM
+        login = SIGN_IN if await is_claimed(request) else CLAIM
         if request.headers.get("HX-Request"):
-            return web.Response(headers={"HX-Redirect": door})
+            return web.Response(headers={"HX-Redirect": login})
         if request.method != hdrs.METH_GET or not accepts_pages:
             raise
-        if door == CLAIM:
+        if login == CLAIM:
             return redirect(CLAIM)
         return redirect(f"{SIGN_IN}?next={quote(request.path_qs, safe='')}")
 

@@ -48,7 +48,7 @@ class Entries:
 class AuditPage:
     """`query` holds the filters that are set; `is_newest`: no row is newer than these.
 
-    `kinds` are the first parts of actions; each selects all actions that begin with it.
+    `kinds` are the actions by their first part, which selects all of them.
     """
 
     template: ClassVar[str] = "audit.html"
@@ -138,7 +138,7 @@ def _filter(query: dict[str, str]) -> AuditFilter:
 
 
 def _start_of(day: str, *, after: timedelta = timedelta()) -> datetime:
-    """Return when a day begins in the machine's time zone. Raises InvalidInputError."""
+    """Return when a day begins in the time zone of the machine. Raises InvalidInputError."""
     try:
         return datetime.combine(date.fromisoformat(day) + after, time.min).astimezone()
     except (ValueError, OverflowError):

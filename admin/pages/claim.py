@@ -31,7 +31,7 @@ class ClaimPage:
 
 
 async def show_claim(request: web.Request) -> web.Response:
-    """GET /admin/claim: the code follows # in the link, where no server logs it."""
+    """GET /admin/claim: the code comes after # in the link, where no server logs it."""
     return await _answer(request, Form())
 
 

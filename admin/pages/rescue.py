@@ -33,7 +33,7 @@ class RescuePage:
 
 
 async def show_rescue(request: web.Request) -> web.Response:
-    """GET /admin/rescue: the code follows # in the link, where no server logs it."""
+    """GET /admin/rescue: the code comes after # in the link, where no server logs it."""
     return _answer(request, Form())
 
 

@@ -88,7 +88,7 @@ async def _operator_session(request: web.Request, name: str, password: str) -> S
     """Open a session. Raises NotOperatorError for members, and what `Accounts.sign_in` raises."""
     accounts = request.app[keys.ACCOUNTS]
     token = await accounts.sign_in(name, password, client_address(request))
-    # Otherwise an outage that has just ended would make an operator look signed out.
+    # Otherwise the breaker would still report an outage that has just ended.
     request.app[keys.BREAKER].answered()
     signed_in = await request.app[keys.IDENTITY].person(token.text)
     if signed_in is None or not signed_in.may(Permission.USE_CONSOLE):
