@@ -1,4 +1,4 @@
-"""Ask the database, but never wait for it long: the console must answer when nothing else does."""
+"""Ask the database, but do not wait long: the console must answer when nothing else does."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Breaker:
         self._until = float("-inf")
 
     def answered(self) -> None:
-        """Take note that the database has just answered somebody else: the outage is over."""
+        """Record that the database has just answered another request: the outage is over."""
         self._until = float("-inf")
 
     async def ask(self, question: Callable[[], Awaitable[Value]]) -> Value:

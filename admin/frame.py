@@ -12,6 +12,6 @@ from appliance.web.render import Frame, Site
 
 
 def frame(request: web.Request, title: str, current: str = "") -> Frame:
-    """Return the frame of a page for whoever asks; `current` names the entry of the navigation."""
+    """Return the frame of a page for its reader; `current` names the entry of the navigation."""
     around = frame_of(Site.CONSOLE, request, title, current)
     return replace(around, version=request.app[keys.VERSION])

@@ -1,4 +1,4 @@
-"""Keep a page up to date: render its parts again when something happens, send those that differ."""
+"""Keep a page up to date: render its parts after each change, and send the parts that differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A way into the console while the database is down: a code that the command line mints."""
+"""A way into the console while the database is down: a code that the command line makes."""
 
 from __future__ import annotations
 

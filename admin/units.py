@@ -20,15 +20,15 @@ class Units(Protocol):
         ...
 
     async def start(self, name: str, by: str) -> None:
-        """Want a unit to run. Raises UnitUnknownError."""
+        """Request that a unit runs. Raises UnitUnknownError."""
         ...
 
     async def stop(self, name: str, by: str) -> None:
-        """Want a unit to be down. Raises UnitUnknownError."""
+        """Request that a unit stops. Raises UnitUnknownError."""
         ...
 
     async def restart(self, name: str, by: str) -> None:
-        """Want a unit to be stopped and started. Raises UnitUnknownError."""
+        """Request that a unit is stopped and started. Raises UnitUnknownError."""
         ...
 
     def subscribe(self) -> AsyncIterator[tuple[str, ...]]:

@@ -29,7 +29,7 @@ MODELS = "/admin/models"
 class Card:
     """One model as the page shows it: what it is used for, and what it could be used for.
 
-    `choices` are the purposes that a button offers: those that it suits and was not chosen for.
+    `choices` are the purposes that it suits and was not chosen for; each gets a button.
     """
 
     model: InstalledModel

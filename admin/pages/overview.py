@@ -70,7 +70,7 @@ async def _page(request: web.Request, *, welcome: bool = False) -> OverviewPage:
     return OverviewPage(
         frame(request, "Overview", "overview"),
         overview_health(health),
-        # What has done its work and rests concerns nobody.
+        # A service that has done its work needs no attention.
         [service_card(unit, units) for unit in units if not unit.phase.is_finished],
         tuple(Absent(title_of(absent.name), absent.reason) for absent in machine.absent),
         facts,

@@ -14,7 +14,7 @@ from appliance.web.stream import Event, send_events
 
 # Lines that come within this time go out as one message.
 _GATHER_SECONDS = 0.1
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 # After so many the page starts afresh, so that a browser left open does not fill up.
 _MOST_ON_PAGE = 2000
 # Apart from each other, so that a question that is open stays open while the numbers move.
@@ -65,7 +65,7 @@ async def _events(request: web.Request) -> AsyncGenerator[Event, None]:
 
 async def _next_lines(wait: Callable[[float], Awaitable[str | None]]) -> list[str]:
     """Return the lines of a moment; none when the unit is silent for a while."""
-    line = await wait(_LOOK_SECONDS)
+    line = await wait(_POLL_SECONDS)
     if line is None:
         return []
     lines = [line]

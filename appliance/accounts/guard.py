@@ -90,7 +90,7 @@ class Identity(Protocol):
 
 
 class KeyRing(Protocol):
-    """Tells who holds an API key."""
+    """Finds the holder of an API key."""
 
     async def holder(self, secret: str) -> KeyHolder:
         """Return the holder. Raises KeyRequiredError."""
@@ -182,9 +182,9 @@ class Guard:
     async def recognise(self, request: web.Request) -> None:
         """Find out who asks, for `visitor(request)`."""
         known = request.cookies.get(VISITOR_COOKIE)
-        nobody = Visitor(None, known or secrets.token_urlsafe(16), is_new=not known)
-        # Noted before the database is asked, so that an error page has a frame to stand in.
-        request[_VISITOR] = nobody
+        unknown = Visitor(None, known or secrets.token_urlsafe(16), is_new=not known)
+        # Recorded before the database is asked, so that an error page can render its frame.
+        request[_VISITOR] = unknown
         session = request.cookies.get(SESSION_COOKIE)
         signed_in = await self._identity.person(session) if session else None
         if session and signed_in is not None:

@@ -100,7 +100,7 @@ class Passwords:
 
     def matches(self, encoded: str | None, password: str) -> bool:
         """Return whether the password is right, in the same time when there is none."""
-        # Made by the first call whatever its name, so that it slows no name in particular.
+        # The first call makes the decoy for any name, so that its delay says nothing about a name.
         decoy = self._decoy
         own = None if encoded == self.unusable() else encoded
         try:

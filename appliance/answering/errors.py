@@ -74,7 +74,7 @@ class TooManyOfYoursWaitingError(ApplianceError):
     code = "too_many_of_yours_waiting"
     status = HTTPStatus.TOO_MANY_REQUESTS
     sentence = "{limit} of your questions are waiting for an answer already."
-    hint = "Ask again when some of them are answered, or stop those that you no longer need."
+    hint = "Ask again when some of them are answered, or stop the ones that you no longer need."
 
 
 class InterruptedAnswerError(ApplianceError):

@@ -204,7 +204,7 @@ class Answering:
             self._cancel_deleted(versions.keys() - existing)
 
     def _cancel_deleted(self, missing: set[UUID]) -> None:
-        """Stop the answers whose rows were deleted; one that is just finished ends by itself."""
+        """Stop the answers whose rows were deleted, except one that is just finishing."""
         for message_id in missing:
             if generation := self._generations.get(message_id):
                 generation.cancel(MessageState.INTERRUPTED)

@@ -74,7 +74,7 @@ async def doctor(context: Context, options: argparse.Namespace) -> ExitCode:
         wide = _machine_wide(context.settings, context.clock)
         asked = [check for check in (*appliance, *wide) if not check.as_root]
         found = await run_checks(asked, Audience.COMMAND_LINE)
-    # What needs root stands after the rest: it was asked before root's rights were given up.
+    # Checks that need root come last: they ran before the process gave up root's rights.
     seen = {result.id: result for result in options.seen_by_root}
     found += [seen.get(check.id) or _root_only(check) for check in wide if check.as_root]
     health = Health(tuple(found))

@@ -35,14 +35,6 @@ class RightsMissingError(ApplianceError):
     hint = "Use sudo: only root, and the account that runs the appliance, may do this."
 
 
-class NoOperatorError(ApplianceError):
-    """The command line works for a person, and there is none yet."""
-
-    code = "not_claimed"
-    sentence = "Nobody has claimed this machine yet."
-    hint = "Open the link that “cloister claim” prints."
-
-
 class NoSuchFileError(ApplianceError):
     """A path on the command line that cannot be read."""
 

@@ -28,7 +28,7 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     add_verb(group, shared, "list", list_models, "show the installed models")
     use = add_verb(group, shared, "use", use_model, "choose the model for a purpose")
     use.add_argument(
-        "purpose", type=Purpose, choices=list(Purpose), help="for answers, or for vectors"
+        "purpose", type=Purpose, choices=list(Purpose), help="for answers, or for the search index"
     )
     use.add_argument("model", help="as the list shows it")
     fetch = add_verb(group, shared, "fetch", fetch_model, "download a model from the internet")
@@ -78,7 +78,7 @@ async def fetch_model(context: Context, options: argparse.Namespace) -> ExitCode
             )
     text = (
         f"{name} is installed. “cloister model use chat {name}” makes it write the answers, "
-        f"“cloister model use search {name}” the vectors."
+        f"“cloister model use search {name}” the search index."
     )
     context.output.value({"model": str(name)}, text)
     return ExitCode.DONE

@@ -41,7 +41,7 @@ class Output:
             print(text, flush=True)
 
     def progress(self, text: str) -> None:
-        """Print how far long work is, to standard error and for people at a terminal only."""
+        """Print the progress of long work to standard error, only for people at a terminal."""
         if not self.as_json and sys.stderr.isatty():
             print(text, file=sys.stderr, flush=True)
 

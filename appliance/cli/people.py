@@ -83,7 +83,7 @@ async def list_users(context: Context, _: argparse.Namespace) -> ExitCode:
         person | {"since": datetime.fromisoformat(person["since"])}
         for person in await context.control.ask("GET", "/people")
     ]
-    context.output.table(rows, "There is nobody yet. “cloister claim” prints a link.")
+    context.output.table(rows, "There are no accounts yet. “cloister claim” prints a link.")
     return ExitCode.DONE
 
 

@@ -1,6 +1,6 @@
 """The files that paths on the command line mean, opened while root is still root.
 
-A folder may belong to anybody, and whoever can write in it must not be able to have root read a
+A folder may belong to any account, and its owner must not be able to make root read a
 file for them that they may not read. So below a folder nothing is reached by its path: each name
 is opened in the open folder that has it, links are left out, and only regular files are taken.
 """
@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from appliance.cli.errors import NoSuchFileError
 
-# Whatever takes a file's place meanwhile, such as a pipe, must not be waited for.
+# A pipe that replaces a file meanwhile must not make us wait.
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -40,7 +40,7 @@ class Sources:
     def of(cls, paths: list[Path]) -> Sources:
         """Open every file that paths name, and every one below folders that they name.
 
-        A path itself may be a link: whoever typed it means what it leads to. Raises
+        A path itself may be a link: the person who typed it means its target. Raises
         NoSuchFileError.
         """
         sources = cls()

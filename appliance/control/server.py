@@ -12,9 +12,10 @@ from aiohttp import web
 from appliance.control import keys
 from appliance.control.keys import Surroundings
 from appliance.control.routes import ROUTES
-from appliance.core.errors import ApplianceError, Audience, NotFoundError
+from appliance.core.errors import ApplianceError, Audience
 from appliance.services import Services
 from appliance.supervisor.loop import Supervisor
+from appliance.web.errors import UnknownAddressError
 
 OWNER_ONLY = 0o600
 
@@ -70,5 +71,5 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
     except ApplianceError as error:
         return web.json_response(error.as_json(Audience.COMMAND_LINE), status=error.status)
     except web.HTTPNotFound:
-        unknown = NotFoundError(what="address")
-        return web.json_response(unknown.as_json(), status=unknown.status)
+        unknown = UnknownAddressError()
+        return web.json_response(unknown.as_json(Audience.COMMAND_LINE), status=unknown.status)

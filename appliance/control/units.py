@@ -19,7 +19,7 @@ MOST_LINES = 1000
 
 
 async def units(request: web.Request) -> web.Response:
-    """GET /units: every unit, and those that this machine lacks."""
+    """GET /units: every unit, and the units that this machine lacks."""
     supervisor = request.app[SUPERVISOR]
     absent = [
         {"name": absent.name, "reason": absent.reason}

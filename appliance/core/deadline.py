@@ -16,7 +16,7 @@ async def with_deadline(seconds: float, work: Coroutine[Any, Any, Value]) -> Val
 
     A statement that is cancelled asks its server to stop it and waits for the answer, which a
     server that hangs never gives. `asyncio.timeout` would wait along; here the work is cancelled
-    and left to end by itself.
+    and its end is not waited for.
     """
     task = asyncio.create_task(work)
     try:
@@ -39,5 +39,5 @@ def _abandon(task: asyncio.Task[Any]) -> None:
 def _forget(task: asyncio.Task[Any]) -> None:
     _ABANDONED.discard(task)
     if not task.cancelled():
-        # What went wrong after the deadline concerns no caller any more.
+        # No caller waits any more for what goes wrong after the deadline.
         task.exception()

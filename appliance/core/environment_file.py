@@ -73,15 +73,6 @@ class EnvironmentFinding:
     expected: str = ""
 
 
-def read_environment_file(path: Path) -> dict[str, str]:
-    """Return the settings of `path`, one `NAME=value` a line; a later line wins.
-
-    Comments, empty lines and names that are not ours count for nothing. A file that is missing
-    or may not be read has no settings: every setting has a default, and Cloister starts.
-    """
-    return _values(_text(path) or "")
-
-
 def environment_findings(path: Path) -> list[EnvironmentFinding]:
     """Return everything that is wrong with a file, in the order of its lines.
 
@@ -125,7 +116,7 @@ def judged_variables(environment: Mapping[str, str]) -> list[EnvironmentFinding]
 def usable_environment(path: Path, last_good: Path) -> dict[str, str]:
     """Return the settings to start with: those of the file, if it has no error.
 
-    Otherwise those of the last version that had none, or, where there never was one, the lines
+    Otherwise the settings of the last version without an error; if there is none, the lines
     of the file that have no error. Never raises: a wrong line stops nothing.
     """
     text = _text(path) or ""
@@ -188,7 +179,7 @@ def _has_effect(name: str) -> bool:
 
 
 def _expected(name: str, value: str) -> str:
-    """Return what a value must be, or nothing if it can be meant."""
+    """Return what a value must be, or nothing if it is right."""
     if name in _NUMBERS:
         number = _NUMBERS[name]
         return "" if number.accepts(value) else f"a whole number{number.bounds}"

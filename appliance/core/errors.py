@@ -73,7 +73,7 @@ class NotFoundError(ApplianceError):
     code = "not_found"
     status = HTTPStatus.NOT_FOUND
     sentence = "There is no such {what}."
-    hint = "It may have been deleted, or it belongs to somebody else."
+    hint = "It may have been deleted, or it belongs to another person."
 
 
 class ForbiddenError(ApplianceError):

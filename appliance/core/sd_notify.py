@@ -18,7 +18,7 @@ class Notifier:
     """The notification socket that NOTIFY_SOCKET named when the process started."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        # Made only when there is somebody to tell: the library opens a socket in any case.
+        # Made only if systemd listens: the library opens a socket in any case.
         self._systemd = SystemdNotifier() if environment.get("NOTIFY_SOCKET") else None
 
     def ready(self) -> None:
@@ -34,7 +34,7 @@ class Notifier:
         self._tell("STOPPING=1")
 
     def watchdog(self) -> None:
-        """Say that we made progress; systemd ends us when this stays away for too long."""
+        """Say that we made progress; systemd ends us when it misses this for too long."""
         self._tell("WATCHDOG=1")
 
     def _tell(self, message: str) -> None:

@@ -39,13 +39,13 @@ class Number:
     most: int | None = None
 
     def accepts(self, text: str) -> bool:
-        """Say whether a value can be meant."""
+        """Return whether a value is within the bounds."""
         is_number = text.isascii() and text.isdigit() and int(text) > 0
         return is_number and (self.most is None or int(text) <= self.most)
 
     @property
     def bounds(self) -> str:
-        """Say which values can be meant."""
+        """Return the bounds in words."""
         return " above zero" if self.most is None else f" from 1 to {self.most}"
 
 
@@ -85,7 +85,7 @@ class Settings:
 
     @property
     def runner_address(self) -> str:
-        """The model runner; where none is known, a socket that nobody serves yet."""
+        """The model runner's address; without a runner, the socket that one would serve."""
         return self.ollama_url or f"unix://{self.run / 'ollama' / 'ollama.sock'}"
 
     @property
@@ -169,7 +169,7 @@ class Settings:
 
     @property
     def runner_condition(self) -> Path:
-        """How the supervisor sees the model runner: one word, for those who ask the runner."""
+        """The file of the model runner's condition: one word, written by the supervisor."""
         return self.run / "health" / "model-runner"
 
     @property
@@ -213,7 +213,7 @@ class Settings:
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings that `make run`, the units and the tests set as CLOISTER_* variables.
 
-    Raises SettingError for a value that cannot be meant.
+    Raises SettingError for a value that is not allowed.
     """
     packaged = environment.get("CLOISTER_PACKAGED") == "1"
     runtime = environment.get("CLOISTER_RUN")

@@ -26,7 +26,7 @@ from appliance.units.ollama import environment_of
 
 # It may look for graphics processors before it serves.
 _SERVES_WITHIN = 120.0
-_LOOK_AGAIN = 0.1
+_POLL_SECONDS = 0.1
 _ENDS_WITHIN = 10.0
 _KEPT_LINES = 20
 # How the administrator says that the way to the internet leads through a proxy.
@@ -62,7 +62,7 @@ class TemporaryRunner:
                     name: self.variables[name] for name in PROXY_VARIABLES if name in self.variables
                 },
             }
-            # It ends with us, whatever ends us.
+            # The kernel ends it with us, also after a crash of ours.
             command = within_limits((program, "serve"), None)
             running = await spawn(command, env=environment)
             try:
@@ -79,13 +79,13 @@ class TemporaryRunner:
         deadline = self.clock.monotonic() + _SERVES_WITHIN
         while self.clock.monotonic() < deadline:
             if running.process.returncode is not None:
-                # Its last words may still be in the pipe.
-                await self.clock.sleep(_LOOK_AGAIN)
+                # Its last lines may still be in the pipe.
+                await self.clock.sleep(_POLL_SECONDS)
                 raise RunnerFailedError(reason=lines[-1] if lines else "it ended at once.")
             with contextlib.suppress(ModelRunnerUnavailableError):
                 await runner.version()
                 return
-            await self.clock.sleep(_LOOK_AGAIN)
+            await self.clock.sleep(_POLL_SECONDS)
         raise RunnerFailedError(reason=f"it did not answer within {_SERVES_WITHIN:g} seconds.")
 
 

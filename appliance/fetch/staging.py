@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.core.files import fsync_directory
+from appliance.core.settings import MEBIBYTE
 from appliance.fetch.errors import DamagedError
 from appliance.fetch.manifest import Manifest, Part, is_remote
 from appliance.fetch.names import REGISTRY, ModelName
@@ -27,7 +28,7 @@ from appliance.llm.errors import CloudModelRefusedError
 SHARED_FOLDER = 0o770
 SHARED_FILE = 0o640
 UMASK = 0o007
-_DESCRIPTION_LIMIT = 1024 * 1024
+_DESCRIPTION_LIMIT = MEBIBYTE
 
 
 class Staging:
@@ -119,7 +120,7 @@ class Staging:
             if path.is_file():
                 parts = _parts_of(path)
                 if not parts:
-                    # Whatever this one needs, it must not be lost.
+                    # An unreadable manifest: any part may be one that it needs.
                     return
                 needed |= parts
         for name in replaced - needed:

@@ -12,7 +12,7 @@ from appliance.health.remedies import Remedy
 class CheckState(StrEnum):
     """How a result is meant.
 
-    BUSY passes by itself. WARNING means that Cloister serves, but with less, or not for long.
+    BUSY passes without an action. WARNING: Cloister serves, but with less, or not for long.
     """
 
     OK = "ok"
@@ -180,7 +180,7 @@ def ok(check: str, sentence: str) -> CheckResult:
 
 
 def busy(check: str, sentence: str, hint: str = "") -> CheckResult:
-    """It is on its way, and needs nobody."""
+    """Return a result that passes without an action."""
     return CheckResult(check, CheckState.BUSY, sentence, hint)
 
 

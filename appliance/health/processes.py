@@ -60,7 +60,7 @@ def host_namespace(proc: Path = PROC) -> str:
 
 
 def processes(proc: Path = PROC) -> Iterator[Process]:
-    """Yield all processes; those that end meanwhile are left out."""
+    """Yield all processes, except the ones that end meanwhile."""
     for entry in proc.iterdir():
         if entry.name.isdigit():
             with suppress(FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Publish how the machine is to those who do not ask: login message, systemd, chat servers."""
+"""Publish the machine's health: in the login message, to systemd and to chat servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from appliance.llm.condition import RunnerCondition
 
 READABLE = 0o644
 # A disk fills up, and a model runner hangs, without a change of any service.
-LOOK_AGAIN = 10.0
+CHECK_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class HealthPublisher:
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
-        for work in (self._listen(), self._look_again(), self._keep_current()):
+        for work in (self._listen(), self._check_at_intervals(), self._keep_current()):
             self._watchers.append(self._tasks.create_task(work, name="publish health"))
         return self
 
@@ -72,9 +72,9 @@ class HealthPublisher:
         async for _ in self._changes():
             self._changed.set()
 
-    async def _look_again(self) -> None:
+    async def _check_at_intervals(self) -> None:
         while True:
-            await self._clock.sleep(LOOK_AGAIN)
+            await self._clock.sleep(CHECK_SECONDS)
             self._changed.set()
 
     async def _keep_current(self) -> None:
@@ -133,7 +133,7 @@ class PublishedFile:
 
 
 class RunnerConditionFile:
-    """Tells the chat servers, which cannot ask the supervisor, how it sees the model runner."""
+    """Publishes the model runner's condition to chat servers, which cannot ask the supervisor."""
 
     def __init__(
         self, path: Path, condition: Callable[[], Awaitable[RunnerCondition | None]]

@@ -12,7 +12,7 @@ from appliance.health.remedies import RunCommand
 
 
 class HealthService:
-    """Answers how the machine is. `checks` is called anew each time."""
+    """Runs the checks of the machine. `checks` is called again for each run."""
 
     def __init__(self, checks: Callable[[], Sequence[Check]]) -> None:
         self._checks = checks

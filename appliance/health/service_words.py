@@ -30,10 +30,10 @@ _STOPPING = {
         "Search goes by words alone."
     ),
     "ingest": "New documents wait unread until it runs again. Chat and search go on.",
-    WEB_SERVER: "Nobody reaches Cloister any more, and neither do you: this console is behind it.",
+    WEB_SERVER: "No one can reach Cloister any more, not even you: this console is behind it.",
 }
 _ONLY_CHAT_SERVER = (
-    "Nobody can open the chat, search or add documents, and programs get errors. This console "
+    "No member can open the chat, search or add documents, and programs get errors. This console "
     "goes on. Answers that are being written end where they are, and are kept."
 )
 _ONE_CHAT_SERVER = (

@@ -176,7 +176,7 @@ class ReadingFailedError(DocumentError):
     code = "reading_failed"
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     sentence = "The document could not be read because of a defect in Cloister."
-    hint = "Try it once more. If it happens again, ask the operator to look at the log of ingest."
+    hint = "Try again. If it happens again, tell an operator: the document reader's log says why."
 
 
 class NoRoomError(ApplianceError):

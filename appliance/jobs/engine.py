@@ -31,7 +31,7 @@ CHANNEL = "core_job"
 POLL_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 _GRACE_SECONDS = 3.0
-# No job can be recorded before the schema is there.
+# No job can be recorded before the schema exists.
 _ALWAYS_NEEDED = ("migrate",)
 
 
@@ -115,13 +115,13 @@ class JobEngine:
                 self._wake.set()
 
     async def _run(self) -> None:
-        """Look for work at each notice and every few seconds, whatever happens."""
+        """Reconcile at each notice and every few seconds; no failure ends the task."""
         while True:
             self._wake.clear()
             fault = ""
             try:
                 if all(map(self.serves, _ALWAYS_NEEDED)):
-                    await self._look()
+                    await self._reconcile()
             except DatabaseUnavailableError:
                 fault = "the database does not answer"
             except Exception as error:  # noqa: BLE001 - jobs must go on after a defect
@@ -133,8 +133,8 @@ class JobEngine:
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
 
-    async def _look(self) -> None:
-        """Take over, give signs of life, end what was cancelled, begin what waits."""
+    async def _reconcile(self) -> None:
+        """Recover jobs once, send heartbeats, end cancelled jobs, start queued ones."""
         if not self._recovered:
             await self._recover()
             self._recovered = True

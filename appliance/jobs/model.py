@@ -52,7 +52,7 @@ class Job:
 
     @property
     def is_cancelling(self) -> bool:
-        """Whether the job still runs although somebody asked it to end."""
+        """Whether the job still runs although its cancellation was requested."""
         return self.state is JobState.RUNNING and self.cancel_asked_at is not None
 
     def as_json(self) -> dict[str, object]:

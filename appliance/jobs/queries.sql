@@ -9,7 +9,7 @@ SET state = CASE WHEN kind = ANY(%(resuming)s) THEN 'queued' ELSE 'interrupted' 
 WHERE state = 'running' AND heartbeat_at < %(silent_since)s;
 
 -- name: end_cancelled
--- A silent job that somebody wanted to end does not go on.
+-- A silent job whose cancellation was requested is not queued again.
 UPDATE core.job SET state = 'cancelled', finished_at = %(now)s, result = %(reason)s
 WHERE state = 'running' AND cancel_asked_at IS NOT NULL AND heartbeat_at < %(silent_since)s;
 

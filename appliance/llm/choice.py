@@ -74,8 +74,8 @@ def in_use(
 ) -> InstalledModel | None:
     """Return the model for a purpose: the chosen one, or else the first by name that suits.
 
-    Whose vectors search has already keeps its place while nobody chooses. A model that is chosen
-    and not installed, or not able, is replaced by none: it may come back.
+    The model that made the search index stays in use until an operator chooses another. A chosen
+    model that is not installed, or not able, has no replacement: it may come back.
     """
     able = sorted((model for model in installed if purpose.suits(model)), key=lambda m: m.name)
     if name := chosen.name_for(purpose):

@@ -39,7 +39,7 @@ class ModelFailedError(ApplianceError):
 
     @property
     def crashed(self) -> bool:
-        """Whether the process behind the runner died: it is started anew by the next request."""
+        """Whether the process behind the runner died; the next request starts it again."""
         reason = str(self.facts["reason"])
         return "EOF" in reason or "connection refused" in reason
 
@@ -67,7 +67,7 @@ class ModelCannotEmbedError(ApplianceError):
 
     code = "model_cannot_embed"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
-    sentence = "The model “{model}” cannot turn text into vectors."
+    sentence = "The model “{model}” cannot make a search index."
     hint = "Choose an embedding model."
 
 
@@ -94,7 +94,7 @@ class CloudModelRefusedError(ApplianceError):
 
     code = "cloud_model_refused"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
-    sentence = "The model “{model}” runs on somebody else's computers, so it is not used."
+    sentence = "The model “{model}” runs on another company's computers, so it is not used."
     hint = "Choose a model that is installed on this machine."
 
 

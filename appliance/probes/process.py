@@ -72,5 +72,5 @@ def standing_in(directory: Path, name: str) -> list[int]:
 
 
 def boot_identity() -> str:
-    """Return what tells this boot of the machine from every other."""
+    """Return an identifier that the machine has until it boots again."""
     return (PROC / "sys/kernel/random/boot_id").read_text().strip()

@@ -18,7 +18,7 @@ CLOSES = "shutting down"
 
 @dataclass(frozen=True, slots=True)
 class SqlProbe:
-    """Connects through the socket directory, runs one statement, and hangs up."""
+    """Connects through the socket directory, runs one statement, and disconnects."""
 
     socket: Path
     role: str

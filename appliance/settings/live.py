@@ -18,7 +18,7 @@ from appliance.settings.store import SettingStore
 logger = logging.getLogger(__name__)
 
 CHANNEL = "core_setting"
-# A change that was announced while nobody listened, during an outage say, is found this late.
+# A change whose notice was lost, during an outage for example, is found after this time.
 POLL_SECONDS = 30.0
 
 
@@ -67,7 +67,7 @@ class LiveSettings:
         self._stored = stored
 
     async def _follow(self) -> None:
-        """Read at the start, at each notice and now and then, whatever happens."""
+        """Read at the start, at each notice and at intervals; no failure ends the task."""
         fault = ""
         while True:
             self._wake.clear()

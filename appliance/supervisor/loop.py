@@ -192,7 +192,7 @@ class Supervisor:
 
     def _find(self, name: str) -> ManagedUnit:
         if name not in self._managed:
-            raise UnitUnknownError(unit=name, what="unit")
+            raise UnitUnknownError(unit=name)
         return self._managed[name]
 
     def _request(self, name: str, desired: DesiredState, by: str) -> None:

@@ -146,7 +146,7 @@ class ManagedUnit:
             self._update(streak=0, gave_up=None)
 
     def take_request(self, desired: DesiredState, request: Request) -> None:
-        """Remember what an operator asks for, who thereby grants a full budget again."""
+        """Remember what an operator asks for; the request restores the full budget of restarts."""
         started_before = self.seen.started_before and self.status.state.active
         self._update(desired=desired, request=request, started_before=started_before)
         self._update(restarts=(), streak=0, gave_up=None, fault=None)

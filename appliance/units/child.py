@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -16,9 +16,9 @@ from appliance.core.errors import ApplianceError
 from appliance.core.files import private_directory
 from appliance.core.process import BLOCK, Running, describe_exit, kill_group, spawn
 from appliance.probes.process import boot_identity, facts
-from appliance.units.errors import UnitUnknownError
 from appliance.units.logs import UnitLog
 from appliance.units.model import Ending, EndingKind, Kind, Origin, Unit, UnitState, UnitStatus
+from appliance.units.observed_units import ObservedUnits
 from appliance.units.process_records import Record, Records, end, reap, send
 
 OUTPUT_PATIENCE = 1.0
@@ -39,7 +39,7 @@ class _Child:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class ChildProcessDriver:
+class ChildProcessDriver(ObservedUnits):
     """A UnitDriver for machines without systemd. Use it as a context manager.
 
     Each unit leads a session of its own. When its leader ends, for whatever reason, the rest of
@@ -51,12 +51,10 @@ class ChildProcessDriver:
         self._logs_folder = logs
         self._order = {unit.name: number for number, unit in enumerate(units)}
         self._logs = {unit.name: UnitLog(logs / f"{unit.name}.log") for unit in units}
+        super().__init__(self._logs, clock)
         self._records = Records(run / "units")
         self._children: dict[str, _Child] = {}
-        self._changes: asyncio.Queue[str] = asyncio.Queue()
         self._tasks = asyncio.TaskGroup()
-        stopped = UnitStatus(UnitState.STOPPED, clock.now(), clock.monotonic())
-        self._statuses = {unit.name: stopped for unit in units}
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(private_directory, self._logs_folder)
@@ -122,26 +120,6 @@ class ChildProcessDriver:
             kill_group(child.running.pid)
             await child.ended.wait()
 
-    def status(self, name: str) -> UnitStatus:
-        """Return what is known about a unit. Raises UnitUnknownError."""
-        if name not in self._statuses:
-            raise UnitUnknownError(unit=name, what="unit")
-        return self._statuses[name]
-
-    async def changed(self) -> str:
-        """Wait for the next change of any unit's state, and return the unit's name."""
-        return await self._changes.get()
-
-    def lines(self, name: str, count: int) -> tuple[str, ...]:
-        """Return the last lines of a unit's log. Raises UnitUnknownError."""
-        self.status(name)
-        return self._logs[name].lines(count)
-
-    def follow(self, name: str) -> AsyncIterator[str]:
-        """Yield a unit's lines as they come, without end. Raises UnitUnknownError."""
-        self.status(name)
-        return self._logs[name].follow()
-
     async def _refuse(self, unit: Unit, error: Exception) -> None:
         if not isinstance(error, ApplianceError | OSError):
             logger.error("preparing %s failed", unit.name, exc_info=error)
@@ -172,9 +150,9 @@ class ChildProcessDriver:
         return True
 
     async def _attend(self, child: _Child) -> None:
-        """See a child through to its end, and report it only when its session is empty.
+        """Wait for the end of a child, and report it only when its session is empty.
 
-        Whatever goes wrong here, the other units go on, and no caller waits for this one for ever.
+        A fault here stops no other unit, and no caller waits for this one for ever.
         """
         name = child.unit.name
         state, ending = UnitState.FAILED, Ending(EndingKind.LOST)
@@ -223,8 +201,7 @@ class ChildProcessDriver:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         by_itself = state in {UnitState.FAILED, UnitState.DONE}
         origin = Origin.UNIT if by_itself else Origin.SUPERVISOR
-        self._statuses[name] = UnitStatus(state, now, monotonic, pid, ending, origin)
-        self._changes.put_nowait(name)
+        self._publish_status(name, UnitStatus(state, now, monotonic, pid, ending, origin))
 
 
 def _state_after(child: _Child, code: int) -> UnitState:

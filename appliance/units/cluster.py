@@ -35,7 +35,7 @@ class Cluster:
     clock: Clock
 
     async def prepare(self) -> None:
-        """Make the directory fit for a start.
+        """Make the directory ready for a start.
 
         1. A server that is still there, left by a supervisor that was killed, is stopped.
         2. A new data directory is made beside its place, then renamed: a crash leaves none.

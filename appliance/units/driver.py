@@ -1,4 +1,4 @@
-"""What the supervisor asks of whatever runs the units: our own children, or systemd."""
+"""The interface that runs the units: as children of the supervisor, or through systemd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tells this appliance's web server from any other that answers on the same address."""
+"""The identity by which a probe recognizes this appliance's own web server."""
 
 from __future__ import annotations
 

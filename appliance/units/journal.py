@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.process import BLOCK, Command, Running, kill_group, spawn
+from appliance.core.settings import MEBIBYTE
 from appliance.units.log_buffer import KEPT_LINES, LogBuffer
 from appliance.units.logs import LONGEST_LINE
 
 # A line of the journal is cut by journald far below this; what is longer is not one.
-LONGEST_ENTRY = 4 * 1024 * 1024
+LONGEST_ENTRY = 4 * MEBIBYTE
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 # Which unit a message is about: first what says so expressly, as systemd's own messages do.
 _ABOUT = ("UNIT", "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT", "_SYSTEMD_UNIT")

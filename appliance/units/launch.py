@@ -31,7 +31,7 @@ async def launch(settings: Settings, clock: Clock, name: str) -> NoReturn:
     units = catalog(settings, await find_programs(settings), clock).units
     unit = next((unit for unit in units if unit.name == name), None)
     if unit is None:
-        raise UnitUnknownError(unit=name, what="unit")
+        raise UnitUnknownError(unit=name)
     await unit.prepare()
     exec_program(unit.command, unit.environment, output=_log_filter(unit))
 

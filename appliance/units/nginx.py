@@ -33,7 +33,7 @@ PROBE_PATH = "/health/proxy"
 # Of one address at a time: requests in all, and those whose body waits in memory (a megabyte each).
 MOST_REQUESTS = 2000
 MOST_WAITING_BODIES = 200
-# Before, it was a word of the `listen` lines, which later versions warn of.
+# In earlier versions it was a parameter of `listen`, of which later versions warn.
 HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
 
 
@@ -84,7 +84,7 @@ def _probe(settings: Settings) -> HttpProbe:
 
 
 def identity_file(settings: Settings) -> Path:
-    """Return where the web server's identity is kept, for those who may ask it for its health."""
+    """Return the file of the web server's identity; only its readers can ask it for its health."""
     return settings.nginx_folder / "identity"
 
 

@@ -101,7 +101,7 @@ def _strangers(record: Record) -> bool:
 
 
 async def reap(session: int, clock: Clock) -> bool:
-    """Kill whatever is alive in a session until nothing is; say whether there was any."""
+    """Kill the processes of a session until none is left; return whether there was any."""
     found = False
     deadline = clock.monotonic() + KILL_PATIENCE
     while remaining := await asyncio.to_thread(members, session):

@@ -56,7 +56,7 @@ class Properties:
 
     @property
     def ended_well(self) -> bool:
-        """Whether the last run ended by itself and without a fault."""
+        """Whether the last run ended without a request and without a fault."""
         return self.result == "success" and (self.code, self.exit_status) == (EXITED, 0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self
@@ -14,10 +14,11 @@ from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.process import Command
 from appliance.units.bus import JOB, MANAGER, PROPERTIES, ROOT, SYSTEM_BUS, SYSTEMD, Bus, Signal
-from appliance.units.errors import SystemBusError, SystemdRefusedError, UnitUnknownError
+from appliance.units.errors import SystemBusError, SystemdRefusedError
 from appliance.units.journal import Journal
 from appliance.units.log_buffer import LogBuffer
 from appliance.units.model import Ending, EndingKind, Unit, UnitState, UnitStatus
+from appliance.units.observed_units import ObservedUnits
 from appliance.units.systemd_unit import ObservedState, OwnJob, SystemdUnit
 
 RECONNECT_PAUSE = 1.0
@@ -34,7 +35,7 @@ def service_of(name: str) -> str:
     return f"cloister-{name}.service"
 
 
-class SystemdDriver:
+class SystemdDriver(ObservedUnits):
     """A UnitDriver for machines with systemd, as an account without privileges.
 
     Use it as a context manager: entering connects to the system bus and reads every unit, so
@@ -55,18 +56,15 @@ class SystemdDriver:
         self._units = {unit.name: SystemdUnit(unit) for unit in units}
         self._services = {service_of(name): name for name in self._units}
         self._paths: dict[str, str] = {}
-        self._buffers = {name: LogBuffer() for name in self._units}
+        super().__init__({name: LogBuffer() for name in self._units}, clock)
         by_service = {service_of(name): buffer for name, buffer in self._buffers.items()}
         self._journal = Journal(by_service, program=program, clock=clock)
-        self._changes: asyncio.Queue[str] = asyncio.Queue()
         self._new_jobs: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._tasks = asyncio.TaskGroup()
         self._background: list[asyncio.Task[None]] = []
         self._bus: Bus | None = None
         self._connected = asyncio.Event()
         self._reload = asyncio.Event()
-        stopped = UnitStatus(UnitState.STOPPED, clock.now(), clock.monotonic())
-        self._statuses = {unit.name: stopped for unit in units}
 
     async def __aenter__(self) -> Self:
         await self._connect(first=True)
@@ -146,26 +144,6 @@ class SystemdDriver:
             self._note(unit.name, f"stop refused: {error.message} {error.advice}")
             await self._clock.sleep(REFUSED_PAUSE)
 
-    def status(self, name: str) -> UnitStatus:
-        """Return what is known about a unit. Raises UnitUnknownError."""
-        if name not in self._statuses:
-            raise UnitUnknownError(unit=name, what="unit")
-        return self._statuses[name]
-
-    async def changed(self) -> str:
-        """Wait for the next change of any unit's state, and return the unit's name."""
-        return await self._changes.get()
-
-    def lines(self, name: str, count: int) -> tuple[str, ...]:
-        """Return the last lines of a unit's log. Raises UnitUnknownError."""
-        self.status(name)
-        return self._buffers[name].lines(count)
-
-    def follow(self, name: str) -> AsyncIterator[str]:
-        """Yield a unit's lines as they come, without end. Raises UnitUnknownError."""
-        self.status(name)
-        return self._buffers[name].follow()
-
     async def _start(self, observed: SystemdUnit) -> None:
         name = observed.unit.name
         if observed.properties.active == "failed":
@@ -227,7 +205,7 @@ class SystemdDriver:
         await self._read(bus, path, observed, first=first)
 
     async def _read(self, bus: Bus, path: str, observed: SystemdUnit, *, first: bool) -> None:
-        """Read all properties of a unit; an empty name of an interface stands for all of them."""
+        """Read all properties of a unit; an empty interface name means all interfaces."""
 
         def take(body: list[Any]) -> None:
             (values,) = body
@@ -311,7 +289,7 @@ class SystemdDriver:
         since = self._clock.now()
         if new.state is UnitState.RUNNING and observed.properties.started:
             since = datetime.fromtimestamp(observed.properties.started / 1_000_000, UTC)
-        self._statuses[name] = UnitStatus(
+        status = UnitStatus(
             new.state,
             since,
             self._clock.monotonic(),
@@ -320,7 +298,7 @@ class SystemdDriver:
             new.origin,
             new.revivals,
         )
-        self._changes.put_nowait(name)
+        self._publish_status(name, status)
 
     def _note(self, name: str, sentence: str) -> None:
         logger.warning("%s: %s", name, sentence)

@@ -145,7 +145,7 @@ class SystemdUnit:
         """Note that the unit began or ended a run."""
         starts = before.resting and not self.properties.resting
         began = self.properties.started not in {0, before.started}
-        # The two come apart in a start that first prepares something, and come together in a run
+        # The two differ in a start that first prepares something, and are equal in a run
         # that was over before it was seen.
         if starts or (began and self.ended_itself):
             self._begin()

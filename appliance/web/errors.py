@@ -47,6 +47,10 @@ class UnknownAddressError(NotFoundError):
             "There is no such address.",
             "Check the path and the id against the API reference in Cloister's documentation.",
         ),
+        Audience.COMMAND_LINE: Words(
+            "Cloister has nothing with this id or name.",
+            "Take one from a list, such as “cloister job list” or “cloister status” prints.",
+        ),
     }
 
 

@@ -1,4 +1,4 @@
-"""Forms: values that are checked one by one, each with an error that tells people what to do."""
+"""Forms: values that are checked one by one, each with an error that says what to enter."""
 
 from __future__ import annotations
 

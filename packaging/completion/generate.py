@@ -13,7 +13,7 @@ import shtab
 # Fixed, because asking the supervisor takes longer than a person at a prompt waits.
 UNITS = ("postgres", "migrate", "ollama", "ingest", "webchat@1", "nginx")
 UNITS_IN = {"bash": "_cloister_units", "zsh": f"({' '.join(UNITS)})"}
-# Whoever calls the function has set IFS, at which the list would be cut, to something else.
+# The caller of the function has changed IFS, at which the shell splits the list.
 PREAMBLE = {
     "bash": f"_cloister_units() {{ local IFS=' '; compgen -W '{' '.join(UNITS)}' -- \"$1\"; }}",
 }

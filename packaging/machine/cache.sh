@@ -4,7 +4,7 @@
 machines=${CLOISTER_CACHE:-/var/cache/cloister}/machines
 mirror=${CLOISTER_MIRROR:-http://deb.debian.org/debian}
 security_mirror=${CLOISTER_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
-# In a machine everybody must be able to enter the folders that lead to its programs.
+# In a machine every account must be able to enter the folders that lead to its programs.
 umask 022
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -24,7 +24,7 @@ need_machines() {
 
 fingerprint() { sha256sum | cut -c1-16; }
 
-# Whoever comes second waits here until the first has made the same thing. The lock ends with us.
+# A second process waits here until the first has made the same thing. The lock ends with us.
 only_one_makes() {
     exec 9>"$machines/$1.lock"
     flock 9

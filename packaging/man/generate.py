@@ -13,7 +13,7 @@ from importlib import import_module
 
 from argparse_manpage.manpage import Manpage  # type: ignore[import-untyped]
 
-# Lines are broken as on a terminal of this width, whoever builds the package.
+# Break lines as on a terminal of this width, so that every build makes the same text.
 os.environ["COLUMNS"] = "80"
 
 

@@ -25,7 +25,7 @@ async def test_lookups_answer_a_head_request(http: httpx.AsyncClient, path: str)
     assert answer.content == b""
 
 
-async def test_it_tells_its_version(http: httpx.AsyncClient, runner: ModelRunner) -> None:
+async def test_it_reports_its_version(http: httpx.AsyncClient, runner: ModelRunner) -> None:
     answer = await http.get("/api/version")
 
     assert re.match(r"\d+\.\d+\.\d+", answer.json()["version"])

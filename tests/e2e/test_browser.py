@@ -256,7 +256,7 @@ def test_a_conversation_goes_on_and_is_listed_renamed_and_deleted(desk: Window) 
 
 
 @pytest.mark.usefixtures("shelf")
-def test_a_question_without_evidence_is_told_so(desk: Window) -> None:
+def test_a_question_without_evidence_gets_that_answer(desk: Window) -> None:
     page = desk.open("/")
     _ask(page, "Xylophone zeppelin quarks?")
     wait_until_complete(page)

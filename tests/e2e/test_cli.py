@@ -87,7 +87,9 @@ def test_ask_prints_text_with_its_sources_for_people(appliance: Appliance, files
     assert "[1] gates.pdf, page 1" in printed
 
 
-def test_a_question_that_no_document_answers_is_told_so(appliance: Appliance, files: Path) -> None:
+def test_a_question_without_an_answer_in_documents_gets_none(
+    appliance: Appliance, files: Path
+) -> None:
     answer = appliance.cli("ask", "Xylophone zeppelin quarks?")
     assert answer["kind"] == "no_evidence"
     assert answer["citations"] == []

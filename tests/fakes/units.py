@@ -121,4 +121,4 @@ class FakeUnits:
 
     def _check(self, name: str) -> None:
         if name not in self._units:
-            raise UnitUnknownError(unit=name, what="unit")
+            raise UnitUnknownError(unit=name)

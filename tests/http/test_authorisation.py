@@ -123,7 +123,7 @@ async def test_a_stranger_gets_nothing(nobody: Browser, belongings: Belongings) 
 
 
 @pytest.mark.parametrize("role", ["member", "operator"])
-async def test_what_is_somebody_else_s_does_not_exist(
+async def test_what_belongs_to_another_person_does_not_exist(
     visit: Visit, bob: Account, olga: Account, role: str, belongings: Belongings
 ) -> None:
     browser = await visit()

@@ -20,7 +20,7 @@ GATEWAY = "10.44.0.254"
 
 
 class Place:
-    """An address on the network for one machine: its namespace is made anew for every boot.
+    """An address on the network for one machine: its namespace is made again at every boot.
 
     A namespace that outlived a boot would keep firewall rules which a real server forgets.
     """

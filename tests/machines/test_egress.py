@@ -278,7 +278,7 @@ def test_debians_own_filter_does_not_take_ours_away(appliance: Machine, deed: st
     appliance.wait_until(f"nft list chain {TABLE} output", 5)
 
 
-def test_a_filter_that_somebody_emptied_is_told_and_comes_back(appliance: Machine) -> None:
+def test_a_filter_that_was_emptied_is_reported_and_comes_back(appliance: Machine) -> None:
     appliance.run("nft flush ruleset")
     examined = json.loads(appliance.run("cloister doctor --json", check=False).stdout)
     told = next(each for each in examined["checks"] if each["check"] == "firewall")

@@ -191,7 +191,7 @@ def test_a_hung_supervisor_is_replaced_and_nothing_else_is_touched(
         ("cloister stop nginx", "stopped by the command line"),
     ],
 )
-def test_what_somebody_stopped_stays_down_until_somebody_starts_it(
+def test_what_a_person_stopped_stays_down_until_a_person_starts_it(
     appliance: Machine, measures: Measures, stop: str, words: str, start: str
 ) -> None:
     units, site = measures.units, measures.site

@@ -125,13 +125,13 @@ def test_only_the_download_is_online_while_it_runs(fetch: Fetch) -> None:
     assert {account for account, _ in fetch.processes} == {"cloister-fetch"}
 
 
-def test_nobody_is_online_afterwards(fetch: Fetch) -> None:
+def test_no_service_is_online_afterwards(fetch: Fetch) -> None:
     assert online(fetch.machine) == []
     state = fetch.machine.run(f"systemctl is-active {shlex.quote(UNIT)}", check=False)
     assert state.stdout == "inactive\n"
 
 
-def test_it_tells_how_it_goes(fetch: Fetch) -> None:
+def test_it_prints_its_progress(fetch: Fetch) -> None:
     assert fetch.command.returncode == 0, fetch.command.stderr
     assert "%)" in fetch.command.stdout
     assert f"{NAME} has arrived." in fetch.command.stdout
@@ -163,7 +163,7 @@ def test_a_runner_that_was_taken_over_finds_nothing_to_send(fetch: Fetch) -> Non
     ("name", "sentence"),
     [
         ("registry.example/library/tiny", "models are fetched from registry.ollama.ai only"),
-        ("gpt-oss:cloud", "somebody else's computers"),
+        ("gpt-oss:cloud", "another company's computers"),
         ("../../etc/passwd", "models are fetched from"),
         ("tiny model", "is not the name of a model"),
     ],

@@ -83,7 +83,7 @@ def test_the_end_of_the_installation_says_what_to_do_next(installation: Installa
     assert "sudo cloister model fetch" in said
 
 
-def test_who_logs_in_is_told_what_to_do_next(installation: Installation) -> None:
+def test_a_login_shows_what_to_do_next(installation: Installation) -> None:
     machine = installation.machine
     assert "sudo cloister claim" in greeting(machine)
     assert f"{installation.site.address}/" in greeting(machine)

@@ -217,7 +217,7 @@ def test_the_same_version_can_be_installed_again(story: Story, package: Path) ->
         ("nginx", "nginx", "/usr/sbin/nginx"),
     ],
 )
-def test_a_replaced_program_of_debians_is_run_anew(
+def test_a_replaced_program_of_debians_is_restarted(
     story: Story, debians: str, unit: str, program: str
 ) -> None:
     machine, before = story.machine, story.units.pids()

@@ -153,7 +153,7 @@ def test_every_service_has_an_account_of_its_own(appliance: Machine) -> None:
     assert len(set.union(*owners.values())) == len(RUNNING), owners
 
 
-def test_nobody_can_log_in_as_one_of_the_accounts(appliance: Machine) -> None:
+def test_no_login_as_one_of_the_accounts_is_possible(appliance: Machine) -> None:
     shadow = appliance.run("grep ^cloister /etc/shadow").stdout.splitlines()
     assert len(shadow) == 7
     assert all(line.split(":")[1].startswith(("!", "*")) for line in shadow)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from appliance.core.environment_file import read_environment_file
+from appliance.core.environment_file import usable_environment
 from appliance.core.settings import from_environment
 
 ROOT = Path(__file__).parents[2]
@@ -13,16 +13,16 @@ SHIPPED = ROOT / "packaging/debian/cloister.env"
 OFFER = "#CLOISTER_"
 
 
-def test_it_sets_nothing() -> None:
+def test_it_sets_nothing(tmp_path: Path) -> None:
     assert SHIPPED.is_file()
-    assert read_environment_file(SHIPPED) == {}
+    assert usable_environment(SHIPPED, tmp_path / "missing") == {}
 
 
 def test_each_line_it_offers_is_a_setting_and_shows_the_default(tmp_path: Path) -> None:
     offered = [line for line in SHIPPED.read_text().splitlines() if line.startswith(OFFER)]
     file = tmp_path / "cloister.env"
     file.write_text("\n".join(line.removeprefix("#") for line in offered))
-    chosen = read_environment_file(file)
+    chosen = usable_environment(file, tmp_path / "missing")
     assert len(chosen) == len(offered) > 3
     host = chosen["CLOISTER_HOST"]
     assert from_environment(chosen) == from_environment({"CLOISTER_HOST": host})

@@ -147,7 +147,7 @@ class AnswerSocket:
 
 
 def _close_code(disconnect: Disconnect) -> WSCloseCode | None:
-    """Return the code of a requested disconnect; it tells the page whether to reconnect."""
+    """Return the code of a requested disconnect; the page reads from it whether to reconnect."""
     if not disconnect.is_requested:
         return None
     if disconnect.may_reconnect:

@@ -81,7 +81,7 @@ class Completion:
 
 
 async def complete(request: web.Request) -> web.StreamResponse:
-    """POST /v1/chat/completions. A client that leaves stops the model."""
+    """POST /v1/chat/completions. The model stops when the client disconnects."""
     wanted = read_chat_request(await read_body(request, LARGEST_BODY))
     await _check_model(request, wanted.model)
     completion = Completion(wanted, int(request.app[keys.CLOCK].now().timestamp()))
@@ -92,7 +92,7 @@ async def complete(request: web.Request) -> web.StreamResponse:
 
 
 async def models(request: web.Request) -> web.Response:
-    """GET /v1/models: “cloister” stands for the chat model that the operator chose."""
+    """GET /v1/models: “cloister” is the chat model that the operator chose."""
     installed = await request.app[keys.RUNNER].models()
     names = [OUR_NAME, *(model.name for model in installed)]
     data = [{"id": name, "object": "model", "created": 0, "owned_by": OUR_NAME} for name in names]

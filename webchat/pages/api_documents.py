@@ -24,8 +24,8 @@ async def upload(request: web.Request) -> web.Response:
     """POST /api/documents: multipart `file`, optional `collection` (id or name).
 
     202 `{"id", "status", "duplicate"}`; 200 with the same id when the collection has the file
-    already. Without `collection` the file goes to the key owner's own documents, which nobody
-    else can read: to share it, name “Shared library”.
+    already. Without `collection` the file goes to the key owner's own documents, which only the
+    owner can read: to share it, name “Shared library”.
     """
     key_holder = holder(request)
     actor, by = key_holder.account, key_holder.actor

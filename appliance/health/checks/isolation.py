@@ -69,7 +69,7 @@ def evaluate_table(listing: dict[str, Any]) -> CheckResult:
 
 
 def _stopped(rule: dict[str, Any], named: dict[str, int]) -> dict[str, int]:
-    """Return how many packets each counter of a rule has counted, by what tells it from others."""
+    """Return how many packets each counter of a rule has counted, by what the counter is called."""
     found = {}
     for part in rule["expr"]:
         match part.get("counter"):

@@ -54,7 +54,7 @@ def evaluate_model_runner(
 ) -> CheckResult:
     """Say how the runner is, for operators. Pure.
 
-    `known` is what its supervisor says, `needed` that a model was chosen, and `detail` tells more
+    `known` is what its supervisor says, `needed` that a model was chosen, and `detail` says more
     than this check can know. The machine is not as it was set up while a model is needed, or
     while a runner of its own should serve, and none answers.
     """

@@ -52,7 +52,7 @@ def _list(titles: list[str]) -> str:
 
 
 def evaluate_service(service: Service, *, essential: bool, check: str = "") -> CheckResult:
-    """Say how one service is; without an `essential` one nobody is served. Pure."""
+    """Evaluate one service; Cloister serves only while each `essential` one runs. Pure."""
     check = check or f"service {service.name}"
     subject, phase = beginning(subject_of(service.name)), service.phase
     if phase.is_healthy:
@@ -81,7 +81,7 @@ def stopped(service: Service) -> str:
 
 
 def is_essential(service: Service, seen: Seen) -> bool:
-    """Whether nobody is served while this service is down. Pure."""
+    """Whether Cloister cannot serve while this service is down. Pure."""
     if not is_chat_server(service.name):
         return service.name in _NEEDED_BY_ALL
     servers = [each for each in seen.services if is_chat_server(each.name)]

@@ -167,7 +167,7 @@ class MarkupReader(HTMLParser):
                 self._widen(_Gap.LINE)
                 self._cells = 0
             case "td" | "th":
-                # Cells are on one line, whatever blocks the last cell contains.
+                # Cells are on one line, even if the last cell contains blocks.
                 if self._cells:
                     self._gap = _Gap.CELL
                 self._cells += 1

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 
+from appliance.core.settings import MEBIBYTE
 from appliance.ingest.errors import DamagedFileError
 from appliance.ingest.extract.clean import one_line
 from appliance.ingest.extract.encoding import decode
@@ -19,7 +20,7 @@ _DELIMITERS = ",;\t|"
 # The line with which spreadsheets declare the delimiter, before the first row.
 _DECLARED = re.compile(r"\A\"?sep=([^\"\w\r\n ])\"?(?:\r\n?|\n|\Z)", re.IGNORECASE)
 _SAMPLE = 16_384
-_LARGEST_FIELD = 16 * 1024 * 1024
+_LARGEST_FIELD = 16 * MEBIBYTE
 
 
 def read_csv(content: bytes) -> Outline:

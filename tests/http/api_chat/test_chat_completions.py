@@ -395,7 +395,7 @@ async def test_a_key_with_the_scope_is_needed(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_account_with_too_many_waiting_questions_is_told_so(
+async def test_an_account_with_too_many_waiting_questions_gets_an_error_of_its_own(
     ask: Ask, site: TestServer, alice: Account, document: TestDocument, *, stream: bool
 ) -> None:
     admission = site.app[ANSWERING].admission

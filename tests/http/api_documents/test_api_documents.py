@@ -65,7 +65,7 @@ async def _send(
     return await client.post("/api/documents", data=form, headers=headers)
 
 
-async def test_an_upload_is_accepted_read_and_told_about(
+async def test_an_upload_is_accepted_read_and_reported(
     client: Client, as_alice_key: dict[str, str], alice: Account, books: Shelf, reading: None
 ) -> None:
     answer = await _send(client, as_alice_key)
@@ -157,7 +157,7 @@ async def test_a_part_with_broken_headers_is_refused(
     assert books.files() == []
 
 
-async def test_an_unreadable_document_tells_why(
+async def test_an_unreadable_document_says_why(
     client: Client, as_alice_key: dict[str, str], alice: Account, books: Shelf, reading: None
 ) -> None:
     accepted = await (await _send(client, as_alice_key, "a.exe")).json()

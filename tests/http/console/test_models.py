@@ -36,7 +36,7 @@ async def test_models_are_listed_with_what_they_can_do(as_olga: ConsoleBrowser) 
         assert words in page
 
 
-async def test_what_answers_and_searches_is_shown_although_nobody_chose(
+async def test_what_answers_and_searches_is_shown_without_a_choice(
     as_olga: ConsoleBrowser, database: Database
 ) -> None:
     page = await as_olga.text("/admin/models")

@@ -89,7 +89,7 @@ async def test_streams_go_on_without_the_database(
             await EventReader(answer).until(event, words)
 
 
-async def test_a_stranger_is_told_why_nobody_can_sign_in(
+async def test_a_stranger_reads_why_sign_in_is_not_possible(
     serve: Serve, open_browser: Open, dark_database: Database
 ) -> None:
     browser = open_browser(await serve(dark_database))

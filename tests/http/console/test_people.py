@@ -58,7 +58,7 @@ async def test_what_was_typed_stays_when_it_is_wrong(
         assert "Carla C." in page
 
 
-async def test_a_new_link_is_made_for_somebody_who_is_there(
+async def test_a_new_link_is_made_for_an_existing_person(
     as_olga: ConsoleBrowser, alice: Account
 ) -> None:
     answer = await as_olga.post(f"/admin/people/{alice.id}/invite")
@@ -94,7 +94,7 @@ async def test_the_last_operator_stays(
     assert "only operator" in await answer.text()
 
 
-async def test_somebody_who_is_gone_is_not_found(as_olga: ConsoleBrowser) -> None:
+async def test_a_removed_person_is_not_found(as_olga: ConsoleBrowser) -> None:
     for verb in ("invite", "lock", "unlock", "remove"):
         assert (await as_olga.post(f"/admin/people/{uuid4()}/{verb}")).status == 404
     assert (await as_olga.post("/admin/people/x/lock")).status == 404

@@ -103,7 +103,7 @@ async def test_units_are_started_stopped_and_restarted(
     assert answer.headers["Location"] == "/admin/"
 
 
-async def test_a_deed_is_recorded_before_it_may_stop_the_database(
+async def test_an_action_is_recorded_before_it_may_stop_the_database(
     as_olga: ConsoleBrowser,
     units: FakeUnits,
     database: Database,

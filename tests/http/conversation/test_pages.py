@@ -221,7 +221,7 @@ async def test_older_conversations_are_on_the_next_page(
     assert (await as_alice.get("/?before=nonsense")).status == 200
 
 
-async def test_what_is_somebody_elses_does_not_exist(
+async def test_what_belongs_to_another_person_does_not_exist(
     as_alice: Browser, as_bob: Browser, document: TestDocument
 ) -> None:
     address = await asked(as_alice)

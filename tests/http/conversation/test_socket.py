@@ -266,7 +266,7 @@ async def test_without_the_database_the_page_comes_back_later(
     assert "Traceback" not in caplog.text
 
 
-async def test_who_waits_for_a_place_is_told_how_many_come_before(
+async def test_a_waiting_person_reads_how_many_come_before(
     site: TestServer, as_alice: Browser, document: TestDocument, runner: FakeOllama
 ) -> None:
     runner.behaviour.first_token_delay = 60

@@ -87,7 +87,7 @@ async def test_the_runner_counts_only_where_a_model_was_chosen(
     assert [name for name, well in checks.items() if not well] == ["ollama"]
 
 
-async def test_a_runner_that_hangs_keeps_nobody_waiting(
+async def test_a_runner_that_hangs_delays_no_answer(
     settings: Settings, chat_database: Database, database: Database, runner: FakeOllama
 ) -> None:
     runner.behaviour.lookup_delay = 600
@@ -145,9 +145,7 @@ def parent(pid: int) -> int:
         return 0
 
 
-async def test_a_database_that_hangs_keeps_nobody_waiting(
-    settings: Settings, own_server: Path
-) -> None:
+async def test_a_database_that_hangs_delays_no_answer(settings: Settings, own_server: Path) -> None:
     await create_database(conninfo(own_server, "cloister", database="postgres"))
     address = conninfo(own_server, "cloister")
     await install_extension(address)

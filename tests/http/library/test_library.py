@@ -142,7 +142,7 @@ async def test_an_upload_without_the_forms_token_stores_nothing(
     assert books.files() == []
 
 
-async def test_an_upload_to_somebody_elses_collection_is_refused(
+async def test_an_upload_to_the_collection_of_another_person_is_refused(
     as_alice: Browser, bob: Account, books: Shelf
 ) -> None:
     answer = await _upload(as_alice, ("a.txt", TEXT), collection=str(await books.own(bob)))

@@ -77,7 +77,7 @@ async def test_a_collection_is_chosen_by_id_or_by_name(
         assert files == ["own.txt"]
 
 
-async def test_somebody_elses_collection_is_not_there(
+async def test_the_collection_of_another_person_does_not_exist(
     search: Search, library: Library, bob: Account
 ) -> None:
     foreign = await library.collection("Bob's", bob)

@@ -46,7 +46,7 @@ async def test_signing_in_never_leads_to_another_site(
     assert (await nobody.post("/sign-in", fields)).headers["Location"] == "/"
 
 
-async def test_a_wrong_password_is_told_without_saying_which_part(
+async def test_a_refused_sign_in_does_not_say_which_part_is_wrong(
     nobody: Browser, alice: Account
 ) -> None:
     texts = []
@@ -155,7 +155,7 @@ async def test_changing_the_password_signs_out(as_alice: Browser) -> None:
     await as_alice.sign_in("alice", "a new password 1")
 
 
-async def test_health_and_ready_tell_how_it_stands(nobody: Browser) -> None:
+async def test_health_and_ready_say_what_works(nobody: Browser) -> None:
     health = await (await nobody.get("/health")).json()
     assert health["status"] == "healthy"
     assert health["version"] == VERSION

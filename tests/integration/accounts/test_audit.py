@@ -39,7 +39,7 @@ async def test_a_key_of_one_s_own_has_the_same_words_at_both_ends_of_its_life(
     ]
 
 
-async def test_nobody_makes_or_revokes_a_key_of_somebody_else(
+async def test_no_person_makes_or_revokes_a_key_of_another(
     chat_database: Database, alice: Account, olga: Account
 ) -> None:
     keys = ApiKeys(chat_database, SystemClock())

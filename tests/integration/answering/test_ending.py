@@ -90,7 +90,7 @@ async def test_stopping_a_finished_answer_changes_nothing(chat: Chat) -> None:
     assert await chat.message(exchange.answer.id) == before
 
 
-async def test_a_stopped_answer_can_be_written_anew(chat: Chat) -> None:
+async def test_a_stopped_answer_can_be_written_again(chat: Chat) -> None:
     chat.fake.behaviour.first_token_delay = 60
     exchange = await chat.answering.start(chat.alice, "When?")
     await chat.answering.stop(chat.alice, exchange.answer.id)

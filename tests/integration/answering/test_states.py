@@ -290,7 +290,7 @@ async def test_an_answer_whose_row_is_gone_is_not_written_any_more(
     await chat.fake.until(lambda: chat.fake.aborted == 1)
 
 
-async def test_nobody_elses_answers_can_be_touched(chat: Chat) -> None:
+async def test_the_answers_of_another_person_cannot_be_changed(chat: Chat) -> None:
     chat.fake.behaviour.first_token_delay = 60
     exchange = await chat.answering.start(chat.alice, "When?")
     with pytest.raises(NotFoundError):

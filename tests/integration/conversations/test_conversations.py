@@ -125,7 +125,7 @@ async def test_a_deleted_conversation_is_gone_with_all_in_it(
         await conversations.message(alice, exchange.answer.id)
 
 
-async def test_nobody_elses_conversation_exists(
+async def test_the_conversation_of_another_person_does_not_exist(
     conversations: Conversations, alice: Account, bob: Account
 ) -> None:
     exchange = await conversations.start(alice, "One?", worker=1)

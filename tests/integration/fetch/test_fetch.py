@@ -44,7 +44,7 @@ async def test_a_fetched_model_is_served_without_a_restart(machine: Machine) -> 
         ("newer", "“newer:latest” needs a newer Ollama"),
         ("offline", "The registry cannot be reached: pull model manifest: Get"),
         ("huge", "There is no room on the disk for “huge:latest”."),
-        ("gpt-oss:cloud", "runs on somebody else's computers"),
+        ("gpt-oss:cloud", "runs on another company's computers"),
         ("registry.example/x/y", "models are fetched from registry.ollama.ai only"),
     ],
 )
@@ -59,7 +59,7 @@ async def test_a_failure_is_a_sentence_and_exit_code_1(
     assert machine.programs_left() == []
 
 
-async def test_a_damaged_download_is_fetched_anew_by_the_next_attempt(machine: Machine) -> None:
+async def test_a_damaged_download_is_fetched_again_by_the_next_attempt(machine: Machine) -> None:
     machine.behave(fault="damaged", fault_times=1)
     code, _, errors = await machine.run("fetch", "tiny")
     assert code == 1

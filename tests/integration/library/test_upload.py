@@ -234,7 +234,7 @@ def test_what_stays_free_suits_the_disk(size: int, expected: int) -> None:
     assert least_free(size) == expected
 
 
-async def test_nobody_uploads_to_what_they_cannot_see(
+async def test_an_upload_to_an_invisible_collection_is_refused(
     library: Shelf, alice: Account, bob: Account
 ) -> None:
     for collection in (await library.own(bob), uuid4()):

@@ -24,7 +24,7 @@ async def retriever(
     return words if request.param == "words" else hybrid
 
 
-async def test_the_owner_finds_it_and_nobody_else(
+async def test_only_the_owner_finds_it(
     retriever: Retriever, embedded: Library, alice: Account, bob: Account
 ) -> None:
     private = await embedded.collection("Mine", alice)
@@ -35,7 +35,7 @@ async def test_the_owner_finds_it_and_nobody_else(
     assert (await retriever.retrieve(operator, QUESTION)).passages == ()
 
 
-async def test_naming_somebody_elses_collection_opens_nothing(
+async def test_naming_the_collection_of_another_person_opens_nothing(
     retriever: Retriever, embedded: Library, alice: Account, bob: Account
 ) -> None:
     private = await embedded.collection("Mine", alice)

@@ -64,7 +64,7 @@ async def test_a_text_too_short_to_tell_its_language_is_found_by_stems(
     assert found.passages[0].file_name == "list.csv"
 
 
-async def test_a_passage_is_what_stands_on_its_page(
+async def test_a_passage_is_the_text_of_its_page(
     words: Retriever, alice: Account, library: Library
 ) -> None:
     page = "\n\n".join(f"Report {n}. " + f"Turbine {n} ran for {n} hours. " * 30 for n in range(5))

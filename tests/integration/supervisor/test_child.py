@@ -205,7 +205,7 @@ async def test_lines_are_followed_as_they_come(settings: Settings) -> None:
 
 async def test_an_unknown_unit_is_refused(settings: Settings) -> None:
     async with driver_of((), settings) as driver:
-        with pytest.raises(UnitUnknownError, match="no unit nothing"):
+        with pytest.raises(UnitUnknownError, match="no service named “nothing”"):
             driver.lines("nothing", 1)
 
 

@@ -142,6 +142,13 @@ async def test_errors_are_json_with_a_code(
         assert (await answer.json())["code"] == code
 
 
+async def test_an_unknown_address_speaks_of_ids_and_names(client: aiohttp.ClientSession) -> None:
+    async with client.post("/units/one/two/start") as answer:
+        error = await answer.json()
+    assert error["message"] == "Cloister has nothing with this id or name."
+    assert "cloister status" in error["hint"]
+
+
 async def test_only_the_owner_may_open_the_socket(
     settings: Settings, client: aiohttp.ClientSession
 ) -> None:

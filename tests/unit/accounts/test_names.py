@@ -51,7 +51,7 @@ def test_a_name_may_have_letters_of_any_alphabet(typed: str, stored: str) -> Non
         *("a\0b", "a\u200bb", "a\ufe0fb", "a\u3164", "a\u202eb", "a\ud800", "😀", "command line"),
     ],
 )
-def test_it_refuses_other_characters_and_those_that_nobody_sees(typed: str) -> None:
+def test_it_refuses_other_and_invisible_characters(typed: str) -> None:
     with pytest.raises(BadNameError) as refused:
         checked_name(typed)
     assert "letters of any alphabet, digits and the characters . _ - @ +" in refused.value.advice

@@ -41,7 +41,7 @@ def test_an_unusable_password_matches_nothing() -> None:
     assert passwords.matches(passwords.hash("right"), "right")
 
 
-def test_whoever_has_no_password_is_answered_no_sooner() -> None:
+def test_an_account_without_a_password_is_answered_no_sooner() -> None:
     passwords = Passwords(time_cost=8, memory_cost=8 * 1024)
     passwords.matches(None, "the decoy is made by the first call")
 

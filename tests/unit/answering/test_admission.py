@@ -63,7 +63,7 @@ class Asked:
         return [self.answer() for _ in range(len(self._open))]
 
 
-async def test_a_batch_of_one_person_stands_before_everybody_else_once() -> None:
+async def test_a_batch_of_one_person_goes_before_all_others_once() -> None:
     asked = Asked(Admission(1))
     for number in range(20):
         asked.ask(f"alice {number}", ALICE)
@@ -107,7 +107,7 @@ async def test_equals_come_in_the_order_of_arrival() -> None:
         assert (first.ahead, second.ahead) == (0, 1)
 
 
-async def test_who_waits_hears_of_each_new_place_until_the_turn_comes() -> None:
+async def test_a_waiting_request_is_notified_of_each_new_place() -> None:
     admission = Admission(1)
     places: list[int] = []
 

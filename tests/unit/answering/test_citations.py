@@ -45,7 +45,7 @@ def test_it_shows_only_citations_that_exist(written: str, shown: str, step: int)
     assert filtered(written, {1, 2, 3}, step)[0] == shown
 
 
-def test_it_tells_what_was_really_cited() -> None:
+def test_it_returns_what_was_really_cited() -> None:
     assert filtered("B [2], A [1, 9], code `[3]`, B [2].", {1, 2, 3})[1] == (2, 1)
 
 

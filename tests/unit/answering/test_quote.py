@@ -55,7 +55,7 @@ def test_markdown_and_numbers_of_the_document_stay_text() -> None:
     assert "\\<b\\>" in text
 
 
-def test_in_plain_text_a_quotation_stands_as_in_the_document() -> None:
+def test_in_plain_text_a_quotation_is_as_in_the_document() -> None:
     line = r"3. The *pump* of hall [2] costs <b>5 #</b> & \\ more"
     text, _ = quoted("pump?", passage(line))
     assert f"> {line} [1]" not in text

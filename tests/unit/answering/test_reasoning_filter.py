@@ -35,7 +35,7 @@ def test_only_thoughts_at_the_beginning_are_left_out(written: str, shown: str, s
     assert filtered(written, step) == shown
 
 
-def test_it_tells_that_the_model_thinks() -> None:
+def test_it_reports_that_the_model_thinks() -> None:
     reasoning = ReasoningFilter()
     reasoning.feed("<think>")
     assert reasoning.is_thinking

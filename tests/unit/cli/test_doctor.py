@@ -31,7 +31,7 @@ def options(*seen: CheckResult) -> argparse.Namespace:
     return argparse.Namespace(seen_by_root=list(seen))
 
 
-async def test_with_nothing_there_every_check_is_still_told(
+async def test_with_nothing_there_every_check_is_still_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = await doctor(context(tmp_path / "none", as_json=True), options())
@@ -45,7 +45,7 @@ async def test_with_nothing_there_every_check_is_still_told(
     assert all(found["hint"] for found in said["checks"] if found["state"] == CheckState.FAILED)
 
 
-async def test_a_clone_is_not_told_about_the_package(
+async def test_a_clone_shows_no_check_of_the_package(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await doctor(context(tmp_path, as_json=True), options())

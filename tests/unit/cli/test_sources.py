@@ -73,7 +73,7 @@ def test_a_link_that_was_typed_means_what_it_leads_to(
 
 
 @pytest.mark.parametrize("name", ["b.txt", "deep"])
-def test_what_becomes_a_link_after_the_look_is_not_followed(
+def test_what_becomes_a_link_after_the_check_is_not_followed(
     folder: Path, secret: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     really_open = os.open
@@ -89,7 +89,7 @@ def test_what_becomes_a_link_after_the_look_is_not_followed(
         Sources.of([folder])
 
 
-def test_what_becomes_a_pipe_after_the_look_holds_nobody_up(
+def test_what_becomes_a_pipe_after_the_check_blocks_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     really_open = os.open

@@ -121,7 +121,7 @@ async def test_without_a_supervisor_it_says_how_to_go_on(
     assert isinstance(raised.value, ServiceNotRunningError) is packaged
 
 
-def test_a_socket_that_belongs_to_somebody_else_is_no_missing_supervisor(tmp_path: Path) -> None:
+def test_a_socket_of_another_account_is_no_missing_supervisor(tmp_path: Path) -> None:
     # Root may connect to every socket, so the kernel's refusal is made here.
     connection = Connection([tmp_path / "control.sock"], ServiceNotRunningError)
     refusal = connection._refusal(PermissionError(errno.EACCES, "Permission denied"))

@@ -14,7 +14,6 @@ from appliance.core.environment_file import (
     judged_text,
     judged_variables,
     keep_last_good,
-    read_environment_file,
     usable_environment,
 )
 from appliance.core.settings import Settings, from_environment
@@ -26,45 +25,47 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "cloister.env"
 
 
+def chosen(file: Path) -> dict[str, str]:
+    """Return the settings of a file that was never without an error before."""
+    return usable_environment(file, file.with_name("missing"))
+
+
 def test_settings_are_read_and_everything_else_is_passed_over(file: Path) -> None:
     file.write_text(
         "# CLOISTER_HOST=commented\n\nCLOISTER_HOST=server.example\n"
-        "OLLAMA_HOST=unix:///run/other=1\nnot a setting\nCLOISTER_EMPTY=\n"
+        "CLOISTER_CONTEXT_TOKENS=4096\nnot a setting\nCLOISTER_EMPTY=\n"
     )
-    assert read_environment_file(file) == {
+    assert chosen(file) == {
         "CLOISTER_HOST": "server.example",
-        "OLLAMA_HOST": "unix:///run/other=1",
-        "CLOISTER_EMPTY": "",
+        "CLOISTER_CONTEXT_TOKENS": "4096",
     }
 
 
 def test_spaces_and_quotes_around_a_value_are_no_part_of_it(file: Path) -> None:
     file.write_text(
-        "  CLOISTER_PORT = 80 \nCLOISTER_HOST=\"a b\"\nCLOISTER_BIND='::'\r\nCLOISTER_RUN='\n"
+        '  CLOISTER_CHAT_PROCESSES = 3 \nCLOISTER_HOST="server.example"\n'
+        "CLOISTER_CONTEXT_TOKENS='4096'\r\n"
     )
-    assert read_environment_file(file) == {
-        "CLOISTER_PORT": "80",
-        "CLOISTER_HOST": "a b",
-        "CLOISTER_BIND": "::",
-        "CLOISTER_RUN": "'",
+    assert chosen(file) == {
+        "CLOISTER_CHAT_PROCESSES": "3",
+        "CLOISTER_HOST": "server.example",
+        "CLOISTER_CONTEXT_TOKENS": "4096",
     }
 
 
 def test_the_last_of_two_lines_wins(file: Path) -> None:
-    file.write_text("CLOISTER_PORT=1\nCLOISTER_PORT=2\n")
-    assert read_environment_file(file) == {"CLOISTER_PORT": "2"}
+    file.write_text("CLOISTER_CHAT_PROCESSES=1\nCLOISTER_CHAT_PROCESSES=2\n")
+    assert chosen(file) == {"CLOISTER_CHAT_PROCESSES": "2"}
 
 
 def test_a_name_that_is_not_ours_never_arrives(file: Path) -> None:
     file.write_text("PATH=/tmp\nLD_PRELOAD=/tmp/x.so\nXCLOISTER_A=1\nexport CLOISTER_A=1\n")
-    assert read_environment_file(file) == {}
+    assert chosen(file) == {}
 
 
-def test_a_file_that_cannot_be_read_has_no_settings(file: Path) -> None:
-    assert read_environment_file(file) == {}
-    assert read_environment_file(file.parent) == {}
-    file.write_bytes(b"CLOISTER_HOST=\xff\nCLOISTER_PORT=1\n")
-    assert read_environment_file(file)["CLOISTER_PORT"] == "1"
+def test_a_missing_file_has_no_settings(file: Path) -> None:
+    assert chosen(file) == {}
+    assert chosen(file.parent) == {}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from appliance.core.sd_notify import Notifier, watchdog_interval
 
 
-def test_systemd_hears_each_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systemd_receives_each_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "notify")
     monkeypatch.setenv("NOTIFY_SOCKET", path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

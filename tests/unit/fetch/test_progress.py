@@ -20,7 +20,7 @@ def test_a_large_part_has_a_line_every_few_percent() -> None:
     assert lines[-1] == "4.0 GB of 4.0 GB (100 %)"
 
 
-def test_a_part_that_begins_anew_is_not_told_again() -> None:
+def test_a_part_that_begins_again_is_not_reported_again() -> None:
     progress = Progress()
     assert progress.line(part(2 * GIGABYTE))
     assert progress.line(part(GIGABYTE)) == ""

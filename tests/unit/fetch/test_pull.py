@@ -77,7 +77,7 @@ async def test_a_refusal_of_the_registry_has_its_own_words(
 
 
 @pytest.mark.parametrize("fault", [Fault.DROP, Fault.CUT_OFF, Fault.STALL])
-async def test_it_asks_anew_when_nothing_arrives_any_more(fake: FakeOllama, fault: Fault) -> None:
+async def test_it_asks_again_when_nothing_arrives_any_more(fake: FakeOllama, fault: Fault) -> None:
     fake.behaviour.change({"fault": fault, "fault_after": 7, "fault_times": 2})
     said = await pull(fake)
     assert len(fake.requests_to("/api/pull")) == 3

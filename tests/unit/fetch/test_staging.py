@@ -97,7 +97,7 @@ def test_a_damaged_part_is_removed_and_nothing_is_served(models: Path) -> None:
     assert blobs(models) == set(digests("tiny:latest"))
 
 
-def test_a_served_part_that_is_damaged_is_fetched_anew(models: Path) -> None:
+def test_a_served_part_that_is_damaged_is_fetched_again(models: Path) -> None:
     fetched(models)
     served = models / "models/blobs" / digests("tiny:latest")[0].replace(":", "-")
     served.chmod(0o660)

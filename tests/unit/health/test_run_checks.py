@@ -49,7 +49,7 @@ async def test_a_check_that_hangs_or_raises_is_a_result_like_any_other() -> None
     assert (found[2].sentence, found[2].hint) == (words.sentence, words.hint)
 
 
-async def test_a_check_that_does_not_end_when_it_is_cancelled_keeps_nobody_waiting() -> None:
+async def test_a_check_that_does_not_end_when_it_is_cancelled_delays_no_other() -> None:
     """As a statement does that waits for a database which hangs to agree to the cancellation."""
     released = asyncio.Event()
 
@@ -68,7 +68,7 @@ async def test_a_check_that_does_not_end_when_it_is_cancelled_keeps_nobody_waiti
     released.set()
 
 
-async def test_the_service_asks_anew_each_time() -> None:
+async def test_the_service_asks_again_each_time() -> None:
     answers = [ok("x", "Fine."), warning("x", "Not so fine.", "Look at it.")]
 
     async def next_answer() -> CheckResult:

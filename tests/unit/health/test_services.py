@@ -55,7 +55,7 @@ def test_where_it_is_not_known_who_stopped_it_the_supervisors_reason_is_said() -
 
 
 @pytest.mark.parametrize("phase", [Phase.WAITING, Phase.STARTING, Phase.STOPPING])
-def test_a_service_on_its_way_is_busy_and_needs_nobody(phase: Phase) -> None:
+def test_a_service_on_its_way_is_busy_and_needs_no_action(phase: Phase) -> None:
     (result,) = evaluate_services(seen(service("ingest", phase, "waits for postgres")))
     assert (result.state, result.remedy) == (CheckState.BUSY, None)
 
@@ -92,7 +92,7 @@ def test_stopping_says_what_follows_for_whom() -> None:
     assert "cloister rescue" in database
     only = stopping_means("webchat@1", ["postgres", "webchat@1"])
     one = stopping_means("webchat@1", ["webchat@1", "webchat@2"])
-    assert "Nobody can open the chat" in only
+    assert "No member can open the chat" in only
     assert "other chat servers" in one
     assert stopping_means("ingest", ["ingest"]) not in {database, only, one}
 

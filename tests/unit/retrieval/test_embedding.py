@@ -87,7 +87,7 @@ async def test_after_a_failure_it_asks_again_only_after_the_pause(
     assert await embedder.embed(MODEL, "question") is not None
 
 
-async def test_while_an_answer_is_late_nobody_else_waits(
+async def test_while_an_answer_is_late_no_other_request_waits(
     embedder: QuestionEmbedder, runner: Runner
 ) -> None:
     runner.answers.clear()

@@ -49,5 +49,5 @@ def test_the_kernel_knows_where_they_listen_and_they_stay_open() -> None:
 
 
 @pytest.mark.parametrize(("host", "written"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
-def test_an_ipv6_address_stands_in_brackets(host: str, written: str) -> None:
+def test_an_ipv6_address_is_written_in_brackets(host: str, written: str) -> None:
     assert bracketed(host) == written

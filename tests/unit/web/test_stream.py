@@ -47,7 +47,7 @@ async def serve(aiohttp_client: Client, source: Source) -> Browser:
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "a\rb"])
-def test_each_line_of_the_data_stands_on_its_own(text: str) -> None:
+def test_each_line_of_the_data_has_its_own_line(text: str) -> None:
     assert Event("x", text).encoded() == b"event: x\ndata: a\ndata: b\n\n"
 
 
