@@ -81,7 +81,7 @@ CERTIFICATE = Kind(
 EMBED = Kind(
     name="embed",
     title="Build the search index",
-    purpose="Makes the vectors of every passage with the model that is chosen for search.",
+    purpose="Prepares every passage for search by meaning, with the model that is chosen for it.",
     process=Process.INGEST,
     deadline=timedelta(days=2),
     resumes=True,

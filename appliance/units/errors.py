@@ -11,8 +11,8 @@ class UnitUnknownError(NotFoundError):
     """There is no unit of this name."""
 
     code = "unit_unknown"
-    sentence = "There is no unit {unit}."
-    hint = "`cloister status` lists the units."
+    sentence = "There is no service named “{unit}”."
+    hint = "`cloister status` lists the services."
 
 
 class PreparationError(ApplianceError):
@@ -21,7 +21,7 @@ class PreparationError(ApplianceError):
     code = "unit_not_prepared"
     status = HTTPStatus.SERVICE_UNAVAILABLE
     sentence = "{unit} cannot start: {problem}"
-    hint = "The unit's log says more: `cloister logs {unit}`."
+    hint = "The log of the service says more: `cloister logs {unit}`."
 
 
 class DatabaseVersionError(ApplianceError):
