@@ -12,5 +12,5 @@ class RescueOnlyError(ApplianceError):
 
     code = "rescue_only"
     status = HTTPStatus.FORBIDDEN
-    sentence = "A rescue session may only look after the units."
+    sentence = "A rescue session may only look after the services."
     hint = "Sign in with your name and password once the database is back."

@@ -54,7 +54,7 @@ async def test_a_unit_is_stopped_and_started(rescuer: ConsoleBrowser, units: Sup
     assert "Test unit sleeper" in await rescuer.text("/admin/")
     await rescuer.post("/admin/units/sleeper/stop")
     await until(lambda: phase(units, "sleeper") is Phase.STOPPED)
-    assert "stopped by rescue" in await rescuer.text("/admin/units/sleeper")
+    assert "stopped by the holder of a rescue code" in await rescuer.text("/admin/units/sleeper")
     await rescuer.post("/admin/units/sleeper/start")
     await until(lambda: phase(units, "sleeper") is Phase.READY)
 
