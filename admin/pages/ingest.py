@@ -76,7 +76,7 @@ async def _page(request: web.Request) -> IngestPage:
     named = request.query.get("state", "")
     state = DocumentState(named) if named in set(DocumentState) else None
     return IngestPage(
-        frame(request, "Ingest", "ingest"),
+        frame(request, "Documents", "ingest"),
         await load_partial(lambda: ask(lambda: queue.queue(state, _MOST_SHOWN))),
         await load_partial(lambda: ask(queue.counts)),
         state,

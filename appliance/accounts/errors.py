@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import ClassVar
 
-from appliance.core.errors import ApplianceError
+from appliance.core.errors import ApplianceError, Audience, NotFoundError, Words
 
 
 class SignInFailedError(ApplianceError):
@@ -50,6 +52,18 @@ class InvitationUsedError(ApplianceError):
     status = HTTPStatus.FORBIDDEN
     sentence = "This code does not work: it was used, replaced, or it is too old."
     hint = "{remedy}"
+
+
+class PersonUnknownError(NotFoundError):
+    """No account has this name or id."""
+
+    sentence = "There is no such person."
+    hint = "An operator may have removed the account."
+    variants: ClassVar[Mapping[Audience, Words]] = {
+        Audience.COMMAND_LINE: Words(
+            "There is no such person.", "`cloister user list` shows every sign-in name."
+        ),
+    }
 
 
 class NameTakenError(ApplianceError):

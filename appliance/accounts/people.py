@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from appliance.accounts.errors import LastOperatorError, NotClaimedError, SeveralOperatorsError
+from appliance.accounts.errors import (
+    LastOperatorError,
+    NotClaimedError,
+    PersonUnknownError,
+    SeveralOperatorsError,
+)
 from appliance.accounts.model import Account
 from appliance.accounts.names import checked_name
 from appliance.accounts.secrets import Passwords, Secret, new_code
@@ -15,7 +20,6 @@ from appliance.actors.permissions import PERMISSIONS, Permission, Role
 from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.audit.service import record
 from appliance.core.clock import Clock
-from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
 
 INVITATION_LASTS = timedelta(days=7)
@@ -102,13 +106,13 @@ class People:
             await record(connection, actor, _event(Action.PERSON_REMOVE, account))
 
     async def by_name(self, name: str) -> Account:
-        """Return a person by sign-in name, for the command line. Raises NotFoundError."""
+        """Return a person by sign-in name, for the command line. Raises PersonUnknownError."""
         return await self.named_or_only_operator(name)
 
     async def named_or_only_operator(self, name: str | None) -> Account:
         """Return the person for whom the command line acts.
 
-        Raises NotFoundError, NotClaimedError and SeveralOperatorsError.
+        Raises PersonUnknownError, NotClaimedError and SeveralOperatorsError.
         """
         async with self._database.connection() as connection:
             return await named_or_only_operator(AccountStore(connection), name)
@@ -124,12 +128,12 @@ class People:
 async def named_or_only_operator(store: AccountStore, name: str | None) -> Account:
     """Return a person by sign-in name, or the only operator when there is no name.
 
-    Raises NotFoundError, NotClaimedError and SeveralOperatorsError.
+    Raises PersonUnknownError, NotClaimedError and SeveralOperatorsError.
     """
     if name is not None:
         account = await store.account_by_name(name.strip().lower())
         if account is None:
-            raise NotFoundError(what="person")
+            raise PersonUnknownError
         return account
     everybody = await store.all_accounts()
     operators = [account for account in everybody if account.may(Permission.USE_CONSOLE)]
@@ -147,7 +151,7 @@ def _event(action: Action, account: Account) -> AuditEvent:
 async def _existing(store: AccountStore, account_id: UUID) -> Account:
     account = await store.account_by_id(account_id)
     if account is None:
-        raise NotFoundError(what="person")
+        raise PersonUnknownError
     return account
 
 

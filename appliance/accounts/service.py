@@ -9,6 +9,7 @@ from appliance.accounts.errors import (
     AccountLockedError,
     CurrentPasswordWrongError,
     InvitationUsedError,
+    PersonUnknownError,
     SignInFailedError,
 )
 from appliance.accounts.hashing import Hashing
@@ -30,7 +31,6 @@ from appliance.actors.permissions import Permission, Role
 from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.audit.service import record
 from appliance.core.clock import Clock
-from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
 
 CLAIM_LASTS = timedelta(hours=1)
@@ -156,7 +156,7 @@ class Accounts:
                 raise InvitationUsedError(remedy=_ASK_FOR_LINK)
             account = await store.account_by_id(used[0])
             if account is None:
-                raise NotFoundError(what="person")
+                raise PersonUnknownError
             if account.locked_at is not None:
                 raise InvitationUsedError(remedy=_ASK_FOR_LINK)
             hashed = await self._hashing.hash(checked_password(password, account.name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import pwd
 from collections.abc import Awaitable, Callable, Sequence
@@ -44,6 +45,8 @@ _NOT_RUNNING = {NotRunningError.code, DatabaseUnavailableError.code}
 def run(arguments: Sequence[str]) -> int:
     """Run one verb and return its exit code."""
     options = build(arguments[0] if arguments else None).parse_args(arguments)
+    # A verb says once that the database is silent; its pool would print it at each attempt.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     output = Output(as_json=options.json)
     verb: Verb = options.verb
     try:

@@ -21,7 +21,7 @@ class PreparationError(ApplianceError):
     code = "unit_not_prepared"
     status = HTTPStatus.SERVICE_UNAVAILABLE
     sentence = "{unit} cannot start: {problem}"
-    hint = "Its log says more: `cloister logs {unit}`."
+    hint = "The log of the service says more: `cloister logs {unit}`."
 
 
 class DatabaseVersionError(ApplianceError):

@@ -17,7 +17,7 @@ def ingest(settings: Settings, programs: Programs) -> Unit:
     """Return the unit of the ingest process."""
     return Unit(
         name="ingest",
-        description="Document ingest",
+        description="Reads documents, so that they can be asked about",
         command=python_command(programs, "appliance.ingest"),
         probe=HttpProbe("http://localhost/health", socket=settings.ingest_socket),
         directory=settings.home,

@@ -80,3 +80,22 @@ def test_the_focus_stays_while_the_overview_changes(desk: Window) -> None:
     link.focus()
     _let_in(page, stream)
     expect(link).to_be_focused()
+
+
+def test_a_question_keeps_the_focus_and_gives_it_back(desk: Window) -> None:
+    page = desk.open("/admin/units/ingest")
+    opener = page.get_by_role("button", name="Stop")
+    opener.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    cancel, stop = (dialog.get_by_role("button", name=name) for name in ("Cancel", "Stop"))
+    expect(cancel).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(stop).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(cancel).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(stop).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()

@@ -193,6 +193,16 @@
     const drawer = find(".drawer-toggle");
     if (drawer) drawer.checked = false;
   });
+  /* A question keeps the focus until it is answered: a popover alone lets Tab leave it. */
+  on("keydown", (event) => {
+    const dialog = event.key === "Tab" && find(".dialog:popover-open");
+    if (!dialog) return;
+    const stops = [...findAll("button, input:not([type=hidden]), select, textarea, a[href]", dialog)];
+    const edge = event.shiftKey ? stops[0] : stops.at(-1);
+    if (document.activeElement !== edge && dialog.contains(document.activeElement)) return;
+    event.preventDefault();
+    (event.shiftKey ? stops.at(-1) : stops[0])?.focus();
+  });
   find("[data-theme-switch]")?.addEventListener("click", () => {
     const root = document.documentElement;
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;

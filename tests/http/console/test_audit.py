@@ -43,6 +43,14 @@ async def test_what_an_operator_does_is_on_the_page(as_olga: ConsoleBrowser, bob
     assert "Only what was done to bob" in await as_olga.text(str(link["href"]))
 
 
+async def test_what_is_done_to_a_service_is_called_so(as_olga: ConsoleBrowser) -> None:
+    await as_olga.post("/admin/units/ingest/restart")
+    page = parsed(await as_olga.text("/admin/audit"))
+    assert "service: restart" in [cell.text.strip() for cell in page.select("tbody td")]
+    assert "service: restart" in [option.text for option in page.select("#action option")]
+    assert not [word for word in page.text.split() if word.startswith("unit")]
+
+
 async def test_filters_leave_what_was_asked_for(
     as_olga: ConsoleBrowser, database: Database
 ) -> None:

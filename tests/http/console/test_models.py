@@ -32,7 +32,7 @@ async def chosen(database: Database) -> dict[str, str]:
 
 async def test_models_are_listed_with_what_they_can_do(as_olga: ConsoleBrowser) -> None:
     page = await as_olga.text("/admin/models")
-    for words in ("fake-chat:latest", "fake-embed:latest", "Can make vectors of text."):
+    for words in ("fake-chat:latest", "fake-embed:latest", "Can find text by its meaning."):
         assert words in page
 
 
@@ -92,7 +92,9 @@ async def test_a_model_whose_vectors_are_too_long_is_refused_and_says_so(
     as_olga: ConsoleBrowser, runner: FakeOllama, database: Database
 ) -> None:
     runner.models["large:8b"] = FakeModel("large:8b", ("embedding",), dimensions=4096)
-    assert "too long to be searched: 4,096 numbers" in await as_olga.text("/admin/models")
+    assert "Too large for search: it describes a text with 4,096 numbers" in await as_olga.text(
+        "/admin/models"
+    )
     fields = {"purpose": "search", "model": "large:8b"}
     answer = await as_olga.post("/admin/models/choose", fields)
     assert answer.status == 422

@@ -75,6 +75,28 @@ async def test_pages_say_that_the_database_is_down(
     assert "postgres" in await browser.text("/admin/units/postgres")
 
 
+async def test_pages_do_not_send_operators_to_an_operator(
+    serve: Serve, open_browser: Open, dark_database: Database, rescue: Rescue
+) -> None:
+    browser = await rescued(serve, open_browser, dark_database, rescue)
+    for path in ("/admin/ingest", "/admin/jobs", "/admin/settings"):
+        page = await browser.text(path)
+        assert "The overview says why" in page
+        assert "ask an operator" not in page
+
+
+async def test_pages_offer_only_what_works_without_the_database(
+    serve: Serve, open_browser: Open, dark_database: Database, rescue: Rescue
+) -> None:
+    browser = await rescued(serve, open_browser, dark_database, rescue)
+    assert "Add a person" not in await browser.text("/admin/people")
+    models = await browser.text("/admin/models")
+    assert "fake-chat:latest" in models
+    # Which model is used for what is in the database: without it, each sentence is a guess.
+    for guess in ("used for chat", "being prepared", "se for chat", "Where you have chosen none"):
+        assert guess not in models
+
+
 async def test_streams_go_on_without_the_database(
     serve: Serve, open_browser: Open, dark_database: Database, rescue: Rescue
 ) -> None:

@@ -14,6 +14,7 @@ from appliance.accounts.errors import (
     KeyRequiredError,
     LastOperatorError,
     NameTakenError,
+    PersonUnknownError,
     SignInFailedError,
     TooManyAttemptsError,
     WeakPasswordError,
@@ -25,7 +26,7 @@ from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import CLAIM_LASTS, SESSION_LASTS, Accounts
 from appliance.actors.model import CommandLine
 from appliance.actors.permissions import Role
-from appliance.core.errors import ForbiddenError, NotFoundError
+from appliance.core.errors import Audience, ForbiddenError, NotFoundError
 from appliance.db.pool import Database
 from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
 from tests.fakes.clock import FakeClock
@@ -296,3 +297,12 @@ async def test_a_name_is_found_however_it_is_spelt(database: Database, clock: Fa
         assert (await accounts.sign_in(later, PASSWORD, HERE)).text
         with pytest.raises(NameTakenError):
             await people.add(CommandLine(), later, "", Role.MEMBER)
+
+
+async def test_an_unknown_name_leads_the_command_line_to_the_names(database: Database) -> None:
+    people = People(database, FakeClock())
+    with pytest.raises(PersonUnknownError) as caught:
+        await people.by_name("ada")
+    assert caught.value.words_for(Audience.COMMAND_LINE).hint == (
+        "`cloister user list` shows every sign-in name."
+    )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,24 @@ async def test_with_nothing_there_every_check_is_still_printed(
     assert states["schema"] == states["models"] == states["services"] == CheckState.UNKNOWN
     assert states["model runner"] == CheckState.WARNING
     assert all(found["hint"] for found in said["checks"] if found["state"] == CheckState.FAILED)
+
+
+@pytest.mark.parametrize(("verb", "lines"), [("doctor", 0), ("claim", 2)])
+def test_the_silent_database_is_named_in_the_words_of_the_verb_alone(
+    tmp_path: Path, verb: str, lines: int
+) -> None:
+    home = tmp_path / "none"
+    home.mkdir()
+    finished = subprocess.run(
+        [sys.executable, "-m", "appliance", verb],
+        env={"PATH": os.environ["PATH"], "CLOISTER_HOME": str(home), "OLLAMA_HOST": NOBODY},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "database" in finished.stdout + finished.stderr
+    assert len(finished.stderr.splitlines()) == lines, finished.stderr
 
 
 async def test_a_clone_shows_no_check_of_the_package(
