@@ -19,7 +19,7 @@ from appliance.announcement import Announcement, Say
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core.clock import Clock
-from appliance.core.files import private_directory
+from appliance.core.files import HomeUnusableError, private_directory
 from appliance.core.log import log_to_file, set_up
 from appliance.core.sd_notify import Notifier
 from appliance.core.settings import Settings
@@ -121,15 +121,19 @@ def _prepare(settings: Settings) -> None:
     """Make the supervisor's own folders, and decide where its own log goes.
 
     Packaged, that is the journal. In a clone, the terminal is for the person who started it.
+    Raises HomeUnusableError.
     """
     if settings.packaged:
         set_up()
         return
     sockets = (settings.console_socket.parent, settings.control_socket.parent)
     published = settings.runner_condition.parent
-    for folder in (settings.home, settings.run, settings.logs, *sockets, published):
-        private_directory(folder)
-    log_to_file(settings.logs / "supervisor.log")
+    try:
+        for folder in (settings.home, settings.run, settings.logs, *sockets, published):
+            private_directory(folder)
+        log_to_file(settings.logs / "supervisor.log")
+    except OSError as error:
+        raise HomeUnusableError(path=error.filename, reason=error.strerror) from error
 
 
 def _driver(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
 from appliance.core.environment_file import (
     EnvironmentFinding,
+    Problem,
     environment_findings,
     judged_variables,
     keep_last_good,
@@ -83,14 +85,20 @@ async def check_file(context: Context, options: argparse.Namespace) -> ExitCode:
         _keep(context, path)
     subject = str(path or "The environment")
     lines = [f"{subject}: {sentence_of(finding)}" for finding in findings]
-    verdict = f"{subject} has no errors."
-    if errors:
-        verdict = "The file is not applied; the last version without errors stays in use."
-    if errors and path is None:
-        verdict = "Cloister does not start with these variables."
+    verdict = _verdict(subject, errors, is_file=path is not None)
     values = [_finding_as_json(finding) for finding in findings]
     context.output.value({"ok": not errors, "findings": values}, "\n".join([*lines, verdict]))
     return ExitCode.FAILED if errors else ExitCode.DONE
+
+
+def _verdict(subject: str, errors: Sequence[EnvironmentFinding], *, is_file: bool) -> str:
+    if not errors:
+        return f"{subject} has no errors."
+    if is_file:
+        return "The file is not applied; the last version without errors stays in use."
+    if any(finding.problem is Problem.WRONG_VALUE for finding in errors):
+        return "Cloister does not start with these values."
+    return "Cloister starts, and ignores these variables."
 
 
 def _keep(context: Context, path: Path) -> None:

@@ -7,7 +7,17 @@ import os
 import tempfile
 from pathlib import Path
 
+from appliance.core.errors import ApplianceError
+
 PRIVATE = 0o700
+
+
+class HomeUnusableError(ApplianceError):
+    """The supervisor cannot make its folders. Facts: `path`, `reason`."""
+
+    code = "home_unusable"
+    sentence = "“{path}” cannot be used for Cloister's data: {reason}."
+    hint = "Set CLOISTER_HOME to a folder that this account may write, or give it this one."
 
 
 def fsync_directory(directory: Path) -> None:

@@ -27,7 +27,10 @@ class SettingError(ApplianceError):
 
     code = "setting"
     sentence = "{name}={value} makes no sense: it must be a whole number{bounds}."
-    hint = "Correct it in /etc/cloister/cloister.env, or in the environment, and start again."
+    hint = (
+        "Correct the variable and start again; on an installed machine it is in "
+        "/etc/cloister/cloister.env."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class JobRecord:
     clock: Clock
 
     async def log(self, line: str) -> bool:
-        """Add a line to the log. Returns whether somebody asked the job to end."""
+        """Add a line to the log. Returns whether its cancellation was requested."""
         return await self._add(self._stamped(line))
 
     async def progress(
@@ -29,7 +29,7 @@ class JobRecord:
     ) -> bool:
         """Say how far the job is, and keep the sentence in the log as well if `log` is set.
 
-        Returns whether somebody asked the job to end.
+        Returns whether its cancellation was requested.
         """
         now, line = self.clock.now(), self._stamped(sentence) if log else ""
         async with self.database.connection() as connection:
@@ -41,7 +41,7 @@ class JobRecord:
     async def report(self, lines: Sequence[str]) -> bool:
         """Add lines to the log, of which the last says how far the job is; none is a sign of life.
 
-        Returns whether somebody asked the job to end.
+        Returns whether its cancellation was requested.
         """
         if not lines:
             return await self._add("")
