@@ -3,61 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, web
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from appliance.accounts.keys import ApiKeys
-from appliance.accounts.model import Account, Scope
+from appliance.accounts.model import Account
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
 from appliance.actors.model import CommandLine
 from appliance.answering.admission import MAX_WAITING_PER_ACCOUNT
 from appliance.core.clock import SystemClock
-from appliance.core.settings import MEBIBYTE
 from appliance.db.pool import Database
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
-from tests.builders.retrieval import Library, TestDocument
+from tests.builders.retrieval import TestDocument
 from tests.fakes.ollama import FakeOllama, Fault
+from tests.http.api_chat.conftest import QUESTION, TEXT, Ask, JsonObject
 from webchat.keys import ANSWERING
-from webchat.pages.api_chat_body import LARGEST_BODY, LONGEST_TEXT
-
-TEXT = "The pump in hall four was repaired on 3 May by Ms Huber. It runs quietly again."
-QUESTION = {"role": "user", "content": "When was the pump repaired?"}
-JsonObject = dict[str, Any]
-Ask = Callable[..., Awaitable[ClientResponse]]
-
-
-@pytest.fixture
-async def document(database: Database) -> TestDocument:
-    document = TestDocument("report.pdf", [TEXT])
-    await Library(database).add(document)
-    return document
-
-
-@pytest.fixture
-async def client(
-    site: TestServer, alice: Account, chat_database: Database
-) -> TestClient[web.Request, web.Application]:
-    keys = ApiKeys(chat_database, SystemClock())
-    _, secret = await keys.create(alice, alice, "tests", [Scope.CHAT], 1)
-    return TestClient(site, headers={"Authorization": f"Bearer {secret.text}"})
-
-
-@pytest.fixture
-async def ask(client: TestClient[web.Request, web.Application]) -> Any:
-    async def ask(*messages: JsonObject, **more: object) -> ClientResponse:
-        body = {"model": "cloister", "messages": messages or [QUESTION], **more}
-        return await client.post("/v1/chat/completions", json=body)
-
-    yield ask
-    await client.session.close()
 
 
 def events(text: str) -> list[JsonObject]:
@@ -324,73 +290,6 @@ async def test_a_broken_body_is_told_in_openais_shape(
     assert answer.status in {400, 422}
     assert error["type"] == "invalid_request_error"
     assert error["message"]
-    await client.session.close()
-
-
-async def test_the_models_are_listed(client: TestClient[web.Request, web.Application]) -> None:
-    body = await (await client.get("/v1/models")).json()
-    assert body["object"] == "list"
-    assert [model["id"] for model in body["data"]][:2] == ["cloister", "fake-chat:latest"]
-    await client.session.close()
-
-
-async def test_texts_become_vectors(client: TestClient[web.Request, web.Application]) -> None:
-    body = {"model": "fake-embed", "input": ["a pump", "a hall"]}
-    answer = await (await client.post("/v1/embeddings", json=body)).json()
-    assert [entry["index"] for entry in answer["data"]] == [0, 1]
-    assert len(answer["data"][0]["embedding"]) == 256
-    assert answer["usage"]["total_tokens"] > 0
-    for wrong in ("", [], [""], [5], None, "\ud800"):
-        refused = await client.post("/v1/embeddings", json={"model": "fake-embed", "input": wrong})
-        assert refused.status == 400
-    refused = await client.post("/v1/embeddings", json={"model": "fake-chat", "input": "x"})
-    assert (await refused.json())["error"]["code"] == "model_cannot_embed"
-    await client.session.close()
-
-
-async def test_many_texts_come_at_once_and_too_many_are_refused(
-    client: TestClient[web.Request, web.Application],
-) -> None:
-    for count, code in ((30, None), (LARGEST_BODY // LONGEST_TEXT + 1, "too_large")):
-        texts = ["x" * LONGEST_TEXT] * count
-        body = json.dumps({"model": "fake-embed", "input": texts}).encode()
-        answer = await (await client.post("/v1/embeddings", data=io.BytesIO(body))).json()
-        assert answer.get("error", {}).get("code") == code
-    pieces = aiter_of(b" " * MEBIBYTE, LARGEST_BODY // MEBIBYTE + 1)
-    answer = await client.post("/v1/chat/completions", data=pieces)
-    assert answer.status == 413
-    await client.session.close()
-
-
-async def aiter_of(piece: bytes, count: int) -> AsyncIterator[bytes]:
-    """Yield a body without saying how long it will be."""
-    for _ in range(count):
-        yield piece
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/v1/chat/completions"),
-        ("GET", "/v1/models"),
-        ("POST", "/v1/embeddings"),
-    ],
-)
-async def test_a_key_with_the_scope_is_needed(
-    site: TestServer,
-    alice: Account,
-    chat_database: Database,
-    method: str,
-    path: str,
-) -> None:
-    keys = ApiKeys(chat_database, SystemClock())
-    _, secret = await keys.create(alice, alice, "tests", [Scope.SEARCH], 1)
-    client = TestClient(site)
-    assert (await client.request(method, path)).status == 401
-    headers = {"Authorization": f"Bearer {secret.text}"}
-    answer = await client.request(method, path, headers=headers)
-    assert answer.status == 403
-    assert "message" in (await answer.json())["error"]
     await client.session.close()
 
 
