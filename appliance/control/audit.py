@@ -9,9 +9,9 @@ from aiohttp import web
 from appliance.actors.model import CommandLine
 from appliance.audit.formats import as_json
 from appliance.audit.model import AuditFilter
+from appliance.control.body import query_number
 from appliance.control.keys import AUDIT
 from appliance.core.errors import InvalidInputError
-from appliance.web.paths import whole_number
 
 
 async def entries(request: web.Request) -> web.Response:
@@ -20,11 +20,7 @@ async def entries(request: web.Request) -> web.Response:
     chosen = AuditFilter(
         actor=asked.get("actor"), action=asked.get("action"), since=_since(asked.get("since"))
     )
-    limit = whole_number(asked.get("limit", "50"))
-    if limit is None:
-        raise InvalidInputError(
-            problem="The limit is not a number of rows.", remedy="Give a whole number."
-        )
+    limit = query_number(request, "limit", 50)
     found = await request.app[AUDIT].entries(CommandLine(), chosen, limit=limit)
     return web.json_response([as_json(entry) | {"facts": entry.facts} for entry in found])
 

@@ -1,14 +1,15 @@
-"""Fields of the JSON bodies that the command line sends. Each raises InvalidInputError."""
+"""Fields of the bodies and queries that the command line sends. Each raises InvalidInputError."""
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from aiohttp import web
 
 from appliance.core.errors import InvalidInputError
+from appliance.web.json_body import json_object
+from appliance.web.paths import whole_number
 
 Chosen = TypeVar("Chosen", bound=StrEnum)
 Body = dict[str, Any]
@@ -16,13 +17,18 @@ Body = dict[str, Any]
 
 async def read(request: web.Request) -> Body:
     """Return the body, which must be an object."""
-    try:
-        body = json.loads(await request.read())
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = json_object(await request.read())
+    if body is None:
         raise _invalid("The body is not a JSON object.")
     return body
+
+
+def query_number(request: web.Request, name: str, usual: int) -> int:
+    """Return a whole number of the query, or the usual one where the query has none."""
+    value = whole_number(request.query.get(name, str(usual)))
+    if value is None:
+        raise _invalid(f"“{name}” is not a whole number.")
+    return value
 
 
 def text(body: Body, name: str) -> str:

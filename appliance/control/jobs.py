@@ -8,20 +8,16 @@ from aiohttp import web
 
 from appliance.actors.model import CommandLine
 from appliance.audit.model import Action, AuditEvent, ObjectType
-from appliance.control.body import choice, read, text, texts
+from appliance.control.body import choice, query_number, read, text, texts
 from appliance.control.keys import JOBS, SURROUNDINGS
-from appliance.core.errors import ApplianceError, InvalidInputError
+from appliance.core.errors import ApplianceError
 from appliance.jobs.model import JobState
-from appliance.web.paths import identifier, whole_number
+from appliance.web.paths import identifier
 
 
 async def jobs(request: web.Request) -> web.Response:
     """GET /jobs?kind=&limit=: jobs without their logs, the newest first."""
-    limit = whole_number(request.query.get("limit", "20"))
-    if limit is None:
-        raise InvalidInputError(
-            problem="The limit is not a number of jobs.", remedy="Give a whole number."
-        )
+    limit = query_number(request, "limit", 20)
     found = await request.app[JOBS].jobs(limit, request.query.get("kind"))
     return web.json_response([job.as_json() for job in found])
 
