@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from http import HTTPStatus
+from typing import cast
 
 import httpx
 from typing_extensions import override
@@ -125,13 +126,16 @@ class _Answers(httpx.AsyncByteStream):
         await self._response.aclose()
 
     async def _lines(self) -> AsyncGenerator[bytes, None]:
-        pieces = self._response.aiter_raw()
         rest = b""
-        while (piece := await self._next_piece(pieces)) is not None:
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                if line.strip():
-                    yield line
+        # Closed here: a generator that is only dropped is closed later, maybe after the loop.
+        async with aclosing(
+            cast("AsyncGenerator[bytes, None]", self._response.aiter_raw())
+        ) as pieces:
+            while (piece := await self._next_piece(pieces)) is not None:
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    if line.strip():
+                        yield line
         if rest.strip():
             yield rest
 
