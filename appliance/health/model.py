@@ -46,6 +46,7 @@ class CheckId(StrEnum):
     SCHEMA = "schema"
     MODEL_RUNNER = "model runner"
     MODELS = "models"
+    DOCUMENT_READER = "document reader"
     DISK_SPACE = "disk"
     MEMORY = "memory"
     CLOCK = "time"

@@ -8,13 +8,14 @@ from collections.abc import Collection
 DATABASE = "postgres"
 MODEL_RUNNER = "ollama"
 WEB_SERVER = "nginx"
+DOCUMENT_READER = "ingest"
 _WITHOUT_DATABASE = {DATABASE, MODEL_RUNNER, WEB_SERVER}
 _CHAT_SERVER = re.compile(r"webchat[@-](\d+)")
 _TITLES = {
     DATABASE: "Database",
     "migrate": "Database schema",
     MODEL_RUNNER: "Model runner",
-    "ingest": "Document reader",
+    DOCUMENT_READER: "Document reader",
     WEB_SERVER: "Web server",
 }
 _STOPPING = {
@@ -29,7 +30,7 @@ _STOPPING = {
         "No model writes answers: questions are answered with passages from the documents. "
         "Search goes by words alone."
     ),
-    "ingest": "New documents wait unread until it runs again. Chat and search go on.",
+    DOCUMENT_READER: "New documents wait unread until it runs again. Chat and search go on.",
     WEB_SERVER: "No one can reach Cloister any more, not even you: this console is behind it.",
 }
 _ONLY_CHAT_SERVER = (

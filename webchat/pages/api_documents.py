@@ -11,7 +11,8 @@ from appliance.accounts.model import Account
 from appliance.actors.model import Actor
 from appliance.core.errors import InvalidInputError
 from appliance.library.errors import NoFileError
-from appliance.library.model import PRIVATE_NAME, Document, LedgerRow, PageState, Uploaded
+from appliance.library.model import PRIVATE_NAME, Document, LedgerRow, Uploaded
+from appliance.library.page_state import PageState
 from appliance.library.service import LibraryService
 from appliance.web.paths import identifier, whole_number
 from webchat import keys

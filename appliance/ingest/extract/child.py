@@ -1,45 +1,51 @@
-"""`python -m appliance.ingest.extract.child JOB PATH LIMIT`: read one file with a Python parser.
+"""`… child JOB LIMIT`: read the document on standard input with a parser of ours.
 
-Runs under time and memory limits outside of the ingest process, because a hostile file may
-exhaust either. Prints JSON lines: the facts, each page, or one error. The path
-`-` is the standard input.
+Everything that depends on the text of a document happens here, under limits of time and memory and
+outside of the ingest process, because a hostile file may exhaust either. Prints one JSON line a
+record (`appliance.ingest.extract.records`): the facts, each page with its chunks, and the end; or
+one error.
 """
 
 from __future__ import annotations
 
-import json
+import io
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from appliance.ingest.errors import NoTextError
+from appliance.ingest.extract.page import DocumentEnd, Outline, Record
+from appliance.ingest.extract.records import error_line, line_of
+from appliance.ingest.indexer import Indexer
 from appliance.library.errors import DocumentError
 
 # The exit status after an error that was printed as JSON.
 REFUSED = 3
 
-Line = dict[str, object]
 
-
-def main(job: str, path: str, limit: int) -> int:
+def main(job: str, limit: int) -> int:
     """Do the job and return the exit status."""
     try:
-        for line in _lines(job, path, limit):
-            _print(line)
+        for record in _records(job, limit):
+            _print(line_of(record))
     except DocumentError as error:
-        _print({"error": error.code, "facts": error.facts})
+        _print(error_line(error))
         return REFUSED
     return 0
 
 
-def _lines(job: str, path: str, limit: int) -> Iterator[Line]:
+def _records(job: str, limit: int) -> Iterator[Record]:
     # Imported where they are used, because every document starts this process.
+    content = sys.stdin.buffer.read()
     match job:
         case "check-docx" | "check-odt":
             from appliance.ingest.extract.archive import check_archive
 
-            check_archive(Path(path), job.removeprefix("check-"), limit)
-            return
+            check_archive(io.BytesIO(content), job.removeprefix("check-"), limit)
+            return iter(())
+        case "pdf":
+            from appliance.ingest.extract.pdf_pages import read_range
+
+            return read_range(content)
         case "csv":
             from appliance.ingest.extract.rows import read_csv as read
         case "html":
@@ -48,25 +54,24 @@ def _lines(job: str, path: str, limit: int) -> Iterator[Line]:
             from appliance.ingest.extract.outline import read_markdown as read
         case _:
             from appliance.ingest.extract.outline import read_text as read
-    outline = read(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
-    yield {"title": outline.title}
+    return _indexed(read(content))
+
+
+def _indexed(outline: Outline) -> Iterator[Record]:
+    yield outline.facts
+    indexer = Indexer(outline.facts.title)
     page = None
     for page in outline.pages:
-        headings = [(heading.offset, heading.level, heading.title) for heading in page.headings]
-        yield {
-            "number": page.number,
-            "text": page.text,
-            "label": page.label,
-            "headings": headings,
-            "note": page.note,
-        }
+        yield indexer.index(page)
     if page is None:
         raise NoTextError
+    yield DocumentEnd(indexer.language)
 
 
-def _print(line: Line) -> None:
-    sys.stdout.buffer.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+def _print(line: bytes) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from appliance.core.process import Command, Finished, run
+from appliance.core.process import Command, Finished
 from appliance.core.settings import MEBIBYTE
 from appliance.ingest.errors import ConverterFailedError, DamagedFileError, ParserTooBigError
-from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
+from appliance.ingest.extract.confined import DOCUMENT, run_parser
+from appliance.ingest.extract.page import Record
 from appliance.ingest.extract.parser import ParserLimits, failure
 from appliance.ingest.extract.text import read_in_child
 from appliance.ingest.formats import Format
@@ -24,16 +25,13 @@ _HEADROOM = 512 * MEBIBYTE
 
 async def read_office(
     path: Path, wanted: Format, limits: ParserLimits
-) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
-    """Yield the facts, then the document in parts, because these formats have no pages."""
+) -> AsyncGenerator[Record, None]:
+    """Yield the records of the document in parts, because these formats have no pages."""
     if wanted is not Format.RTF:
         async for _ in read_in_child(f"check-{wanted}", path, limits):
             pass
-    converted = await run(
-        _pandoc(path, wanted, limits),
-        timeout=limits.seconds,
-        limits=limits.process(_HEADROOM),
-        output_limit=_LARGEST_HTML,
+    converted = await run_parser(
+        _pandoc(wanted, limits), path, limits, headroom=_HEADROOM, output_limit=_LARGEST_HTML
     )
     if error := failure(converted, limits):
         raise error
@@ -41,8 +39,8 @@ async def read_office(
         raise _refusal(converted, wanted)
     if len(converted.stdout) == _LARGEST_HTML:
         raise ParserTooBigError(megabytes=_LARGEST_HTML // MEBIBYTE)
-    async for item in read_in_child(Format.HTML, path, limits, converted.stdout):
-        yield item
+    async for record in read_in_child(Format.HTML, converted.stdout, limits):
+        yield record
 
 
 def _refusal(converted: Finished, wanted: Format) -> DocumentError:
@@ -52,7 +50,7 @@ def _refusal(converted: Finished, wanted: Format) -> DocumentError:
     return ConverterFailedError(program="pandoc", reason=converted.description)
 
 
-def _pandoc(path: Path, wanted: Format, limits: ParserLimits) -> Command:
+def _pandoc(wanted: Format, limits: ParserLimits) -> Command:
     """Return the command line.
 
     Pandoc's own runtime gets the memory limit, because it reports when the limit is reached. The
@@ -71,5 +69,5 @@ def _pandoc(path: Path, wanted: Format, limits: ParserLimits) -> Command:
             "--to=html",
         ),
         *("--standalone", "--wrap=none", "--variable=pagetitle= "),
-        str(path),
+        DOCUMENT,
     )
