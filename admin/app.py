@@ -20,7 +20,7 @@ from appliance.accounts.guard import Guard
 from appliance.core.clock import Clock
 from appliance.core.errors import Audience
 from appliance.core.settings import ENVIRONMENT_FILE, MEBIBYTE, Settings
-from appliance.health.appliance import PATIENCE, ApplianceChecks
+from appliance.health.appliance import PATIENCE, ApplianceChecks, kept
 from appliance.health.checks.database import database_probe
 from appliance.health.checks.models import AskChosen
 from appliance.health.seen import Seen, seen_in_process
@@ -110,6 +110,7 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         chosen=chosen,
         elsewhere=settings.ollama_url is not None,
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
+        kept=kept(console.services.database, settings.documents),
     )
     return HealthService(checks.checks)
 

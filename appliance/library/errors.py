@@ -30,8 +30,30 @@ class FileMissingError(DocumentError):
     """The document has a row, but its file is missing on the disk."""
 
     code = "file_missing"
+    status = HTTPStatus.GONE
     sentence = "The file of this document is no longer on the disk."
-    hint = "Delete the document and upload it again, or restore a backup."
+    hint = "Upload the same file again: that repairs it. Answers use the text that was read before."
+
+
+class FileDamagedError(DocumentError):
+    """The content of the stored file is not the content that was uploaded."""
+
+    code = "file_damaged"
+    status = HTTPStatus.GONE
+    sentence = "The file of this document is damaged: its content has changed on the disk."
+    hint = "Upload the same file again: that repairs it. Answers use the text that was read before."
+
+
+class IndexIncompleteError(DocumentError):
+    """Pages or chunks of a document that was read are no longer in the database."""
+
+    code = "index_incomplete"
+    sentence = "Parts of the text of this document are missing in the database."
+    hint = "Try again: the document is read once more from its file."
+
+
+# What a whole file in the place of the faulty one repairs.
+FILE_FAULTS: tuple[type[DocumentError], ...] = (FileMissingError, FileDamagedError)
 
 
 class UploadTooLargeError(ApplianceError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from uuid import UUID
 
 from appliance.accounts.model import Account
@@ -18,7 +18,8 @@ from appliance.audit.service import record
 from appliance.core.errors import DatabaseUnavailableError, NotFoundError
 from appliance.db.pool import Database
 from appliance.library.blobs import Blobs, Incoming
-from appliance.library.errors import FileMissingError, NothingToRetryError, NotYourDocumentError
+from appliance.library.errors import NothingToRetryError, NotYourDocumentError
+from appliance.library.integrity import Integrity, restore
 from appliance.library.model import (
     PRIVATE_NAME,
     Collection,
@@ -44,6 +45,7 @@ class LibraryService:
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
         self._blobs = blobs
+        self._integrity = Integrity(database, blobs)
 
     async def collections(self, actor: Account) -> list[Collection]:
         """Return the collections the actor may see and add to: shared ones, then their own."""
@@ -107,13 +109,19 @@ class LibraryService:
             raise NotFoundError(what="page")
         return page
 
-    async def original(self, actor: Account, document: UUID) -> Original:
-        """Return where the uploaded file is. Raises NotFoundError or FileMissingError."""
+    @asynccontextmanager
+    async def original(self, actor: Account, document: UUID) -> AsyncIterator[Original]:
+        """Lend the uploaded file, which is verified while it is read; a fault is recorded.
+
+        Raises NotFoundError, FileMissingError and FileDamagedError; the last one also in place of
+        the last piece.
+        """
         found = await self.document(actor, document)
-        path = self._blobs.path(found.digest)
-        if not path.is_file():
-            raise FileMissingError
-        return Original(path, found.file_name, found.size)
+        async with (
+            self._integrity.reading(found.digest, found.size) as file,
+            aclosing(file.pieces()) as pieces,
+        ):
+            yield Original(found.file_name, found.size, pieces)
 
     async def upload(
         self,
@@ -158,7 +166,8 @@ class LibraryService:
         The file gets its name and the row is committed under the lock of the digest, so that a
         deletion of the same content cannot remove the file in between. The commit notifies the
         ingest process. A file that the collection already has is not added again; if it could not
-        be read, it is queued again under the new name. Raises NotFoundError (collection),
+        be read, it is queued again under the new name. The file replaces one that is damaged or
+        missing, and repairs every document that has it. Raises NotFoundError (collection),
         ForbiddenError when `by` may not add documents for the owner.
         """
         require_own(by, owner)
@@ -167,6 +176,7 @@ class LibraryService:
         async with self._database.transaction() as connection:
             await DocumentStore(connection).lock_digest(incoming.digest)
             await self._blobs.keep(incoming)
+            restored = await restore(connection, incoming.digest)
             store = LibraryStore(connection, owner)
             added = await store.add_document(
                 collection=collection, file_name=name, digest=incoming.digest, size=incoming.size
@@ -176,6 +186,7 @@ class LibraryService:
                 raise NotFoundError(what="collection")
             if added:
                 await store.announce(document)
+            if added or document in restored:
                 await record(connection, by, document_event(Action.DOCUMENT_ADD, document))
             else:
                 action = Action.DOCUMENT_ADD

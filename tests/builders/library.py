@@ -69,6 +69,11 @@ class Shelf:
         target = collection or await self.shared(actor)
         return await self.service.upload(actor, target, file_name, pieces(content), by=actor)
 
+    async def original(self, actor: Account, document: UUID) -> bytes:
+        """Return the file of a document as a download gives it."""
+        async with self.service.original(actor, document) as original:
+            return b"".join([piece async for piece in original.pieces])
+
     def files(self) -> list[str]:
         """Return every file in the folder, also those that should not be there."""
         return sorted(path.name for path in self.folder.rglob("*") if path.is_file())
