@@ -90,6 +90,7 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.ACCOUNTS] = services.accounts
     app[keys.PEOPLE] = services.people
     app[keys.QUEUE] = services.queue
+    app[keys.QUOTAS] = services.quotas
     app[keys.JOBS] = services.jobs
     app[keys.OPERATOR_SETTINGS] = services.operator_settings
     app[keys.CHOICE] = services.choice

@@ -139,8 +139,16 @@ CREATE UNIQUE INDEX document_digest ON library.document (collection_id, digest);
 CREATE INDEX document_by_digest ON library.document (digest);
 CREATE INDEX document_queue ON library.document (created_at) WHERE state IN ('queued', 'reading');
 CREATE INDEX document_newest ON library.document (collection_id, created_at DESC);
+CREATE INDEX document_uploader ON library.document (uploaded_by) INCLUDE (size);
 CREATE INDEX document_verified ON library.document (verified_at);
 CREATE INDEX document_failed ON library.document (error_code) WHERE state = 'failed';
+
+-- How much the files that a person added may take together. Without a row the setting counts.
+CREATE TABLE library.quota (
+    account_id uuid PRIMARY KEY REFERENCES core.account ON DELETE CASCADE,
+    bytes      bigint CHECK (bytes > 0)
+);
+COMMENT ON COLUMN library.quota.bytes IS 'NULL: without a limit';
 
 -- The ledger: one row a page, also for pages that gave no text.
 CREATE TABLE library.page (
@@ -331,7 +339,7 @@ GRANT UPDATE (file_name, state, error_code, error_message, error_hint, attempts,
 GRANT SELECT, INSERT ON library.collection TO cloister_chat;
 GRANT SELECT ON library.page, library.chunk, library.embedding, library.embedding_model
     TO cloister_chat;
-GRANT SELECT ON library.term TO cloister_chat;
+GRANT SELECT ON library.term, library.quota TO cloister_chat;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat.conversation, chat.message, chat.citation
     TO cloister_chat;
 
@@ -354,7 +362,8 @@ GRANT SELECT ON core.chosen_model TO cloister_chat, cloister_ingest;
 
 -- What an operator sets, for the chat servers that use it: they may not read other settings.
 CREATE VIEW core.operator_setting AS
-    SELECT name, value FROM core.setting WHERE name IN ('upload_limit', 'context_tokens');
+    SELECT name, value FROM core.setting
+    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens');
 GRANT SELECT ON core.operator_setting TO cloister_chat;
 
 INSERT INTO library.collection (name) VALUES ('Shared library');

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
-from appliance.core.errors import ApplianceError
+from appliance.core.errors import ApplianceError, Audience, Words
 
 
 class DocumentError(ApplianceError):
@@ -72,6 +73,21 @@ class DiskFullError(ApplianceError):
     status = HTTPStatus.INSUFFICIENT_STORAGE
     sentence = "The disk is full: the file was not saved."
     hint = "Delete documents that are no longer needed, or ask the operator for more space."
+
+
+class QuotaExceededError(ApplianceError):
+    """The person's files would take more than they may; no part of the file is kept."""
+
+    code = "quota_exceeded"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    sentence = "There is no room for this: your documents take {used} of {limit}."
+    hint = "Delete documents that you no longer need, or ask an operator for more room."
+    variants: ClassVar[Mapping[Audience, Words]] = {
+        Audience.COMMAND_LINE: Words(
+            "There is no room for this: the documents of this person take {used} of {limit}.",
+            "`cloister user quota NAME SIZE` gives more room.",
+        ),
+    }
 
 
 class UploadBrokenOffError(ApplianceError):

@@ -193,6 +193,37 @@ class RecordedFaults:
     overdue: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many bytes a person's files take, and may take; without a limit it is None.
+
+    `is_own` says that an operator set the limit for this person.
+    """
+
+    used: int
+    limit: int | None
+    is_own: bool = False
+
+    @property
+    def share(self) -> float | None:
+        """The used share of the limit, from 0 to 1."""
+        return None if self.limit is None else min(1.0, self.used / self.limit)
+
+    def has_room(self, size: int) -> bool:
+        """Return whether so many further bytes stay within the limit."""
+        return self.limit is None or self.used + size <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class PersonUsage:
+    """What the files of one person take, as operators see it."""
+
+    id: UUID
+    name: str
+    display_name: str
+    usage: Usage
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedDocument(_AnyDocument):
     """A row of the operator's queue view: names and progress, never content."""

@@ -183,3 +183,34 @@ SELECT count(*) FILTER (WHERE error_code = %(damaged)s) AS damaged,
        (SELECT count(DISTINCT digest) FROM library.document
         WHERE verified_at < now() - %(within)s::interval) AS overdue
 FROM library.document WHERE state = 'failed';
+
+-- name: lock_quota
+-- Held while a document of a person is added: two uploads at once cannot both take the last room.
+SELECT pg_advisory_xact_lock(hashtextextended('quota:' || %(account)s::text, 0));
+
+-- name: usage
+-- What a person's files take: a file counts for each of their documents that has it.
+SELECT (SELECT coalesce(sum(d.size), 0)::bigint FROM library.document d
+        WHERE d.uploaded_by = %(account)s) AS used,
+       q.account_id IS NOT NULL AS is_own, q.bytes AS own,
+       (SELECT s.value FROM core.operator_setting s WHERE s.name = %(setting)s) AS common
+FROM (VALUES (%(account)s::uuid)) AS asked (account)
+LEFT JOIN library.quota q ON q.account_id = asked.account;
+
+-- name: all_usages
+-- The same for everybody, the most first.
+SELECT a.id, a.name, a.display_name, coalesce(taken.size, 0)::bigint AS used,
+       q.account_id IS NOT NULL AS is_own, q.bytes AS own,
+       (SELECT s.value FROM core.operator_setting s WHERE s.name = %(setting)s) AS common
+FROM core.account a
+LEFT JOIN (SELECT uploaded_by, sum(size) AS size FROM library.document GROUP BY uploaded_by)
+    AS taken ON taken.uploaded_by = a.id
+LEFT JOIN library.quota q ON q.account_id = a.id
+ORDER BY used DESC, a.display_name, a.name;
+
+-- name: set_quota
+INSERT INTO library.quota (account_id, bytes) VALUES (%(account)s, %(bytes)s)
+ON CONFLICT (account_id) DO UPDATE SET bytes = excluded.bytes;
+
+-- name: reset_quota
+DELETE FROM library.quota WHERE account_id = %(account)s;

@@ -18,6 +18,7 @@ from appliance.ingest.pipeline import Extract, Pipeline
 from appliance.ingest.worker import Worker
 from appliance.library.blobs import Blobs, Disk, Room, SystemDisk
 from appliance.library.model import Document, Uploaded
+from appliance.library.quota import Quotas
 from appliance.library.service import LibraryService
 
 LIMIT = 1024 * 1024
@@ -94,7 +95,7 @@ def shelf(
 ) -> Shelf:
     """Make a library service over `folder`."""
     blobs = Blobs(folder, room, disk or SystemDisk())
-    return Shelf(LibraryService(database, blobs), blobs, folder)
+    return Shelf(LibraryService(database, blobs, Quotas(database)), blobs, folder)
 
 
 def worker(

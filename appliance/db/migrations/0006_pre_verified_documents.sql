@@ -22,3 +22,15 @@ CREATE FUNCTION library.is_complete(document uuid, chunk_count integer, page_cou
                  (SELECT count(*) FROM library.page AS p WHERE p.document_id = $1) AS pages)
          AS found
 $$;
+
+-- How much the files that a person added may take together. Without a row the setting counts.
+CREATE TABLE library.quota (
+    account_id uuid PRIMARY KEY REFERENCES core.account ON DELETE CASCADE,
+    bytes      bigint CHECK (bytes > 0)
+);
+COMMENT ON COLUMN library.quota.bytes IS 'NULL: without a limit';
+CREATE INDEX document_uploader ON library.document (uploaded_by) INCLUDE (size);
+GRANT SELECT ON library.quota TO cloister_chat;
+CREATE OR REPLACE VIEW core.operator_setting AS
+    SELECT name, value FROM core.setting
+    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens');
