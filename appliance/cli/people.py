@@ -44,7 +44,7 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     quota = add_verb(users, shared, "quota", quota_of_user, "show or set the room for documents")
     quota.add_argument("name", help="what the person signs in with")
     quota.add_argument(
-        "size", nargs="?", help="such as 5GB; “none” for no limit, “default” for the setting"
+        "size", nargs="?", help="such as 5GB, or none for no limit, or default for the setting"
     )
     api_keys = add_group(verbs, "api-key", "keys with which programs act for a person")
     create = add_verb(api_keys, shared, "create", create_key, "make a key and print it once")

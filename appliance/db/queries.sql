@@ -25,7 +25,7 @@ SELECT 'index ' || r.name || ' on ' || t.name || CASE WHEN i.indisunique THEN ' 
 FROM pg_catalog.pg_index i
 JOIN relation r ON r.oid = i.indexrelid JOIN relation t ON t.oid = i.indrelid
 UNION ALL
-SELECT 'constraint ' || r.name || ' ' || o.conname || ' ' || o.contype
+SELECT 'constraint ' || r.name || ' ' || o.conname || ' ' || o.contype::text
        || CASE WHEN o.convalidated THEN '' ELSE ' not validated' END
 FROM pg_catalog.pg_constraint o JOIN relation r ON r.oid = o.conrelid
 WHERE o.contype IN ('c', 'f', 'p', 'u')

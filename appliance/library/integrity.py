@@ -27,7 +27,9 @@ _LOG = logging.getLogger(__name__)
 
 # Each file is verified at least this often.
 VERIFIED_WITHIN = timedelta(days=30)
-_BATCH = 500
+# How many files, and how many documents with their pages and chunks, one statement looks at.
+_FILES = 500
+_DOCUMENTS = 50
 _BEFORE_ALL = UUID(int=0)
 
 
@@ -87,7 +89,7 @@ class Integrity:
         after = ""
         while True:
             async with self._database.connection() as connection:
-                rows = await IntegrityStore(connection).stored_files(after, _BATCH)
+                rows = await IntegrityStore(connection).stored_files(after, _FILES)
             if not rows:
                 return
             found = await self._blobs.all_facts([row.digest for row in rows])
@@ -100,7 +102,7 @@ class Integrity:
         after = _BEFORE_ALL
         while True:
             async with self._database.connection() as connection:
-                rows = await IntegrityStore(connection).index_rows(after, _BATCH)
+                rows = await IntegrityStore(connection).index_rows(after, _DOCUMENTS)
             if not rows:
                 return
             yield [row.id for row in rows if not row.is_complete]

@@ -78,16 +78,20 @@ class Entry:
         if found is None:
             raise SettingInvalidError(title=self.title, bounds=self.bounds)
         factor = _FACTORS[found[2].upper()] if self.unit is Unit.BYTES else 1
-        return self.check(int(found[1] if self.unit is Unit.BYTES else found[0]) * factor)
+        # A typed 0 is a mistake: no limit has a word of its own.
+        return self._within_bounds(int(found[1] if self.unit is Unit.BYTES else found[0]) * factor)
 
     def check(self, value: object) -> int:
         """Return a value that is within the bounds. Raises SettingInvalidError."""
         is_number = isinstance(value, int) and not isinstance(value, bool)
         if self.may_be_unlimited and is_number and value == 0:
             return 0
-        if not is_number or not self.minimum <= int(str(value)) <= self.maximum:
+        return self._within_bounds(int(str(value)) if is_number else self.minimum - 1)
+
+    def _within_bounds(self, value: int) -> int:
+        if not self.minimum <= value <= self.maximum:
             raise SettingInvalidError(title=self.title, bounds=self.bounds)
-        return int(str(value))
+        return value
 
     def written(self, value: int) -> str:
         """Write a value as `parse` reads it."""

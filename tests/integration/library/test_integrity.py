@@ -55,7 +55,7 @@ async def manual(library: Shelf, alice: Account, ingest_database: Database) -> D
 
 async def _code(library: Shelf, actor: Account, document: Document) -> str | None:
     fault = (await library.service.document(actor, document.id)).fault
-    return fault and fault.code
+    return fault.code if fault else None
 
 
 @DAMAGES

@@ -66,7 +66,7 @@ async def test_the_setting_counts_for_all_but_those_with_a_quota_of_their_own(
     assert (await seen.usage(bob)).limit == 5 * MEBIBYTE
     await _set_common(database, 0)
     assert (await seen.usage(alice)).limit is None
-    assert await audited(database) == [("olga", "person.set_quota", str(bob.id))] * 3
+    assert await audited(database) == [("olga", "person.set_quota", "bob")] * 3
 
 
 async def test_a_file_counts_for_each_document_and_each_person_that_has_it(

@@ -74,7 +74,7 @@ async def manual(library: Shelf, alice: Account, ingest_database: Database) -> D
 
 async def _code(library: Shelf, actor: Account, document: Document) -> str | None:
     fault = (await library.service.document(actor, document.id)).fault
-    return fault and fault.code
+    return fault.code if fault else None
 
 
 async def _in_order(library: Shelf, actor: Account, document: Document) -> Document:
@@ -274,7 +274,7 @@ async def test_the_doctor_sees_differences_before_any_job_ran(
 async def test_a_comparison_goes_through_more_rows_than_it_asks_for_at_once(
     library: Shelf, alice: Account, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.library.integrity._BATCH", 2)
+    monkeypatch.setattr("appliance.library.integrity._FILES", 2)
     for number in range(5):
         await library.upload(alice, f"{number}.txt", f"{TEXT} {number}")
     found = [each.row.digest async for each in Integrity(database, library.blobs).compare_files()]
