@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import psycopg
 
-from appliance.core.deadline import with_deadline
+from appliance.core.deadline import abandon_after
 from appliance.core.errors import ApplianceError
 from appliance.health.model import CheckId, CheckResult, ok, unknown, warning
 from appliance.health.remedies import ChooseModels
@@ -24,7 +24,7 @@ async def ask_chosen(ask: AskChosen, *, limit: float) -> Chosen | None:
         return await ask()
 
     try:
-        return await with_deadline(limit, asked())
+        return await abandon_after(limit, asked())
     except (ApplianceError, TimeoutError, psycopg.Error):
         return None
 
@@ -32,7 +32,7 @@ async def ask_chosen(ask: AskChosen, *, limit: float) -> Chosen | None:
 async def ask_installed(runner: ModelRunner, *, limit: float) -> list[InstalledModel] | None:
     """Return what is installed, or None where the runner does not say it in time."""
     try:
-        return await with_deadline(limit, runner.models())
+        return await abandon_after(limit, runner.models())
     except (ApplianceError, TimeoutError):
         return None
 
