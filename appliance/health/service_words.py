@@ -62,7 +62,7 @@ def beginning(subject: str) -> str:
 
 
 def needs_database(service: str) -> bool:
-    """Whether the service can do nothing for anybody without the database."""
+    """Whether the service can do nothing without the database."""
     return service not in _WITHOUT_DATABASE
 
 
