@@ -51,6 +51,13 @@ async def ask(settings: Settings, statement: str) -> object:
         return row[0] if row else None
 
 
+async def run(settings: Settings, statement: str) -> None:
+    async with await psycopg.AsyncConnection.connect(
+        host=str(settings.database_socket), user="cloister", dbname="postgres", autocommit=True
+    ) as connection:
+        await connection.execute(statement)
+
+
 async def test_a_new_database_starts_with_the_promised_settings(
     settings: Settings, unit: Unit
 ) -> None:
@@ -124,7 +131,7 @@ async def test_a_server_that_hangs_is_killed_and_serves_again(
     async with supervised(settings, unit, policy=policy) as supervisor:
         await until(supervisor.ready.is_set)
         first = pid_of(supervisor, "postgres")
-        await ask(settings, "CREATE TABLE kept AS SELECT 42 AS number")
+        await run(settings, "CREATE TABLE kept AS SELECT 42 AS number")
         hanging = [first, *(await asyncio.to_thread(children, first) if whole else [])]
         time = asyncio.get_running_loop().time
         with paused(*hanging):
