@@ -13,6 +13,7 @@ from appliance.health.checks.environment_file import environment_check
 from appliance.health.checks.memory import memory_check
 from appliance.health.checks.model_runner import ask_runner, evaluate_model_runner
 from appliance.health.checks.models import AskChosen, ask_chosen, ask_installed, evaluate_models
+from appliance.health.checks.parsers import parsers_check
 from appliance.health.checks.services import (
     ask_systemd,
     evaluate_service,
@@ -36,7 +37,8 @@ class ApplianceChecks:
 
     `see` returns how the supervisor sees its services, or None where it does not answer; `chosen`
     which models operators chose. `elsewhere` says that OLLAMA_HOST names the model runner;
-    `settings_file` is what the package reads at each start.
+    `reader` is the socket of the document reader, `settings_file` what the package reads at each
+    start.
     """
 
     home: Path
@@ -45,6 +47,7 @@ class ApplianceChecks:
     runner: ModelRunner
     runner_address: str
     chosen: AskChosen
+    reader: Path
     elsewhere: bool = False
     has_systemd: bool = False
     settings_file: Path | None = None
@@ -60,6 +63,7 @@ class ApplianceChecks:
             Check(CheckId.MODELS, self._models, limit),
             disk_check(self.home, limit=limit),
             memory_check(limit=limit),
+            parsers_check(self.reader, limit=limit),
         ]
         if self.settings_file is not None:
             checks.append(environment_check(self.settings_file, limit=limit))
