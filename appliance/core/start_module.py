@@ -1,7 +1,8 @@
-"""`python start_module.py MODULE ARGUMENT…`: run a module of Cloister by the path of this file.
+"""`python -S start_module.py FOLDERS MODULE ARGUMENT…`: run a module of Cloister as a program.
 
 `python -m` finds the code by listing the folder above it. In a clone that folder holds the data as
-well, so a confined program must not list it.
+well, so a confined program must not list it: the code is found by the path of this file. FOLDERS
+are those of installed packages; with -S, Python does not prepare them, which takes long.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _CODE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH
 
 
 def main() -> None:
-    """Import the package by its path, then run the module as a program."""
+    """Import the package by its path, then run the module."""
     name = os.path.basename(_CODE)  # noqa: PTH119 - pathlib takes longer than the rest
     loader = SourceFileLoader(name, os.path.join(_CODE, "__init__.py"))  # noqa: PTH118
     spec = ModuleSpec(name, loader, origin=loader.path, is_package=True)
@@ -24,7 +25,8 @@ def main() -> None:
     package = module_from_spec(spec)
     sys.modules[name] = package
     loader.exec_module(package)
-    del sys.argv[0]
+    sys.path += sys.argv[1].split(os.pathsep)
+    del sys.argv[:2]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 

@@ -7,7 +7,9 @@ It writes no file, has no socket, starts no process and reaches no other one.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import site
 import sys
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -89,7 +91,8 @@ def python_parser(module: str, *arguments: str) -> Command:
     -B: Python does not try to keep compiled modules, because nothing can be written.
     """
     starter = OWN_CODE.parent / "core" / "start_module.py"
-    return (sys.executable, "-B", "-P", str(starter), module, *arguments)
+    packages = os.pathsep.join(site.getsitepackages())
+    return (sys.executable, "-S", "-B", "-P", str(starter), packages, module, *arguments)
 
 
 @cache
@@ -100,10 +103,7 @@ def parser_confinement() -> Confinement:
     folders += [base / "bin", base / "lib", OWN_CODE.parent]
     if sys.prefix != sys.base_prefix:
         folders.append(Path(sys.prefix))
-    # Debian's Python reads a file of settings there.
-    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    files = (Path(_LINKER_CACHE), Path("/etc") / python / "sitecustomize.py")
-    return Confinement(tuple(dict.fromkeys(folders)), files)
+    return Confinement(tuple(dict.fromkeys(folders)), files=(Path(_LINKER_CACHE),))
 
 
 async def _program_file(name: str) -> Path:
