@@ -24,10 +24,12 @@ from appliance.ingest.isolation import Isolation
 from appliance.ingest.pipeline import Pipeline
 from appliance.ingest.worker import Worker
 from appliance.jobs.engine import JobEngine
-from appliance.jobs.kinds import EMBED, KINDS, Process
+from appliance.jobs.kinds import EMBED, KINDS, SCRUB, Process
 from appliance.jobs.service import JobService
 from appliance.library.blobs import Blobs, Room, SystemDisk
+from appliance.library.integrity import Integrity
 from appliance.library.orphans import Sweeper
+from appliance.library.scrub import Scrubber
 from appliance.llm.client import ModelRunner
 
 ROLE = "cloister_ingest"
@@ -55,7 +57,8 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
         await asyncio.to_thread(compile_modules)
         pipeline = Pipeline(database, blobs, instance, extract, limits, clock)
         worker = Worker(database, pipeline, instance, clock, when_ready=embedder.wake)
-        works = {EMBED.name: embedder.build}
+        scrubber = Scrubber(Integrity(database, blobs), clock)
+        works = {EMBED.name: embedder.build, SCRUB.name: scrubber.run}
         engine = JobEngine(database, clock, Process.INGEST, KINDS, works)
         async with _health(settings.ingest_socket, worker, isolation), engine:
             tasks.create_task(isolation.examine(), name="ingest-isolation")
