@@ -59,7 +59,8 @@ def problems(appliance: Appliance) -> dict[str, Any]:
     return {each["check"]: each for each in checks if each["state"] != "ok"}
 
 
-def code_of(client: Program, document: str) -> str | None:
+def code_of(client: Program, document: str) -> Any:
+    """Return why a document failed, or None."""
     error = client.document(document)["error"]
     return error and error["code"]
 
