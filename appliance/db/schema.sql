@@ -124,7 +124,7 @@ COMMENT ON COLUMN core.audit.object IS 'what people call the object, or its id';
 CREATE INDEX audit_actor ON core.audit (actor, id DESC);
 CREATE INDEX audit_object ON core.audit (object_type, object_id, id DESC);
 
--- Passwords and sessions. Only cloister_accounts, which nobody can log in as, reads and writes them;
+-- Passwords and sessions. Only cloister_accounts, which has no login, reads and writes them;
 -- the chat role proves what it wants to a function. What is stored of a password is the digest of
 -- the key that Argon2id derives from it, so that a copy of the table proves nothing.
 CREATE FUNCTION core.login_bucket(typed_name text) RETURNS bytea

@@ -40,7 +40,7 @@ CREATE TABLE core.device (
 );
 CREATE INDEX device_account ON core.device (account_id, expires_at DESC);
 
--- Passwords and sessions. Only cloister_accounts, which nobody can log in as, reads and writes them;
+-- Passwords and sessions. Only cloister_accounts, which has no login, reads and writes them;
 -- the chat role proves what it wants to a function. What is stored of a password is the digest of
 -- the key that Argon2id derives from it, so that a copy of the table proves nothing.
 CREATE FUNCTION core.login_bucket(typed_name text) RETURNS bytea
