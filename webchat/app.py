@@ -18,6 +18,7 @@ from appliance.core.settings import MEBIBYTE, Settings
 from appliance.db.pool import Database
 from appliance.health.service import HealthService
 from appliance.library.blobs import Blobs, Room, SystemDisk
+from appliance.library.quota import Quotas
 from appliance.library.reader_condition import published_reader
 from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
@@ -83,7 +84,8 @@ def build(
     app[keys.ACCOUNTS] = accounts
     app[keys.API_KEYS] = api_keys
     app[keys.READER] = know_reader
-    app[keys.LIBRARY] = LibraryService(database, blobs)
+    app[keys.QUOTAS] = Quotas(database)
+    app[keys.LIBRARY] = LibraryService(database, blobs, app[keys.QUOTAS])
     app[keys.RETRIEVER] = retriever
     app[keys.CONVERSATIONS] = Conversations(database)
     app[keys.ANSWERING] = Answering(

@@ -1,14 +1,15 @@
-"""`… child JOB LIMIT`: read the document on standard input with a parser of ours.
+"""`… child JOB LIMIT [CONVERTER…]`: read the document on standard input with a parser of ours.
 
-Everything that depends on the text of a document happens here, under limits of time and memory and
-outside of the ingest process, because a hostile file may exhaust either. Prints one JSON line a
-record (`appliance.ingest.extract.records`): the facts, each page with its chunks, and the end; or
-one error.
+Everything that depends on the text of a document happens here, confined and under limits of time
+and memory outside of the ingest process, because a hostile file may exhaust them or take over its
+parser. Prints one JSON line a record (`appliance.ingest.extract.records`): the facts, each page
+with its chunks, and the end; or one error. For an office document it checks the file and then turns
+itself into the converter.
 """
 
 from __future__ import annotations
 
-import io
+import os
 import sys
 from collections.abc import Iterator
 
@@ -22,10 +23,12 @@ from appliance.library.errors import DocumentError
 REFUSED = 3
 
 
-def main(job: str, limit: int) -> int:
+def main(job: str, limit: int, *converter: str) -> int:
     """Do the job and return the exit status."""
     try:
-        for record in _records(job, limit):
+        if converter:
+            _convert(job, limit, converter)
+        for record in _records(job):
             _print(line_of(record))
     except DocumentError as error:
         _print(error_line(error))
@@ -33,15 +36,28 @@ def main(job: str, limit: int) -> int:
     return 0
 
 
-def _records(job: str, limit: int) -> Iterator[Record]:
+def compile_modules() -> None:
+    """Import what the jobs import, so that Python keeps it compiled: a parser cannot write it."""
+    from appliance.core import confinement  # noqa: F401
+    from appliance.ingest.extract import archive, legacy_encodings, markup, outline, pdf_pages, rows  # noqa: F401  # noqa: F401
+
+
+def _convert(job: str, limit: int, converter: tuple[str, ...]) -> None:
+    """Check an office document, then become the program that converts it."""
+    from appliance.core.confinement import forbid_processes
+    from appliance.ingest.extract.archive import check_archive
+
+    if job != "rtf":
+        check_archive(sys.stdin.buffer, job, limit)
+    os.lseek(sys.stdin.fileno(), 0, os.SEEK_SET)
+    forbid_processes()
+    os.execvp(converter[0], converter)  # noqa: S606 - no shell is wanted
+
+
+def _records(job: str) -> Iterator[Record]:
     # Imported where they are used, because every document starts this process.
     content = sys.stdin.buffer.read()
     match job:
-        case "check-docx" | "check-odt":
-            from appliance.ingest.extract.archive import check_archive
-
-            check_archive(io.BytesIO(content), job.removeprefix("check-"), limit)
-            return iter(())
         case "pdf":
             from appliance.ingest.extract.pdf_pages import read_range
 
@@ -74,4 +90,4 @@ def _print(line: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

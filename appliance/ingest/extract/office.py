@@ -7,10 +7,17 @@ from pathlib import Path
 
 from appliance.core.process import Command, Finished
 from appliance.core.settings import MEBIBYTE
-from appliance.ingest.errors import ConverterFailedError, DamagedFileError, ParserTooBigError
-from appliance.ingest.extract.confined import DOCUMENT, run_parser
+from appliance.ingest.errors import (
+    ConverterFailedError,
+    DamagedFileError,
+    ParserMisbehavedError,
+    ParserTooBigError,
+)
+from appliance.ingest.extract.child import REFUSED
+from appliance.ingest.extract.confined import python_parser, run_parser
 from appliance.ingest.extract.page import Record
 from appliance.ingest.extract.parser import ParserLimits, failure
+from appliance.ingest.extract.records import record_of
 from appliance.ingest.extract.text import read_in_child
 from appliance.ingest.formats import Format
 from appliance.library.errors import DocumentError
@@ -27,14 +34,22 @@ async def read_office(
     path: Path, wanted: Format, limits: ParserLimits
 ) -> AsyncGenerator[Record, None]:
     """Yield the records of the document in parts, because these formats have no pages."""
-    if wanted is not Format.RTF:
-        async for _ in read_in_child(f"check-{wanted}", path, limits):
-            pass
+    child = ("appliance.ingest.extract.child", str(wanted), str(limits.unpacked))
+    pandoc = _pandoc(wanted, limits)
     converted = await run_parser(
-        _pandoc(wanted, limits), path, limits, headroom=_HEADROOM, output_limit=_LARGEST_HTML
+        python_parser(*child, *pandoc),
+        path,
+        limits,
+        headroom=_HEADROOM,
+        output_limit=_LARGEST_HTML,
+        converter=pandoc[0],
     )
     if error := failure(converted, limits):
         raise error
+    if converted.returncode == REFUSED:
+        # It raises the error that the parser has printed.
+        record_of(converted.stdout)
+        raise ParserMisbehavedError
     if converted.returncode:
         raise _refusal(converted, wanted)
     if len(converted.stdout) == _LARGEST_HTML:
@@ -51,7 +66,7 @@ def _refusal(converted: Finished, wanted: Format) -> DocumentError:
 
 
 def _pandoc(wanted: Format, limits: ParserLimits) -> Command:
-    """Return the command line.
+    """Return the command line of the converter, which reads its standard input.
 
     Pandoc's own runtime gets the memory limit, because it reports when the limit is reached. The
     kernel's limit on address space, at which pandoc crashes, is the second line of defence.
@@ -69,5 +84,4 @@ def _pandoc(wanted: Format, limits: ParserLimits) -> Command:
             "--to=html",
         ),
         *("--standalone", "--wrap=none", "--variable=pagetitle= "),
-        DOCUMENT,
     )

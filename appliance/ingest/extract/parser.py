@@ -34,7 +34,8 @@ class ParserLimits:
 
     `seconds` of wall-clock time and bytes of `memory` are those of each process of its parser,
     `total_seconds` is the time for the whole document. `unpacked` counts bytes, and `characters`
-    the text of all pages with its search words.
+    the text of all pages with its search words. `tasks` is how many processes and threads the
+    account may have while a parser starts a thread.
     """
 
     seconds: float = 120.0
@@ -43,12 +44,10 @@ class ParserLimits:
     pages: int = 10_000
     unpacked: int = 512 * MEBIBYTE
     characters: int = 100_000_000
+    tasks: int | None = None
 
     def process(self, headroom: int = 0) -> Limits:
-        """Return the limits that the kernel enforces, with `headroom` more memory.
-
-        The only files that a parser writes are Python's compiled modules.
-        """
+        """Return the limits that the kernel enforces, with `headroom` more memory."""
         return Limits(
             memory=self.memory + headroom,
             cpu_seconds=math.ceil(self.seconds) + 1,

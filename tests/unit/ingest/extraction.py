@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from appliance.ingest.extract.catalog import extract
@@ -14,6 +15,10 @@ from appliance.ingest.extract.page import (
 )
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.formats import HEAD_SIZE, recognise
+
+# A line of a shell script that crashes: a confined program may not signal, on older kernels not
+# even itself.
+CRASH = f"exec {sys.executable} -c 'import ctypes; ctypes.string_at(0)'"
 
 
 async def read_chunks(path: Path) -> list[IndexedChunk]:
