@@ -107,6 +107,6 @@ def reader_condition(seen: Seen) -> ReaderCondition | None:
         return ReaderCondition.SERVING
     if reader.phase.is_intended:
         return ReaderCondition.STOPPED
-    if reader.phase is Phase.GAVE_UP:
+    if reader.phase.can_be_started:
         return ReaderCondition.GIVEN_UP
     return ReaderCondition.RECOVERING

@@ -30,12 +30,11 @@ async def _until(path: Path, condition: Callable[[Beat], bool]) -> Beat:
 
 async def test_it_says_which_process_lives_and_when_its_loop_turned(tmp_path: Path) -> None:
     path = tmp_path / "run" / "a.heartbeat"
-    begun = time.monotonic()
     async with heartbeat(path):
         first = await _until(path, lambda _: True)
         assert first.pid == os.getpid()
         later = await _until(path, lambda beat: beat.turned > first.turned)
-        assert begun - 1 < first.turned < later.written < time.monotonic() + 1
+        assert first.turned < later.turned <= later.written
         assert stat.S_IMODE(path.stat().st_mode) & stat.S_IRGRP
     assert read_beat(path) is None
 
@@ -44,10 +43,8 @@ async def test_a_loop_that_is_busy_does_not_stop_it(tmp_path: Path) -> None:
     path = tmp_path / "a.heartbeat"
     async with heartbeat(path):
         first = await _until(path, lambda _: True)
-        deadline = time.monotonic() + 30
         # Nothing here gives the loop a turn.
         while (beat := read_beat(path)) is None or beat.written < first.written + 0.2:
-            assert time.monotonic() < deadline
             time.sleep(0.005)
         assert beat.written - beat.turned > 0.1
 
