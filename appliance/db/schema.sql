@@ -124,11 +124,14 @@ CREATE TABLE library.document (
     title         text,
     language      text NOT NULL DEFAULT 'simple',
     page_count    integer,
+    chunk_count   integer,
     attempts      integer NOT NULL DEFAULT 0,
     claimed_by    text,
     claimed_at    timestamptz,
     created_at    timestamptz NOT NULL DEFAULT now(),
     ready_at      timestamptz,
+    -- When the file was last compared with its digest; the upload is the first time.
+    verified_at   timestamptz NOT NULL DEFAULT now(),
     CHECK ((error_code IS NOT NULL) = (state IN ('failed', 'quarantined')))
 );
 -- The same file twice in one collection is one document.
@@ -136,6 +139,16 @@ CREATE UNIQUE INDEX document_digest ON library.document (collection_id, digest);
 CREATE INDEX document_by_digest ON library.document (digest);
 CREATE INDEX document_queue ON library.document (created_at) WHERE state IN ('queued', 'reading');
 CREATE INDEX document_newest ON library.document (collection_id, created_at DESC);
+CREATE INDEX document_uploader ON library.document (uploaded_by) INCLUDE (size);
+CREATE INDEX document_verified ON library.document (verified_at);
+CREATE INDEX document_failed ON library.document (error_code) WHERE state = 'failed';
+
+-- How much the files that a person added may take together. Without a row the setting counts.
+CREATE TABLE library.quota (
+    account_id uuid PRIMARY KEY REFERENCES core.account ON DELETE CASCADE,
+    bytes      bigint CHECK (bytes > 0)
+);
+COMMENT ON COLUMN library.quota.bytes IS 'NULL: without a limit';
 
 -- The ledger: one row a page, also for pages that gave no text.
 CREATE TABLE library.page (
@@ -168,6 +181,17 @@ CREATE TABLE library.chunk (
 CREATE INDEX chunk_words ON library.chunk USING gin (words) WITH (fastupdate = off);
 CREATE INDEX chunk_collection ON library.chunk (collection_id);
 
+-- Whether the database has the pages and chunks that reading gave. A document without a count has
+-- at least one chunk.
+CREATE FUNCTION library.is_complete(document uuid, chunk_count integer, page_count integer)
+    RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT found.chunks > 0 AND found.chunks = coalesce($2, found.chunks)
+       AND found.pages = coalesce($3, found.pages)
+    FROM (SELECT (SELECT count(*) FROM library.chunk AS c WHERE c.document_id = $1) AS chunks,
+                 (SELECT count(*) FROM library.page AS p WHERE p.document_id = $1) AS pages)
+         AS found
+$$;
+
 -- The number of chunks that contain a lexeme: a rare word weighs more than a common one. It is kept
 -- by collection, so that a ranking counts only what its reader may see. There is no foreign key,
 -- because the rows of a collection end with its chunks.
@@ -180,7 +204,7 @@ CREATE TABLE library.term (
 );
 
 -- The number of chunks of a collection in each of its languages.
-CREATE TABLE library.chunk_count (
+CREATE TABLE library.collection_language (
     collection_id uuid NOT NULL,
     language      text NOT NULL,
     chunks        integer NOT NULL,
@@ -197,11 +221,11 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('library.term ' || changed.collection_id, 0))
         FROM (SELECT DISTINCT collection_id FROM changed ORDER BY collection_id) AS changed;
-    INSERT INTO library.chunk_count (collection_id, language, chunks)
+    INSERT INTO library.collection_language (collection_id, language, chunks)
         SELECT collection_id, language, sign * count(*) FROM changed
         GROUP BY collection_id, language
         ON CONFLICT (collection_id, language)
-            DO UPDATE SET chunks = chunk_count.chunks + excluded.chunks;
+            DO UPDATE SET chunks = collection_language.chunks + excluded.chunks;
     INSERT INTO library.term (collection_id, language, lexeme, chunks)
         SELECT changed.collection_id, changed.language, word.lexeme, sign * count(*)
         FROM changed, unnest(changed.words) AS word
@@ -209,11 +233,11 @@ BEGIN
         ON CONFLICT (collection_id, language, lexeme)
             DO UPDATE SET chunks = term.chunks + excluded.chunks;
     IF TG_OP = 'DELETE' THEN
-        DELETE FROM library.chunk_count USING (
+        DELETE FROM library.collection_language USING (
             SELECT DISTINCT collection_id, language FROM changed
         ) AS gone
-        WHERE chunk_count.collection_id = gone.collection_id
-          AND chunk_count.language = gone.language AND chunk_count.chunks <= 0;
+        WHERE collection_language.collection_id = gone.collection_id
+          AND collection_language.language = gone.language AND collection_language.chunks <= 0;
         DELETE FROM library.term USING (
             SELECT DISTINCT changed.collection_id, changed.language, word.lexeme
             FROM changed, unnest(changed.words) AS word
@@ -336,12 +360,12 @@ GRANT UPDATE (used_at) ON core.api_key TO cloister_chat;
 GRANT INSERT ON core.audit TO cloister_chat;
 GRANT SELECT, INSERT, DELETE ON library.document TO cloister_chat;
 GRANT UPDATE (file_name, state, error_code, error_message, error_hint, attempts,
-              claimed_by, claimed_at)
+              claimed_by, claimed_at, verified_at)
     ON library.document TO cloister_chat;
 GRANT SELECT, INSERT ON library.collection TO cloister_chat;
 GRANT SELECT ON library.page, library.chunk, library.embedding, library.embedding_model
     TO cloister_chat;
-GRANT SELECT ON library.term, library.chunk_count TO cloister_chat;
+GRANT SELECT ON library.term, library.collection_language, library.quota TO cloister_chat;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat.conversation, chat.message, chat.citation
     TO cloister_chat;
 
@@ -352,7 +376,7 @@ GRANT SELECT, UPDATE ON library.document TO cloister_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON library.page, library.chunk, library.embedding, library.embedding_model
     TO cloister_ingest;
-GRANT SELECT ON library.term, library.chunk_count TO cloister_ingest;
+GRANT SELECT ON library.term, library.collection_language TO cloister_ingest;
 REVOKE ALL ON FUNCTION library.index_vectors, library.drop_vectors FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION library.index_vectors, library.drop_vectors TO cloister_ingest;
 
@@ -364,7 +388,8 @@ GRANT SELECT ON core.chosen_model TO cloister_chat, cloister_ingest;
 
 -- What an operator sets, for the chat servers that use it: they may not read other settings.
 CREATE VIEW core.operator_setting AS
-    SELECT name, value FROM core.setting WHERE name IN ('upload_limit', 'context_tokens');
+    SELECT name, value FROM core.setting
+    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens');
 GRANT SELECT ON core.operator_setting TO cloister_chat;
 
 INSERT INTO library.collection (name) VALUES ('Shared library');

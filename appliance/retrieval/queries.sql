@@ -27,7 +27,7 @@ WITH readable (collections, searched) AS MATERIALIZED (
 ),
 part AS MATERIALIZED (
     -- The chunks of each language in each readable collection.
-    SELECT collection_id, language, chunks FROM library.chunk_count
+    SELECT collection_id, language, chunks FROM library.collection_language
     WHERE collection_id = ANY ((SELECT collections FROM readable)::uuid[])
 ),
 size (chunks) AS MATERIALIZED (SELECT coalesce(sum(chunks), 0)::float8 FROM part),

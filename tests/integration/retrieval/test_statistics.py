@@ -104,5 +104,5 @@ async def test_each_collection_is_counted_for_itself_until_its_owner_is_removed(
 
 async def _chunk_counts(database: Database) -> list[int]:
     async with database.connection() as connection:
-        cursor = await connection.execute("SELECT chunks FROM library.chunk_count")
+        cursor = await connection.execute("SELECT chunks FROM library.collection_language")
         return [int(row[0]) for row in await cursor.fetchall()]

@@ -126,7 +126,7 @@ async def test_a_lexeme_with_quotes_and_backslashes_is_found(
         )
         await connection.execute(
             "INSERT INTO library.term SELECT DISTINCT collection_id, 'simple', word, 5"
-            " FROM library.chunk_count, unnest(ARRAY[%s, %s]) AS word",
+            " FROM library.collection_language, unnest(ARRAY[%s, %s]) AS word",
             ("it's", "back\\slash"),
         )
     assert (await words.retrieve(alice, "pump replaced")).passages

@@ -1,4 +1,4 @@
--- Words and chunks are counted by collection, so that a ranking counts only what its reader may see.
+-- Words and chunks are counted by collection: a ranking counts only what its reader may see.
 -- The previous version adds up the rows of all collections, as it did before.
 LOCK TABLE library.chunk IN SHARE ROW EXCLUSIVE MODE;
 
@@ -10,7 +10,7 @@ CREATE TABLE library.term (
     chunks        integer NOT NULL,
     PRIMARY KEY (collection_id, language, lexeme)
 );
-CREATE TABLE library.chunk_count (
+CREATE TABLE library.collection_language (
     collection_id uuid NOT NULL,
     language      text NOT NULL,
     chunks        integer NOT NULL,
@@ -21,7 +21,7 @@ INSERT INTO library.term (collection_id, language, lexeme, chunks)
     SELECT chunk.collection_id, chunk.language, word.lexeme, count(*)
     FROM library.chunk, unnest(chunk.words) AS word
     GROUP BY chunk.collection_id, chunk.language, word.lexeme;
-INSERT INTO library.chunk_count (collection_id, language, chunks)
+INSERT INTO library.collection_language (collection_id, language, chunks)
     SELECT collection_id, language, count(*) FROM library.chunk GROUP BY collection_id, language;
 
 CREATE OR REPLACE FUNCTION library.count_terms() RETURNS trigger
@@ -31,11 +31,11 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('library.term ' || changed.collection_id, 0))
         FROM (SELECT DISTINCT collection_id FROM changed ORDER BY collection_id) AS changed;
-    INSERT INTO library.chunk_count (collection_id, language, chunks)
+    INSERT INTO library.collection_language (collection_id, language, chunks)
         SELECT collection_id, language, sign * count(*) FROM changed
         GROUP BY collection_id, language
         ON CONFLICT (collection_id, language)
-            DO UPDATE SET chunks = chunk_count.chunks + excluded.chunks;
+            DO UPDATE SET chunks = collection_language.chunks + excluded.chunks;
     INSERT INTO library.term (collection_id, language, lexeme, chunks)
         SELECT changed.collection_id, changed.language, word.lexeme, sign * count(*)
         FROM changed, unnest(changed.words) AS word
@@ -43,11 +43,11 @@ BEGIN
         ON CONFLICT (collection_id, language, lexeme)
             DO UPDATE SET chunks = term.chunks + excluded.chunks;
     IF TG_OP = 'DELETE' THEN
-        DELETE FROM library.chunk_count USING (
+        DELETE FROM library.collection_language USING (
             SELECT DISTINCT collection_id, language FROM changed
         ) AS gone
-        WHERE chunk_count.collection_id = gone.collection_id
-          AND chunk_count.language = gone.language AND chunk_count.chunks <= 0;
+        WHERE collection_language.collection_id = gone.collection_id
+          AND collection_language.language = gone.language AND collection_language.chunks <= 0;
         DELETE FROM library.term USING (
             SELECT DISTINCT changed.collection_id, changed.language, word.lexeme
             FROM changed, unnest(changed.words) AS word
@@ -58,4 +58,4 @@ BEGIN
     RETURN NULL;
 END $$;
 
-GRANT SELECT ON library.term, library.chunk_count TO cloister_chat, cloister_ingest;
+GRANT SELECT ON library.term, library.collection_language TO cloister_chat, cloister_ingest;
