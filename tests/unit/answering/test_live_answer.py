@@ -154,7 +154,7 @@ async def test_while_nothing_can_be_rendered_the_text_is_shown_as_it_is_written(
 def test_an_answer_ends_at_its_longest_length() -> None:
     writing = live()
     writing.take(TextDelta("a" * (LONGEST_ANSWER - 1)))
-    assert not writing.is_full
+    before = writing.is_full
     writing.take(TextDelta("b" * 1000))
-    assert writing.is_full
+    assert (before, writing.is_full) == (False, True)
     assert len(writing.text) == LONGEST_ANSWER
