@@ -18,7 +18,7 @@ from appliance.core.clock import SystemClock
 from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
 from appliance.health.checks.web_front import web_front_checks
-from appliance.health.model import CheckState
+from appliance.health.model import CheckResult, CheckState
 from appliance.units.nginx import nginx
 from tests.integration.supervisor.parts import supervised, until
 from tests.integration.supervisor.sites import site
@@ -91,7 +91,9 @@ async def test_the_proxy_protocol(settings: Settings, trusted: str, address: str
         # Without the line nobody is served, and no site is asked.
         assert b"site" not in await passed_on(settings, b"")
         (check,) = web_front_checks(chosen, SystemClock())
-        assert (await check.ask()).state is CheckState.OK
+        found = await check.ask()
+        assert isinstance(found, CheckResult)
+        assert found.state is CheckState.OK
 
 
 async def test_other_host_names_are_refused_before_any_site(settings: Settings) -> None:
