@@ -15,7 +15,7 @@ from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.core.sd_notify import Notifier, watchdog_interval
 from appliance.core.settings import Settings
-from appliance.db.pool import DATABASE, Database, conninfo
+from appliance.db.pool import DATABASE, WORK_SECONDS, Database, conninfo
 from appliance.ingest.embed import Embedder
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.child import compile_modules
@@ -46,7 +46,7 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
     blobs = Blobs(settings.documents, Room(settings.upload_limit), SystemDisk())
     instance = f"ingest-{os.getpid()}-{secrets.token_hex(4)}"
     async with (
-        Database(address) as database,
+        Database(address, limit=WORK_SECONDS) as database,
         ModelRunner(settings.runner_address) as runner,
         asyncio.TaskGroup() as tasks,
     ):
