@@ -11,6 +11,7 @@ from pathlib import Path
 from appliance.core.settings import Settings
 from appliance.db.checksums import page_checksums
 from appliance.db.pool import Database
+from appliance.db.schema_objects import schema_state
 from appliance.health.checks.checksums import checksums_check
 from appliance.health.checks.database import evaluate_database
 from appliance.health.checks.disk_space import disk_check
@@ -99,9 +100,7 @@ class ApplianceChecks:
     def _kept_checks(self, kept: Kept, limit: float) -> list[Check]:
         waits = {"patience": self.patience, "limit": limit}
         return [
-            schema_check(
-                kept.database.address, self.database, is_migrating=self._is_migrating, **waits
-            ),
+            schema_check(partial(schema_state, kept.database), self._is_migrating, **waits),
             checksums_check(partial(page_checksums, kept.database), kept.folder, **waits),
             documents_check(kept.integrity.recorded, **waits),
         ]
