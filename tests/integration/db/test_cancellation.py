@@ -54,8 +54,13 @@ def _works() -> Iterator[tuple[str, Work]]:
 
 
 def _function_work(function: Callable[..., Any]) -> Work:
+    first = next(iter(inspect.signature(function).parameters))
+
     async def work(database: Database) -> object:
-        return await sample_call(function, database)
+        if first == "database":
+            return await sample_call(function, database)
+        async with database.connection() as connection:
+            return await sample_call(function, connection)
 
     return work
 
