@@ -44,6 +44,9 @@ class CheckId(StrEnum):
     SERVICES = "services"
     DATABASE = "database"
     SCHEMA = "schema"
+    CHECKSUMS = "checksums"
+    DOCUMENTS = "documents"
+    FILES = "files"
     MODEL_RUNNER = "model runner"
     MODELS = "models"
     DISK_SPACE = "disk"
@@ -58,6 +61,7 @@ class CheckId(StrEnum):
     PACKAGE = "package"
     FOLDERS = "folders"
     SETTINGS = "settings"
+    PARSERS = "parsers"
 
 
 @dataclass(frozen=True, slots=True)
