@@ -13,7 +13,7 @@ from appliance.accounts.model import Account
 from appliance.answering.admission import Admission
 from appliance.answering.choice import ModelChoice
 from appliance.answering.composer import Composer
-from appliance.answering.deadline import Limits, with_deadline
+from appliance.answering.deadline import Limits, until_deadline
 from appliance.answering.generation import Generation
 from appliance.answering.live_answer import LiveAnswer
 from appliance.answering.model import AnswerRequest, Part, Retriever
@@ -161,7 +161,7 @@ class Answering:
         Raises TookTooLongError at the deadline, which saved answers have as well.
         """
         parts = self._composer.compose(request)
-        async with aclosing(with_deadline(parts, self._limits)) as limited:
+        async with aclosing(until_deadline(parts, self._limits)) as limited:
             async for part in limited:
                 yield part
 

@@ -119,3 +119,12 @@ class DatabaseUnavailableError(ApplianceError):
             "If you mean data in another folder, set CLOISTER_HOME to it.",
         ),
     }
+
+
+class DatabaseBusyError(DatabaseUnavailableError):
+    """PostgreSQL answers, but no connection became free in time: too many requests at once."""
+
+    code = "database_busy"
+    sentence = "Too many people and programs use Cloister at the moment."
+    hint = "Try again in a few seconds; nothing that was saved is lost."
+    variants: ClassVar[Mapping[Audience, Words]] = {}
