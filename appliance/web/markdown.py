@@ -1,8 +1,8 @@
 """Markdown of a model or a person as safe HTML.
 
-Raw HTML is escaped, pictures become their description, and a link opens only when a person clicks
-it: a page loads nothing that an answer names. A second library sanitises the output again, so that
-a mistake in one of them is not enough.
+Raw HTML is escaped, and pictures become their description. A link shows its address and opens only
+when a person clicks it: a page loads nothing that an answer names. A second library sanitises the
+output again, so that a mistake in one of them is not enough.
 
 The HTML of an answer is kept, and its sources change: a document can be deleted. So `[n]` becomes
 a mark with a number, and `with_links` gives the marks their addresses each time it is shown.
@@ -42,10 +42,12 @@ _NUMBER = re.compile(r"#(\d+)")
 _TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote"),
     *("pre", "code", "em", "strong", "s", "a", "table", "thead", "tbody", "tr", "th", "td", "div"),
+    "span",
 }
 _ATTRIBUTES = {
     "a": {"href", "title", "rel", "target", "class"},
     "div": {"class"},
+    "span": {"class"},
     "ol": {"start"},
     "th": {"align"},
     "td": {"align"},
@@ -54,11 +56,8 @@ _ATTRIBUTES = {
 _PARSER = Parser()
 
 
-def render(text: str, links: Mapping[int, str] | None = None) -> Markup:
-    """Return `text` as HTML; `[n]` becomes a link to `links[n]`, or nothing if it is unknown.
-
-    Brackets inside code stay as they are.
-    """
+def render(text: str, links: Mapping[int, str | None] | None = None) -> Markup:
+    """Return `text` as HTML with the links of `with_links`; brackets in code stay as they are."""
     return with_links(to_html(text), links or {})
 
 
@@ -92,8 +91,11 @@ def plain(text: str) -> str:
     return f'<div class="plain">{escape(text)}</div>\n' if text else ""
 
 
-def with_links(html: str, links: Mapping[int, str]) -> Markup:
-    """Return what `to_html` made, each mark with its address; marks without one are removed."""
+def with_links(html: str, links: Mapping[int, str | None]) -> Markup:
+    """Return what `to_html` made, each mark as a link to `links[n]`; unknown marks are removed.
+
+    A link of None says that its document was deleted.
+    """
 
     def linked(found: re.Match[str]) -> str:
         known = [number for number in map(int, _NUMBER.findall(found[2])) if number in links]
@@ -104,7 +106,9 @@ def with_links(html: str, links: Mapping[int, str]) -> Markup:
     return Markup(_MARKS.sub(linked, html))  # noqa: S704 - sanitised, and the links are escaped
 
 
-def _link(number: int, href: str) -> str:
+def _link(number: int, href: str | None) -> str:
+    if href is None:
+        return f'<span class="citation">{number}, deleted</span>'
     address = escape(href)
     return (
         f'<a class="citation" href="{address}" hx-get="{address}" '

@@ -34,6 +34,7 @@ class Parser(MarkdownIt):
         self.disable("reference")
         self.add_render_rule("image", _picture_as_text)
         self.add_render_rule("link_open", _link_to_elsewhere)
+        self.add_render_rule("link_close", _address_of_link)
         self.add_render_rule("citation", _citation)
         self.add_render_rule("table_open", _table_open)
         self.add_render_rule("table_close", _table_close)
@@ -81,6 +82,21 @@ def _link_to_elsewhere(
     tokens[index].attrSet("rel", "noopener noreferrer nofollow")
     tokens[index].attrSet("target", "_blank")
     return self.renderToken(tokens, index, options, env)
+
+
+def _address_of_link(
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: EnvType,
+) -> str:
+    # The words of a link may say anything, so its address is shown beside them.
+    opened = next(i for i in range(index, -1, -1) if tokens[i].type == "link_open")
+    address = str(tokens[opened].attrs["href"])
+    words = self.renderInlineAsText(tokens[opened + 1 : index], options, env)
+    shown = "" if words == address else f' <span class="address">({escapeHtml(address)})</span>'
+    return f"</a>{shown}"
 
 
 def _citation(

@@ -49,7 +49,7 @@ def message_view(message: Message, citations: Iterable[Citation] = ()) -> Messag
     if message.is_question:
         html = escape(message.text)
     else:
-        links = {source.number: source.url for source in sources if source.url}
+        links = {source.number: source.url for source in sources}
         html = markdown.with_links(message.html or "", links)
     return MessageView(
         id=message.id,
