@@ -57,7 +57,10 @@ _PARSER = Parser()
 
 
 def render(text: str, links: Mapping[int, str | None] | None = None) -> Markup:
-    """Return `text` as HTML with the links of `with_links`; brackets in code stay as they are."""
+    """Return `text` as HTML; `[n]` becomes a link to `links[n]`, or nothing if it is unknown.
+
+    A link of None says that the document was deleted. Brackets inside code stay as they are.
+    """
     return with_links(to_html(text), links or {})
 
 
@@ -92,9 +95,9 @@ def plain(text: str) -> str:
 
 
 def with_links(html: str, links: Mapping[int, str | None]) -> Markup:
-    """Return what `to_html` made, each mark as a link to `links[n]`; unknown marks are removed.
+    """Return what `to_html` made, each mark with its address; marks of no source are removed.
 
-    A link of None says that its document was deleted.
+    A link of None says that the document was deleted.
     """
 
     def linked(found: re.Match[str]) -> str:
