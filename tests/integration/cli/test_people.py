@@ -18,7 +18,6 @@ from appliance.cli.connection import RefusedError
 from appliance.cli.context import Context
 from appliance.cli.errors import ConfirmationNeededError, DeclinedError
 from appliance.cli.output import ExitCode, Output
-from appliance.conversations.service import Conversations
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from tests.builders.audit import audited
@@ -111,7 +110,11 @@ async def test_it_says_what_follows_and_asks_first(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     await ApiKeys(database, SystemClock()).create(alice, alice, "script", [Scope.CHAT], 1)
-    await Conversations(database).start(alice, "What is this?", worker=1)
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO chat.conversation (account_id, title) VALUES (%s, 'What is this?')",
+            (alice.id,),
+        )
     people = People(database, SystemClock())
     monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
     with pytest.raises(DeclinedError):
