@@ -19,11 +19,14 @@ from appliance.db.pool import Database
 from appliance.health.service import HealthService
 from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.service import LibraryService
+from appliance.llm.bulk import EMBEDDING_TURN, BulkEmbedder
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import published_condition
 from appliance.llm.service import ModelChoice
 from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
+from appliance.shares.service import Shares
+from appliance.shares.store import MachineTurn, PlaceLocks
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import add_security_headers
@@ -54,11 +57,14 @@ def build(
     runner = ModelRunner(settings.runner_address, know=know)
     accounts = Accounts(database, clock, passwords)
     api_keys = ApiKeys(database, clock)
+    shares = Shares(settings, clock, PlaceLocks(database.address))
+    embedding_turn = MachineTurn(database.address, EMBEDDING_TURN)
     guard = Guard(
         accounts,
         api_keys,
         secure_cookies=settings.secure_cookies,
         command_socket=settings.command_socket(worker),
+        shares=shares,
     )
     retriever = Retriever(database, runner, clock)
     live = LiveSettings(database, clock, settings)
@@ -75,6 +81,8 @@ def build(
     app[keys.LIVE] = live
     app[keys.DATABASE] = database
     app[keys.RUNNER] = runner
+    app[keys.BULK_EMBEDDER] = BulkEmbedder(runner, embedding_turn)
+    app[keys.SHARES] = shares
     app[keys.ASSETS] = assets
     app[keys.RENDERER] = renderer
     app[keys.GUARD] = guard
@@ -91,6 +99,8 @@ def build(
         settings,
         worker,
         context_tokens=live.context_tokens,
+        allowed_models=live.allowed_models,
+        shares=shares,
     )
 
     answers = ErrorAnswers(renderer, frame, frame)
@@ -112,6 +122,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         await stack.enter_async_context(live)
         await stack.enter_async_context(runner)
         stack.push_async_callback(app[keys.RETRIEVER].aclose)
+        stack.push_async_callback(app[keys.BULK_EMBEDDER].aclose)
         await stack.enter_async_context(answering)
         yield
 

@@ -14,9 +14,11 @@ from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.health.service import HealthService
 from appliance.library.service import LibraryService
+from appliance.llm.bulk import BulkEmbedder
 from appliance.llm.client import ModelRunner
 from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
+from appliance.shares.service import Shares
 from appliance.web.assets import Assets
 from appliance.web.render import Renderer
 
@@ -27,6 +29,8 @@ SETTINGS = web.AppKey("settings", Settings)
 LIVE = web.AppKey("live", LiveSettings)
 DATABASE = web.AppKey("database", Database)
 RUNNER = web.AppKey("runner", ModelRunner)
+BULK_EMBEDDER = web.AppKey("bulk_embedder", BulkEmbedder)
+SHARES = web.AppKey("shares", Shares)
 ASSETS = web.AppKey("assets", Assets)
 RENDERER = web.AppKey("renderer", Renderer)
 GUARD = web.AppKey("guard", Guard)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
@@ -26,7 +26,9 @@ from appliance.jobs.kinds import EMBED, KINDS, Process
 from appliance.jobs.service import JobService
 from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.orphans import Sweeper
+from appliance.llm.bulk import EMBEDDING_TURN, BulkEmbedder
 from appliance.llm.client import ModelRunner
+from appliance.shares.store import MachineTurn
 
 ROLE = "cloister_ingest"
 _HEALTH_DEADLINE = 0.5
@@ -41,10 +43,12 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
     async with (
         Database(address) as database,
         ModelRunner(settings.runner_address) as runner,
+        aclosing(MachineTurn(address, EMBEDDING_TURN)) as embedding_turn,
         asyncio.TaskGroup() as tasks,
     ):
         jobs = JobService(database, clock)
-        embedder = Embedder(database, runner, jobs, clock, has_room=blobs.has_room)
+        bulk = BulkEmbedder(runner, embedding_turn)
+        embedder = Embedder(database, bulk, jobs, clock, has_room=blobs.has_room)
         pipeline = Pipeline(database, blobs, instance, extract, ParserLimits(), clock)
         worker = Worker(database, pipeline, instance, clock, when_ready=embedder.wake)
         works = {EMBED.name: embedder.build}
