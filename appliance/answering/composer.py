@@ -105,8 +105,8 @@ class Composer:
 
     async def _retrieve(self, request: AnswerRequest) -> Retrieved:
         earlier = tuple(turn.question for turn in request.turns)
-        # Not bounded: the slots bound how many answers of an account search at the same time.
-        async with self._searches.turn(request.reader.id, is_bounded=False):
+        # Before the searches of programs; the slots bound how many answers search at once.
+        async with self._searches.turn(request.reader.id, is_urgent=True):
             return await self._retriever.retrieve(request.reader, request.question, earlier=earlier)
 
     async def _generate(

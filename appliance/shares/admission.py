@@ -115,18 +115,19 @@ class Admission:
         self,
         account_id: UUID,
         *,
-        is_bounded: bool = True,
+        is_urgent: bool = False,
         on_leave: Callable[[], None] = lambda: None,
     ) -> Ticket:
         """Join the queue; the caller must `leave` the ticket, whatever happens.
 
-        `on_leave` is called once when the ticket leaves, also when it is refused.
+        An urgent request goes before the others of its account. `on_leave` is called once when the
+        ticket leaves, also when it is refused.
         Raises the error of an account that has too much waiting already, and BusyError when the
-        queue is full; neither unless `is_bounded`.
+        queue is full; neither for an urgent request, whose number the caller bounds.
         """
         ticket = Ticket(self, account_id, on_leave)
-        self._join(ticket)
-        if is_bounded and not ticket.admitted:
+        self._join(ticket, is_urgent=is_urgent)
+        if not is_urgent and not ticket.admitted:
             try:
                 self._check(account_id)
             except BaseException:
@@ -135,9 +136,9 @@ class Admission:
         return ticket
 
     @contextmanager
-    def ticket(self, account_id: UUID, *, is_bounded: bool = True) -> Iterator[Ticket]:
+    def ticket(self, account_id: UUID, *, is_urgent: bool = False) -> Iterator[Ticket]:
         """Join the queue for the length of the block. Raises what `enter` raises."""
-        ticket = self.enter(account_id, is_bounded=is_bounded)
+        ticket = self.enter(account_id, is_urgent=is_urgent)
         try:
             yield ticket
         finally:
@@ -148,7 +149,7 @@ class Admission:
         self,
         account_id: UUID,
         *,
-        is_bounded: bool = True,
+        is_urgent: bool = False,
         is_abandoned: Callable[[], bool] = lambda: False,
     ) -> AsyncIterator[None]:
         """Wait for a slot and hold it for the length of the block.
@@ -156,7 +157,7 @@ class Admission:
         Raises what `enter` raises, BusyError after the limit's patience, and ConnectionResetError
         when the client has left.
         """
-        with self.ticket(account_id, is_bounded=is_bounded) as ticket:
+        with self.ticket(account_id, is_urgent=is_urgent) as ticket:
             try:
                 async with asyncio.timeout(self._limit.patience):
                     await ticket.until_admitted(is_abandoned)
@@ -200,10 +201,11 @@ class Admission:
         self._advance()
         ticket.on_leave()
 
-    def _join(self, ticket: Ticket) -> None:
+    def _join(self, ticket: Ticket, *, is_urgent: bool = False) -> None:
         self._arrived += 1
         self._arrivals[ticket] = self._arrived
-        self._waiting.setdefault(ticket.account_id, deque()).append(ticket)
+        queue = self._waiting.setdefault(ticket.account_id, deque())
+        queue.appendleft(ticket) if is_urgent else queue.append(ticket)
         self._advance()
 
     def _check(self, account_id: UUID) -> None:

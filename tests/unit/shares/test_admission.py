@@ -137,6 +137,17 @@ async def test_work_in_parts_lets_the_others_in_between() -> None:
     assert (queue.running, queue.waiting) == (0, 0)
 
 
+async def test_an_urgent_request_goes_before_the_others_of_its_account_alone() -> None:
+    queue = admission(1, waiting_of_one=2)
+    with ExitStack() as stack:
+        stack.enter_context(queue.ticket(CAROL))
+        bobs = stack.enter_context(queue.ticket(BOB))
+        searches = [stack.enter_context(queue.ticket(ALICE)) for _ in range(2)]
+        question = stack.enter_context(queue.ticket(ALICE, is_urgent=True))
+        places = [ticket.place.ahead for ticket in (bobs, question, *searches)]
+        assert places == [0, 1, 2, 3]
+
+
 async def test_equals_come_in_the_order_of_arrival() -> None:
     queue = admission(1)
     with queue.ticket(CAROL), queue.ticket(ALICE) as first, queue.ticket(BOB) as second:
