@@ -7,7 +7,7 @@ READY := $(VENV)/ready
 # In how many processes the tests run, each with a database server of its own.
 PROCESSES := 2
 
-.PHONY: run check test e2e lint bench deb setup clean help
+.PHONY: run check test e2e lint bench soak schema deb setup clean help
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -43,6 +43,14 @@ lint: $(READY) ## Formatting, types, imports, templates
 bench: $(READY) ## Measure speed on this machine and print a table
 	@packaging/clone/setup test
 	$(PYTHON) -m tests.bench
+
+soak: $(READY) ## Let hostile members attack for ten minutes, and see that others are served
+	@packaging/clone/setup test
+	$(PYTHON) -m tests.soak
+
+schema: $(READY) ## List again what the migrations make, after a change of the schema
+	@packaging/clone/setup test
+	$(PYTHON) -m tests.schema_objects
 
 setup: $(READY) ## Only install what `make run` needs
 

@@ -20,7 +20,7 @@ from appliance.accounts.guard import Guard
 from appliance.core.clock import Clock
 from appliance.core.errors import Audience
 from appliance.core.settings import ENVIRONMENT_FILE, MEBIBYTE, Settings
-from appliance.health.appliance import PATIENCE, ApplianceChecks
+from appliance.health.appliance import PATIENCE, ApplianceChecks, kept
 from appliance.health.checks.database import database_probe
 from appliance.health.checks.models import AskChosen
 from appliance.health.seen import Seen, seen_in_process
@@ -90,6 +90,7 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.ACCOUNTS] = services.accounts
     app[keys.PEOPLE] = services.people
     app[keys.QUEUE] = services.queue
+    app[keys.QUOTAS] = services.quotas
     app[keys.JOBS] = services.jobs
     app[keys.OPERATOR_SETTINGS] = services.operator_settings
     app[keys.CHOICE] = services.choice
@@ -110,6 +111,7 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         chosen=chosen,
         elsewhere=settings.ollama_url is not None,
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
+        kept=kept(console.services.database, settings.documents),
     )
     return HealthService(checks.checks)
 

@@ -20,6 +20,7 @@ from appliance.core.settings import Settings
 from appliance.health.service import HealthService
 from appliance.jobs.service import JobService
 from appliance.library.queue import QueueService
+from appliance.library.quota import Quotas
 from appliance.llm.service import ModelChoice
 from appliance.settings.service import OperatorSettings
 from appliance.web.render import Renderer
@@ -39,6 +40,7 @@ AUDIT = web.AppKey("audit", AuditLog)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 PEOPLE = web.AppKey("people", People)
 QUEUE = web.AppKey("queue", QueueService)
+QUOTAS = web.AppKey("quotas", Quotas)
 JOBS = web.AppKey("jobs", JobService)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 CHOICE = web.AppKey("choice", ModelChoice)

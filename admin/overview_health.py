@@ -14,7 +14,9 @@ from appliance.health.remedies import (
     ReadLog,
     Remedy,
     RestartService,
+    ReviewDocuments,
     RunCommand,
+    StartJob,
     StartService,
 )
 from appliance.health.seen import seen_in_process
@@ -102,18 +104,28 @@ def overview_health(health: Health) -> OverviewHealth:
 def action_for(remedy: Remedy | None) -> Action | None:
     """Return the button for a remedy, where the console has one."""
     match remedy:
-        case StartService(service):
-            return Action("Start", _unit(service, "/start"), is_post=True)
-        case RestartService(service):
-            return Action("Restart", _unit(service, "/restart"), is_post=True)
-        case ReadLog(service):
-            return Action("Open the log", _unit(service))
+        case StartService() | RestartService() | ReadLog():
+            return _service_action(remedy)
+        case StartJob(kind):
+            return Action("Look at the job", f"/admin/jobs?kind={quote(kind, safe='')}")
+        case ReviewDocuments():
+            return Action("Show the documents", "/admin/ingest?state=failed")
         case ChooseModels():
             return Action("Choose models", "/admin/models")
         case InstallRunner():
             return Action("How to install one", "/admin/models")
         case FreeSpace() | RunCommand() | None:
             return None
+
+
+def _service_action(remedy: StartService | RestartService | ReadLog) -> Action:
+    match remedy:
+        case StartService(service):
+            return Action("Start", _unit(service, "/start"), is_post=True)
+        case RestartService(service):
+            return Action("Restart", _unit(service, "/restart"), is_post=True)
+        case ReadLog(service):
+            return Action("Open the log", _unit(service))
 
 
 def service_card(unit: UnitView, units: list[UnitView]) -> ServiceCard:

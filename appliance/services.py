@@ -14,6 +14,7 @@ from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.jobs.service import JobService
 from appliance.library.queue import QueueService
+from appliance.library.quota import Quotas
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.settings.service import OperatorSettings
@@ -30,6 +31,7 @@ class Services:
     api_keys: ApiKeys
     audit: AuditLog
     queue: QueueService
+    quotas: Quotas
     jobs: JobService
     choice: ModelChoice
     operator_settings: OperatorSettings
@@ -47,6 +49,7 @@ def build_services(
         api_keys=ApiKeys(database, clock),
         audit=AuditLog(database),
         queue=QueueService(database),
+        quotas=Quotas(database),
         jobs=JobService(database, clock),
         choice=ModelChoice(database, runner),
         operator_settings=OperatorSettings(database, settings),

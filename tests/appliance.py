@@ -150,6 +150,13 @@ class Appliance:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def hang(self, name: str) -> int:
+        """Stop a unit's processes without ending them; return its process id."""
+        pid: int = self.unit(name)["pid"]
+        for process in (pid, *_children_of(pid)):
+            os.kill(process, signal.SIGSTOP)
+        return pid
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal that ends it, and wait for the end; return the exit code."""
         self.process.send_signal(number)
@@ -225,6 +232,13 @@ def home_folder() -> Iterator[Path]:
         yield folder / "var"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _children_of(pid: int) -> list[int]:
+    found = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += [int(child) for child in listed.read_text().split()]
+    return found
 
 
 def processes_of(home: Path) -> list[int]:

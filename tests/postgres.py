@@ -109,7 +109,7 @@ def running_server(folder: Path) -> Iterator[Server]:
     if os.geteuid() == 0:
         for path in (folder, socket):
             shutil.chown(path, "nobody", "nogroup")
-    command = [str(binaries() / "initdb"), "-D", str(data), "-U", "cloister", "-A", "trust"]
+    command = [str(binaries() / "initdb"), "-D", str(data), "-U", "cloister", "-A", "trust", "-k"]
     command += ["--encoding=UTF8", "--locale=C", "--no-sync"]
     subprocess.run(unprivileged(command), check=True, capture_output=True)
     options = " ".join(f"-c {option}" for option in (*_FAST, f"unix_socket_directories={socket}"))

@@ -18,6 +18,7 @@ from appliance.core.settings import MEBIBYTE, Settings
 from appliance.db.pool import Database
 from appliance.health.service import HealthService
 from appliance.library.blobs import Blobs, Room, SystemDisk
+from appliance.library.quota import Quotas
 from appliance.library.service import LibraryService
 from appliance.llm.bulk import EMBEDDING_TURN, BulkEmbedder
 from appliance.llm.client import ModelRunner
@@ -88,7 +89,8 @@ def build(
     app[keys.GUARD] = guard
     app[keys.ACCOUNTS] = accounts
     app[keys.API_KEYS] = api_keys
-    app[keys.LIBRARY] = LibraryService(database, blobs)
+    app[keys.QUOTAS] = Quotas(database)
+    app[keys.LIBRARY] = LibraryService(database, blobs, app[keys.QUOTAS])
     app[keys.RETRIEVER] = retriever
     app[keys.CONVERSATIONS] = Conversations(database)
     app[keys.ANSWERING] = Answering(

@@ -13,6 +13,7 @@ from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.health.service import HealthService
+from appliance.library.quota import Quotas
 from appliance.library.service import LibraryService
 from appliance.llm.bulk import BulkEmbedder
 from appliance.llm.client import ModelRunner
@@ -37,6 +38,7 @@ GUARD = web.AppKey("guard", Guard)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
 LIBRARY = web.AppKey("library", LibraryService)
+QUOTAS = web.AppKey("quotas", Quotas)
 RETRIEVER = web.AppKey("retriever", Retriever)
 CONVERSATIONS = web.AppKey("conversations", Conversations)
 ANSWERING = web.AppKey("answering", Answering)

@@ -38,6 +38,7 @@ class Action(StrEnum):
     PERSON_LOCK = "person.lock"
     PERSON_UNLOCK = "person.unlock"
     PERSON_REMOVE = "person.remove"
+    PERSON_SET_QUOTA = "person.set_quota"
     API_KEY_CREATE = "api_key.create"
     API_KEY_REVOKE = "api_key.revoke"
     DOCUMENT_ADD = "document.add"

@@ -16,13 +16,13 @@ from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import ApplianceError, Audience
 from appliance.core.settings import ENVIRONMENT_FILE, PACKAGED_ACCOUNT, Settings, from_environment
 from appliance.db.pool import Database, conninfo
-from appliance.health.appliance import ApplianceChecks
+from appliance.health.appliance import ApplianceChecks, kept
 from appliance.health.checks.clock import clock_check
 from appliance.health.checks.database import database_probe
 from appliance.health.checks.installed import installed_checks
 from appliance.health.checks.isolation import isolation_checks
 from appliance.health.checks.port_conflicts import port_checks
-from appliance.health.checks.schema import schema_check
+from appliance.health.checks.stored_files import stored_files_check
 from appliance.health.checks.web_front import web_front_checks
 from appliance.health.model import Check, CheckId, CheckResult, CheckState, Health, ok, unknown
 from appliance.health.seen import Seen, seen_by_socket
@@ -67,7 +67,7 @@ async def doctor(context: Context, options: argparse.Namespace) -> ExitCode:
     """Print a result a check; exit with 1 unless everything that was set up works."""
     address = conninfo(context.settings.database_socket, "cloister")
     async with (
-        Database(address, size=1, wait=_PATIENCE) as database,
+        Database(address, size=3, wait=_PATIENCE) as database,
         context.model_runner() as runner,
     ):
         appliance = _appliance(context, database, runner)
@@ -89,6 +89,7 @@ def _root_only(check: Check) -> CheckResult:
 def _appliance(context: Context, database: Database, runner: ModelRunner) -> list[Check]:
     """Return the checks of the appliance's own account, which hold for a clone as well."""
     settings, probe = context.settings, database_probe(database.address, limit=_PATIENCE)
+    what_is_kept = kept(database, settings.documents)
 
     async def supervisor() -> CheckResult:
         answer = await context.control.ask("GET", "/units")
@@ -111,12 +112,13 @@ def _appliance(context: Context, database: Database, runner: ModelRunner) -> lis
         elsewhere=settings.ollama_url is not None,
         has_systemd=settings.packaged,
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
+        kept=what_is_kept,
         patience=_PATIENCE,
     )
     return [
         Check(CheckId.SUPERVISOR, supervisor),
         *appliance.checks(),
-        schema_check(database.address, probe),
+        stored_files_check(what_is_kept.integrity),
         clock_check(context.clock),
     ]
 

@@ -27,9 +27,9 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     group = add_group(verbs, "model", "the language models on this machine")
     add_verb(group, shared, "list", list_models, "show the installed models")
     use = add_verb(group, shared, "use", use_model, "choose the model for a purpose")
-    use.add_argument(
-        "purpose", type=Purpose, choices=list(Purpose), help="for answers, or for the search index"
-    )
+    # By their values: what argparse says of a wrong one is for people.
+    purposes = [purpose.value for purpose in Purpose]
+    use.add_argument("purpose", choices=purposes, help="for answers, or for the search index")
     use.add_argument("model", help="as the list shows it")
     fetch = add_verb(group, shared, "fetch", fetch_model, "download a model from the internet")
     fetch.add_argument("model", help="such as llama3.2:3b")

@@ -15,6 +15,7 @@ from appliance.actors.permissions import Role
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
+from appliance.web.formats import size
 
 _WHOSE = "whose key it is (default: the only operator)"
 
@@ -40,6 +41,11 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
         verb = add_verb(users, shared, action, change_user, purpose)
         verb.add_argument("name", help="what the person signs in with")
         verb.set_defaults(action=action)
+    quota = add_verb(users, shared, "quota", quota_of_user, "show or set the room for documents")
+    quota.add_argument("name", help="what the person signs in with")
+    quota.add_argument(
+        "size", nargs="?", help="such as 5GB, or none for no limit, or default for the setting"
+    )
     api_keys = add_group(verbs, "api-key", "keys with which programs act for a person")
     create = add_verb(api_keys, shared, "create", create_key, "make a key and print it once")
     create.add_argument("name", nargs="?", default="command line", help="what the list shows")
@@ -108,6 +114,19 @@ async def change_user(context: Context, options: argparse.Namespace) -> ExitCode
     path = f"/people/{quote(options.name, safe='')}/{options.action}"
     answer = await context.control.ask("POST", path)
     context.output.value(answer, f"{answer['name']}: {options.action} done")
+    return ExitCode.DONE
+
+
+async def quota_of_user(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Show what a person's documents take and may take, after changing it if a size is given."""
+    path = f"/people/{quote(options.name, safe='')}/quota"
+    if options.size is None:
+        answer = await context.control.ask("GET", path)
+    else:
+        answer = await context.control.ask("POST", path, body={"quota": options.size})
+    limit = "no limit" if answer["limit"] is None else size(answer["limit"])
+    text = f"{answer['name']}: {size(answer['used'])} of {limit} (quota: {answer['quota']})"
+    context.output.value(answer, text)
     return ExitCode.DONE
 
 

@@ -65,7 +65,7 @@ def answer_for_people(text: str, answer: dict[str, Any]) -> str:
     sources = [source(citation) for citation in answer["citations"]]
     below = "\n".join([*sources, ContextUsage(**answer["reading"]).sentence])
     note = answer["note"]
-    said = f"\n\n{note['message']} {note['hint']}" if note else ""
+    said = f"\n\n{note['message']}\n{note['hint']}" if note else ""
     return f"{shown}\n\n{below}".rstrip() + said
 
 

@@ -12,6 +12,7 @@ from appliance.accounts.people import People
 from appliance.audit.model import AuditEvent
 from appliance.audit.service import AuditLog
 from appliance.jobs.service import JobService
+from appliance.library.quota import Quotas
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.settings.service import OperatorSettings
@@ -42,6 +43,7 @@ class Surroundings:
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 SURROUNDINGS = web.AppKey("surroundings", Surroundings)
 PEOPLE = web.AppKey("people", People)
+QUOTAS = web.AppKey("quotas", Quotas)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
 AUDIT = web.AppKey("audit", AuditLog)
 CHOICE = web.AppKey("choice", ModelChoice)

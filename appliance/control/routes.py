@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from appliance.control import audit, jobs, machine, models, people, settings, units
+from appliance.control import audit, jobs, machine, models, people, quota, settings, units
 
 ROUTES: tuple[web.RouteDef, ...] = (
     web.get("/units", units.units),
@@ -19,6 +19,8 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.post("/people", people.add),
     web.post("/people/{name}/invite", people.invite),
     web.post("/people/{name}/{action:lock|unlock|make-operator|make-member|remove}", people.change),
+    web.get("/people/{name}/quota", quota.quota),
+    web.post("/people/{name}/quota", quota.set_quota),
     web.get("/api-keys", people.api_keys),
     web.post("/api-keys", people.create_api_key),
     web.delete("/api-keys/{id}", people.revoke_api_key),

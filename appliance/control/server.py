@@ -30,6 +30,7 @@ def control_application(
     application[keys.SUPERVISOR] = supervisor
     application[keys.SURROUNDINGS] = surroundings
     application[keys.PEOPLE] = services.people
+    application[keys.QUOTAS] = services.quotas
     application[keys.API_KEYS] = services.api_keys
     application[keys.AUDIT] = services.audit
     application[keys.CHOICE] = services.choice

@@ -124,11 +124,14 @@ CREATE TABLE library.document (
     title         text,
     language      text NOT NULL DEFAULT 'simple',
     page_count    integer,
+    chunk_count   integer,
     attempts      integer NOT NULL DEFAULT 0,
     claimed_by    text,
     claimed_at    timestamptz,
     created_at    timestamptz NOT NULL DEFAULT now(),
     ready_at      timestamptz,
+    -- When the file was last compared with its digest; the upload is the first time.
+    verified_at   timestamptz NOT NULL DEFAULT now(),
     CHECK ((error_code IS NOT NULL) = (state IN ('failed', 'quarantined')))
 );
 -- The same file twice in one collection is one document.
@@ -136,6 +139,16 @@ CREATE UNIQUE INDEX document_digest ON library.document (collection_id, digest);
 CREATE INDEX document_by_digest ON library.document (digest);
 CREATE INDEX document_queue ON library.document (created_at) WHERE state IN ('queued', 'reading');
 CREATE INDEX document_newest ON library.document (collection_id, created_at DESC);
+CREATE INDEX document_uploader ON library.document (uploaded_by) INCLUDE (size);
+CREATE INDEX document_verified ON library.document (verified_at);
+CREATE INDEX document_failed ON library.document (error_code) WHERE state = 'failed';
+
+-- How much the files that a person added may take together. Without a row the setting counts.
+CREATE TABLE library.quota (
+    account_id uuid PRIMARY KEY REFERENCES core.account ON DELETE CASCADE,
+    bytes      bigint CHECK (bytes > 0)
+);
+COMMENT ON COLUMN library.quota.bytes IS 'NULL: without a limit';
 
 -- The ledger: one row a page, also for pages that gave no text.
 CREATE TABLE library.page (
@@ -167,6 +180,17 @@ CREATE TABLE library.chunk (
 );
 CREATE INDEX chunk_words ON library.chunk USING gin (words) WITH (fastupdate = off);
 CREATE INDEX chunk_collection ON library.chunk (collection_id);
+
+-- Whether the database has the pages and chunks that reading gave. A document without a count has
+-- at least one chunk.
+CREATE FUNCTION library.is_complete(document uuid, chunk_count integer, page_count integer)
+    RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT found.chunks > 0 AND found.chunks = coalesce($2, found.chunks)
+       AND found.pages = coalesce($3, found.pages)
+    FROM (SELECT (SELECT count(*) FROM library.chunk AS c WHERE c.document_id = $1) AS chunks,
+                 (SELECT count(*) FROM library.page AS p WHERE p.document_id = $1) AS pages)
+         AS found
+$$;
 
 -- The number of chunks that contain a lexeme: a rare word weighs more than a common one.
 CREATE TABLE library.term (
@@ -310,12 +334,12 @@ GRANT UPDATE (used_at) ON core.api_key TO cloister_chat;
 GRANT INSERT ON core.audit TO cloister_chat;
 GRANT SELECT, INSERT, DELETE ON library.document TO cloister_chat;
 GRANT UPDATE (file_name, state, error_code, error_message, error_hint, attempts,
-              claimed_by, claimed_at)
+              claimed_by, claimed_at, verified_at)
     ON library.document TO cloister_chat;
 GRANT SELECT, INSERT ON library.collection TO cloister_chat;
 GRANT SELECT ON library.page, library.chunk, library.embedding, library.embedding_model
     TO cloister_chat;
-GRANT SELECT ON library.term TO cloister_chat;
+GRANT SELECT ON library.term, library.quota TO cloister_chat;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat.conversation, chat.message, chat.citation
     TO cloister_chat;
 
@@ -339,7 +363,7 @@ GRANT SELECT ON core.chosen_model TO cloister_chat, cloister_ingest;
 -- What an operator sets, for the chat servers that use it: they may not read other settings.
 CREATE VIEW core.operator_setting AS
     SELECT name, value FROM core.setting
-    WHERE name IN ('upload_limit', 'context_tokens', 'allowed_models');
+    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens', 'allowed_models');
 GRANT SELECT ON core.operator_setting TO cloister_chat;
 
 INSERT INTO library.collection (name) VALUES ('Shared library');

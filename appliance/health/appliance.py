@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from appliance.db.checksums import page_checksums
+from appliance.db.pool import Database
+from appliance.health.checks.checksums import checksums_check
 from appliance.health.checks.database import evaluate_database
 from appliance.health.checks.disk_space import disk_check
+from appliance.health.checks.documents import documents_check
 from appliance.health.checks.environment_file import environment_check
 from appliance.health.checks.memory import memory_check
 from appliance.health.checks.model_runner import ask_runner, evaluate_model_runner
 from appliance.health.checks.models import AskChosen, ask_chosen, ask_installed, evaluate_models
+from appliance.health.checks.schema import schema_check
 from appliance.health.checks.services import (
     ask_systemd,
     evaluate_service,
@@ -20,7 +26,9 @@ from appliance.health.checks.services import (
 )
 from appliance.health.model import Answer, Check, CheckId, CheckResult, unknown
 from appliance.health.seen import Seen, Service, runner_condition
-from appliance.health.service_words import DATABASE, MODEL_RUNNER
+from appliance.health.service_words import DATABASE, MIGRATION, MODEL_RUNNER
+from appliance.library.blobs import Blobs, Room, SystemDisk
+from appliance.library.integrity import Integrity
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import RunnerCondition
 from appliance.probes.model import Probe
@@ -31,12 +39,26 @@ ALLOWANCE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept: the database, as its owner, and the files of the documents."""
+
+    database: Database
+    integrity: Integrity
+
+
+def kept(database: Database, documents: Path) -> Kept:
+    """Return what is kept: `database` has the role of the owner, `documents` is the folder."""
+    return Kept(database, Integrity(database, Blobs(documents, Room(), SystemDisk())))
+
+
+@dataclass(frozen=True, slots=True)
 class ApplianceChecks:
     """Asks what runs, and whether it answers.
 
     `see` returns how the supervisor sees its services, or None where it does not answer; `chosen`
     which models operators chose. `elsewhere` says that OLLAMA_HOST names the model runner;
-    `settings_file` is what the package reads at each start.
+    `settings_file` is what the package reads at each start. `kept` is asked what the database and
+    the documents have lost.
     """
 
     home: Path
@@ -48,6 +70,7 @@ class ApplianceChecks:
     elsewhere: bool = False
     has_systemd: bool = False
     settings_file: Path | None = None
+    kept: Kept | None = None
     patience: float = PATIENCE
 
     def checks(self) -> list[Check]:
@@ -61,9 +84,26 @@ class ApplianceChecks:
             disk_check(self.home, limit=limit),
             memory_check(limit=limit),
         ]
+        if self.kept is not None:
+            checks += self._kept_checks(self.kept, limit)
         if self.settings_file is not None:
             checks.append(environment_check(self.settings_file, limit=limit))
         return checks
+
+    def _kept_checks(self, kept: Kept, limit: float) -> list[Check]:
+        waits = {"patience": self.patience, "limit": limit}
+        return [
+            schema_check(
+                kept.database.address, self.database, is_migrating=self._is_migrating, **waits
+            ),
+            checksums_check(partial(page_checksums, kept.database), **waits),
+            documents_check(kept.integrity.recorded, **waits),
+        ]
+
+    async def _is_migrating(self) -> bool:
+        seen = await self.see()
+        migration = seen.service(MIGRATION) if seen else None
+        return migration is not None and migration.phase.is_transient
 
     async def _services(self) -> Answer:
         if seen := await self.see():

@@ -75,6 +75,28 @@ class FreeSpace:
 
 
 @dataclass(frozen=True, slots=True)
+class StartJob:
+    """Start a kind of job."""
+
+    kind: str
+
+    @property
+    def command(self) -> str:
+        """What to type."""
+        return f"cloister job start {self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewDocuments:
+    """Look at the documents that failed, and have them read again."""
+
+    @property
+    def command(self) -> str:
+        """Nothing to type: the console shows them."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunCommand:
     """Run a command of the operating system, for which the console has no button."""
 
@@ -82,5 +104,13 @@ class RunCommand:
 
 
 Remedy = (
-    StartService | RestartService | ReadLog | ChooseModels | InstallRunner | FreeSpace | RunCommand
+    StartService
+    | RestartService
+    | ReadLog
+    | ChooseModels
+    | InstallRunner
+    | FreeSpace
+    | StartJob
+    | ReviewDocuments
+    | RunCommand
 )

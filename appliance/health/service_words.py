@@ -8,11 +8,12 @@ from collections.abc import Collection
 DATABASE = "postgres"
 MODEL_RUNNER = "ollama"
 WEB_SERVER = "nginx"
+MIGRATION = "migrate"
 _WITHOUT_DATABASE = {DATABASE, MODEL_RUNNER, WEB_SERVER}
 _CHAT_SERVER = re.compile(r"webchat[@-](\d+)")
 _TITLES = {
     DATABASE: "Database",
-    "migrate": "Database schema",
+    MIGRATION: "Database schema",
     MODEL_RUNNER: "Model runner",
     "ingest": "Document reader",
     WEB_SERVER: "Web server",
@@ -24,7 +25,7 @@ _STOPPING = {
         "rescue” on the machine prints one, and “sudo cloister start postgres” starts the "
         "database without the console."
     ),
-    "migrate": "A new version of Cloister cannot bring the database up to date.",
+    MIGRATION: "A new version of Cloister cannot bring the database up to date.",
     MODEL_RUNNER: (
         "No model writes answers: questions are answered with passages from the documents. "
         "Search goes by words alone."
@@ -62,7 +63,7 @@ def beginning(subject: str) -> str:
 
 
 def needs_database(service: str) -> bool:
-    """Whether the service can do nothing for anybody without the database."""
+    """Whether the service can do nothing without the database."""
     return service not in _WITHOUT_DATABASE
 
 

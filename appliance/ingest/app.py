@@ -22,10 +22,12 @@ from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.pipeline import Pipeline
 from appliance.ingest.worker import Worker
 from appliance.jobs.engine import JobEngine
-from appliance.jobs.kinds import EMBED, KINDS, Process
+from appliance.jobs.kinds import EMBED, KINDS, SCRUB, Process
 from appliance.jobs.service import JobService
 from appliance.library.blobs import Blobs, Room, SystemDisk
+from appliance.library.integrity import Integrity
 from appliance.library.orphans import Sweeper
+from appliance.library.scrub import Scrubber
 from appliance.llm.bulk import EMBEDDING_TURN, BulkEmbedder
 from appliance.llm.client import ModelRunner
 from appliance.shares.store import MachineTurn
@@ -51,7 +53,8 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
         embedder = Embedder(database, bulk, jobs, clock, has_room=blobs.has_room)
         pipeline = Pipeline(database, blobs, instance, extract, ParserLimits(), clock)
         worker = Worker(database, pipeline, instance, clock, when_ready=embedder.wake)
-        works = {EMBED.name: embedder.build}
+        scrubber = Scrubber(Integrity(database, blobs), clock)
+        works = {EMBED.name: embedder.build, SCRUB.name: scrubber.run}
         engine = JobEngine(database, clock, Process.INGEST, KINDS, works)
         async with _health(settings.ingest_socket, worker), engine:
             tasks.create_task(Sweeper(database, blobs, clock).run(), name="ingest-sweep")

@@ -69,6 +69,7 @@ class Pipeline:
         part of the document.
         """
         path = self._blobs.path(lease.digest)
+        await self._blobs.verify(lease.digest)
         wanted = recognise(lease.file_name, await asyncio.to_thread(_head, path))
         async with self._database.transaction() as connection:
             await IngestStore(connection).forget_attempt(lease.id)

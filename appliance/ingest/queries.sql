@@ -54,6 +54,7 @@ FROM unnest(
 UPDATE library.document
 SET state = 'ready', title = %(title)s, language = %(language)s, page_count = %(page_count)s,
     ready_at = now(), attempts = 0, claimed_by = NULL, claimed_at = NULL,
+    chunk_count = (SELECT count(*) FROM library.chunk WHERE document_id = %(id)s),
     error_code = NULL, error_message = NULL, error_hint = NULL
 WHERE id = %(id)s;
 

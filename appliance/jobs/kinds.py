@@ -86,6 +86,17 @@ EMBED = Kind(
     deadline=timedelta(days=2),
     resumes=True,
 )
+SCRUB = Kind(
+    name="scrub",
+    title="Verify what is kept",
+    purpose="Compares documents with their files, pages and passages, and reads each stored file "
+    "at least once in 30 days to see whether it has changed.",
+    process=Process.INGEST,
+    deadline=timedelta(hours=20),
+    cron="7 2 * * *",
+    rhythm="every night",
+    resumes=True,
+)
 MODEL_FETCH = Kind(
     name="model_fetch",
     title="Download a model",
@@ -96,7 +107,7 @@ MODEL_FETCH = Kind(
     lock_each=True,
 )
 
-KINDS: tuple[Kind, ...] = (SWEEP, CERTIFICATE, EMBED, MODEL_FETCH)
+KINDS: tuple[Kind, ...] = (SWEEP, CERTIFICATE, EMBED, SCRUB, MODEL_FETCH)
 
 
 def available(*, packaged: bool) -> tuple[Kind, ...]:

@@ -15,7 +15,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,14 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from appliance.core.files import fsync_directory
 from appliance.core.settings import GIBIBYTE, MEBIBYTE
-from appliance.library.errors import DiskFullError, EmptyFileError, UploadTooLargeError
+from appliance.library.errors import (
+    DiskFullError,
+    EmptyFileError,
+    FileDamagedError,
+    FileMissingError,
+    UploadTooLargeError,
+)
+from appliance.library.stored_file import FileFacts, StoredFile
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -141,8 +149,40 @@ class Blobs:
             await asyncio.shield(asyncio.to_thread(_discard, file))
 
     async def keep(self, incoming: Incoming) -> None:
-        """Give an incoming file its name, durably. The caller holds the lock on its digest."""
+        """Give an incoming file its name, durably. The caller holds the lock on its digest.
+
+        It replaces a file that has the name, in one step: so a damaged one is repaired.
+        """
         await asyncio.to_thread(self._keep, incoming)
+
+    async def facts(self, digest: str) -> FileFacts | None:
+        """Return what the disk says about a file; None if there is none."""
+        return await asyncio.to_thread(_facts, self.path(digest))
+
+    async def all_facts(self, digests: Sequence[str]) -> list[FileFacts | None]:
+        """Return the same for several files."""
+        paths = [self.path(digest) for digest in digests]
+        return await asyncio.to_thread(lambda: [_facts(path) for path in paths])
+
+    @asynccontextmanager
+    async def reading(
+        self, digest: str, size: int | None = None, *, executor: Executor | None = None
+    ) -> AsyncIterator[StoredFile]:
+        """Open a file and lend it.
+
+        Raises FileMissingError, and FileDamagedError for a file that has not this size.
+        """
+        file = await asyncio.to_thread(_open_stored, self.path(digest), size)
+        try:
+            yield StoredFile(file, digest, executor)
+        finally:
+            file.close()
+
+    async def verify(self, digest: str) -> None:
+        """Compare a file with its digest. Raises FileMissingError or FileDamagedError."""
+        async with self.reading(digest) as file:
+            async for _ in file.pieces():
+                pass
 
     async def remove(self, digest: str) -> None:
         """Delete a file that no document uses. The caller holds the lock on its digest."""
@@ -225,6 +265,24 @@ class Blobs:
             incoming.path.replace(target)
         fsync_directory(target.parent)
         fsync_directory(self._folder)
+
+
+def _facts(path: Path) -> FileFacts | None:
+    try:
+        return FileFacts.of(path.stat())
+    except FileNotFoundError:
+        return None
+
+
+def _open_stored(path: Path, size: int | None) -> BinaryIO:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise FileMissingError from error
+    if size is not None and os.fstat(file.fileno()).st_size != size:
+        file.close()
+        raise FileDamagedError
+    return file
 
 
 @contextlib.contextmanager

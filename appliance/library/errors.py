@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
-from appliance.core.errors import ApplianceError
+from appliance.core.errors import ApplianceError, Audience, Words
 
 
 class DocumentError(ApplianceError):
@@ -30,8 +31,30 @@ class FileMissingError(DocumentError):
     """The document has a row, but its file is missing on the disk."""
 
     code = "file_missing"
+    status = HTTPStatus.GONE
     sentence = "The file of this document is no longer on the disk."
-    hint = "Delete the document and upload it again, or restore a backup."
+    hint = "Upload the same file again: that repairs it. Answers use the text that was read before."
+
+
+class FileDamagedError(DocumentError):
+    """The content of the stored file is not the content that was uploaded."""
+
+    code = "file_damaged"
+    status = HTTPStatus.GONE
+    sentence = "The file of this document is damaged: its content has changed on the disk."
+    hint = "Upload the same file again: that repairs it. Answers use the text that was read before."
+
+
+class IndexIncompleteError(DocumentError):
+    """Pages or chunks of a document that was read are no longer in the database."""
+
+    code = "index_incomplete"
+    sentence = "Parts of the text of this document are missing in the database."
+    hint = "Try again: the document is read once more from its file."
+
+
+# What a whole file in the place of the faulty one repairs.
+FILE_FAULTS: tuple[type[DocumentError], ...] = (FileMissingError, FileDamagedError)
 
 
 class UploadTooLargeError(ApplianceError):
@@ -50,6 +73,21 @@ class DiskFullError(ApplianceError):
     status = HTTPStatus.INSUFFICIENT_STORAGE
     sentence = "The disk is full: the file was not saved."
     hint = "Delete documents that are no longer needed, or ask the operator for more space."
+
+
+class QuotaExceededError(ApplianceError):
+    """The person's files would take more than they may; no part of the file is kept."""
+
+    code = "quota_exceeded"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    sentence = "There is no room for this: your documents take {used} of {limit}."
+    hint = "Delete documents that you no longer need, or ask an operator for more room."
+    variants: ClassVar[Mapping[Audience, Words]] = {
+        Audience.COMMAND_LINE: Words(
+            "There is no room for this: the documents of this person take {used} of {limit}.",
+            "`cloister user quota NAME SIZE` gives more room.",
+        ),
+    }
 
 
 class UploadBrokenOffError(ApplianceError):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from uuid import UUID
 
 SHARED_NAME = "Shared library"
@@ -152,11 +152,76 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The file as it was uploaded."""
+    """The file as it was uploaded.
 
-    path: Path
+    `pieces` yields its content, and raises FileDamagedError in place of the last piece unless the
+    whole content is what was uploaded.
+    """
+
     file_name: str
     size: int
+    pieces: AsyncGenerator[bytes, None]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A file as documents have it; `is_faulty` says that a fault of it is recorded on them."""
+
+    digest: str
+    size: int
+    is_faulty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """A document, and whether the database has all pages and chunks that reading it gave."""
+
+    id: UUID
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFaults:
+    """How many documents have a damaged file, no file, or an index with gaps.
+
+    `overdue` counts the files whose last verification is too long ago.
+    """
+
+    damaged: int = 0
+    missing: int = 0
+    incomplete: int = 0
+    overdue: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many bytes a person's files take, and may take; without a limit it is None.
+
+    `is_own` says that an operator set the limit for this person.
+    """
+
+    used: int
+    limit: int | None
+    is_own: bool = False
+
+    @property
+    def share(self) -> float | None:
+        """The used share of the limit, from 0 to 1."""
+        return None if self.limit is None else min(1.0, self.used / self.limit)
+
+    def has_room(self, size: int) -> bool:
+        """Return whether so many further bytes stay within the limit."""
+        return self.limit is None or self.used + size <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class PersonUsage:
+    """What the files of one person take, as operators see it."""
+
+    id: UUID
+    name: str
+    display_name: str
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,3 +124,93 @@ LIMIT %(limit)s;
 
 -- name: counts
 SELECT state, count(*) FROM library.document GROUP BY state;
+
+-- name: stored_files
+-- The next files in the order of their digests; is_faulty says that a fault of the file is recorded.
+SELECT digest, max(size) AS size,
+       coalesce(bool_or(error_code = ANY(%(codes)s::text[])), false) AS is_faulty
+FROM library.document WHERE digest > %(after)s
+GROUP BY digest ORDER BY digest LIMIT %(limit)s;
+
+-- name: due_file
+SELECT digest, size, coalesce(error_code = ANY(%(codes)s::text[]), false) AS is_faulty
+FROM library.document WHERE verified_at < now() - %(age)s::interval
+ORDER BY verified_at LIMIT 1;
+
+-- name: count_due
+SELECT count(DISTINCT digest) FROM library.document
+WHERE verified_at < now() - %(age)s::interval;
+
+-- name: index_rows
+-- The next documents in the order of their ids. Only one that was read has to be complete.
+SELECT id, state <> 'ready' OR library.is_complete(id, chunk_count, page_count) AS is_complete
+FROM library.document WHERE id > %(after)s
+ORDER BY id LIMIT %(limit)s;
+
+-- name: set_verified
+UPDATE library.document SET verified_at = now() WHERE digest = %(digest)s;
+
+-- name: fail_file
+-- A document that waits or is being read finds the fault by itself.
+UPDATE library.document
+SET state = 'failed', error_code = %(code)s, error_message = %(message)s, error_hint = %(hint)s
+WHERE digest = %(digest)s AND state IN ('ready', 'failed', 'quarantined')
+  AND error_code IS DISTINCT FROM %(code)s
+RETURNING id;
+
+-- name: restore_file
+-- Documents that failed because of their file: ready if their text is complete, else queued. The
+-- ingest process is notified at the commit.
+UPDATE library.document
+SET state = CASE WHEN library.is_complete(id, chunk_count, page_count) THEN 'ready'
+                 ELSE 'queued' END,
+    attempts = 0, error_code = NULL, error_message = NULL, error_hint = NULL
+WHERE digest = %(digest)s AND state = 'failed' AND error_code = ANY(%(codes)s::text[])
+RETURNING id, pg_notify('library_queued', id::text);
+
+-- name: fail_incomplete
+-- Asked again inside the statement: a document may have been read again meanwhile.
+UPDATE library.document
+SET state = 'failed', error_code = %(code)s, error_message = %(message)s, error_hint = %(hint)s
+WHERE id = ANY(%(documents)s::uuid[]) AND state = 'ready'
+  AND NOT library.is_complete(id, chunk_count, page_count)
+RETURNING id;
+
+-- name: recorded_faults
+SELECT count(*) FILTER (WHERE error_code = %(damaged)s) AS damaged,
+       count(*) FILTER (WHERE error_code = %(missing)s) AS missing,
+       count(*) FILTER (WHERE error_code = %(incomplete)s) AS incomplete,
+       (SELECT count(DISTINCT digest) FROM library.document
+        WHERE verified_at < now() - %(within)s::interval) AS overdue
+FROM library.document WHERE state = 'failed';
+
+-- name: lock_quota
+-- Held while a document of a person is added: two uploads at once cannot both take the last room.
+SELECT pg_advisory_xact_lock(hashtextextended('quota:' || %(account)s::text, 0));
+
+-- name: usage
+-- What a person's files take: a file counts for each of their documents that has it.
+SELECT (SELECT coalesce(sum(d.size), 0)::bigint FROM library.document d
+        WHERE d.uploaded_by = %(account)s) AS used,
+       q.account_id IS NOT NULL AS is_own, q.bytes AS own,
+       (SELECT s.value FROM core.operator_setting s WHERE s.name = %(setting)s) AS common
+FROM (VALUES (%(account)s::uuid)) AS asked (account)
+LEFT JOIN library.quota q ON q.account_id = asked.account;
+
+-- name: all_usages
+-- The same for everybody, the most first.
+SELECT a.id, a.name, a.display_name, coalesce(taken.size, 0)::bigint AS used,
+       q.account_id IS NOT NULL AS is_own, q.bytes AS own,
+       (SELECT s.value FROM core.operator_setting s WHERE s.name = %(setting)s) AS common
+FROM core.account a
+LEFT JOIN (SELECT uploaded_by, sum(size) AS size FROM library.document GROUP BY uploaded_by)
+    AS taken ON taken.uploaded_by = a.id
+LEFT JOIN library.quota q ON q.account_id = a.id
+ORDER BY used DESC, a.display_name, a.name;
+
+-- name: set_quota
+INSERT INTO library.quota (account_id, bytes) VALUES (%(account)s, %(bytes)s)
+ON CONFLICT (account_id) DO UPDATE SET bytes = excluded.bytes;
+
+-- name: reset_quota
+DELETE FROM library.quota WHERE account_id = %(account)s;

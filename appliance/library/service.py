@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import aclosing, asynccontextmanager
 from uuid import UUID
 
 from appliance.accounts.model import Account
@@ -18,7 +18,8 @@ from appliance.audit.service import record
 from appliance.core.errors import DatabaseUnavailableError, NotFoundError
 from appliance.db.pool import Database
 from appliance.library.blobs import Blobs, Incoming
-from appliance.library.errors import FileMissingError, NothingToRetryError, NotYourDocumentError
+from appliance.library.errors import NothingToRetryError, NotYourDocumentError
+from appliance.library.integrity import Integrity, restore
 from appliance.library.model import (
     PRIVATE_NAME,
     Collection,
@@ -31,6 +32,7 @@ from appliance.library.model import (
 from appliance.library.names import clean
 from appliance.library.orphans import remove_unused
 from appliance.library.queue import document_event, queue_again
+from appliance.library.quota import Quotas
 from appliance.library.store import DocumentStore, LibraryStore
 
 _LOG = logging.getLogger(__name__)
@@ -41,9 +43,11 @@ PAGE_SIZE = 100
 class LibraryService:
     """The library of this machine."""
 
-    def __init__(self, database: Database, blobs: Blobs) -> None:
+    def __init__(self, database: Database, blobs: Blobs, quotas: Quotas) -> None:
         self._database = database
         self._blobs = blobs
+        self._quotas = quotas
+        self._integrity = Integrity(database, blobs)
 
     async def collections(self, actor: Account) -> list[Collection]:
         """Return the collections the actor may see and add to: shared ones, then their own."""
@@ -107,13 +111,19 @@ class LibraryService:
             raise NotFoundError(what="page")
         return page
 
-    async def original(self, actor: Account, document: UUID) -> Original:
-        """Return where the uploaded file is. Raises NotFoundError or FileMissingError."""
+    @asynccontextmanager
+    async def original(self, actor: Account, document: UUID) -> AsyncIterator[Original]:
+        """Lend the uploaded file, which is verified while it is read; a fault is recorded.
+
+        Raises NotFoundError, FileMissingError and FileDamagedError; the last one also in place of
+        the last piece.
+        """
         found = await self.document(actor, document)
-        path = self._blobs.path(found.digest)
-        if not path.is_file():
-            raise FileMissingError
-        return Original(path, found.file_name, found.size)
+        async with (
+            self._integrity.reading(found.digest, found.size) as file,
+            aclosing(file.pieces()) as pieces,
+        ):
+            yield Original(found.file_name, found.size, pieces)
 
     async def upload(
         self,
@@ -129,20 +139,26 @@ class LibraryService:
 
         The document is the owner's; the audit names `by`, who may be the command line.
 
-        Raises NotFoundError (collection), EmptyFileError, UploadTooLargeError, DiskFullError.
+        Raises NotFoundError (collection), EmptyFileError, UploadTooLargeError, QuotaExceededError,
+        DiskFullError.
         """
         await self._check_collection(owner, collection)
-        async with self.receive(pieces, declared_size) as incoming:
+        async with self.receive(owner, pieces, declared_size) as incoming:
             return await self.add(owner, collection, file_name, incoming, by=by)
 
-    def receive(
-        self, pieces: AsyncIterator[bytes], declared_size: int | None = None
-    ) -> AbstractAsyncContextManager[Incoming]:
-        """Write a file to the disk without a name; it is deleted at the end unless it was added.
+    @asynccontextmanager
+    async def receive(
+        self, owner: Account, pieces: AsyncIterator[bytes], declared_size: int | None = None
+    ) -> AsyncIterator[Incoming]:
+        """Write a file of `owner` to the disk without a name; without `add` it is deleted again.
 
-        Raises EmptyFileError, UploadTooLargeError, DiskFullError.
+        Raises EmptyFileError, UploadTooLargeError, QuotaExceededError, DiskFullError.
         """
-        return self._blobs.receive(pieces, declared_size)
+        async with (
+            self._quotas.counting(owner, pieces, declared_size or 0) as counted,
+            self._blobs.receive(counted, declared_size) as incoming,
+        ):
+            yield incoming
 
     async def add(
         self,
@@ -158,29 +174,35 @@ class LibraryService:
         The file gets its name and the row is committed under the lock of the digest, so that a
         deletion of the same content cannot remove the file in between. The commit notifies the
         ingest process. A file that the collection already has is not added again; if it could not
-        be read, it is queued again under the new name. Raises NotFoundError (collection),
-        ForbiddenError when `by` may not add documents for the owner.
+        be read, it is queued again under the new name. The file replaces one that is damaged or
+        missing, and repairs every document that has it. Raises NotFoundError (collection),
+        QuotaExceededError, ForbiddenError when `by` may not add documents for the owner.
         """
         require_own(by, owner)
         await self._check_collection(owner, collection)
         name = clean(file_name)
         async with self._database.transaction() as connection:
             await DocumentStore(connection).lock_digest(incoming.digest)
-            await self._blobs.keep(incoming)
             store = LibraryStore(connection, owner)
-            added = await store.add_document(
+            known = await store.document_by_digest(collection, incoming.digest)
+            if known is None:
+                await self._quotas.require_room(connection, owner, incoming.size)
+            await self._blobs.keep(incoming)
+            restored = await restore(connection, incoming.digest)
+            added = known is None and await store.add_document(
                 collection=collection, file_name=name, digest=incoming.digest, size=incoming.size
             )
-            document = added or await store.document_by_digest(collection, incoming.digest)
-            if document is None:
+            document = added or known
+            if not document:
                 raise NotFoundError(what="collection")
             if added:
                 await store.announce(document)
+            if added or document in restored:
                 await record(connection, by, document_event(Action.DOCUMENT_ADD, document))
             else:
                 action = Action.DOCUMENT_ADD
                 await queue_again(connection, by, document, action=action, file_name=name)
-            return Uploaded(await _document(store, document), duplicate=added is None)
+            return Uploaded(await _document(store, document), duplicate=not added)
 
     async def delete(self, actor: Account, document: UUID) -> None:
         """Delete a document with its pages, chunks and vectors, then its file if it is an orphan.

@@ -10,11 +10,13 @@ from appliance.core.settings import GIBIBYTE, MEBIBYTE, Settings
 from appliance.settings.errors import SettingInvalidError, UnknownSettingError
 
 KIBIBYTE = 1024
-_FACTORS = {"": 1, "B": 1, "KB": KIBIBYTE, "MB": MEBIBYTE, "GB": GIBIBYTE}
-_SIZE = re.compile(r"([0-9]{1,15})\s*(B|KB|MB|GB|)", re.IGNORECASE)
+TEBIBYTE = 1024 * GIBIBYTE
+_FACTORS = {"": 1, "B": 1, "KB": KIBIBYTE, "MB": MEBIBYTE, "GB": GIBIBYTE, "TB": TEBIBYTE}
+_SIZE = re.compile(r"([0-9]{1,15})\s*(B|KB|MB|GB|TB|)", re.IGNORECASE)
+# How people write the value of an entry that sets no limit; it is stored as 0.
+NO_LIMIT = "none"
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}")
-_NO_NAMES = "none"
 
 Value = int | tuple[str, ...]
 """A whole number, or names without a repetition."""
@@ -51,7 +53,8 @@ class Entry:
 
     `field` names the attribute of `Settings` whose value, from `variable` in the environment, is
     the default where an operator has set nothing. `restarts` names what a change restarts; the
-    processes follow an entry without any at once.
+    processes follow an entry without any at once. With `may_be_unlimited` 0 is a value as well, and
+    means that there is no limit.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Entry:
     variable: str | None = None
     restarts: tuple[str, ...] = ()
     longest_text: int = 20
+    may_be_unlimited: bool = False
 
     def default_in(self, settings: Settings) -> int:
         """Return the value that counts while an operator has set none."""
@@ -73,25 +77,37 @@ class Entry:
 
     def parse(self, text: str) -> int:
         """Read what a person typed, such as `8192` or `100 MB`. Raises SettingInvalidError."""
+        if self.may_be_unlimited and text.strip().lower() == NO_LIMIT:
+            return 0
         pattern = _SIZE if self.unit is Unit.BYTES else _NUMBER
         found = pattern.fullmatch(text.strip())
         if found is None:
             raise SettingInvalidError(title=self.title, bounds=self.bounds)
         factor = _FACTORS[found[2].upper()] if self.unit is Unit.BYTES else 1
-        return self.check(int(found[1] if self.unit is Unit.BYTES else found[0]) * factor)
+        # A typed 0 is a mistake: no limit has a word of its own.
+        return self._within_bounds(int(found[1] if self.unit is Unit.BYTES else found[0]) * factor)
 
     def check(self, value: object) -> int:
         """Return a value that is within the bounds. Raises SettingInvalidError."""
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        if not is_number or not self.minimum <= int(str(value)) <= self.maximum:
+        if self.may_be_unlimited and is_number and value == 0:
+            return 0
+        return self._within_bounds(int(str(value)) if is_number else self.minimum - 1)
+
+    def _within_bounds(self, value: int) -> int:
+        if not self.minimum <= value <= self.maximum:
             raise SettingInvalidError(title=self.title, bounds=self.bounds)
-        return int(str(value))
+        return value
 
     def written(self, value: Value) -> str:
         """Write a value as `parse` reads it."""
-        if self.unit is not Unit.BYTES or not isinstance(value, int):
+        if not isinstance(value, int):
             return str(value)
-        fitting = [unit for unit in ("GB", "MB", "KB") if value % _FACTORS[unit] == 0]
+        if self.may_be_unlimited and value == 0:
+            return NO_LIMIT
+        if self.unit is not Unit.BYTES:
+            return str(value)
+        fitting = [unit for unit in ("TB", "GB", "MB", "KB") if value % _FACTORS[unit] == 0]
         return f"{value // _FACTORS[fitting[0]]} {fitting[0]}" if fitting else f"{value} B"
 
     @property
@@ -99,7 +115,9 @@ class Entry:
         """Say which values are possible."""
         unit = "" if self.unit is Unit.BYTES else f" {self.unit}"
         example = ", such as “100 MB”" if self.unit is Unit.BYTES else ""
-        return f"from {self.written(self.minimum)} to {self.written(self.maximum)}{unit}{example}"
+        unlimited = f", or “{NO_LIMIT}”" if self.may_be_unlimited else ""
+        largest = self.written(self.maximum)
+        return f"from {self.written(self.minimum)} to {largest}{unit}{example}{unlimited}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +146,7 @@ class NamesEntry:
         “none” is the empty list, since an empty text resets a setting.
         """
         names = text.replace(",", " ").split()
-        return self.check([] if names == [_NO_NAMES] else names)
+        return self.check([] if names == [NO_LIMIT] else names)
 
     def check(self, value: object) -> tuple[str, ...]:
         """Return the names without repetitions. Raises SettingInvalidError."""
@@ -141,12 +159,12 @@ class NamesEntry:
     def written(self, value: Value) -> str:
         """Write a value as `parse` reads it."""
         names = value if isinstance(value, tuple) else ()
-        return ", ".join(names) or _NO_NAMES
+        return ", ".join(names) or NO_LIMIT
 
     @property
     def bounds(self) -> str:
         """Say which values are possible."""
-        return f"up to {self.maximum} names with commas between, or “{_NO_NAMES}”"
+        return f"up to {self.maximum} names with commas between, or “{NO_LIMIT}”"
 
 
 def _is_name(value: object) -> bool:
@@ -166,6 +184,18 @@ UPLOAD_LIMIT = Entry(
     maximum=10 * GIBIBYTE,
     field="upload_limit",
     variable="CLOISTER_UPLOAD_LIMIT",
+)
+DOCUMENT_QUOTA = Entry(
+    name="document_quota",
+    title="Room for each person",
+    help="How much the files that one person adds may take together. The page People sets another "
+    "size for single persons. Documents that are there stay.",
+    group=Group.DOCUMENTS,
+    unit=Unit.BYTES,
+    default=10 * GIBIBYTE,
+    minimum=MEBIBYTE,
+    maximum=64 * TEBIBYTE,
+    may_be_unlimited=True,
 )
 CONTEXT_TOKENS = Entry(
     name="context_tokens",
@@ -198,7 +228,13 @@ ALLOWED_MODELS = NamesEntry(
     group=Group.ANSWERS,
     maximum=50,
 )
-ENTRIES: tuple[AnyEntry, ...] = (UPLOAD_LIMIT, CONTEXT_TOKENS, ALLOWED_MODELS, JOB_DAYS)
+ENTRIES: tuple[AnyEntry, ...] = (
+    UPLOAD_LIMIT,
+    DOCUMENT_QUOTA,
+    CONTEXT_TOKENS,
+    ALLOWED_MODELS,
+    JOB_DAYS,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,9 @@ class SystemdUnit:
             # systemd forgets how a unit ended when no client refers to it any more; we do not.
             values = {name: value for name, value in values.items() if name not in _LAST_RUN}
         self.properties = known.updated(values)
-        if complete:
+        # systemd may report a new process before the state of its unit; the state follows.
+        is_early = self.properties.resting and self.properties.pid != 0
+        if complete and not is_early:
             self._take_change(self.before)
             self.before = self.properties
 

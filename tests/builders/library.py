@@ -18,6 +18,7 @@ from appliance.ingest.pipeline import Extract, Pipeline
 from appliance.ingest.worker import Worker
 from appliance.library.blobs import Blobs, Disk, Room, SystemDisk
 from appliance.library.model import Document, Uploaded
+from appliance.library.quota import Quotas
 from appliance.library.service import LibraryService
 
 LIMIT = 1024 * 1024
@@ -69,6 +70,11 @@ class Shelf:
         target = collection or await self.shared(actor)
         return await self.service.upload(actor, target, file_name, pieces(content), by=actor)
 
+    async def original(self, actor: Account, document: UUID) -> bytes:
+        """Return the file of a document as a download gives it."""
+        async with self.service.original(actor, document) as original:
+            return b"".join([piece async for piece in original.pieces])
+
     def files(self) -> list[str]:
         """Return every file in the folder, also those that should not be there."""
         return sorted(path.name for path in self.folder.rglob("*") if path.is_file())
@@ -89,7 +95,7 @@ def shelf(
 ) -> Shelf:
     """Make a library service over `folder`."""
     blobs = Blobs(folder, room, disk or SystemDisk())
-    return Shelf(LibraryService(database, blobs), blobs, folder)
+    return Shelf(LibraryService(database, blobs, Quotas(database)), blobs, folder)
 
 
 def worker(

@@ -69,6 +69,26 @@ def test_a_killed_unit_serves_again_and_nothing_is_lost(
     check(running, client, operator)
 
 
+@pytest.mark.parametrize("unit", ["postgres", "ingest", "webchat@1", "nginx"])
+def test_a_hung_unit_is_replaced_and_nothing_is_lost(
+    appliance: Appliance, operator: Visitor, client: Program, asker: Visitor, unit: str
+) -> None:
+    with program(appliance) as uploader, load(f"hung {unit}", uploader, asker) as running:
+        running.until(documents=3, conversations=3)
+        before = appliance.hang(unit)
+        hung = time.monotonic()
+        took = seconds_until(
+            lambda: _replaced(appliance, unit, before) and _question(client)(),
+            hung,
+            f"an answer after {unit}",
+        )
+        if unit == "ingest":
+            took = seconds_until(_reading(client), hung, "reading documents")
+        print(f"{unit} serves again {took:.1f} s after SIGSTOP")
+        running.until(documents=2, conversations=2)
+    check(running, client, operator)
+
+
 def _replaced(appliance: Appliance, unit: str, pid: int) -> bool:
     found = appliance.unit(unit)
     return bool(found["state"] == "ready" and found["pid"] != pid)

@@ -11,8 +11,10 @@ from tests.machines.machine import Machine
 UNITS = Path(__file__).parents[2] / "systemd"
 PROBE = Path(__file__).with_name("sandbox_probe.py")
 PROBE_HOME = "/usr/local/lib/cloister-tests"
-# The name begins like ours, so that what holds for every cloister-*.service holds for it as well.
-NAME = "cloister-probe-{}.service"
+# The name begins as the service's own: what holds for every cloister-*.service holds for the probe
+# of one of them, and not for that of cloister.service.
+NAMES = {"cloister.service": "cloister.probe.service"}
+OTHER_NAME = "cloister-probe-{}.service"
 # Comes last in [Service]: only how it starts and ends, and where it prints, is another.
 INSTEAD = """
 Type=oneshot
@@ -41,7 +43,8 @@ def run_in_sandbox(machine: Machine, service: str, *arguments: str) -> dict[str,
 
     The text is the machine's own: its unit file, with every drop-in that lies beside it.
     """
-    name = NAME.format(service.removesuffix(".service").replace("@", "-"))
+    other = OTHER_NAME.format(service.removesuffix(".service").replace("@", "-"))
+    name = NAMES.get(service, other)
     output = f"/run/{name}.json"
     command = " ".join(("/usr/bin/python3", f"{PROBE_HOME}/{PROBE.name}", *arguments))
     machine.copy_in(PROBE, PROBE_HOME)

@@ -7,15 +7,13 @@ from collections.abc import AsyncIterator
 from aiohttp import BodyPartReader, web
 
 from appliance.accounts.guard import holder
-from appliance.accounts.model import Account
-from appliance.actors.model import Actor
 from appliance.core.errors import InvalidInputError
 from appliance.library.errors import NoFileError
 from appliance.library.model import PRIVATE_NAME, Document, LedgerRow, PageState, Uploaded
 from appliance.library.service import LibraryService
 from appliance.web.paths import identifier, whole_number
 from webchat import keys
-from webchat.pages.uploads import field, file_name, parts, pieces
+from webchat.pages.uploads import declared_size, field, file_name, parts, pieces
 
 _MOST = 1000
 
@@ -27,8 +25,6 @@ async def upload(request: web.Request) -> web.Response:
     already. Without `collection` the file goes to the key owner's own documents, which only the
     owner can read: to share it, name “Shared library”.
     """
-    key_holder = holder(request)
-    actor, by = key_holder.account, key_holder.actor
     library = request.app[keys.LIBRARY]
     uploaded, collection = None, None
     form = parts(request)
@@ -37,7 +33,7 @@ async def upload(request: web.Request) -> web.Response:
             case "collection":
                 collection = await field(part)
             case "file":
-                uploaded = await _receive(library, actor, by, part, collection, form)
+                uploaded = await _receive(request, library, part, collection, form)
                 break
             case _:
                 pass
@@ -60,7 +56,14 @@ async def documents(request: web.Request) -> web.Response:
         offset=_number(request, "offset", 0),
     )
     total = await library.count(actor, collection)
-    return web.json_response({"documents": [_short(one) for one in found], "total": total})
+    usage = await request.app[keys.QUOTAS].usage(actor)
+    return web.json_response(
+        {
+            "documents": [_short(one) for one in found],
+            "total": total,
+            "storage": {"used": usage.used, "limit": usage.limit},
+        }
+    )
 
 
 async def document(request: web.Request) -> web.Response:
@@ -80,18 +83,18 @@ async def delete(request: web.Request) -> web.Response:
 
 
 async def _receive(
+    request: web.Request,
     library: LibraryService,
-    actor: Account,
-    by: Actor,
     part: BodyPartReader,
     collection: str | None,
     form: AsyncIterator[BodyPartReader],
 ) -> Uploaded:
     """Receive the file, then read a collection field that follows it."""
+    actor, by = holder(request).account, holder(request).actor
     if collection is not None:
         # Before a long upload, not after it.
         await library.collection(actor, collection)
-    async with library.receive(pieces(part)) as incoming:
+    async with library.receive(actor, pieces(part), declared_size(request)) as incoming:
         async for later in form:
             if later.name == "collection":
                 collection = await field(later)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import quote
@@ -10,12 +11,15 @@ from aiohttp import web
 
 from appliance.accounts.guard import person
 from appliance.core.errors import NotFoundError
+from appliance.library.errors import FileDamagedError
 from appliance.library.model import Document, LedgerRow, PageText
 from appliance.web.pagination import requested_page
 from appliance.web.paths import identifier, whole_number
 from appliance.web.render import Frame
 from webchat import keys
 from webchat.frame import frame
+
+_LOG = logging.getLogger(__name__)
 
 # Rendering ten thousand rows would block all other requests.
 _LEDGER_SIZE = 200
@@ -25,6 +29,7 @@ _FILE_HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
+    "Accept-Ranges": "none",
 }
 
 
@@ -119,10 +124,36 @@ async def show_page(request: web.Request) -> web.Response:
 
 
 async def original(request: web.Request) -> web.StreamResponse:
-    """GET /library/{id}/file: the file as it was uploaded, to be saved."""
-    found = await request.app[keys.LIBRARY].original(person(request), identifier(request))
-    disposition = {"Content-Disposition": attachment(found.file_name)}
-    return web.FileResponse(found.path, headers=_FILE_HEADERS | disposition)
+    """GET /library/{id}/file: the file as it was uploaded, to be saved.
+
+    It is verified while it is sent. Parts are not served: only the whole can be verified. A small
+    file that is damaged is an error page; a larger one ends before its last piece, with a broken
+    connection, which no client takes for a complete file.
+    """
+    library = request.app[keys.LIBRARY]
+    response = web.StreamResponse(headers=_FILE_HEADERS)
+    try:
+        async with library.original(person(request), identifier(request)) as found:
+            # Read before the answer begins: what is known by then becomes an error page.
+            first = await anext(found.pieces)
+            response.headers["Content-Disposition"] = attachment(found.file_name)
+            response.content_length = found.size
+            await response.prepare(request)
+            await response.write(first)
+            async for piece in found.pieces:
+                await response.write(piece)
+    except FileDamagedError:
+        if not response.prepared:
+            raise
+        _LOG.error("download broken off: request=%s fault=%s", request.path, FileDamagedError.code)
+        _break_off(request)
+    return response
+
+
+def _break_off(request: web.Request) -> None:
+    """Close the connection at once: the client sees that the answer is not complete."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def marked_text(text: str, start: int | None, end: int | None) -> MarkedText:

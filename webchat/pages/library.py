@@ -11,8 +11,13 @@ from aiohttp import BodyPartReader, web
 from appliance.accounts.guard import check_form, person
 from appliance.accounts.model import Account
 from appliance.core.errors import ApplianceError, NotFoundError
-from appliance.library.errors import FormCutShortError, NoFileError, UploadBrokenOffError
-from appliance.library.model import Collection, Document, Uploaded
+from appliance.library.errors import (
+    FormCutShortError,
+    NoFileError,
+    QuotaExceededError,
+    UploadBrokenOffError,
+)
+from appliance.library.model import Collection, Document, Uploaded, Usage
 from appliance.library.names import clean
 from appliance.web import csrf, flash
 from appliance.web.formats import count_of
@@ -21,7 +26,7 @@ from appliance.web.paths import identifier
 from appliance.web.render import Frame, wants_fragment
 from webchat import keys
 from webchat.frame import frame
-from webchat.pages.uploads import field, file_name, parts, pieces
+from webchat.pages.uploads import declared_size, field, file_name, parts, pieces
 
 LIBRARY = "/library"
 _PAGE_SIZE = 50
@@ -51,6 +56,7 @@ class LibraryPage:
     last: int
     query: str
     upload_limit: int
+    usage: Usage
     problems: tuple[Problem, ...] = ()
     note: str = ""
     kinds: str = _KINDS
@@ -121,7 +127,7 @@ async def _receive(request: web.Request) -> UploadResult:
     try:
         async for part in parts(request):
             await intake.take(part)
-    except FormCutShortError as error:
+    except (FormCutShortError, QuotaExceededError) as error:
         intake.refuse("", error)
     return intake.result()
 
@@ -135,7 +141,9 @@ class Intake:
     def __init__(self, request: web.Request, actor: Account) -> None:
         self._request = request
         self._library = request.app[keys.LIBRARY]
+        self._quotas = request.app[keys.QUOTAS]
         self._actor = actor
+        self._has_room = False
         self._token = request.headers.get(csrf.HEADER)
         self._collection: UUID | None = None
         self._uploads: list[Uploaded] = []
@@ -143,7 +151,11 @@ class Intake:
         self._status = 200
 
     async def take(self, part: BodyPartReader) -> None:
-        """Take a field or a file. Raises RequestForgedError, UploadBrokenOffError."""
+        """Take a field or a file.
+
+        Raises RequestForgedError, UploadBrokenOffError, and QuotaExceededError for a form whose
+        files together have no room: before any of them is received.
+        """
         match part.name:
             case csrf.FIELD:
                 self._token = await field(part)
@@ -152,6 +164,10 @@ class Intake:
                 self._collection = chosen.id
             case "file" if part.filename:
                 check_form(self._request, self._token)
+                if not self._has_room:
+                    declared = declared_size(self._request)
+                    await self._quotas.check_declared(self._actor, declared)
+                    self._has_room = True
                 await self._take_file(part)
             case _:
                 pass
@@ -207,6 +223,7 @@ async def _answer(request: web.Request, result: UploadResult | None = None) -> w
         last=part.last,
         query=query,
         upload_limit=request.app[keys.LIVE].upload_limit(),
+        usage=await request.app[keys.QUOTAS].usage(actor),
         problems=result.problems if result else (),
         note=result.note if result else "",
     )

@@ -16,6 +16,8 @@ MOST_PARTS = 1000
 
 _PIECE = 64 * 1024
 _LONGEST_FIELD = 4096
+# The heads of the parts and the other fields of a form, generously.
+_MOST_OVERHEAD = 64 * 1024
 # aiohttp's reader fails an assertion if the body ends before the form does.
 _BROKEN = (
     AssertionError,
@@ -62,6 +64,11 @@ async def pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
                 yield piece
     except _BROKEN as error:
         raise UploadBrokenOffError from error
+
+
+def declared_size(request: web.Request) -> int:
+    """Return how large the files of a form are at least, as far as its sender declares it."""
+    return max(0, (request.content_length or 0) - _MOST_OVERHEAD)
 
 
 def file_name(part: BodyPartReader) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-import psycopg
-
 from appliance.core.deadline import with_deadline
 from appliance.core.errors import ApplianceError
+from appliance.health.asking import answer_or_none
 from appliance.health.model import CheckId, CheckResult, ok, unknown, warning
 from appliance.health.remedies import ChooseModels
 from appliance.llm.choice import Chosen, Purpose, in_use, missing
@@ -19,14 +18,7 @@ AskChosen = Callable[[], Awaitable[Chosen]]
 
 async def ask_chosen(ask: AskChosen, *, limit: float) -> Chosen | None:
     """Return what was chosen, or None where the database does not say it, or not in time."""
-
-    async def asked() -> Chosen:
-        return await ask()
-
-    try:
-        return await with_deadline(limit, asked())
-    except (ApplianceError, TimeoutError, psycopg.Error):
-        return None
+    return await answer_or_none(ask, limit=limit)
 
 
 async def ask_installed(runner: ModelRunner, *, limit: float) -> list[InstalledModel] | None:

@@ -1,28 +1,61 @@
-"""Has every migration run?"""
+"""Does the database have what the migrations make?"""
 
 from __future__ import annotations
 
-from appliance.db.migrate import pending
+from collections.abc import Awaitable, Callable
+
+import psycopg
+
+from appliance.core.deadline import with_deadline
+from appliance.db.schema_objects import SchemaState, schema_state
 from appliance.health.model import Check, CheckId, CheckResult, failed, ok, unknown
-from appliance.health.remedies import RestartService
+from appliance.health.remedies import ReadLog, RestartService
+from appliance.health.service_words import DATABASE, MIGRATION
 from appliance.probes.model import Probe, ProbeState
 
+_MOST_NAMED = 5
+_HINT = (
+    "Tables were changed by hand, or the database is damaged. Restore the last backup; nothing "
+    "that Cloister does by itself brings back what was in them."
+)
 
-def schema_check(address: str, database: Probe) -> Check:
-    """Return the check of the database at `address`, which `database` asks whether it answers."""
+
+def schema_check(
+    address: str,
+    database: Probe,
+    *,
+    is_migrating: Callable[[], Awaitable[bool]],
+    patience: float,
+    limit: float,
+) -> Check:
+    """Return the check of the database at `address`, which `database` asks whether it answers.
+
+    While `is_migrating` nothing can be said. The database has `patience` seconds to answer.
+    """
 
     async def ask() -> CheckResult:
         if (await database.read()).state is not ProbeState.OK:
             return unknown(CheckId.SCHEMA, "The database does not answer.")
-        return evaluate_schema(await pending(address))
+        if await is_migrating():
+            return unknown(CheckId.SCHEMA, "The database is being brought up to date.")
+        try:
+            return evaluate_schema(await with_deadline(patience, schema_state(address)))
+        except (TimeoutError, psycopg.Error):
+            return unknown(CheckId.SCHEMA, "The database does not say which tables it has.")
 
-    return Check(CheckId.SCHEMA, ask)
+    return Check(CheckId.SCHEMA, ask, limit)
 
 
-def evaluate_schema(missing: list[str]) -> CheckResult:
-    """Say what migrations that have not run mean. Pure."""
-    if missing:
-        sentence = f"These migrations have not run: {', '.join(missing)}."
+def evaluate_schema(found: SchemaState) -> CheckResult:
+    """Say what migrations that have not run, and objects that are gone, mean. Pure."""
+    if found.pending:
+        sentence = f"These migrations have not run: {', '.join(found.pending)}."
         hint = "Run them; `cloister logs migrate` says what went wrong."
-        return failed(CheckId.SCHEMA, sentence, hint, RestartService("migrate"))
+        return failed(CheckId.SCHEMA, sentence, hint, RestartService(MIGRATION))
+    if found.lost:
+        named = ", ".join(f"“{each}”" for each in found.lost[:_MOST_NAMED])
+        rest = len(found.lost) - _MOST_NAMED
+        more = f" and {rest:,} more" if rest > 0 else ""
+        sentence = f"The database lacks what this version needs: {named}{more}."
+        return failed(CheckId.SCHEMA, sentence, _HINT, ReadLog(DATABASE))
     return ok(CheckId.SCHEMA, "The database has every table that this version needs.")

@@ -9,7 +9,7 @@ import pytest
 from appliance.accounts.model import Account
 from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
-from appliance.library.errors import FileMissingError, NothingToRetryError, NotYourDocumentError
+from appliance.library.errors import NothingToRetryError, NotYourDocumentError
 from appliance.library.model import DocumentState
 from appliance.library.orphans import sweep
 from tests.builders.audit import audited
@@ -48,7 +48,7 @@ async def test_a_private_document_exists_for_its_owner_alone(
         for attempt in (
             library.service.document(other, private.id),
             library.service.page(other, private.id, 1),
-            library.service.original(other, private.id),
+            library.original(other, private.id),
             library.service.delete(other, private.id),
             library.service.retry(other, private.id),
         ):
@@ -155,16 +155,13 @@ async def test_what_is_done_with_documents_is_recorded_by_number_and_never_by_na
     ]
 
 
-async def test_the_original_is_there_until_the_disk_loses_it(
+async def test_the_original_is_what_was_uploaded(
     library: Shelf, alice: Account, bob: Account
 ) -> None:
     document = (await library.upload(alice, "a.txt", TEXT)).document
-    original = await library.service.original(bob, document.id)
-    assert original.path.read_text() == TEXT
-    assert (original.file_name, original.size) == ("a.txt", len(TEXT))
-    original.path.unlink()
-    with pytest.raises(FileMissingError):
-        await library.service.original(bob, document.id)
+    async with library.service.original(bob, document.id) as original:
+        assert (original.file_name, original.size) == ("a.txt", len(TEXT))
+        assert b"".join([piece async for piece in original.pieces]) == TEXT.encode()
 
 
 async def test_nothing_is_found_under_a_number_that_was_never_given(

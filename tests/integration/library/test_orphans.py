@@ -18,6 +18,7 @@ from appliance.db.pool import Database
 from appliance.library import orphans
 from appliance.library.blobs import Blobs, SystemDisk
 from appliance.library.orphans import Sweeper
+from appliance.library.quota import Quotas
 from appliance.library.service import LibraryService
 from tests.builders.library import ROOM, Shelf, until
 from tests.fakes.clock import FakeClock
@@ -84,7 +85,8 @@ async def test_a_file_that_could_not_be_removed_at_the_deletion_is_removed_soon(
     stubborn = StubbornBlobs(tmp_path / "documents", ROOM, SystemDisk())
 
     async with _sweeping(ingest_database, library):
-        await LibraryService(chat_database, stubborn).delete(alice, document.id)
+        quotas = Quotas(chat_database)
+        await LibraryService(chat_database, stubborn, quotas).delete(alice, document.id)
         with pytest.raises(NotFoundError):
             await library.service.document(alice, document.id)
         await _gone(library.blobs.path(document.digest))

@@ -79,6 +79,27 @@ async def test_a_restart_by_systemctl_is_no_stop() -> None:
     assert unit.observe() == ObservedState(UnitState.RUNNING, 8, None, SYSTEMCTL)
 
 
+@pytest.mark.parametrize("first", [None, "stop", "crash"])
+async def test_a_process_that_is_reported_before_its_units_state_has_not_ended(
+    first: str | None,
+) -> None:
+    unit = running() if first else SystemdUnit(a_unit())
+    if first == "stop":
+        unit.job_begun("/job/1")
+        unit.update(TERM)
+        unit.job_ended("/job/1", "done")
+    if first == "crash":
+        unit.update(TERM)
+    unit.job_begun("/job/2")
+    begun = {"MainPID": 8, "ExecMainStartTimestamp": 9, "ExecMainCode": 0, "ExecMainStatus": 0}
+    unit.update(begun, complete=False)
+    unit.update({"ActiveState": "inactive"})
+    unit.update(begun, complete=False)
+    unit.update({"ActiveState": "activating"})
+    revived = (ITSELF, 1) if first == "crash" else (SYSTEMCTL, 0)
+    assert unit.observe() == ObservedState(UnitState.RUNNING, 8, None, *revived)
+
+
 async def test_our_start_is_ours_and_ends_an_earlier_stop() -> None:
     unit = running()
     unit.job_begun("/job/1")

@@ -1,0 +1,1 @@
+"""A soak: hostile members beside ordinary ones, on one whole appliance."""
