@@ -109,6 +109,7 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         runner=console.services.runner,
         runner_address=settings.runner_address,
         chosen=chosen,
+        reader=settings.ingest_socket,
         elsewhere=settings.ollama_url is not None,
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
         kept=kept(console.services.database, settings.documents),

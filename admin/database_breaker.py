@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import psycopg
 
 from appliance.core.clock import Clock
-from appliance.core.deadline import with_deadline
+from appliance.core.deadline import abandon_after
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Breaker:
             return await question()
 
         try:
-            return await with_deadline(self._short if resting else self._patience, asked())
+            return await abandon_after(self._short if resting else self._patience, asked())
         except (DatabaseUnavailableError, TimeoutError, psycopg.ProgrammingError) as error:
             # Short questions do not prolong the rest, so that a slow database gets its time again.
             if not resting:

@@ -109,6 +109,17 @@ async def _make_template(server: Server) -> None:
 
 
 @pytest.fixture
+async def own_server() -> AsyncIterator[Server]:
+    """A PostgreSQL of one test's own, which it may stop, with the schema in its database."""
+    with scratch_folder("cloister-own-") as folder, running_server(folder) as server:
+        await create_database(conninfo(server.socket, "cloister", database="postgres"))
+        address = conninfo(server.socket, "cloister")
+        await install_extension(address)
+        await migrate(address)
+        yield server
+
+
+@pytest.fixture
 def database_name(server: Server) -> Iterator[str]:
     """The name of a fresh database that was cloned from the template."""
     name = server.clone()

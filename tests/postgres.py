@@ -6,11 +6,12 @@ import importlib.util
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import LiteralString
@@ -19,6 +20,7 @@ import psycopg
 from psycopg import sql
 
 from appliance.db.pool import conninfo
+from appliance.probes.process import processes
 
 TEMPLATE = "template_cloister"
 # What a run leaves in its server is of no worth, so nothing has to survive a crash.
@@ -121,3 +123,36 @@ def running_server(folder: Path) -> Iterator[Server]:
             yield Server(socket, administrator)
     finally:
         subprocess.run(unprivileged([*control, "-m", "immediate", "stop"]), check=True, stdout=-3)
+
+
+@contextmanager
+def hung(server: Server) -> Iterator[None]:
+    """Let every process of a server stand still while the block runs."""
+    first = int((server.socket.parent / "data" / "postmaster.pid").read_text().split()[0])
+    with paused(first, *children(first)):
+        yield
+
+
+@contextmanager
+def paused(*pids: int) -> Iterator[None]:
+    """Let processes stand still while the block runs; what has ended meanwhile is no error."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started and that have not ended."""
+    return [each.pid for each in processes() if _parent(each.pid) == pid]
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0

@@ -20,7 +20,7 @@ from appliance.actors.permissions import PERMISSIONS, Permission, Role
 from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.audit.service import record
 from appliance.core.clock import Clock
-from appliance.db.pool import Database
+from appliance.db.pool import OPERATION_SECONDS, Database
 
 INVITATION_LASTS = timedelta(days=7)
 
@@ -97,7 +97,7 @@ class People:
         Raises LastOperatorError.
         """
         actor.require(Permission.MANAGE_PEOPLE)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(limit=OPERATION_SECONDS) as connection:
             store = AccountStore(connection)
             account = await _existing(store, account_id)
             await _keep_one_operator(store, account)

@@ -18,10 +18,10 @@ class Limits:
     deadline: float = 900.0
 
 
-async def with_deadline(
+async def until_deadline(
     parts: AsyncGenerator[Part, None], limits: Limits
 ) -> AsyncGenerator[Part, None]:
-    """Yield the parts of an answer. Raises TookTooLongError after the deadline."""
+    """Yield the parts of an answer until its deadline. Raises TookTooLongError then."""
     end = asyncio.get_running_loop().time() + limits.deadline
     async with aclosing(parts):
         while True:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from appliance.accounts.model import Account
 from appliance.answering.composer import Composer
-from appliance.answering.deadline import Limits, with_deadline
+from appliance.answering.deadline import Limits, until_deadline
 from appliance.answering.errors import InterruptedAnswerError
 from appliance.answering.live_answer import LiveAnswer
 from appliance.answering.model import AnswerRequest
@@ -109,7 +109,7 @@ class Generation:
         )
         request = AnswerRequest(reader, question.text, turns)
         parts = self._composer.compose(request, self._ticket)
-        async with aclosing(with_deadline(parts, self._limits)) as limited:
+        async with aclosing(until_deadline(parts, self._limits)) as limited:
             async for part in limited:
                 self.live.take(part)
 

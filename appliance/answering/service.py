@@ -12,7 +12,7 @@ from uuid import UUID
 from appliance.accounts.model import Account
 from appliance.answering.choice import ModelChoice
 from appliance.answering.composer import Composer
-from appliance.answering.deadline import Limits, with_deadline
+from appliance.answering.deadline import Limits, until_deadline
 from appliance.answering.generation import Generation
 from appliance.answering.live_answer import LiveAnswer
 from appliance.answering.model import AnswerRequest, Part, Retriever
@@ -180,7 +180,7 @@ class Answering:
         """
         async with self._place(request.reader) as ticket:
             parts = self._composer.compose(request, ticket)
-            async with aclosing(with_deadline(parts, self._limits)) as limited:
+            async with aclosing(until_deadline(parts, self._limits)) as limited:
                 async for part in limited:
                     yield part
 

@@ -109,6 +109,7 @@ def _appliance(context: Context, database: Database, runner: ModelRunner) -> lis
         runner=runner,
         runner_address=context.runner_address,
         chosen=ModelChoice(database, runner).chosen,
+        reader=settings.ingest_socket,
         elsewhere=settings.ollama_url is not None,
         has_systemd=settings.packaged,
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,

@@ -11,12 +11,11 @@ Value = TypeVar("Value")
 _ABANDONED: set[asyncio.Task[Any]] = set()
 
 
-async def with_deadline(seconds: float, work: Coroutine[Any, Any, Value]) -> Value:
+async def abandon_after(seconds: float, work: Coroutine[Any, Any, Value]) -> Value:
     """Return what `work` returns. Raises TimeoutError after so many seconds.
 
-    A statement that is cancelled asks its server to stop it and waits for the answer, which a
-    server that hangs never gives. `asyncio.timeout` would wait along; here the work is cancelled
-    and its end is not waited for.
+    Work that is cancelled may take its time to end: it asks a server to stop, or closes a stream.
+    `asyncio.timeout` would wait for that; here the work is cancelled and its end is not awaited.
     """
     task = asyncio.create_task(work)
     try:

@@ -114,21 +114,23 @@ class LaterError(ApplianceError):
         return self._seconds
 
 
+_BUSY = "Many people are asking at the moment."
+_BUSY_FOR_PROGRAMS = Words(
+    _BUSY, "Send the request again after the seconds that the header Retry-After names."
+)
+
+
 class BusyError(LaterError):
     """Everything works, and more people ask at the same time than can be served."""
 
     code = "busy"
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    sentence = "Many people are asking at the moment."
+    sentence = _BUSY
     hint = "Try again in about {seconds} seconds."
-    variants: ClassVar[Mapping[Audience, Words]] = {
-        Audience.PROGRAM: Words(
-            "Many people are asking at the moment.",
-            "Send the request again after the seconds that the header Retry-After names.",
-        ),
-    }
+    variants: ClassVar[Mapping[Audience, Words]] = {Audience.PROGRAM: _BUSY_FOR_PROGRAMS}
 
 
+_CONNECTION_FREE_SECONDS = 5
 # PostgreSQL is back within ten seconds of a crash.
 _DATABASE_BACK_SECONDS = 10
 _DATABASE_SILENT = "The database does not answer at the moment."
@@ -161,3 +163,20 @@ class DatabaseUnavailableError(ApplianceError):
     @override
     def retry_after(self) -> int | None:
         return _DATABASE_BACK_SECONDS
+
+
+class DatabaseBusyError(DatabaseUnavailableError):
+    """PostgreSQL answers, but no connection became free in time: too many requests at once.
+
+    Its reader learns what BusyError says: that the machine is busy, and nothing of a database.
+    """
+
+    code = BusyError.code
+    sentence = BusyError.sentence
+    hint = "Try again in a few seconds; nothing that was saved is lost."
+    variants: ClassVar[Mapping[Audience, Words]] = {Audience.PROGRAM: _BUSY_FOR_PROGRAMS}
+
+    @property
+    @override
+    def retry_after(self) -> int | None:
+        return _CONNECTION_FREE_SECONDS

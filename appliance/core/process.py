@@ -8,13 +8,16 @@ import os
 import pwd
 import shutil
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
+from appliance.core.child_process import ChildProcess, Start, start_child
+from appliance.core.confinement import Confinement
 from appliance.core.errors import ApplianceError
 
 Command = tuple[str, ...]
@@ -23,6 +26,8 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_LIMIT = 1024 * 1024
 LINE_LIMIT = 16 * 1024 * 1024
 BLOCK = 65536
+# How long the output of a program that was killed is read to its end.
+_LAST_OUTPUT_SECONDS = 1.0
 
 
 class ProgramMissingError(ApplianceError):
@@ -36,11 +41,16 @@ class ProgramMissingError(ApplianceError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a program may use at most: bytes of memory, seconds of processor, bytes of a file."""
+    """What a program may use at most: bytes of memory, seconds of processor, bytes of a file.
+
+    `tasks` is how many processes and threads its account may have before it can start another one;
+    the kernel does not count those of root.
+    """
 
     memory: int | None = None
     cpu_seconds: int | None = None
     file_size: int | None = None
+    tasks: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +116,10 @@ def within_limits(argv: Command, limits: Limits | None) -> Command:
     process with threads.
     """
     limits = limits or Limits()
-    wanted = (("as", limits.memory), ("cpu", limits.cpu_seconds), ("fsize", limits.file_size))
+    wanted = (
+        *(("as", limits.memory), ("cpu", limits.cpu_seconds)),
+        *(("fsize", limits.file_size), ("nproc", limits.tasks)),
+    )
     options = tuple(f"--{name}={value}" for name, value in wanted if value is not None)
     bound = ("prlimit", "--core=0", *options, "--")
     return ("setpriv", "--pdeathsig=KILL", "--no-new-privs", "--", *bound, *argv)
@@ -118,64 +131,57 @@ def kill_group(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
         os.killpg(pid, number)
 
 
-async def _require(program: str, variables: Mapping[str, str]) -> None:
-    if await asyncio.to_thread(shutil.which, program, path=variables["PATH"]) is None:
+async def _require(program: str, variables: Mapping[str, str]) -> Path:
+    """Return the file of the program."""
+    found = await asyncio.to_thread(shutil.which, program, path=variables["PATH"])
+    if found is None:
         raise ProgramMissingError(program=program)
+    return Path(found)
 
 
-async def _read_capped(reader: asyncio.StreamReader | None, limit: int) -> bytes:
+async def _read_capped(reader: asyncio.StreamReader, limit: int) -> bytes:
     """Read to the end, keep the first `limit` bytes, drop the rest."""
     kept = bytearray()
-    while reader and (block := await reader.read(BLOCK)):
+    while block := await reader.read(BLOCK):
         kept += block[: max(0, limit - len(kept))]
     return bytes(kept)
 
 
-async def _feed(process: Process, data: bytes) -> None:
-    """Write the input and close it; a program that does not read it is not at fault."""
-    if process.stdin is None:
-        return
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(data)
-        await process.stdin.drain()
-    process.stdin.close()
-    # Older asyncio logs an error of the pipe that no caller has read.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        await process.stdin.wait_closed()
-
-
 @dataclass(frozen=True, slots=True)
-class _Start:
-    """Everything that a short program needs to start."""
+class _Wanted:
+    """What the caller of a short program asks for."""
 
     argv: Command
     limits: Limits | None
-    stdin: bytes | None
+    stdin: bytes | Path | None
     env: Mapping[str, str] | None
     cwd: Path | None
     account: str | None
+    confinement: Confinement | None
 
 
 @asynccontextmanager
-async def _started(start: _Start) -> AsyncIterator[Process]:
+async def _started(wanted: _Wanted) -> AsyncIterator[ChildProcess]:
     """Start a short program in its own group, and leave nothing of the group behind."""
-    variables = environment(start.env)
-    await _require(start.argv[0], variables)
-    process = await asyncio.create_subprocess_exec(
-        *as_account(within_limits(start.argv, start.limits), start.account),
-        stdin=DEVNULL if start.stdin is None else PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
+    variables = environment(wanted.env)
+    start = Start(
+        argv=as_account(within_limits(wanted.argv, wanted.limits), wanted.account),
+        program=await _require(wanted.argv[0], variables),
         env=variables,
-        cwd=start.cwd,
-        limit=LINE_LIMIT,
-        start_new_session=True,
+        line_limit=LINE_LIMIT,
+        stdin=wanted.stdin,
+        cwd=wanted.cwd,
+        confinement=wanted.confinement,
     )
+    process = await start_child(start)
     try:
         yield process
     finally:
         kill_group(process.pid)
-        await process.wait()
+        try:
+            await process.wait()
+        finally:
+            process.close()
 
 
 async def run(  # noqa: PLR0913 - what a program needs to start
@@ -183,23 +189,26 @@ async def run(  # noqa: PLR0913 - what a program needs to start
     *,
     timeout: float = 60.0,  # noqa: ASYNC109 - the program is killed, not only left
     limits: Limits | None = None,
-    stdin: bytes | None = None,
+    stdin: bytes | Path | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     account: str | None = None,
+    confinement: Confinement | None = None,
     output_limit: int = OUTPUT_LIMIT,
 ) -> Finished:
     """Run a short program to its end and return what it wrote, each stream up to `output_limit`.
 
+    It reads `stdin`, bytes or a file, as its standard input. With a `confinement` it is left with
+    no more than that names.
     The program and everything it started are killed when the time is up or the caller is
     cancelled. Raises ProgramMissingError when the program is not installed.
     """
     timed_out = False
-    async with _started(_Start(argv, limits, stdin, env, cwd, account)) as process:
+    wanted = _Wanted(argv, limits, stdin, env, cwd, account, confinement)
+    async with _started(wanted) as process:
         outputs = asyncio.gather(
             _read_capped(process.stdout, output_limit),
             _read_capped(process.stderr, output_limit),
-            _feed(process, stdin or b""),
         )
         try:
             async with asyncio.timeout(timeout):
@@ -207,13 +216,20 @@ async def run(  # noqa: PLR0913 - what a program needs to start
                 await process.wait()
         except TimeoutError:
             timed_out = True
-            kill_group(process.pid)
-            await process.wait()
-        stdout, stderr, _ = await outputs
+            await _end(process, outputs)
+        stdout, stderr = await outputs
     return _finished(process, stdout, stderr, timed_out=timed_out)
 
 
-def _finished(process: Process, stdout: bytes, stderr: bytes, *, timed_out: bool) -> Finished:
+async def _end(process: ChildProcess, reading: asyncio.Future[Any]) -> None:
+    """Kill the program, and read the rest of its output unless a process that left it holds on."""
+    kill_group(process.pid)
+    await process.wait()
+    await asyncio.wait({reading}, timeout=_LAST_OUTPUT_SECONDS)
+    process.close()
+
+
+def _finished(process: ChildProcess, stdout: bytes, stderr: bytes, *, timed_out: bool) -> Finished:
     code = process.returncode if process.returncode is not None else -signal.SIGKILL
     return Finished(code, stdout, stderr, timed_out=timed_out)
 
@@ -221,14 +237,14 @@ def _finished(process: Process, stdout: bytes, stderr: bytes, *, timed_out: bool
 class Stream:
     """A running program whose output is read line by line."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: ChildProcess) -> None:
         self._process = process
         self._output = process.stdout
         self.finished: Finished | None = None
 
     async def lines(self) -> AsyncIterator[bytes]:
         """Yield each line without its end; a line over 16 MiB kills the program."""
-        while self._output:
+        while True:
             try:
                 line = await self._output.readline()
             except ValueError:
@@ -245,10 +261,11 @@ async def stream(  # noqa: PLR0913 - what a program needs to start
     *,
     timeout: float = 60.0,  # noqa: ASYNC109 - the program is killed, not only left
     limits: Limits | None = None,
-    stdin: bytes | None = None,
+    stdin: bytes | Path | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     account: str | None = None,
+    confinement: Confinement | None = None,
 ) -> AsyncIterator[Stream]:
     """Start a program, lend its lines; on leaving the block `finished` says how it ended.
 
@@ -256,23 +273,21 @@ async def stream(  # noqa: PLR0913 - what a program needs to start
     left early kills the program, too. Raises ProgramMissingError.
     """
     loop = asyncio.get_running_loop()
-    async with _started(_Start(argv, limits, stdin, env, cwd, account)) as process:
+    wanted = _Wanted(argv, limits, stdin, env, cwd, account, confinement)
+    async with _started(wanted) as process:
         deadline = loop.time() + timeout
         timer = loop.call_at(deadline, kill_group, process.pid)
         stderr = asyncio.ensure_future(_read_capped(process.stderr, OUTPUT_LIMIT))
-        feed = asyncio.ensure_future(_feed(process, stdin or b""))
         lent = Stream(process)
         try:
             yield lent
         finally:
-            if process.stdout and not process.stdout.at_eof():
+            if not process.stdout.at_eof():
                 kill_group(process.pid)
-            # A pipe without a reader is never seen to end, and waiting would not end either.
-            await _read_capped(process.stdout, 0)
             await process.wait()
             timer.cancel()
-            await asyncio.wait({feed}, timeout=1.0)
-            feed.cancel()
+            await asyncio.wait({stderr}, timeout=_LAST_OUTPUT_SECONDS)
+            process.close()
             timed_out = loop.time() >= deadline
             lent.finished = _finished(process, b"", await stderr, timed_out=timed_out)
 

@@ -10,9 +10,11 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 
 from appliance.core.clock import Clock
+from appliance.db.bounded import BoundedConnection
 
 _LOG = logging.getLogger(__name__)
 _PAUSE = 1.0
+_LISTEN_SECONDS = 4.0
 
 
 async def listen(connection: AsyncConnection[TupleRow], channel: str) -> None:
@@ -36,9 +38,11 @@ class Listener:
         is_reported = False
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True)
+                connection = await BoundedConnection.connect(self._address, autocommit=True)
                 async with connection:
+                    connection.shut_down_in(_LISTEN_SECONDS)
                     await listen(connection, self._channel)
+                    connection.keep_open()
                     self.is_listening, is_reported = True, False
                     if self._has_listened:
                         yield None

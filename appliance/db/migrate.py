@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from appliance.db.errors import MigrationFailedError, SchemaTooNewError
+from appliance.db.roles import WITHOUT_LIMITS
 
 if TYPE_CHECKING:
     from typing import LiteralString
@@ -60,7 +61,9 @@ async def migrate(address: str) -> list[str]:
     after a rollback.
     """
     known = migrations()
-    connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
+    connection = await psycopg.AsyncConnection.connect(
+        address, autocommit=True, options=WITHOUT_LIMITS
+    )
     async with connection:
         await connection.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
         await connection.execute(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+
 import psycopg
-from psycopg import sql
+from psycopg import AsyncConnection, sql
+from psycopg.rows import TupleRow
 
 from appliance.db.pool import DATABASE
 
@@ -11,8 +14,28 @@ OWNER = "cloister"
 PROCESS_ROLES = ("cloister_chat", "cloister_ingest")
 
 
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How long PostgreSQL lets the sessions of a role go on, by the names of its settings."""
+
+    statement_timeout: str
+    lock_timeout: str
+    idle_in_transaction_session_timeout: str
+
+
+# People wait for the chat server and the console. The document reader works for itself: the chunks
+# of a large document, or the vectors of all, take their time.
+LIMITS = {
+    "cloister_chat": SessionLimits("4s", "3s", "10s"),
+    "cloister_ingest": SessionLimits("15min", "5min", "5min"),
+    OWNER: SessionLimits("1min", "3s", "1min"),
+}
+# A migration takes as long as the data need; `options` of its connections.
+WITHOUT_LIMITS = " ".join(f"-c {name}=0" for name in SessionLimits.__slots__)
+
+
 async def create_database(address: str) -> None:
-    """Create the roles and the database where they are missing.
+    """Create the roles and the database where they are missing, and limit the roles' sessions.
 
     `address` names the server's `postgres` database and a superuser. Safe to repeat.
     """
@@ -24,6 +47,8 @@ async def create_database(address: str) -> None:
                 await connection.execute(
                     sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role))
                 )
+        for role, limits in LIMITS.items():
+            await _limit(connection, role, limits)
         found = await connection.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,))
         if not found.rowcount:
             await connection.execute(
@@ -35,7 +60,24 @@ async def create_database(address: str) -> None:
 
 async def install_extension(address: str) -> None:
     """Install pgvector, or bring it up to the library's version. Needs a superuser."""
-    connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
+    connection = await psycopg.AsyncConnection.connect(
+        address, autocommit=True, options=WITHOUT_LIMITS
+    )
     async with connection:
         await connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
         await connection.execute("ALTER EXTENSION vector UPDATE")
+
+
+async def _limit(connection: AsyncConnection[TupleRow], role: str, limits: SessionLimits) -> None:
+    """Give a role its limits, for the sessions that begin from now on."""
+    found = await connection.execute("SELECT rolconfig FROM pg_roles WHERE rolname = %s", (role,))
+    row = await found.fetchone()
+    known = row[0] or () if row else ()
+    for name, value in asdict(limits).items():
+        # Unchanged ones are left alone: two processes that change one role at once fail.
+        if f"{name}={value}" not in known:
+            await connection.execute(
+                sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                    sql.Identifier(role), sql.Identifier(name), sql.Literal(value)
+                )
+            )

@@ -6,6 +6,7 @@ again after a change of the schema; a test compares it with a migrated database.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -16,6 +17,8 @@ from appliance.db.queries import Queries
 
 _QUERIES = Queries("appliance.db")
 FILE = "schema_objects.txt"
+# What has columns, constraints, indexes and triggers.
+_WHOLE = {"table", "view"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ async def schema_state(address: str) -> SchemaState:
     """
     if missing := await pending(address):
         return SchemaState(pending=tuple(missing))
-    return SchemaState(lost=tuple(sorted(expected_objects() - await found_objects(address))))
+    lost = sorted(expected_objects() - await found_objects(address))
+    return SchemaState(lost=tuple(_without_parts(lost)))
 
 
 def expected_objects() -> frozenset[str]:
@@ -47,3 +51,16 @@ async def found_objects(address: str) -> frozenset[str]:
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
         cursor = await connection.execute(_QUERIES["schema_objects"])
         return frozenset([str(line) for (line,) in await cursor.fetchall()])
+
+
+def _without_parts(lost: Sequence[str]) -> list[str]:
+    """Leave out what belongs to a table or a view that is lost as a whole."""
+    kinds = {line: line.split()[0] for line in lost}
+    whole = {line.split()[1] for line, kind in kinds.items() if kind in _WHOLE}
+    return [line for line in lost if kinds[line] in _WHOLE or not whole & _named(line)]
+
+
+def _named(line: str) -> set[str]:
+    """Return the names in a line, and the tables of columns among them."""
+    names = set(line.split())
+    return names | {name.rpartition(".")[0] for name in names}

@@ -18,6 +18,7 @@ from appliance.health.checks.environment_file import environment_check
 from appliance.health.checks.memory import memory_check
 from appliance.health.checks.model_runner import ask_runner, evaluate_model_runner
 from appliance.health.checks.models import AskChosen, ask_chosen, ask_installed, evaluate_models
+from appliance.health.checks.parsers import parsers_check
 from appliance.health.checks.schema import schema_check
 from appliance.health.checks.services import (
     ask_systemd,
@@ -57,8 +58,8 @@ class ApplianceChecks:
 
     `see` returns how the supervisor sees its services, or None where it does not answer; `chosen`
     which models operators chose. `elsewhere` says that OLLAMA_HOST names the model runner;
-    `settings_file` is what the package reads at each start. `kept` is asked what the database and
-    the documents have lost.
+    `reader` is the socket of the document reader, `settings_file` what the package reads at each
+    start. `kept` is asked what the database and the documents have lost.
     """
 
     home: Path
@@ -67,6 +68,7 @@ class ApplianceChecks:
     runner: ModelRunner
     runner_address: str
     chosen: AskChosen
+    reader: Path
     elsewhere: bool = False
     has_systemd: bool = False
     settings_file: Path | None = None
@@ -83,6 +85,7 @@ class ApplianceChecks:
             Check(CheckId.MODELS, self._models, limit),
             disk_check(self.home, limit=limit),
             memory_check(limit=limit),
+            parsers_check(self.reader, limit=limit),
         ]
         if self.kept is not None:
             checks += self._kept_checks(self.kept, limit)

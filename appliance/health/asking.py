@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import psycopg
 
-from appliance.core.deadline import with_deadline
+from appliance.core.deadline import abandon_after
 from appliance.core.errors import ApplianceError
 
 Value = TypeVar("Value")
@@ -20,6 +20,6 @@ async def answer_or_none(ask: Callable[[], Awaitable[Value]], *, limit: float) -
         return await ask()
 
     try:
-        return await with_deadline(limit, asked())
+        return await abandon_after(limit, asked())
     except (ApplianceError, TimeoutError, psycopg.Error):
         return None

@@ -61,6 +61,7 @@ class CheckId(StrEnum):
     PACKAGE = "package"
     FOLDERS = "folders"
     SETTINGS = "settings"
+    PARSERS = "parsers"
 
 
 @dataclass(frozen=True, slots=True)

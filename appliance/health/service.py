@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from appliance.core.deadline import with_deadline
+from appliance.core.deadline import abandon_after
 from appliance.core.errors import ApplianceError, Audience
 from appliance.health.model import Check, CheckResult, Health, failed
 from appliance.health.remedies import RunCommand
@@ -32,7 +32,7 @@ async def run_checks(
 
 async def _run(check: Check, audience: Audience) -> list[CheckResult]:
     try:
-        answer = await with_deadline(check.limit, _asked(check))
+        answer = await abandon_after(check.limit, _asked(check))
     except TimeoutError:
         sentence = f"The check of {check.id} had no answer within {check.limit:g} seconds."
         hint = "The machine may be overloaded, or its disk broken; the kernel's log may say."

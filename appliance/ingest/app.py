@@ -15,10 +15,12 @@ from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.core.sd_notify import Notifier, watchdog_interval
 from appliance.core.settings import Settings
-from appliance.db.pool import DATABASE, Database, conninfo
+from appliance.db.pool import DATABASE, WORK_SECONDS, Database, conninfo
 from appliance.ingest.embed import Embedder
 from appliance.ingest.extract.catalog import extract
+from appliance.ingest.extract.child import compile_modules
 from appliance.ingest.extract.parser import ParserLimits
+from appliance.ingest.isolation import Isolation
 from appliance.ingest.pipeline import Pipeline
 from appliance.ingest.worker import Worker
 from appliance.jobs.engine import JobEngine
@@ -34,6 +36,9 @@ from appliance.shares.store import MachineTurn
 
 ROLE = "cloister_ingest"
 _HEALTH_DEADLINE = 0.5
+# The unit's own limit (TasksMax) is twice as high: a parser that starts threads without end leaves
+# this process enough.
+_MOST_TASKS = 128
 
 
 async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
@@ -43,7 +48,7 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
     blobs = Blobs(settings.documents, Room(settings.upload_limit), SystemDisk())
     instance = f"ingest-{os.getpid()}-{secrets.token_hex(4)}"
     async with (
-        Database(address) as database,
+        Database(address, limit=WORK_SECONDS) as database,
         ModelRunner(settings.runner_address) as runner,
         aclosing(MachineTurn(address, EMBEDDING_TURN)) as embedding_turn,
         asyncio.TaskGroup() as tasks,
@@ -51,12 +56,16 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
         jobs = JobService(database, clock)
         bulk = BulkEmbedder(runner, embedding_turn)
         embedder = Embedder(database, bulk, jobs, clock, has_room=blobs.has_room)
-        pipeline = Pipeline(database, blobs, instance, extract, ParserLimits(), clock)
+        limits = ParserLimits(tasks=_MOST_TASKS if settings.packaged else None)
+        isolation = Isolation(settings.documents, limits)
+        await asyncio.to_thread(compile_modules)
+        pipeline = Pipeline(database, blobs, instance, extract, limits, clock)
         worker = Worker(database, pipeline, instance, clock, when_ready=embedder.wake)
         scrubber = Scrubber(Integrity(database, blobs), clock)
         works = {EMBED.name: embedder.build, SCRUB.name: scrubber.run}
         engine = JobEngine(database, clock, Process.INGEST, KINDS, works)
-        async with _health(settings.ingest_socket, worker), engine:
+        async with _health(settings.ingest_socket, worker, isolation), engine:
+            tasks.create_task(isolation.examine(), name="ingest-isolation")
             tasks.create_task(Sweeper(database, blobs, clock).run(), name="ingest-sweep")
             tasks.create_task(embedder.run(), name="ingest-embedder")
             tasks.create_task(_watchdog(notifier, clock), name="ingest-watchdog")
@@ -75,8 +84,10 @@ async def _watchdog(notifier: Notifier, clock: Clock) -> None:
 
 
 @asynccontextmanager
-async def _health(socket: Path, worker: Worker) -> AsyncIterator[None]:
+async def _health(socket: Path, worker: Worker, isolation: Isolation) -> AsyncIterator[None]:
     """Answer `GET /health` on a unix socket with 200 while the process serves.
+
+    `GET /parsers` says what its parsers can reach.
 
     A database that does not answer is not a fault of this process: the answer reports it.
     """
@@ -91,6 +102,7 @@ async def _health(socket: Path, worker: Worker) -> AsyncIterator[None]:
 
     application = web.Application()
     application.router.add_get("/health", health)
+    application.router.add_get("/parsers", isolation.answer)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await asyncio.to_thread(_remove_stale, socket)

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
+
+
+class Reach(StrEnum):
+    """What a parser might reach beside its document, and should not."""
+
+    FILES = "files"
+    WRITING = "writing"
+    SOCKETS = "sockets"
+    PROCESSES = "processes"
 
 
 @dataclass(frozen=True, slots=True)

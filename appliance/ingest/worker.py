@@ -75,7 +75,7 @@ class Worker:
         is_reported = False
         while True:
             try:
-                async with self._database.connection() as connection:
+                async with self._database.held_connection() as connection:
                     store = IngestStore(connection)
                     if await store.hold_instance(self._instance):
                         await listen(connection, _CHANNEL)

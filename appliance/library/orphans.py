@@ -41,7 +41,7 @@ class Sweeper:
         is_reported = False
         while True:
             try:
-                async with self._database.connection() as connection:
+                async with self._database.held_connection() as connection:
                     await listen(connection, _CHANNEL)
                     while True:
                         await sweep(self._database, self._blobs)

@@ -16,7 +16,7 @@ from appliance.actors.model import Actor, require_own
 from appliance.audit.model import Action
 from appliance.audit.service import record
 from appliance.core.errors import DatabaseUnavailableError, NotFoundError
-from appliance.db.pool import Database
+from appliance.db.pool import OPERATION_SECONDS, Database
 from appliance.library.blobs import Blobs, Incoming
 from appliance.library.errors import NothingToRetryError, NotYourDocumentError
 from appliance.library.integrity import Integrity, restore
@@ -181,7 +181,7 @@ class LibraryService:
         require_own(by, owner)
         await self._check_collection(owner, collection)
         name = clean(file_name)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(limit=OPERATION_SECONDS) as connection:
             await DocumentStore(connection).lock_digest(incoming.digest)
             store = LibraryStore(connection, owner)
             known = await store.document_by_digest(collection, incoming.digest)
@@ -210,7 +210,7 @@ class LibraryService:
         A file that cannot be deleted now is left to the ingest process; the document is gone.
         Raises NotFoundError or NotYourDocumentError.
         """
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(limit=OPERATION_SECONDS) as connection:
             store = LibraryStore(connection, actor)
             found = await _changeable(store, document)
             await store.delete_document(document)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 
+from appliance.db.bounded import BoundedConnection
 from appliance.db.queries import Queries
 from appliance.probes.model import Answer, ProbeResult, ProbeState, measured
 
@@ -32,7 +33,7 @@ class SqlProbe:
 
     async def _ask(self) -> Answer:
         try:
-            connection = await psycopg.AsyncConnection.connect(
+            connection = await BoundedConnection.connect(
                 host=str(self.socket),
                 dbname=self.database,
                 user=self.role,

@@ -2,16 +2,6 @@
 -- The embedding model whose vectors are searched, if any.
 SELECT id, name, digest, dimensions FROM library.embedding_model WHERE state = 'serving';
 
--- name: search_settings
--- Settings for one transaction. The scan of the vector index continues until enough rows pass the
--- permission filter. No table is read sequentially, whatever the planner estimates. JIT is off,
--- because compiling takes longer than running. The plan is generic, made once per connection,
--- because planning takes as long as a search and the values do not change the best plan.
-SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
-       set_config('hnsw.ef_search', '100', true),
-       set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
-       set_config('plan_cache_mode', 'force_generic_plan', true);
-
 -- name: hybrid
 -- The readable chunks nearest to a question, by words and by meaning; see
 -- docs/explanation/decisions/0001-lexical-ranking.md. Ranked chunks have a score, their neighbours

@@ -8,13 +8,28 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.rows import class_row
 
-from appliance.db.pool import Database
+from appliance.db.pool import SEARCH_CONNECTIONS, Database, Tuning
 from appliance.db.queries import Queries
 from appliance.retrieval.model import EmbeddingModel, FoundChunk, Question, QuestionVector
 
 _QUERIES = Queries("appliance.retrieval")
 # Without vectors the statement names a model that does not exist.
 _NO_MODEL = EmbeddingModel(id=0, name="", digest="", dimensions=1)
+# The scan of the vector index continues until enough rows pass the permission filter. No table is
+# read sequentially, whatever the planner estimates. JIT is off, because compiling takes longer than
+# running. The plan is generic, made once per connection, because planning takes as long as a search
+# and the values do not change the best plan.
+_SEARCH = Tuning(
+    "search",
+    SEARCH_CONNECTIONS,
+    {
+        "hnsw.iterative_scan": "strict_order",
+        "hnsw.ef_search": "100",
+        "enable_seqscan": "off",
+        "jit": "off",
+        "plan_cache_mode": "force_generic_plan",
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +76,8 @@ async def find(
         "weights": list(question.weights),
         "vector": str(list(vector.values)) if vector else None,
     }
-    # A pipeline: each round trip would cost as much as a small query.
-    async with (
-        database.connection() as connection,
-        connection.pipeline(),
-        connection.transaction(),
-    ):
-        await connection.execute(_QUERIES["search_settings"])
+    # One statement, one round trip: its settings are those of the connection.
+    async with database.connection(_SEARCH) as connection:
         cursor = connection.cursor(row_factory=class_row(FoundChunk))
         # Prepared at the first use, not the fifth: planning takes as long as the search itself.
         await cursor.execute(statement, parameters, prepare=True)

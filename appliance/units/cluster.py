@@ -20,8 +20,14 @@ from appliance.units.errors import DatabaseVersionError, PreparationError
 from appliance.units.process_records import PAUSE, send
 
 INITDB_SECONDS = 120.0
-SERVER_PATIENCE = 60.0
-CHILD_PATIENCE = 5.0
+# How long a server may take to stop: one that hangs is back within 15 seconds of being noticed. To
+# write everything may take longer on a slow disk; a server that was killed loses nothing either,
+# and reads its log again at the next start.
+STOP_GRACE = 8.0
+# The sessions of a server that is gone notice it at once, unless they hang, too.
+CHILD_PATIENCE = 2.0
+# A process that was killed ends, unless the kernel itself waits for a broken disk.
+KILL_PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,8 @@ class Cluster:
         lock = data / "postmaster.pid"
         if server := await asyncio.to_thread(_server_on, data, lock):
             send(server.pid, signal.SIGINT)
+            # A paused process would not see the signal.
+            send(server.pid, signal.SIGCONT)
             await self._until_ended(server)
         deadline = self.clock.monotonic() + CHILD_PATIENCE
         while children := await asyncio.to_thread(_children_on, data):
@@ -104,9 +112,13 @@ class Cluster:
         await asyncio.to_thread(lock.unlink, missing_ok=True)
 
     async def _until_ended(self, server: ProcessFacts) -> None:
-        deadline = self.clock.monotonic() + SERVER_PATIENCE
+        """Wait for the end of a server, and kill it if it does not stop in time."""
+        stopping_since = self.clock.monotonic()
         while await asyncio.to_thread(alive, server.pid, server.start_time):
-            if self.clock.monotonic() > deadline:
+            waited = self.clock.monotonic() - stopping_since
+            if waited > STOP_GRACE:
+                send(server.pid, signal.SIGKILL)
+            if waited > STOP_GRACE + KILL_PATIENCE:
                 problem = f"process {server.pid} does not end"
                 raise PreparationError(unit="postgres", problem=problem)
             await self.clock.sleep(PAUSE)

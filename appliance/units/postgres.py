@@ -11,10 +11,15 @@ from pathlib import Path
 from appliance.core.clock import Clock
 from appliance.core.process import Command
 from appliance.core.settings import Settings
-from appliance.db.pool import CHAT_CONNECTIONS, OTHER_CONNECTIONS
+from appliance.db.pool import (
+    CHAT_CONNECTIONS,
+    HELD_CONNECTIONS,
+    OTHER_CONNECTIONS,
+    SEARCH_CONNECTIONS,
+)
 from appliance.db.queries import Queries
 from appliance.probes.sql import SqlProbe
-from appliance.units.cluster import Cluster
+from appliance.units.cluster import STOP_GRACE, Cluster
 from appliance.units.declaration import Role, roles_by_account
 from appliance.units.model import Unit
 from appliance.units.programs import PostgresProgram
@@ -52,10 +57,12 @@ def postgres(settings: Settings, program: PostgresProgram, clock: Clock) -> Unit
         prepare=cluster.prepare,
         # Fast shutdown: sessions are ended and everything is written; SIGTERM would wait for them.
         stop_signal=signal.SIGINT,
-        stop_grace=60.0,
+        stop_grace=STOP_GRACE,
         # Recovery after a crash reads the log since the last checkpoint: stopped half-way, it would
         # begin again, for ever. A server that dies meanwhile is seen at once.
         start_deadline=RECOVERY_SECONDS,
+        # Everybody waits for it: a server that hangs is noticed early.
+        probe_interval=2.0,
     )
 
 
@@ -87,7 +94,8 @@ def initdb(program: PostgresProgram, data: Path) -> Command:
 
 def connections(chat_processes: int) -> str:
     """Return connections.conf: room for every pool, so that none is refused under load."""
-    return f"max_connections = {CHAT_CONNECTIONS * chat_processes + OTHER_CONNECTIONS}\n"
+    of_a_chat_server = CHAT_CONNECTIONS + SEARCH_CONNECTIONS + HELD_CONNECTIONS
+    return f"max_connections = {of_a_chat_server * chat_processes + OTHER_CONNECTIONS}\n"
 
 
 def ident_map(users: Mapping[str, tuple[str, ...]]) -> str:

@@ -36,7 +36,7 @@ from appliance.actors.permissions import Role
 from appliance.answering.model import NumberedPassage
 from appliance.answering.quote import quote
 from appliance.db.migrate import migrate
-from appliance.db.pool import Database, conninfo
+from appliance.db.pool import WORK_SECONDS, Database, conninfo
 from appliance.db.roles import create_database, install_extension
 from appliance.llm.model import Embeddings, InstalledModel
 from appliance.retrieval.service import Retriever
@@ -182,7 +182,7 @@ async def fill(server: Server, documents: list[TestDocument], *, vectors: bool) 
     address = conninfo(server.socket, "cloister", database=name)
     await install_extension(address)
     await migrate(address)
-    async with Database(address) as owner:
+    async with Database(address, limit=WORK_SECONDS) as owner:
         library = Library(owner)
         if vectors:
             library = await with_vectors(

@@ -320,6 +320,7 @@ PAGES = (
     "/admin/jobs",
     "/admin/models",
     "/admin/people",
+    "/admin/people/quota",
     "/admin/settings",
 )
 

@@ -22,6 +22,9 @@ from tests.machines.programs import MachineError, run_program, wait_until
 
 Connection = Place | Literal["none", "host"]
 ARCHIVES = "/var/cache/apt/archives"
+# What a real machine has, and older versions of nspawn keep from theirs. Without bpf,
+# IPAddressDeny= and its like have no effect inside, and say nothing; the others are Landlock's.
+SYSTEM_CALLS = ("bpf", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self")
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +253,7 @@ class Machine:
             *("systemd-nspawn", "--quiet", f"--directory={self.root}"),
             *(f"--machine={self._full_name}", "--boot", "--console=pipe", "--settings=no"),
             *("--register=no", "--keep-unit", "--link-journal=no", "--timezone=off"),
-            # Without it IPAddressDeny= and its like have no effect inside, and say nothing.
-            "--system-call-filter=bpf",
+            f"--system-call-filter={' '.join(SYSTEM_CALLS)}",
             *_network_options(self._connection),
             *packages,
         )

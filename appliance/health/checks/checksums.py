@@ -11,7 +11,6 @@ from appliance.health.remedies import ReadLog, RunCommand
 from appliance.health.service_words import DATABASE
 
 AskChecksums = Callable[[], Awaitable[PageChecksums]]
-_TURN_ON = RunCommand("pg_checksums --enable")
 
 
 def checksums_check(ask_checksums: AskChecksums, *, patience: float, limit: float) -> Check:
@@ -38,6 +37,7 @@ def evaluate_checksums(found: PageChecksums | None) -> CheckResult:
         return failed(CheckId.CHECKSUMS, sentence, hint, ReadLog(DATABASE))
     if not found.are_on:
         sentence = "PostgreSQL does not check its pages: this database was made without checksums."
-        hint = "Stop Cloister, run this on the data directory as its owner, and start Cloister."
-        return warning(CheckId.CHECKSUMS, sentence, hint, _TURN_ON)
+        hint = "Stop Cloister, run this as the owner of the folder, and start Cloister again."
+        remedy = RunCommand(f"pg_checksums --enable -D {found.folder}")
+        return warning(CheckId.CHECKSUMS, sentence, hint, remedy)
     return ok(CheckId.CHECKSUMS, "PostgreSQL checks every page that it reads, and found no damage.")

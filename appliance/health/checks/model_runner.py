@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from appliance.core.deadline import with_deadline
+from appliance.core.deadline import abandon_after
 from appliance.core.errors import ApplianceError, Audience
 from appliance.health.model import CheckId, CheckResult, CheckState, ok, warning
 from appliance.health.remedies import (
@@ -36,7 +36,7 @@ async def ask_runner(runner: ModelRunner, *, limit: float) -> RunnerAnswer:
     """Ask for the version, which needs no model. Never raises."""
     begun = time.monotonic()
     try:
-        version = await with_deadline(limit, runner.version())
+        version = await abandon_after(limit, runner.version())
     except TimeoutError:
         return RunnerAnswer(timed_out=True)
     except ApplianceError:

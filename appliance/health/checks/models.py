@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from appliance.core.deadline import with_deadline
+from appliance.core.deadline import abandon_after
 from appliance.core.errors import ApplianceError
 from appliance.health.asking import answer_or_none
 from appliance.health.model import CheckId, CheckResult, ok, unknown, warning
@@ -24,7 +24,7 @@ async def ask_chosen(ask: AskChosen, *, limit: float) -> Chosen | None:
 async def ask_installed(runner: ModelRunner, *, limit: float) -> list[InstalledModel] | None:
     """Return what is installed, or None where the runner does not say it in time."""
     try:
-        return await with_deadline(limit, runner.models())
+        return await abandon_after(limit, runner.models())
     except (ApplianceError, TimeoutError):
         return None
 

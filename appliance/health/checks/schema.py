@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import psycopg
 
-from appliance.core.deadline import with_deadline
+from appliance.core.deadline import abandon_after
 from appliance.db.schema_objects import SchemaState, schema_state
 from appliance.health.model import Check, CheckId, CheckResult, failed, ok, unknown
 from appliance.health.remedies import ReadLog, RestartService
@@ -39,7 +39,7 @@ def schema_check(
         if await is_migrating():
             return unknown(CheckId.SCHEMA, "The database is being brought up to date.")
         try:
-            return evaluate_schema(await with_deadline(patience, schema_state(address)))
+            return evaluate_schema(await abandon_after(patience, schema_state(address)))
         except (TimeoutError, psycopg.Error):
             return unknown(CheckId.SCHEMA, "The database does not say which tables it has.")
 

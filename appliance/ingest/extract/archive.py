@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from pathlib import Path
 from typing import BinaryIO
 
 from appliance.core.settings import MEBIBYTE
@@ -43,15 +42,15 @@ _DAMAGE = (
 )
 
 
-def check_archive(path: Path, expected: str, limit: int) -> None:
-    """Raise a DocumentError if the converter must not get `path`, or cannot read it.
+def check_archive(file: BinaryIO, expected: str, limit: int) -> None:
+    """Raise a DocumentError if the converter must not get `file`, or cannot read it.
 
     The sizes in the directory are checked first, which costs nothing. Then every member is
     inflated, because these sizes may be false and the converter has no limit of its own.
     """
     bomb = DocumentBombError(limit=limit // MEBIBYTE)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             protected = _is_protected(archive, members)
             strict = _is_strict(archive, members)
@@ -63,11 +62,10 @@ def check_archive(path: Path, expected: str, limit: int) -> None:
         if strict:
             raise StrictOpenXmlError
         left = limit
-        with path.open("rb") as file:
-            for member in members:
-                left -= _inflated_size(file, member, left)
-                if left < 0:
-                    raise bomb
+        for member in members:
+            left -= _inflated_size(file, member, left)
+            if left < 0:
+                raise bomb
     except _DAMAGE as error:
         raise DamagedFileError(format=expected.upper()) from error
 

@@ -1,16 +1,16 @@
-"""`python -m appliance.ingest.extract.child JOB PATH LIMIT`: read one file with a Python parser.
+"""`… child JOB LIMIT [CONVERTER…]`: read the document on standard input with a Python parser.
 
-Runs under time and memory limits outside of the ingest process, because a hostile file may
-exhaust either. Prints JSON lines: the facts, each page, or one error. The path
-`-` is the standard input.
+Runs confined and under limits of time and memory outside of the ingest process, because a hostile
+file may exhaust them or take over its parser. Prints JSON lines: the facts, each page, or one
+error. For an office document it checks the file and then turns itself into the converter.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from appliance.ingest.errors import NoTextError
 from appliance.library.errors import DocumentError
@@ -21,10 +21,12 @@ REFUSED = 3
 Line = dict[str, object]
 
 
-def main(job: str, path: str, limit: int) -> int:
+def main(job: str, limit: int, *converter: str) -> int:
     """Do the job and return the exit status."""
     try:
-        for line in _lines(job, path, limit):
+        if converter:
+            _convert(job, limit, converter)
+        for line in _lines(job):
             _print(line)
     except DocumentError as error:
         _print({"error": error.code, "facts": error.facts})
@@ -32,14 +34,27 @@ def main(job: str, path: str, limit: int) -> int:
     return 0
 
 
-def _lines(job: str, path: str, limit: int) -> Iterator[Line]:
+def compile_modules() -> None:
+    """Import what the jobs import, so that Python keeps it compiled: a parser cannot write it."""
+    from appliance.core import confinement  # noqa: F401
+    from appliance.ingest.extract import archive, outline, rows  # noqa: F401
+
+
+def _convert(job: str, limit: int, converter: tuple[str, ...]) -> None:
+    """Check an office document, then become the program that converts it."""
+    from appliance.core.confinement import forbid_processes
+    from appliance.ingest.extract.archive import check_archive
+
+    if job != "rtf":
+        check_archive(sys.stdin.buffer, job, limit)
+    os.lseek(sys.stdin.fileno(), 0, os.SEEK_SET)
+    forbid_processes()
+    os.execvp(converter[0], converter)  # noqa: S606 - no shell is wanted
+
+
+def _lines(job: str) -> Iterator[Line]:
     # Imported where they are used, because every document starts this process.
     match job:
-        case "check-docx" | "check-odt":
-            from appliance.ingest.extract.archive import check_archive
-
-            check_archive(Path(path), job.removeprefix("check-"), limit)
-            return
         case "csv":
             from appliance.ingest.extract.rows import read_csv as read
         case "html":
@@ -48,7 +63,7 @@ def _lines(job: str, path: str, limit: int) -> Iterator[Line]:
             from appliance.ingest.extract.outline import read_markdown as read
         case _:
             from appliance.ingest.extract.outline import read_text as read
-    outline = read(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
+    outline = read(sys.stdin.buffer.read())
     yield {"title": outline.title}
     page = None
     for page in outline.pages:
@@ -69,4 +84,4 @@ def _print(line: Line) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from appliance.core.process import Command, Finished, run
+from appliance.core.process import Command, Finished
 from appliance.core.settings import MEBIBYTE
 from appliance.ingest.errors import ConverterFailedError, DamagedFileError, ParserTooBigError
+from appliance.ingest.extract.child import REFUSED
+from appliance.ingest.extract.confined import python_parser, run_parser
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
 from appliance.ingest.extract.parser import ParserLimits, failure
-from appliance.ingest.extract.text import read_in_child
+from appliance.ingest.extract.text import read_in_child, refusal
 from appliance.ingest.formats import Format
 from appliance.library.errors import DocumentError
 
@@ -26,22 +29,25 @@ async def read_office(
     path: Path, wanted: Format, limits: ParserLimits
 ) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
     """Yield the facts, then the document in parts, because these formats have no pages."""
-    if wanted is not Format.RTF:
-        async for _ in read_in_child(f"check-{wanted}", path, limits):
-            pass
-    converted = await run(
-        _pandoc(path, wanted, limits),
-        timeout=limits.seconds,
-        limits=limits.process(_HEADROOM),
+    child = ("appliance.ingest.extract.child", str(wanted), str(limits.unpacked))
+    pandoc = _pandoc(wanted, limits)
+    converted = await run_parser(
+        python_parser(*child, *pandoc),
+        path,
+        limits,
+        headroom=_HEADROOM,
         output_limit=_LARGEST_HTML,
+        converter=pandoc[0],
     )
     if error := failure(converted, limits):
         raise error
+    if converted.returncode == REFUSED:
+        raise refusal(json.loads(converted.stdout))
     if converted.returncode:
         raise _refusal(converted, wanted)
     if len(converted.stdout) == _LARGEST_HTML:
         raise ParserTooBigError(megabytes=_LARGEST_HTML // MEBIBYTE)
-    async for item in read_in_child(Format.HTML, path, limits, converted.stdout):
+    async for item in read_in_child(Format.HTML, converted.stdout, limits):
         yield item
 
 
@@ -52,8 +58,8 @@ def _refusal(converted: Finished, wanted: Format) -> DocumentError:
     return ConverterFailedError(program="pandoc", reason=converted.description)
 
 
-def _pandoc(path: Path, wanted: Format, limits: ParserLimits) -> Command:
-    """Return the command line.
+def _pandoc(wanted: Format, limits: ParserLimits) -> Command:
+    """Return the command line of the converter, which reads its standard input.
 
     Pandoc's own runtime gets the memory limit, because it reports when the limit is reached. The
     kernel's limit on address space, at which pandoc crashes, is the second line of defence.
@@ -71,5 +77,4 @@ def _pandoc(path: Path, wanted: Format, limits: ParserLimits) -> Command:
             "--to=html",
         ),
         *("--standalone", "--wrap=none", "--variable=pagetitle= "),
-        str(path),
     )

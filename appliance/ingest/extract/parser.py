@@ -25,18 +25,19 @@ _OUT_OF_MEMORY = (
 
 @dataclass(frozen=True, slots=True)
 class ParserLimits:
-    """Limits for one document: wall-clock seconds and memory of a parser, pages, unpacked bytes."""
+    """Limits for one document: wall-clock seconds and memory of a parser, pages, unpacked bytes.
+
+    `tasks` is how many processes and threads the account may have while a parser starts a thread.
+    """
 
     seconds: float = 120.0
     memory: int = 1024 * MEBIBYTE
     pages: int = 10_000
     unpacked: int = 512 * MEBIBYTE
+    tasks: int | None = None
 
     def process(self, headroom: int = 0) -> Limits:
-        """Return the limits that the kernel enforces, with `headroom` more memory.
-
-        The only files that a parser writes are Python's compiled modules.
-        """
+        """Return the limits that the kernel enforces, with `headroom` more memory."""
         return Limits(
             memory=self.memory + headroom,
             cpu_seconds=math.ceil(self.seconds) + 1,

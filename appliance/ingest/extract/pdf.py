@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
-from appliance.core.process import Finished, run
+from appliance.core.process import Finished
 from appliance.core.settings import MEBIBYTE
 from appliance.ingest.errors import (
     ConverterFailedError,
@@ -18,6 +18,7 @@ from appliance.ingest.errors import (
     TooManyPagesError,
 )
 from appliance.ingest.extract.clean import short_title
+from appliance.ingest.extract.confined import DOCUMENT, run_parser
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
 from appliance.ingest.extract.parser import ParserLimits, failure
 from appliance.ingest.extract.reflow import has_columns_of_prose, reflow
@@ -68,8 +69,7 @@ async def read_pdf(
 
 
 async def _facts(path: Path, limits: ParserLimits) -> DocumentFacts:
-    argv = ("pdfinfo", "-enc", "UTF-8", str(path))
-    finished = await run(argv, timeout=limits.seconds, limits=limits.process())
+    finished = await run_parser(("pdfinfo", "-enc", "UTF-8", DOCUMENT), path, limits)
     if error := failure(finished, limits):
         raise error
     if b"Incorrect password" in finished.stderr:
@@ -130,10 +130,8 @@ async def _pdftotext(
     path: Path, first: int, last: int, limits: ParserLimits, *options: str
 ) -> list[str]:
     span = ("-f", str(first), "-l", str(last))
-    argv = ("pdftotext", *options, *span, "-enc", "UTF-8", "-eol", "unix", str(path), "-")
-    finished = await run(
-        argv, timeout=limits.seconds, limits=limits.process(), output_limit=_OUTPUT_LIMIT
-    )
+    argv = ("pdftotext", *options, *span, "-enc", "UTF-8", "-eol", "unix", DOCUMENT, "-")
+    finished = await run_parser(argv, path, limits, output_limit=_OUTPUT_LIMIT)
     if error := failure(finished, limits):
         raise error
     if _MISSING_DATA in finished.stderr:

@@ -7,8 +7,6 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-from appliance.core.process import Command, stream
-from appliance.core.python import module_command, module_environment
 from appliance.ingest.errors import (
     DamagedFileError,
     DocumentBombError,
@@ -20,6 +18,7 @@ from appliance.ingest.errors import (
     UnknownEncodingError,
     WrongContentError,
 )
+from appliance.ingest.extract.confined import python_parser, stream_parser
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, Heading
 from appliance.ingest.extract.parser import ParserLimits, failure
 from appliance.library.errors import DocumentError
@@ -40,20 +39,11 @@ _REFUSALS: dict[str, type[DocumentError]] = {
 
 
 async def read_in_child(
-    job: str, path: Path, limits: ParserLimits, content: bytes | None = None
+    job: str, document: bytes | Path, limits: ParserLimits
 ) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
-    """Yield the facts, then every page; `content`, if given, is read instead of the file."""
-    argv: Command = (
-        *module_command("appliance.ingest.extract.child"),
-        *(job, "-" if content is not None else str(path), str(limits.unpacked)),
-    )
-    async with stream(
-        argv,
-        timeout=limits.seconds,
-        limits=limits.process(),
-        stdin=content,
-        env=module_environment(),
-    ) as parser:
+    """Yield the facts, then every page of a file, or of what a converter made."""
+    argv = python_parser("appliance.ingest.extract.child", job, str(limits.unpacked))
+    async with stream_parser(argv, document, limits) as parser:
         async for line in parser.lines():
             yield _item(json.loads(line))
     if parser.finished is None or parser.finished.succeeded:
@@ -62,9 +52,14 @@ async def read_in_child(
     raise failure(parser.finished, limits) or ParserCrashedError(reason=reason)
 
 
+def refusal(line: dict[str, Any]) -> DocumentError:
+    """Return the error that the child printed."""
+    return _REFUSALS[line["error"]](**line["facts"])
+
+
 def _item(line: dict[str, Any]) -> DocumentFacts | ExtractedPage:
     if "error" in line:
-        raise _REFUSALS[line["error"]](**line["facts"])
+        raise refusal(line)
     if "text" not in line:
         return DocumentFacts(line["title"])
     headings = tuple(Heading(*heading) for heading in line.pop("headings"))

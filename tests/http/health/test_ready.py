@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import signal
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
-from appliance.db.migrate import migrate
 from appliance.db.pool import Database, conninfo
-from appliance.db.roles import create_database, install_extension
 from appliance.llm.condition import RunnerCondition
-from appliance.probes.process import processes
 from tests.builders.people import FAST_PASSWORDS
 from tests.fakes.ollama import FakeOllama
 from tests.http.conftest import VERSION, Browser
-from tests.postgres import running_server
+from tests.postgres import Server, hung
 from webchat.app import build
 
 # The answer comes within two seconds; a machine under load may be late, a hang never ends.
@@ -113,44 +105,10 @@ async def test_without_a_database_it_is_not_ready(settings: Settings, tmp_path: 
     assert (status, checks["database"]) == (503, False)
 
 
-@pytest.fixture
-def own_server() -> Iterator[Path]:
-    """A PostgreSQL of one test's own, which it may stop; the folder of its socket."""
-    folder = Path(tempfile.mkdtemp(prefix="cloister-hung-"))
-    try:
-        with running_server(folder) as server:
-            yield server.socket
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def hung(socket: Path) -> Iterator[None]:
-    """Let every process of a server stand still while the block runs."""
-    first = int((socket.parent / "data" / "postmaster.pid").read_text().split()[0])
-    found = [first, *(each.pid for each in processes() if parent(each.pid) == first)]
-    for pid in found:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in found:
-            os.kill(pid, signal.SIGCONT)
-
-
-def parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
-
-
-async def test_a_database_that_hangs_delays_no_answer(settings: Settings, own_server: Path) -> None:
-    await create_database(conninfo(own_server, "cloister", database="postgres"))
-    address = conninfo(own_server, "cloister")
-    await install_extension(address)
-    await migrate(address)
-    async with serving(settings, address) as client:
+async def test_a_database_that_hangs_delays_no_answer(
+    settings: Settings, own_server: Server
+) -> None:
+    async with serving(settings, conninfo(own_server.socket, "cloister")) as client:
         status, checks = await ready(client)
         assert (status, checks["database"]) == (200, True)
         with hung(own_server):

@@ -17,7 +17,7 @@ from admin.rescue import Rescue
 from appliance.accounts.model import Account
 from appliance.accounts.service import Accounts
 from appliance.actors.model import RescueCode
-from appliance.core.deadline import with_deadline
+from appliance.core.deadline import abandon_after
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database, conninfo
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
@@ -84,13 +84,13 @@ async def test_after_a_silence_the_next_questions_are_short(
 
     async def recorded(seconds: float, work: Coroutine[Any, Any, None]) -> None:
         allowed.append(seconds)
-        await with_deadline(seconds, work)
+        await abandon_after(seconds, work)
 
     async def ask_in_vain() -> None:
         with pytest.raises(DatabaseUnavailableError):
             await breaker.ask(hang)
 
-    monkeypatch.setattr(database_breaker, "with_deadline", recorded)
+    monkeypatch.setattr(database_breaker, "abandon_after", recorded)
     await ask_in_vain()
     await ask_in_vain()
     clock.advance(3)

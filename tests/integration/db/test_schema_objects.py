@@ -56,6 +56,18 @@ async def test_what_is_gone_is_named(database: Database, damage: LiteralString, 
     assert lost in (await schema_state(database.address)).lost
 
 
+async def test_of_a_lost_table_only_the_table_is_named(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute("DROP VIEW core.chosen_model")
+        await connection.execute("ALTER TABLE chat.citation RENAME TO citation_lost")
+        await connection.execute("DROP INDEX library.chunk_words")
+    assert (await schema_state(database.address)).lost == (
+        "index library.chunk_words on library.chunk",
+        "table chat.citation",
+        "view core.chosen_model",
+    )
+
+
 async def test_a_function_with_another_body_is_named(database: Database) -> None:
     async with database.connection() as connection:
         await connection.execute(

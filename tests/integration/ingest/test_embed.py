@@ -16,7 +16,7 @@ from appliance.ingest.errors import NoRoomError
 from appliance.ingest.model import EmbeddingModel
 from appliance.ingest.vectors import VectorStore
 from appliance.jobs.engine import JobEngine
-from appliance.jobs.kinds import KINDS, Process
+from appliance.jobs.kinds import EMBED, Process
 from appliance.jobs.model import JobState
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
@@ -62,8 +62,8 @@ async def _always() -> bool:
 
 
 def _engine(embedder: Embedder, database: Database) -> JobEngine:
-    works = {"embed": embedder.build}
-    return JobEngine(database, embedder._clock, Process.INGEST, KINDS, works)
+    works = {EMBED.name: embedder.build}
+    return JobEngine(database, embedder._clock, Process.INGEST, [EMBED], works)
 
 
 async def _catch_up(embedder: Embedder) -> None:

@@ -15,7 +15,7 @@ from appliance.core.settings import Settings
 from appliance.db.pool import CHAT_CONNECTIONS
 from appliance.probes.model import ProbeState
 from appliance.supervisor.loop import Policy
-from appliance.supervisor.model import Phase
+from appliance.supervisor.model import Cause, Phase
 from appliance.units.errors import DatabaseVersionError, PreparationError
 from appliance.units.model import Unit
 from appliance.units.postgres import postgres
@@ -29,6 +29,10 @@ from tests.integration.supervisor.parts import (
     supervised,
     until,
 )
+from tests.postgres import children, paused
+
+# The promise is 15 seconds; a machine that runs other tests besides is slower.
+SERVES_WITHIN = 25.0
 
 
 @pytest.fixture
@@ -45,6 +49,13 @@ async def ask(settings: Settings, statement: str) -> object:
         cursor = await connection.execute(statement)
         row = await cursor.fetchone()
         return row[0] if row else None
+
+
+async def run(settings: Settings, statement: str) -> None:
+    async with await psycopg.AsyncConnection.connect(
+        host=str(settings.database_socket), user="cloister", dbname="postgres", autocommit=True
+    ) as connection:
+        await connection.execute(statement)
 
 
 async def test_a_new_database_starts_with_the_promised_settings(
@@ -108,6 +119,46 @@ async def test_a_server_that_accepts_no_session_any_more_is_restarted(
             os.kill(first, signal.SIGTERM)
             await until(lambda: supervisor.view("postgres").pid not in {None, first}, seconds=40)
             await until(lambda: phase(supervisor, "postgres") is Phase.READY)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["the server", "all its processes"])
+async def test_a_server_that_hangs_is_killed_and_serves_again(
+    settings: Settings,
+    unit: Unit,
+    whole: bool,
+) -> None:
+    policy = Policy(failing=0.5)
+    async with supervised(settings, unit, policy=policy) as supervisor:
+        await until(supervisor.ready.is_set)
+        first = pid_of(supervisor, "postgres")
+        await run(settings, "CREATE TABLE kept AS SELECT 42 AS number")
+        hanging = [first, *(await asyncio.to_thread(children, first) if whole else [])]
+        time = asyncio.get_running_loop().time
+        with paused(*hanging):
+            await until(
+                lambda: supervisor.view("postgres").cause is Cause.STOPPED_ANSWERING, seconds=40
+            )
+            noticed = time()
+            await until(lambda: supervisor.view("postgres").pid not in {None, first}, seconds=40)
+            await until(lambda: phase(supervisor, "postgres") is Phase.READY, seconds=40)
+            assert time() - noticed < SERVES_WITHIN
+            assert all(gone(pid) for pid in hanging)
+        assert await ask(settings, "SELECT number FROM kept") == 42
+
+
+async def test_a_server_that_was_left_running_and_hangs_is_killed_before_a_new_one_starts(
+    settings: Settings, unit: Unit
+) -> None:
+    async with driver_of((unit,), settings) as driver:
+        await driver.start(unit)
+        first = driver.status("postgres").pid or 0
+        while (await unit.probe.read()).state is not ProbeState.OK:  # type: ignore[union-attr]
+            await asyncio.sleep(0.05)
+        (settings.run / "units" / "postgres.json").unlink()
+        hanging = [first, *await asyncio.to_thread(children, first)]
+        with paused(*hanging):
+            await unit.prepare()
+            assert all(gone(pid) for pid in hanging)
 
 
 async def test_a_server_that_was_left_running_is_stopped_before_a_new_one_starts(

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from appliance.core.deadline import with_deadline
+from appliance.core.deadline import abandon_after
 
 
 async def at_once() -> str:
@@ -18,9 +18,9 @@ async def broken() -> str:
 
 
 async def test_what_comes_in_time_arrives() -> None:
-    assert await with_deadline(5, at_once()) == "done"
+    assert await abandon_after(5, at_once()) == "done"
     with pytest.raises(KeyError):
-        await with_deadline(5, broken())
+        await abandon_after(5, broken())
 
 
 async def test_work_that_refuses_to_end_is_left_behind_and_may_still_fail() -> None:
@@ -35,7 +35,7 @@ async def test_work_that_refuses_to_end_is_left_behind_and_may_still_fail() -> N
             raise KeyError("too late for anybody to care")
 
     with pytest.raises(TimeoutError):
-        await with_deadline(0.01, stubborn())
+        await abandon_after(0.01, stubborn())
     assert not ended.is_set()
     released.set()
     await asyncio.wait_for(ended.wait(), 5)
@@ -52,7 +52,7 @@ async def test_a_caller_that_is_cancelled_cancels_the_work() -> None:
             cancelled.set()
             raise
 
-    caller = asyncio.create_task(with_deadline(60, work()))
+    caller = asyncio.create_task(abandon_after(60, work()))
     await began.wait()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -72,6 +72,7 @@ async def looking(
             runner=runner,
             runner_address=fake.address,
             chosen=ask_chosen,
+            reader=Path("/nonexistent/ingest.sock"),
             patience=10.0 if behaviour is None and chosen else 0.3,
         )
         yield HealthService(checks.checks)

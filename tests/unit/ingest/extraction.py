@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.formats import HEAD_SIZE, recognise
+
+# A line of a shell script that crashes: a confined program may not signal, on older kernels not
+# even itself.
+CRASH = f"exec {sys.executable} -c 'import ctypes; ctypes.string_at(0)'"
 
 
 async def read(

@@ -37,7 +37,7 @@ from tests.builders.documents import (
     word_with_table,
     written,
 )
-from tests.unit.ingest.extraction import read
+from tests.unit.ingest.extraction import CRASH, read
 
 
 async def test_a_word_document_is_read_with_its_title_and_headings(tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ async def test_strict_open_xml_is_named_and_not_called_damaged(tmp_path: Path) -
         ("exit 6", ConverterFailedError, "ended with code 6"),
         ("exit 64", DamagedFileError, "damaged or incomplete"),
         ("exit 251", ParserTooBigError, "megabytes of memory"),
-        ("kill -SEGV $$", ParserCrashedError, "killed by SIGSEGV"),
-        ("sleep 60", ParserTimedOutError, "longer than"),
+        (CRASH, ParserCrashedError, "killed by SIGSEGV"),
+        ("exec sleep 60", ParserTimedOutError, "longer than"),
     ],
 )
 async def test_each_end_of_the_converter_is_told_apart(

@@ -18,7 +18,7 @@ from appliance.ingest.errors import (
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.library.model import PageState
 from tests.builders.documents import chinese_pdf, damaged_pdf, pdf, scanned_pdf, two_column_pdf
-from tests.unit.ingest.extraction import read
+from tests.unit.ingest.extraction import CRASH, read
 
 
 async def test_a_pdf_is_read_page_by_page(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ async def test_a_page_that_crashes_the_parser_does_not_take_the_others_with_it(
     path = pdf(tmp_path / "a.pdf", [f"Page {number}." for number in range(1, 6)])
     real = "/usr/bin/pdftotext"
     # $3 and $5 are the first and the last page: a range with page 3 in it dies.
-    script = f'[ "$3" -le 3 ] && [ "$5" -ge 3 ] && kill -SEGV $$; exec {real} "$@"'
+    script = f'[ "$3" -le 3 ] && [ "$5" -ge 3 ] && {CRASH}; exec {real} "$@"'
     _install(tmp_path, "pdftotext", script, monkeypatch)
     _, pages = await read(path)
     assert [page.number for page in pages] == [1, 2, 3, 4, 5]
@@ -136,8 +136,13 @@ async def test_a_form_feed_inside_a_page_does_not_shift_the_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = pdf(tmp_path / "a.pdf", ["One.", "Two.", "Three."])
-    script = '/usr/bin/pdftotext "$@" | sed "s/Two/T\\fwo/"'
-    _install(tmp_path, "pdftotext", script, monkeypatch)
+    printed = ("One.", "T\\fwo.", "Three.")
+    # $3 and $5 are the first and the last page.
+    lines = (
+        f'[ "$3" -le {number} ] && [ "$5" -ge {number} ] && printf "{page}\\f"'
+        for number, page in enumerate(printed, start=1)
+    )
+    _install(tmp_path, "pdftotext", "; ".join((*lines, "true")), monkeypatch)
     _, pages = await read(path)
     assert [page.text for page in pages] == ["One.", "T\nwo.", "Three."]
 
@@ -146,7 +151,7 @@ async def test_a_pdf_that_crashes_the_parser_on_every_page_is_quarantined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = pdf(tmp_path / "a.pdf", ["x"] * 40)
-    _install(tmp_path, "pdftotext", "kill -SEGV $$", monkeypatch)
+    _install(tmp_path, "pdftotext", CRASH, monkeypatch)
     with pytest.raises(ParserCrashedError) as caught:
         await read(path)
     assert caught.value.quarantine
