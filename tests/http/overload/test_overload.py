@@ -76,6 +76,7 @@ async def test_the_second_person_is_answered_in_turn(
     async with asyncio.timeout(30):
         while answering.running + answering.waiting < 20:
             await asyncio.sleep(0.01)
+    await runner.until(lambda: runner.active == 2)
     runner.behaviour.first_token_delay = 0
     assert (await asyncio.wait_for(bob.ask(), 30)).status == 200
     assert not any(task.done() for task in flood)
