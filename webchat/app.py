@@ -26,8 +26,9 @@ from appliance.llm.condition import published_condition
 from appliance.llm.service import ModelChoice
 from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
+from appliance.shares.places import PlaceLocks
 from appliance.shares.service import Shares
-from appliance.shares.store import MachineTurn, PlaceLocks
+from appliance.shares.turns import MachineTurn
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import add_security_headers

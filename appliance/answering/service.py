@@ -31,8 +31,8 @@ from appliance.llm.model import InstalledModel
 from appliance.llm.service import ModelChoice as OperatorChoice
 from appliance.shares.admission import Ticket
 from appliance.shares.model import Work
+from appliance.shares.places import PlaceLocks
 from appliance.shares.service import Shares
-from appliance.shares.store import PlaceLocks
 
 _LOG = logging.getLogger(__name__)
 SAVE_SECONDS = 1.0

@@ -32,7 +32,7 @@ from appliance.library.orphans import Sweeper
 from appliance.library.scrub import Scrubber
 from appliance.llm.bulk import EMBEDDING_TURN, BulkEmbedder
 from appliance.llm.client import ModelRunner
-from appliance.shares.store import MachineTurn
+from appliance.shares.turns import MachineTurn
 
 ROLE = "cloister_ingest"
 _HEALTH_DEADLINE = 0.5

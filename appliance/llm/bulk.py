@@ -8,7 +8,7 @@ from uuid import UUID
 
 from appliance.llm.model import Embeddings, InstalledModel
 from appliance.shares.admission import Admission
-from appliance.shares.store import MachineTurn
+from appliance.shares.turns import MachineTurn
 
 # The lock of `MachineTurn` that every process takes for a batch.
 EMBEDDING_TURN = "embedding"

@@ -10,13 +10,82 @@ from uuid import UUID
 
 import psycopg
 
+from appliance.core.errors import DatabaseUnavailableError
+from appliance.db.pool import Connection
 from appliance.shares.errors import TooManyOfYoursWaitingError
 from appliance.shares.model import Limit
-from appliance.shares.store import PlaceLocks
+from appliance.shares.store import LockStore, connect
 
 _LOG = logging.getLogger(__name__)
 _RETRY_SECONDS = 5
+_PLACE_SECONDS = 4.0
 GiveBack = Callable[[], None]
+
+
+class PlaceLocks:
+    """Places of an account that several processes share: locks of one connection.
+
+    A failure or a cancellation closes the connection, and all places that it held are free. The
+    processes then lend a few too many until the holders of these places have ended.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._one_at_a_time = asyncio.Lock()
+        self._connection: Connection | None = None
+        self._held: defaultdict[UUID, set[int]] = defaultdict(set)
+
+    async def take(self, account_id: UUID, most: int) -> int | None:
+        """Return the number of a free place of `most`, or None when all are taken.
+
+        Raises DatabaseUnavailableError.
+        """
+        async with self._one_at_a_time:
+            try:
+                async with asyncio.timeout(_PLACE_SECONDS):
+                    return await self._take(account_id, most)
+            except (psycopg.Error, TimeoutError) as error:
+                await self._lose()
+                raise DatabaseUnavailableError from error
+            except BaseException:
+                await self._lose()
+                raise
+
+    async def free(self, account_id: UUID, number: int) -> None:
+        """Give a place back; one that was lost with its connection is free already."""
+        async with self._one_at_a_time:
+            held = self._held.get(account_id, set())
+            if self._connection is None or number not in held:
+                return
+            held.discard(number)
+            if not held:
+                del self._held[account_id]
+            try:
+                async with asyncio.timeout(_PLACE_SECONDS):
+                    await LockStore(self._connection).free_place(account_id, number)
+            except BaseException:
+                await self._lose()
+                raise
+
+    async def aclose(self) -> None:
+        """Give every place back."""
+        async with self._one_at_a_time:
+            await self._lose()
+
+    async def _take(self, account_id: UUID, most: int) -> int | None:
+        if self._connection is None:
+            self._connection = await connect(self._address)
+        held = self._held.get(account_id, set())
+        number = await LockStore(self._connection).take_place(account_id, most, list(held))
+        if number is not None:
+            self._held[account_id].add(number)
+        return number
+
+    async def _lose(self) -> None:
+        connection, self._connection = self._connection, None
+        self._held.clear()
+        if connection is not None:
+            await connection.close()
 
 
 class QuestionPlaces:

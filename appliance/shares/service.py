@@ -16,8 +16,7 @@ from appliance.shares.errors import (
     TooManyUploadsError,
 )
 from appliance.shares.model import Work, limits
-from appliance.shares.places import QuestionPlaces
-from appliance.shares.store import PlaceLocks
+from appliance.shares.places import PlaceLocks, QuestionPlaces
 
 _REFUSALS: Mapping[Work, type[ShareUsedError]] = {
     Work.REQUEST: ShareUsedError,

@@ -14,14 +14,14 @@ import pytest
 
 from appliance.core.errors import BusyError, DatabaseUnavailableError
 from appliance.db.pool import Database
-from appliance.shares.store import MachineTurn
+from appliance.shares.turns import MachineTurn
 from tests.appliance import ROOT
 
 Turns = Callable[..., MachineTurn]
 # Another process that takes the turn, says so, and never gives it back.
 HOLDER = """
 import asyncio, sys
-from appliance.shares.store import MachineTurn
+from appliance.shares.turns import MachineTurn
 async def main():
     async with MachineTurn(sys.argv[1], "test").hold():
         print("held", flush=True)

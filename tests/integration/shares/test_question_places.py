@@ -12,8 +12,7 @@ import pytest
 from appliance.db.pool import Database
 from appliance.shares.errors import TooManyOfYoursWaitingError
 from appliance.shares.model import Limit
-from appliance.shares.places import GiveBack, QuestionPlaces
-from appliance.shares.store import PlaceLocks
+from appliance.shares.places import GiveBack, PlaceLocks, QuestionPlaces
 
 ALICE, BOB = UUID(int=1), UUID(int=2)
 LIMIT = Limit(at_once=2, of_one=1, waiting_of_one=6)
