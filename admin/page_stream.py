@@ -10,7 +10,6 @@ from typing import TypeVar
 from aiohttp import web
 
 from admin import keys
-from appliance.accounts.guard import SESSION_COOKIE
 from appliance.actors.permissions import Permission
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.web.stream import Event, send_events
@@ -64,7 +63,7 @@ class SessionCheck:
     def __init__(self, request: web.Request) -> None:
         self._identity = request.app[keys.IDENTITY]
         self._clock = request.app[keys.CLOCK]
-        self._token = request.cookies.get(SESSION_COOKIE, "")
+        self._token = request.app[keys.GUARD].session_token(request)
         self._asked = self._clock.monotonic()
 
     async def holds(self) -> bool:

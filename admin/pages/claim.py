@@ -43,13 +43,14 @@ async def claim(request: web.Request) -> web.Response:
     password = form.secret("password")
     if not form.valid:
         return await _answer(request, form, status=422)
+    device = request.app[keys.GUARD].device(request)
     try:
-        token = await accounts.claim(code, name, display_name, password)
+        token = await accounts.claim(code, name, display_name, password, device)
         request.app[keys.BREAKER].answered()
     except ApplianceError as error:
         return await _answer(request, form, error, status=error.status)
     response = flash.redirect(f"{START}?welcome=1")
-    request.app[keys.GUARD].set_session_cookie(response, token)
+    request.app[keys.GUARD].set_session_cookie(response, token, device)
     return response
 
 

@@ -12,7 +12,7 @@ from admin import keys
 from admin.errors import NotOperatorError
 from admin.frame import frame
 from admin.login_redirect import CLAIM, SIGN_IN, START, is_claimed, local
-from appliance.accounts.guard import SESSION_COOKIE, client_address, visitor
+from appliance.accounts.guard import client_address, visitor
 from appliance.accounts.secrets import Secret
 from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
@@ -67,27 +67,28 @@ async def sign_in(request: web.Request) -> web.Response:
     name, password = form.text("name"), form.secret("password")
     if not form.valid:
         return await _answer(request, form, target, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    device = request.app[keys.GUARD].device(request)
     try:
-        token = await _operator_session(request, name, password)
+        token = await _operator_session(request, name, password, device)
     except ApplianceError as error:
         return await _answer(request, form, target, error, status=error.status)
     response = flash.redirect(target)
-    request.app[keys.GUARD].set_session_cookie(response, token)
+    request.app[keys.GUARD].set_session_cookie(response, token, device)
     return response
 
 
 async def sign_out(request: web.Request) -> web.Response:
     """POST /admin/sign-out."""
-    await request.app[keys.IDENTITY].sign_out(request.cookies.get(SESSION_COOKIE, ""))
+    await request.app[keys.IDENTITY].sign_out(request.app[keys.GUARD].session_token(request))
     response = flash.redirect(SIGN_IN, "You are signed out.")
     request.app[keys.GUARD].clear_session_cookie(response)
     return response
 
 
-async def _operator_session(request: web.Request, name: str, password: str) -> Secret:
+async def _operator_session(request: web.Request, name: str, password: str, device: str) -> Secret:
     """Open a session. Raises NotOperatorError for members, and what `Accounts.sign_in` raises."""
     accounts = request.app[keys.ACCOUNTS]
-    token = await accounts.sign_in(name, password, client_address(request))
+    token = await accounts.sign_in(name, password, client_address(request), device)
     # Otherwise the breaker would still report an outage that has just ended.
     request.app[keys.BREAKER].answered()
     signed_in = await request.app[keys.IDENTITY].person(token.text)

@@ -29,12 +29,15 @@ from appliance.core.errors import Audience
 from appliance.shares.model import Work
 from appliance.shares.service import Shares
 from appliance.web import csrf, flash
+from appliance.web.cookies import Cookies
 from appliance.web.errors import CompressedBodyError, SignInNeededError
 from appliance.web.forms import posted
 from appliance.web.keys import AUDIENCE, request_key
 
 SESSION_COOKIE = "cloister_session"
 VISITOR_COOKIE = "cloister_visitor"
+_DEVICE = "cloister_device"
+_DEVICE_SECONDS = 365 * 24 * 3600
 _VISITOR = request_key("visitor")
 _HOLDER = request_key("holder")
 _SAFE = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
@@ -140,7 +143,7 @@ class Guard:
         """Take `shares`, in which accounts wait for their turn; without them none waits."""
         self._identity = identity
         self._keys = keys
-        self._secure = secure_cookies
+        self._cookies = Cookies(secure=secure_cookies)
         self._command_socket = command_socket
         self._shares = shares
 
@@ -201,11 +204,11 @@ class Guard:
 
     async def recognise(self, request: web.Request) -> None:
         """Find out who asks, for `visitor(request)`."""
-        known = request.cookies.get(VISITOR_COOKIE)
+        known = self._cookies.get(request, VISITOR_COOKIE)
         unknown = Visitor(None, known or secrets.token_urlsafe(16), is_new=not known)
         # Recorded before the database is asked, so that an error page can render its frame.
         request[_VISITOR] = unknown
-        session = request.cookies.get(SESSION_COOKIE)
+        session = self.session_token(request)
         signed_in = await self._identity.person(session) if session else None
         if session and signed_in is not None:
             if request.method == hdrs.METH_GET:
@@ -218,32 +221,41 @@ class Guard:
 
         @web.middleware
         async def set_cookies(request: web.Request, handler: Handler) -> web.StreamResponse:
+            flash.receive(request, self._cookies)
             response = await handler(request)
             # A stream has sent its headers already; no page is one.
             if not response.prepared:
-                flash.forget_shown(request, response)
+                flash.send(request, response, self._cookies)
                 found: Visitor | None = request.get(_VISITOR)
                 if found is not None and found.is_new:
-                    self._set_cookie(response, VISITOR_COOKIE, found.browser)
+                    self._cookies.set(response, VISITOR_COOKIE, found.browser)
             return response
 
         return set_cookies
 
-    def set_session_cookie(self, response: web.StreamResponse, token: Secret) -> None:
-        """Give the browser a session's cookie."""
+    def session_token(self, request: web.Request) -> str:
+        """Return the token of the browser's session, or nothing."""
+        return self._cookies.get(request, SESSION_COOKIE)
+
+    def device(self, request: web.Request) -> str:
+        """Return the token by which a browser is known where people have signed in, or a new one.
+
+        `set_session_cookie` gives it to the browser.
+        """
+        return self._cookies.get(request, _DEVICE) or secrets.token_urlsafe(32)
+
+    def set_session_cookie(
+        self, response: web.StreamResponse, token: Secret, device: str = ""
+    ) -> None:
+        """Give the browser a session's cookie, and that of the device if there is one."""
         lasts = int(SESSION_LASTS.total_seconds())
-        self._set_cookie(response, SESSION_COOKIE, token.text, max_age=lasts)
+        self._cookies.set(response, SESSION_COOKIE, token.text, max_age=lasts)
+        if device:
+            self._cookies.set(response, _DEVICE, device, max_age=_DEVICE_SECONDS)
 
     def clear_session_cookie(self, response: web.StreamResponse) -> None:
-        """Remove the session's cookie from the browser."""
-        response.del_cookie(SESSION_COOKIE)
-
-    def _set_cookie(
-        self, response: web.StreamResponse, name: str, value: str, max_age: int | None = None
-    ) -> None:
-        response.set_cookie(
-            name, value, max_age=max_age, httponly=True, samesite="Lax", secure=self._secure
-        )
+        """Remove the session's cookie from the browser; the browser stays known."""
+        self._cookies.clear(response, SESSION_COOKIE)
 
 
 def _refuse_compressed(request: web.Request) -> None:

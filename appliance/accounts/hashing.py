@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from appliance.accounts.errors import TooManyAttemptsError
+from appliance.accounts.model import NewPassword
 from appliance.accounts.secrets import Passwords
 
 # Each hash takes 19 MiB and a core for a moment.
@@ -24,15 +25,15 @@ class Hashing:
         self._most_waiting = most_waiting
         self._waiting = 0
 
-    async def hash(self, password: str) -> str:
-        """Return the encoded hash. Raises TooManyAttemptsError."""
+    async def new(self, password: str) -> NewPassword:
+        """Return a password to store. Raises TooManyAttemptsError."""
         async with self._place():
-            return await asyncio.to_thread(self._passwords.hash, password)
+            return await asyncio.to_thread(self._passwords.new, password)
 
-    async def matches(self, encoded: str | None, password: str) -> bool:
-        """Say whether the password is right. Raises TooManyAttemptsError."""
+    async def derive(self, parameters: str | None, password: str) -> bytes:
+        """Return the key that proves a password. Raises TooManyAttemptsError."""
         async with self._place():
-            return await asyncio.to_thread(self._passwords.matches, encoded, password)
+            return await asyncio.to_thread(self._passwords.derive, parameters, password)
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:

@@ -1,16 +1,13 @@
-"""Slow down guessing of passwords and codes: attempts that are under way or have failed count."""
+"""Slow down guessing of codes in one process, and tell clients apart.
+
+Passwords are counted in the database, by `core.begin_attempt`, for all processes together.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
-
-from appliance.accounts.errors import SignInFailedError, TooManyAttemptsError
-from appliance.accounts.names import LONGEST_NAME
-from appliance.core.clock import Clock
-from appliance.core.errors import ApplianceError
+from collections.abc import Hashable
 
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 300.0
@@ -19,8 +16,6 @@ _FORGET_AFTER = 900.0
 _DOUBLINGS = 8
 _MOST_KEYS = 10_000
 _IPV6_NETWORK = 64
-# A whole office may share one address; fifty names that all fail come from guessing.
-_FREE_NAMES = 50
 
 
 class Throttle:
@@ -86,44 +81,3 @@ def network_of(address: str) -> str:
         return str(found.ipv4_mapped)
     host_bits = found.max_prefixlen - _IPV6_NETWORK
     return f"{ipaddress.IPv6Address(int(found) >> host_bits << host_bits)}/{_IPV6_NETWORK}"
-
-
-class LoginLimits:
-    """Limits attempts by name and address together, and by address alone.
-
-    A name is slowed down for one address alone, so that a stranger cannot lock a person out by
-    guessing from elsewhere. An address is slowed down by the number of names that fail there: a
-    person who mistypes, or a program with an old password, is one name, and colleagues at the
-    same address still get in.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._by_name = Throttle()
-        self._by_address = Throttle(_FREE_NAMES)
-
-    @contextmanager
-    def attempt(self, name: str, address: str) -> Iterator[None]:
-        """Let the block check a password. Raises TooManyAttemptsError.
-
-        The attempt counts when the block raises SignInFailedError, or is cancelled. When the block
-        ends well the name is forgiven; any other error of ours is no failed attempt.
-        """
-        name, network, now = name[:LONGEST_NAME], network_of(address), self._clock.monotonic()
-        pair, attempt = (name, network), object()
-        wait = max(self._by_name.wait(pair, now), self._by_address.wait(network, now))
-        if wait > 0:
-            raise TooManyAttemptsError(seconds=int(wait) + 1)
-        self._by_name.count(pair, attempt, now)
-        is_new_name = self._by_address.count(network, name, now)
-        try:
-            yield
-        except SignInFailedError:
-            raise
-        except ApplianceError:
-            self._by_name.forgive(pair, attempt)
-            if is_new_name:
-                self._by_address.forgive(network, name)
-            raise
-        self._by_name.forget(pair)
-        self._by_address.forgive(network, name)

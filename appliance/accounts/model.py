@@ -28,12 +28,42 @@ class Account(Person):
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPassword:
-    """What a password is checked against."""
+class NewPassword:
+    """A password as the database takes it: it stores the parameters, and a digest of the key."""
 
-    id: UUID
-    password_hash: str = field(repr=False)
-    is_locked: bool
+    parameters: str
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt to prove a password, counted before its outcome is known.
+
+    `seconds` above zero says how long to wait; there is no `attempt` then. `parameters` are those
+    of the stored password, or None where there is none.
+    """
+
+    attempt: UUID | None
+    seconds: float
+    parameters: str | None
+
+
+class Proof(StrEnum):
+    """What came of an attempt; only the right password learns of a lock."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    LOCKED = "locked"
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session to open. `device` is the digest that makes the browser a known one, if any."""
+
+    digest: bytes = field(repr=False)
+    device: bytes | None = field(repr=False)
+    opened_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

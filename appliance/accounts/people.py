@@ -13,7 +13,7 @@ from appliance.accounts.errors import (
 )
 from appliance.accounts.model import Account
 from appliance.accounts.names import checked_name
-from appliance.accounts.secrets import Passwords, Secret, new_code
+from appliance.accounts.secrets import Secret, new_code
 from appliance.accounts.store import AccountStore
 from appliance.actors.model import Actor
 from appliance.actors.permissions import PERMISSIONS, Permission, Role
@@ -50,7 +50,7 @@ class People:
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             account = await store.add_account(
-                name, display_name.strip()[:100] or name, role, Passwords.unusable()
+                name, display_name.strip()[:100] or name, role, password=None
             )
             await record(connection, actor, _event(Action.PERSON_ADD, account))
             return account, await self._invite(store, account.id)

@@ -1,7 +1,7 @@
 -- name: add_account
 -- A new person. The name is unique; a conflict raises.
-INSERT INTO core.account (name, display_name, role, password_hash)
-VALUES (%(name)s, %(display_name)s, %(role)s, %(password_hash)s)
+INSERT INTO core.account (name, display_name, role, password_parameters, password_digest)
+VALUES (%(name)s, %(display_name)s, %(role)s, %(parameters)s, sha256(%(key)s::bytea))
 RETURNING id, name, display_name, role, created_at, locked_at;
 
 -- name: account_by_name
@@ -11,11 +11,6 @@ FROM core.account WHERE name = %(name)s;
 -- name: account_by_id
 SELECT id, name, display_name, role, created_at, locked_at
 FROM core.account WHERE id = %(id)s;
-
--- name: password_by_name
--- Only sign-in reads this. It tells a locked person of the lock if the password is right.
-SELECT id, password_hash, locked_at IS NOT NULL AS is_locked
-FROM core.account WHERE name = %(name)s;
 
 -- name: all_accounts
 SELECT id, name, display_name, role, created_at, locked_at
@@ -32,12 +27,9 @@ UPDATE core.account SET role = %(role)s WHERE id = %(id)s;
 UPDATE core.account SET locked_at = CASE WHEN %(locked)s THEN now() END WHERE id = %(id)s;
 
 -- name: set_password
-UPDATE core.account SET password_hash = %(password_hash)s WHERE id = %(id)s;
-
--- name: replace_password
--- By its owner, who has proved the old one: nothing changes if it is another one by now.
-UPDATE core.account SET password_hash = %(password_hash)s
-WHERE id = %(id)s AND password_hash = %(old_hash)s AND locked_at IS NULL;
+-- By a claim; other ways go through the functions.
+UPDATE core.account SET password_parameters = %(parameters)s, password_digest = sha256(%(key)s::bytea)
+WHERE id = %(id)s;
 
 -- name: remove_account
 -- Its rows go with it. The ingest process is notified at the commit and removes the files.
@@ -46,34 +38,55 @@ DELETE FROM core.account WHERE id = %(id)s RETURNING pg_notify('library_removed'
 -- name: has_operator
 SELECT EXISTS (SELECT FROM core.account WHERE role = 'operator' AND locked_at IS NULL);
 
--- name: add_session
--- Only for a person whose password is still the one that was checked, and who is not locked. The
--- row's lock waits for a change that is being made; a later change ends this session.
-INSERT INTO core.session (digest, account_id, seen_at, expires_at)
-SELECT %(digest)s, id, %(now)s, %(expires_at)s FROM core.account
-WHERE id = %(account_id)s AND password_hash = %(password_hash)s AND locked_at IS NULL
-FOR SHARE;
+-- name: begin_attempt
+SELECT attempt, seconds, parameters
+FROM core.begin_attempt(%(name)s::text, %(network)s::text, %(device)s::bytea);
+
+-- name: withdraw_attempt
+SELECT core.withdraw_attempt(%(attempt)s::uuid);
+
+-- name: sign_in
+SELECT core.sign_in(%(attempt)s::uuid, %(name)s::text, %(key)s::bytea, %(digest)s::bytea,
+                    %(device)s::bytea, %(opened_at)s::timestamptz, %(expires_at)s::timestamptz);
+
+-- name: change_password
+SELECT core.change_password(%(attempt)s::uuid, %(name)s::text, %(old_key)s::bytea,
+                            %(parameters)s::text, %(key)s::bytea);
+
+-- name: invited
+SELECT id, name, display_name, role, created_at, locked_at FROM core.account
+WHERE id = core.invited(%(code)s::bytea, %(now)s::timestamptz);
+
+-- name: accept_invitation
+SELECT core.accept_invitation(%(code)s::bytea, %(parameters)s::text, %(key)s::bytea,
+                              %(digest)s::bytea, %(device)s::bytea,
+                              %(opened_at)s::timestamptz, %(expires_at)s::timestamptz);
+
+-- name: open_session
+-- By a claim; other ways go through the functions.
+SELECT core.open_session(%(account_id)s::uuid, %(digest)s::bytea, %(device)s::bytea,
+                         %(opened_at)s::timestamptz, %(expires_at)s::timestamptz);
 
 -- name: account_by_session
 -- Who is signed in with this token, if it is still good and the account is not locked.
-SELECT a.id, a.name, a.display_name, a.role, a.created_at, a.locked_at
-FROM core.session s JOIN core.account a ON a.id = s.account_id
-WHERE s.digest = %(digest)s AND s.expires_at > %(now)s AND a.locked_at IS NULL;
+SELECT id, name, display_name, role, created_at, locked_at FROM core.account
+WHERE id = core.session_holder(%(digest)s::bytea, %(now)s::timestamptz) AND locked_at IS NULL;
 
--- name: prolong_session
--- At most once in a while, so that reading a page is not a write.
-UPDATE core.session SET seen_at = %(now)s, expires_at = %(expires_at)s
-WHERE digest = %(digest)s AND seen_at < %(stale)s;
+-- name: extend_session
+SELECT core.extend_session(%(digest)s::bytea, %(now)s::timestamptz, %(stale)s::timestamptz,
+                           %(expires_at)s::timestamptz);
 
 -- name: end_session
-DELETE FROM core.session WHERE digest = %(digest)s;
+SELECT core.end_session(%(digest)s::bytea);
 
 -- name: end_sessions_of
 DELETE FROM core.session WHERE account_id = %(account_id)s;
 
 -- name: sweep
--- Forget what has expired.
-WITH sessions AS (DELETE FROM core.session WHERE expires_at < %(now)s RETURNING 1),
+-- Forget what has expired. Attempts end at the server's time, at which they began.
+WITH attempts AS (DELETE FROM core.login_attempt WHERE started_at < now() - interval '1 hour'),
+     devices AS (DELETE FROM core.device WHERE expires_at < now()),
+     sessions AS (DELETE FROM core.session WHERE expires_at < %(now)s RETURNING 1),
      invitations AS (DELETE FROM core.invitation WHERE expires_at < %(now)s RETURNING 1)
 SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM invitations);
 
@@ -92,6 +105,7 @@ SELECT EXISTS (SELECT FROM core.invitation
                WHERE digest = %(digest)s AND purpose = 'claim' AND expires_at > %(now)s);
 
 -- name: use_invitation
+-- For a claim; accept_invitation uses up the others.
 -- Deleting is using: of two people with one code, one gets a row.
 DELETE FROM core.invitation
 WHERE digest = %(digest)s AND purpose = %(purpose)s AND expires_at > %(now)s

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from functools import cached_property
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHash, VerificationError
+from argon2.low_level import ARGON2_VERSION, Type, hash_secret_raw
 from typing_extensions import override
 
 from appliance.accounts.errors import WeakPasswordError
+from appliance.accounts.model import NewPassword
 from appliance.accounts.names import normal_name
 
 LEAST_PASSWORD = 10
@@ -22,6 +22,12 @@ _SHORTEST_GUESSED_NAME = 4
 # Crockford's alphabet: no letter that is mistaken for a digit when a code is read aloud.
 _CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CODE_LETTERS = 20
+_KEY_BYTES = 32
+_SALT_BYTES = 16
+_PARAMETERS = re.compile(
+    r"\$argon2id\$v=(?P<version>\d+)\$m=(?P<memory>\d+),t=(?P<time>\d+),p=(?P<lanes>\d+)"
+    r"\$(?P<salt>[A-Za-z0-9+/]+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +90,42 @@ def checked_password(password: str, name: str) -> str:
 
 
 class Passwords:
-    """Argon2id with 19 MiB and two passes, as OWASP's password storage sheet recommends."""
+    """Argon2id with 19 MiB and two passes, as OWASP's password storage sheet recommends.
+
+    From a password it derives a key. The database has the parameters with the salt, and a digest
+    of the key: a process proves a password with the key, and never sees what is stored of it.
+    """
 
     def __init__(self, *, time_cost: int = 2, memory_cost: int = 19 * 1024) -> None:
-        self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_cost, parallelism=1)
+        self._costs = f"v={ARGON2_VERSION}$m={memory_cost},t={time_cost},p=1"
+        # For names without a password: the time says nothing about a name.
+        self._decoy = self._new_parameters()
 
-    @cached_property
-    def _decoy(self) -> str:
-        """The hash to compare with when the name is unknown, so that the time says nothing."""
-        return self._hasher.hash(secrets.token_urlsafe(16))
+    def new(self, password: str) -> NewPassword:
+        """Return a password to store, with a new salt. Call it in a thread, as `derive`."""
+        parameters = self._new_parameters()
+        return NewPassword(parameters, self.derive(parameters, password))
 
-    def hash(self, password: str) -> str:
-        """Return the encoded hash. Takes tens of milliseconds: call it in a thread."""
-        return self._hasher.hash(password)
+    def derive(self, parameters: str | None, password: str) -> bytes:
+        """Return the key. Takes tens of milliseconds, also without parameters: use a thread.
 
-    def matches(self, encoded: str | None, password: str) -> bool:
-        """Return whether the password is right, in the same time when there is none."""
-        # The first call makes the decoy for any name, so that its delay says nothing about a name.
-        decoy = self._decoy
-        own = None if encoded == self.unusable() else encoded
-        try:
-            self._hasher.verify(own or decoy, password)
-        except (VerificationError, InvalidHash):
-            return False
-        return own is not None
+        Raises ValueError for parameters that no version of this program has made.
+        """
+        found = _PARAMETERS.fullmatch(parameters or self._decoy)
+        if found is None:
+            message = "the parameters of a stored password are unknown"
+            raise ValueError(message)
+        return hash_secret_raw(
+            password.encode(),
+            base64.b64decode(found["salt"] + "=="),
+            time_cost=int(found["time"]),
+            memory_cost=int(found["memory"]),
+            parallelism=int(found["lanes"]),
+            hash_len=_KEY_BYTES,
+            type=Type.ID,
+            version=int(found["version"]),
+        )
 
-    @staticmethod
-    def unusable() -> str:
-        """Return a stored value that no password matches, for people who were only invited."""
-        return "!"
+    def _new_parameters(self) -> str:
+        salt = base64.b64encode(secrets.token_bytes(_SALT_BYTES)).decode().rstrip("=")
+        return f"$argon2id${self._costs}${salt}"

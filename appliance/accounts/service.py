@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID
 
 from appliance.accounts.errors import (
     AccountLockedError,
     CurrentPasswordWrongError,
     InvitationUsedError,
-    PersonUnknownError,
     SignInFailedError,
+    TooManyAttemptsError,
 )
 from appliance.accounts.hashing import Hashing
-from appliance.accounts.login_limits import LoginLimits
-from appliance.accounts.model import Account, StoredPassword
+from appliance.accounts.login_limits import network_of
+from appliance.accounts.model import Account, Attempt, NewSession, Proof
 from appliance.accounts.names import checked_name, normal_name
 from appliance.accounts.secrets import (
     Passwords,
@@ -47,7 +46,6 @@ class Accounts:
     def __init__(self, database: Database, clock: Clock, passwords: Passwords) -> None:
         self._database = database
         self._clock = clock
-        self._limits = LoginLimits(clock)
         self._hashing = Hashing(passwords)
 
     async def is_claimed(self) -> bool:
@@ -71,7 +69,9 @@ class Accounts:
             await record(connection, actor, event)
         return code
 
-    async def claim(self, code: str, name: str, display_name: str, password: str) -> Secret:
+    async def claim(
+        self, code: str, name: str, display_name: str, password: str, device: str = ""
+    ) -> Secret:
         """Make the holder of a claim code an operator, and open their session.
 
         The code is used up in the same transaction that adds the person, so that two claims
@@ -89,7 +89,8 @@ class Accounts:
             )
         if not good:
             raise InvitationUsedError(remedy=_ASK_FOR_CLAIM)
-        hashed = await self._hashing.hash(password)
+        stored = await self._hashing.new(password)
+        token, session = self._new_session(device)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             used = await store.use_invitation(code_digest(code), "claim", self._clock.now())
@@ -98,27 +99,35 @@ class Accounts:
             known = await store.account_by_name(name)
             if known is None or not known.may(Permission.USE_CONSOLE):
                 shown = display_name.strip() or name
-                known = await store.add_account(name, shown, Role.OPERATOR, hashed)
+                known = await store.add_account(name, shown, Role.OPERATOR, stored)
             else:
-                await store.set_password(known.id, hashed)
+                await store.set_password(known.id, stored)
                 await store.set_locked(known.id, locked=False)
                 await store.end_sessions_of(known.id)
             await record(connection, known, _event(Action.MACHINE_CLAIM, known))
-            return await self._open_session(store, known.id, hashed)
+            await store.open_session(known.id, session)
+        return token
 
-    async def sign_in(self, name: str, password: str, address: str) -> Secret:
+    async def sign_in(self, name: str, password: str, address: str, device: str = "") -> Secret:
         """Open a session for a person who types the right password.
 
-        `address` is the client's; guessing is slowed down by name and address together.
+        Guessing is slowed down by name and by the client's `address`. `device` is the token of the
+        browser: one in which the person has signed in before is not delayed by guesses elsewhere.
+        The work is the same for a wrong name, a wrong password and a locked account.
         Raises SignInFailedError, AccountLockedError, TooManyAttemptsError.
         """
         name = normal_name(name)
-        with self._limits.attempt(name, address):
-            known = await self._checked_password_of(name, password)
-            async with self._database.connection() as connection:
-                return await self._open_session(
-                    AccountStore(connection), known.id, known.password_hash
-                )
+        attempt, key = await self._attempt(name, password, network_of(address), device)
+        token, session = self._new_session(device)
+        async with self._database.connection() as connection:
+            proof = await AccountStore(connection).sign_in(attempt.attempt, name, key, session)
+        match proof:
+            case Proof.RIGHT:
+                return token
+            case Proof.WRONG:
+                raise SignInFailedError
+            case Proof.LOCKED:
+                raise AccountLockedError
 
     async def person(self, token: str) -> Account | None:
         """Return who is signed in with a token, or None."""
@@ -130,7 +139,7 @@ class Accounts:
         """Keep a session in use from ending."""
         now = self._clock.now()
         async with self._database.connection() as connection:
-            await AccountStore(connection).prolong_session(
+            await AccountStore(connection).extend_session(
                 digest(token), now=now, stale=now - _SEEN_EVERY, expires_at=now + SESSION_LASTS
             )
 
@@ -138,32 +147,29 @@ class Accounts:
         """End one session; open streams of the person are closed with it."""
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
-            account = await store.account_by_session(digest(token), self._clock.now())
-            await store.end_session(digest(token))
-            if account is not None:
-                await store.announce(account.id)
+            owner = await store.end_session(digest(token))
+            if owner is not None:
+                await store.announce(owner)
 
-    async def set_password(self, code: str, password: str) -> Secret:
+    async def set_password(self, code: str, password: str, device: str = "") -> Secret:
         """Set the password of the person whom an invitation was made for; open their session.
 
         Raises InvitationUsedError, WeakPasswordError, TooManyAttemptsError.
         """
+        async with self._database.connection() as connection:
+            # Before anything that costs: strangers may send what they like.
+            account = await AccountStore(connection).invited(code_digest(code), self._clock.now())
+        if account is None:
+            raise InvitationUsedError(remedy=_ASK_FOR_LINK)
+        stored = await self._hashing.new(checked_password(password, account.name))
+        token, session = self._new_session(device)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
-            now = self._clock.now()
-            used = await store.use_invitation(code_digest(code), "password", now)
-            if used is None or used[0] is None:
+            if not await store.accept_invitation(code_digest(code), stored, session):
                 raise InvitationUsedError(remedy=_ASK_FOR_LINK)
-            account = await store.account_by_id(used[0])
-            if account is None:
-                raise PersonUnknownError
-            if account.locked_at is not None:
-                raise InvitationUsedError(remedy=_ASK_FOR_LINK)
-            hashed = await self._hashing.hash(checked_password(password, account.name))
-            await store.set_password(account.id, hashed)
-            await store.end_sessions_of(account.id)
+            await store.announce(account.id)
             await record(connection, account, _event(Action.PASSWORD_SET, account))
-            return await self._open_session(store, account.id, hashed)
+        return token
 
     async def change_password(self, actor: Account, old: str, new: str) -> None:
         """Replace one's own password; every session of the person ends.
@@ -172,53 +178,48 @@ class Accounts:
         """
         checked_password(new, actor.name)
         # A finder of an open browser may guess no more than a stranger.
-        with self._limits.attempt(actor.name, f"account {actor.id}"):
-            try:
-                known = await self._checked_password_of(actor.name, old)
-            except SignInFailedError:
-                raise CurrentPasswordWrongError from None
-        hashed = await self._hashing.hash(new)
+        attempt, key = await self._attempt(actor.name, old, f"account {actor.id}")
+        stored = await self._hashing.new(new)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
-            if not await store.replace_password(
-                actor.id, old_hash=known.password_hash, password_hash=hashed
-            ):
-                raise CurrentPasswordWrongError
-            await store.end_sessions_of(actor.id)
-            await record(connection, actor, _event(Action.PASSWORD_CHANGE, actor))
+            proof = await store.change_password(attempt.attempt, actor.name, key, stored)
+            if proof is Proof.RIGHT:
+                await store.announce(actor.id)
+                await record(connection, actor, _event(Action.PASSWORD_CHANGE, actor))
+        # Outside of the transaction, which keeps a failed attempt.
+        if proof is not Proof.RIGHT:
+            raise CurrentPasswordWrongError
 
     async def sweep(self) -> int:
         """Delete what has expired; return how many rows."""
         async with self._database.connection() as connection:
             return await AccountStore(connection).sweep(self._clock.now())
 
-    async def _checked_password_of(self, name: str, password: str) -> StoredPassword:
-        """Return the stored password that the typed one matches.
+    async def _attempt(
+        self, name: str, password: str, network: str, device: str = ""
+    ) -> tuple[Attempt, bytes]:
+        """Begin an attempt; return it with the key that proves the password, if it is right.
 
-        The work is the same for a wrong name, a wrong password and a locked account, and only the
-        right password learns of the lock. Raises SignInFailedError, AccountLockedError.
+        It counts as failed from now on, also if the caller is cancelled.
+        Raises TooManyAttemptsError.
         """
+        known = digest(device) if device else None
         async with self._database.connection() as connection:
-            known = await AccountStore(connection).password_by_name(name)
-        is_right = await self._hashing.matches(known.password_hash if known else None, password)
-        if known is None or not is_right:
-            raise SignInFailedError
-        if known.is_locked:
-            raise AccountLockedError
-        return known
+            attempt = await AccountStore(connection).begin_attempt(name, network, known)
+        if attempt.attempt is None:
+            raise TooManyAttemptsError(seconds=int(attempt.seconds) + 1)
+        try:
+            return attempt, await self._hashing.derive(attempt.parameters, password)
+        except TooManyAttemptsError:
+            async with self._database.connection() as connection:
+                await AccountStore(connection).withdraw_attempt(attempt.attempt)
+            raise
 
-    async def _open_session(self, store: AccountStore, account_id: UUID, hashed: str) -> Secret:
-        """Open a session for a person whose password has just matched this hash.
-
-        Raises SignInFailedError when an operator changed the password or locked the person while
-        it was checked.
-        """
+    def _new_session(self, device: str) -> tuple[Secret, NewSession]:
+        """Return a new token, and what is kept of it."""
         token, now = new_token(), self._clock.now()
-        if not await store.add_session(
-            token.digest, account_id, password_hash=hashed, now=now, expires_at=now + SESSION_LASTS
-        ):
-            raise SignInFailedError
-        return token
+        known = digest(device) if device else None
+        return token, NewSession(token.digest, known, now, now + SESSION_LASTS)
 
 
 def _event(action: Action, account: Account) -> AuditEvent:

@@ -10,7 +10,16 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from appliance.accounts.errors import NameTakenError
-from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope, StoredPassword
+from appliance.accounts.model import (
+    Account,
+    ApiKey,
+    Attempt,
+    KeyHolder,
+    NewPassword,
+    NewSession,
+    Proof,
+    Scope,
+)
 from appliance.accounts.names import normal_name
 from appliance.actors.permissions import Role
 from appliance.db.pool import Connection
@@ -33,8 +42,25 @@ def _account(
     return Account(id, name, Role(role), display_name, created_at, locked_at)
 
 
+def _password(password: NewPassword) -> dict[str, object]:
+    return {"parameters": password.parameters, "key": password.key}
+
+
+def _session(session: NewSession) -> dict[str, object]:
+    return {
+        "digest": session.digest,
+        "device": session.device,
+        "opened_at": session.opened_at,
+        "expires_at": session.expires_at,
+    }
+
+
 class AccountStore:
-    """Reads and writes `core.account`, `core.session`, `core.invitation`, `core.api_key`."""
+    """Reads and writes people, sessions, invitations and keys.
+
+    Passwords and sessions are behind functions of the database, which take the proof. The role of
+    the chat servers has no other way to them; what only the owner of the tables may call says so.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -52,16 +78,17 @@ class AccountStore:
         return _account(*rows[0]) if rows else None
 
     async def add_account(
-        self, name: str, display_name: str, role: Role, password_hash: str
+        self, name: str, display_name: str, role: Role, password: NewPassword | None
     ) -> Account:
-        """Insert a person. Raises NameTakenError."""
+        """Insert a person, as the owner. Raises NameTakenError."""
         try:
             rows = await self._rows(
                 "add_account",
                 name=name,
                 display_name=display_name,
                 role=role,
-                password_hash=password_hash,
+                parameters=password.parameters if password else None,
+                key=password.key if password else None,
             )
         except UniqueViolation as error:
             raise NameTakenError(name=name) from error
@@ -74,12 +101,6 @@ class AccountStore:
     async def account_by_id(self, account_id: UUID) -> Account | None:
         """Return a person."""
         return await self._one_account("account_by_id", id=account_id)
-
-    async def password_by_name(self, name: str) -> StoredPassword | None:
-        """Return what sign-in checks for a name, however it is spelt."""
-        async with self._connection.cursor(row_factory=class_row(StoredPassword)) as cursor:
-            await cursor.execute(_QUERIES["password_by_name"], {"name": normal_name(name)})
-            return await cursor.fetchone()
 
     async def all_accounts(self) -> list[Account]:
         """Return everybody, by displayed name."""
@@ -97,16 +118,9 @@ class AccountStore:
         """Lock or unlock a person."""
         await self._changed("set_locked", id=account_id, locked=locked)
 
-    async def set_password(self, account_id: UUID, password_hash: str) -> None:
-        """Replace a person's password."""
-        await self._changed("set_password", id=account_id, password_hash=password_hash)
-
-    async def replace_password(
-        self, account_id: UUID, *, old_hash: str, password_hash: str
-    ) -> bool:
-        """Replace a password; False if it is not the old one, or the person is locked."""
-        values = {"id": account_id, "old_hash": old_hash, "password_hash": password_hash}
-        return await self._changed("replace_password", **values) > 0
+    async def set_password(self, account_id: UUID, password: NewPassword) -> None:
+        """Replace a person's password without a proof, as the owner."""
+        await self._changed("set_password", id=account_id, **_password(password))
 
     async def remove_account(self, account_id: UUID) -> None:
         """Delete a person with all that is theirs alone."""
@@ -116,44 +130,65 @@ class AccountStore:
         """Say whether the machine was claimed."""
         return bool((await self._rows("has_operator"))[0][0])
 
-    async def add_session(
-        self,
-        digest: bytes,
-        account_id: UUID,
-        *,
-        password_hash: str,
-        now: datetime,
-        expires_at: datetime,
+    async def begin_attempt(self, name: str, network: str, device: bytes | None) -> Attempt:
+        """Count an attempt to prove a password, or learn how long to wait."""
+        async with self._connection.cursor(row_factory=class_row(Attempt)) as cursor:
+            values = {"name": name, "network": network, "device": device}
+            await cursor.execute(_QUERIES["begin_attempt"], values)
+            return (await cursor.fetchall())[0]
+
+    async def withdraw_attempt(self, attempt: UUID) -> None:
+        """Take back an attempt whose password was never compared."""
+        await self._rows("withdraw_attempt", attempt=attempt)
+
+    async def sign_in(
+        self, attempt: UUID | None, name: str, key: bytes, session: NewSession
+    ) -> Proof:
+        """Open a session if the key is that of the person's password."""
+        values = {"attempt": attempt, "name": name, "key": key, **_session(session)}
+        return Proof((await self._rows("sign_in", **values))[0][0])
+
+    async def change_password(
+        self, attempt: UUID | None, name: str, old_key: bytes, password: NewPassword
+    ) -> Proof:
+        """Replace a password if the old key is right; the person's sessions end."""
+        values = {"attempt": attempt, "name": name, "old_key": old_key, **_password(password)}
+        return Proof((await self._rows("change_password", **values))[0][0])
+
+    async def invited(self, code: bytes, now: datetime) -> Account | None:
+        """Return who may set a password with a code."""
+        return await self._one_account("invited", code=code, now=now)
+
+    async def accept_invitation(
+        self, code: bytes, password: NewPassword, session: NewSession
     ) -> bool:
-        """Open a session; False if the password is no longer that one, or the person is locked."""
-        added = await self._changed(
-            "add_session",
-            digest=digest,
-            account_id=account_id,
-            password_hash=password_hash,
-            now=now,
-            expires_at=expires_at,
-        )
-        return added > 0
+        """Use a code up: set the password, end all sessions, open a new one. False if it is bad."""
+        values = {"code": code, **_password(password), **_session(session)}
+        return (await self._rows("accept_invitation", **values))[0][0] is not None
+
+    async def open_session(self, account_id: UUID, session: NewSession) -> None:
+        """Open a session without a proof, as the owner."""
+        await self._rows("open_session", account_id=account_id, **_session(session))
 
     async def account_by_session(self, digest: bytes, now: datetime) -> Account | None:
         """Return who is signed in with a token."""
         return await self._one_account("account_by_session", digest=digest, now=now)
 
-    async def prolong_session(
+    async def extend_session(
         self, digest: bytes, *, now: datetime, stale: datetime, expires_at: datetime
     ) -> None:
         """Move the end of a session that was last seen before `stale`."""
-        await self._changed(
-            "prolong_session", digest=digest, now=now, stale=stale, expires_at=expires_at
+        await self._rows(
+            "extend_session", digest=digest, now=now, stale=stale, expires_at=expires_at
         )
 
-    async def end_session(self, digest: bytes) -> None:
-        """Close one session."""
-        await self._changed("end_session", digest=digest)
+    async def end_session(self, digest: bytes) -> UUID | None:
+        """Close one session; return whose it was."""
+        owner: UUID | None = (await self._rows("end_session", digest=digest))[0][0]
+        return owner
 
     async def end_sessions_of(self, account_id: UUID) -> None:
-        """Close all sessions of a person, and have the open streams closed at the commit."""
+        """Close all sessions of a person as the owner; their open streams close at the commit."""
         await self._changed("end_sessions_of", account_id=account_id)
         await self.announce(account_id)
 

@@ -12,6 +12,8 @@ from appliance.db.pool import DATABASE
 
 OWNER = "cloister"
 PROCESS_ROLES = ("cloister_chat", "cloister_ingest")
+# Owns the functions that check passwords and open sessions; no process can log in as it.
+ACCOUNTS_ROLE = "cloister_accounts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,12 @@ async def create_database(address: str) -> None:
     """
     connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
     async with connection:
-        for role in PROCESS_ROLES:
+        for role in (*PROCESS_ROLES, ACCOUNTS_ROLE):
             found = await connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,))
             if not found.rowcount:
+                kind = sql.SQL("NOLOGIN" if role == ACCOUNTS_ROLE else "LOGIN")
                 await connection.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role))
+                    sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), kind)
                 )
         for role, limits in LIMITS.items():
             await _limit(connection, role, limits)

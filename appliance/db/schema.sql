@@ -13,10 +13,15 @@ CREATE TABLE core.account (
     name          text NOT NULL CHECK (name = lower(name) AND length(name) BETWEEN 1 AND 64),
     display_name  text NOT NULL CHECK (length(display_name) BETWEEN 1 AND 100),
     role          text NOT NULL CHECK (role IN ('operator', 'member')),
-    password_hash text NOT NULL,
     created_at    timestamptz NOT NULL DEFAULT now(),
     locked_at     timestamptz,
-    CONSTRAINT account_name_is_taken UNIQUE (name)
+    -- Argon2id's parameters with the salt, and the digest of the key that it derives; both NULL
+    -- until an invited person sets a password.
+    password_parameters text,
+    password_digest     bytea,
+    CONSTRAINT account_name_is_taken UNIQUE (name),
+    CONSTRAINT account_password_is_whole
+        CHECK ((password_parameters IS NULL) = (password_digest IS NULL))
 );
 
 -- Only digests of tokens are kept: a copy of the database opens no session.
@@ -38,6 +43,29 @@ CREATE TABLE core.invitation (
     expires_at timestamptz NOT NULL,
     CHECK ((purpose = 'password') = (account_id IS NOT NULL))
 );
+
+-- Attempts to prove a password, counted for all processes together. A name is kept as one of 65,536
+-- buckets, because people type passwords into the wrong field. A known browser has a device.
+CREATE TABLE core.login_attempt (
+    id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    bucket     bytea NOT NULL,
+    network    text NOT NULL CHECK (length(network) <= 64),
+    device     bytea,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    is_checked boolean NOT NULL DEFAULT false
+);
+CREATE INDEX login_attempt_bucket ON core.login_attempt (bucket, started_at);
+CREATE INDEX login_attempt_network ON core.login_attempt (network, started_at);
+CREATE INDEX login_attempt_started ON core.login_attempt (started_at);
+
+-- Browsers in which a person proved the password: guesses of strangers do not delay them.
+CREATE TABLE core.device (
+    digest     bytea NOT NULL,
+    account_id uuid NOT NULL REFERENCES core.account ON DELETE CASCADE,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (digest, account_id)
+);
+CREATE INDEX device_account ON core.device (account_id, expires_at DESC);
 
 CREATE TABLE core.api_key (
     id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -95,6 +123,197 @@ CREATE TABLE core.audit (
 COMMENT ON COLUMN core.audit.object IS 'what people call the object, or its id';
 CREATE INDEX audit_actor ON core.audit (actor, id DESC);
 CREATE INDEX audit_object ON core.audit (object_type, object_id, id DESC);
+
+-- Passwords and sessions. Only cloister_accounts, which has no login, reads and writes them;
+-- the chat role proves what it wants to a function. What is stored of a password is the digest of
+-- the key that Argon2id derives from it, so that a copy of the table proves nothing.
+CREATE FUNCTION core.login_bucket(typed_name text) RETURNS bytea
+    LANGUAGE sql IMMUTABLE AS $$
+    SELECT substr(sha256(convert_to(typed_name, 'UTF8')), 1, 2)
+$$;
+
+-- A few attempts are free; then each doubles the wait, up to five minutes.
+CREATE FUNCTION core.login_wait(attempts bigint, latest timestamptz, free integer)
+    RETURNS double precision
+    LANGUAGE sql VOLATILE AS $$
+    SELECT CASE WHEN attempts < free THEN 0 ELSE greatest(0,
+        least(power(2, least(attempts - free + 1, 10)), 300)
+        - extract(epoch FROM clock_timestamp() - latest)) END
+$$;
+
+-- Counts an attempt before its outcome is known, so that many at once are not more than one after
+-- the other; `seconds` above 0 says how long to wait instead. The time is the server's own.
+CREATE FUNCTION core.begin_attempt(
+    typed_name text, client text, browser bytea,
+    OUT attempt uuid, OUT seconds double precision, OUT parameters text)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    same_name bytea := core.login_bucket(typed_name);
+    since timestamptz := clock_timestamp() - interval '1 hour';
+    known bytea;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('core.login_attempt', 0));
+    SELECT d.digest INTO known FROM core.device d JOIN core.account a ON a.id = d.account_id
+    WHERE d.digest = browser AND a.name = typed_name AND d.expires_at > clock_timestamp();
+    IF known IS NOT NULL THEN
+        SELECT core.login_wait(count(*), max(t.started_at), 5) INTO seconds
+        FROM core.login_attempt t
+        WHERE t.bucket = same_name AND t.device = known AND t.started_at > since;
+    ELSE
+        -- By name and network; by name alone, over all networks; by the names of one network.
+        SELECT greatest(
+            (SELECT core.login_wait(count(*), max(t.started_at), 5) FROM core.login_attempt t
+             WHERE t.bucket = same_name AND t.network = client AND t.device IS NULL
+               AND t.started_at > since),
+            (SELECT core.login_wait(count(*), max(t.started_at), 50) FROM core.login_attempt t
+             WHERE t.bucket = same_name AND t.device IS NULL AND t.started_at > since),
+            (SELECT core.login_wait(count(*), max(names.first_at), 50) FROM (
+                 SELECT min(t.started_at) AS first_at FROM core.login_attempt t
+                 WHERE t.network = client AND t.device IS NULL AND t.started_at > since
+                 GROUP BY t.bucket) AS names))
+        INTO seconds;
+    END IF;
+    IF seconds > 0 THEN
+        RETURN;
+    END IF;
+    -- The table stays small, also while strangers send one name after the other.
+    DELETE FROM core.login_attempt t WHERE t.started_at <= since;
+    DELETE FROM core.login_attempt t WHERE t.id IN (
+        SELECT o.id FROM core.login_attempt o ORDER BY o.started_at DESC OFFSET 19999);
+    INSERT INTO core.login_attempt (bucket, network, device) VALUES (same_name, client, known)
+        RETURNING id INTO attempt;
+    SELECT a.password_parameters INTO parameters FROM core.account a WHERE a.name = typed_name;
+END $$;
+
+-- An attempt whose key was never compared says nothing about the password.
+CREATE FUNCTION core.withdraw_attempt(attempt uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    DELETE FROM core.login_attempt t WHERE t.id = attempt AND NOT t.is_checked
+$$;
+
+-- Compares one key for each attempt that was begun. The row's lock waits for a change of the
+-- password that is not committed yet. Only the right password learns that the account is locked.
+CREATE FUNCTION core.prove_password(
+    attempt uuid, typed_name text, key bytea, OUT account uuid, OUT outcome text)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    tried core.login_attempt;
+    locked boolean;
+BEGIN
+    outcome := 'wrong';
+    UPDATE core.login_attempt t SET is_checked = true
+        WHERE t.id = attempt AND NOT t.is_checked AND t.bucket = core.login_bucket(typed_name)
+        RETURNING * INTO tried;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT a.id, a.locked_at IS NOT NULL INTO account, locked FROM core.account a
+        WHERE a.name = typed_name AND a.password_digest = sha256(key) FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    outcome := CASE WHEN locked THEN 'locked' ELSE 'right' END;
+    DELETE FROM core.login_attempt t WHERE t.id = attempt OR (
+        NOT locked AND t.bucket = tried.bucket AND t.network = tried.network
+        AND t.device IS NOT DISTINCT FROM tried.device);
+END $$;
+
+-- The browser is known from now on; the twenty newest of a person are kept.
+CREATE FUNCTION core.open_session(
+    holder uuid, session bytea, browser bytea, opened_at timestamptz, until timestamptz)
+    RETURNS void
+    LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO core.session (digest, account_id, seen_at, expires_at)
+        VALUES (session, holder, opened_at, until);
+    IF browser IS NOT NULL THEN
+        INSERT INTO core.device AS d (digest, account_id, expires_at)
+            VALUES (browser, holder, clock_timestamp() + interval '1 year')
+            ON CONFLICT (digest, account_id) DO UPDATE SET expires_at = excluded.expires_at;
+        DELETE FROM core.device d WHERE d.account_id = holder AND d.digest IN (
+            SELECT o.digest FROM core.device o WHERE o.account_id = holder
+            ORDER BY o.expires_at DESC OFFSET 20);
+    END IF;
+END $$;
+
+CREATE FUNCTION core.sign_in(
+    attempt uuid, typed_name text, key bytea, session bytea, browser bytea,
+    opened_at timestamptz, until timestamptz) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    proved record;
+BEGIN
+    SELECT * INTO proved FROM core.prove_password(attempt, typed_name, key);
+    IF proved.outcome = 'right' THEN
+        PERFORM core.open_session(proved.account, session, browser, opened_at, until);
+    END IF;
+    RETURN proved.outcome;
+END $$;
+
+-- All sessions of the person end.
+CREATE FUNCTION core.change_password(
+    attempt uuid, typed_name text, old_key bytea, parameters text, new_key bytea) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    proved record;
+BEGIN
+    SELECT * INTO proved FROM core.prove_password(attempt, typed_name, old_key);
+    IF proved.outcome = 'right' THEN
+        UPDATE core.account a
+            SET password_parameters = parameters, password_digest = sha256(new_key)
+            WHERE a.id = proved.account;
+        DELETE FROM core.session s WHERE s.account_id = proved.account;
+    END IF;
+    RETURN proved.outcome;
+END $$;
+
+-- Whom a code would let set a password; NULL for a code that does not work.
+CREATE FUNCTION core.invited(code bytea, asked_at timestamptz) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT i.account_id FROM core.invitation i JOIN core.account a ON a.id = i.account_id
+    WHERE i.digest = code AND i.purpose = 'password' AND i.expires_at > asked_at
+      AND a.locked_at IS NULL
+$$;
+
+-- Deleting the code is using it: of two people with one code, one gets a row.
+CREATE FUNCTION core.accept_invitation(
+    code bytea, parameters text, key bytea, session bytea, browser bytea,
+    opened_at timestamptz, until timestamptz) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    holder uuid;
+BEGIN
+    DELETE FROM core.invitation i USING core.account a
+        WHERE i.digest = code AND i.purpose = 'password' AND i.expires_at > opened_at
+          AND a.id = i.account_id AND a.locked_at IS NULL
+        RETURNING a.id INTO holder;
+    IF holder IS NOT NULL THEN
+        UPDATE core.account a
+            SET password_parameters = parameters, password_digest = sha256(key)
+            WHERE a.id = holder;
+        DELETE FROM core.session s WHERE s.account_id = holder;
+        PERFORM core.open_session(holder, session, browser, opened_at, until);
+    END IF;
+    RETURN holder;
+END $$;
+
+CREATE FUNCTION core.session_holder(session bytea, asked_at timestamptz) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.account_id FROM core.session s WHERE s.digest = session AND s.expires_at > asked_at
+$$;
+
+-- At most once in a while, so that reading a page is not a write.
+CREATE FUNCTION core.extend_session(
+    session bytea, seen timestamptz, stale timestamptz, until timestamptz) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE core.session s SET seen_at = seen, expires_at = until
+    WHERE s.digest = session AND s.seen_at < stale AND s.expires_at > seen
+$$;
+
+CREATE FUNCTION core.end_session(session bytea) RETURNS uuid
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    DELETE FROM core.session s WHERE s.digest = session RETURNING s.account_id
+$$;
 
 -- library ---------------------------------------------------------------------------------------
 
@@ -192,36 +411,62 @@ CREATE FUNCTION library.is_complete(document uuid, chunk_count integer, page_cou
          AS found
 $$;
 
--- The number of chunks that contain a lexeme: a rare word weighs more than a common one.
+-- The number of chunks that contain a lexeme: a rare word weighs more than a common one. It is kept
+-- by collection, so that a ranking counts only what its reader may see. There is no foreign key,
+-- because the rows of a collection end with its chunks.
 CREATE TABLE library.term (
-    language text NOT NULL,
-    lexeme   text NOT NULL,
-    chunks   integer NOT NULL,
-    PRIMARY KEY (language, lexeme)
+    collection_id uuid NOT NULL,
+    language      text NOT NULL,
+    lexeme        text NOT NULL,
+    chunks        integer NOT NULL,
+    PRIMARY KEY (collection_id, language, lexeme)
 );
 
--- The table counts its own words, so that no way to add or remove chunks can miss it. Most
--- documents share words, so writers wait for each other anyway: here in turn, never crosswise.
+-- The number of chunks of a collection in each of its languages.
+CREATE TABLE library.collection_language (
+    collection_id uuid NOT NULL,
+    language      text NOT NULL,
+    chunks        integer NOT NULL,
+    PRIMARY KEY (collection_id, language)
+);
+
+-- The table of chunks counts its own words, so that no statement that adds or removes chunks can
+-- miss it. Documents of one collection share words, so their writers wait for each other anyway:
+-- here in turn, never crosswise, and never for a writer of another collection.
 CREATE FUNCTION library.count_terms() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     sign integer := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END;
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('library.term', 0));
-    INSERT INTO library.term (language, lexeme, chunks)
-        SELECT changed.language, word.lexeme, sign * count(*)
+    PERFORM pg_advisory_xact_lock(hashtextextended('library.term ' || changed.collection_id, 0))
+        FROM (SELECT DISTINCT collection_id FROM changed ORDER BY collection_id) AS changed;
+    INSERT INTO library.collection_language (collection_id, language, chunks)
+        SELECT collection_id, language, sign * count(*) FROM changed
+        GROUP BY collection_id, language
+        ON CONFLICT (collection_id, language)
+            DO UPDATE SET chunks = collection_language.chunks + excluded.chunks;
+    INSERT INTO library.term (collection_id, language, lexeme, chunks)
+        SELECT changed.collection_id, changed.language, word.lexeme, sign * count(*)
         FROM changed, unnest(changed.words) AS word
-        GROUP BY changed.language, word.lexeme
-        ON CONFLICT (language, lexeme) DO UPDATE SET chunks = term.chunks + excluded.chunks;
+        GROUP BY changed.collection_id, changed.language, word.lexeme
+        ON CONFLICT (collection_id, language, lexeme)
+            DO UPDATE SET chunks = term.chunks + excluded.chunks;
     IF TG_OP = 'DELETE' THEN
+        DELETE FROM library.collection_language USING (
+            SELECT DISTINCT collection_id, language FROM changed
+        ) AS gone
+        WHERE collection_language.collection_id = gone.collection_id
+          AND collection_language.language = gone.language AND collection_language.chunks <= 0;
         DELETE FROM library.term USING (
-            SELECT DISTINCT changed.language, word.lexeme
+            SELECT DISTINCT changed.collection_id, changed.language, word.lexeme
             FROM changed, unnest(changed.words) AS word
         ) AS gone
-        WHERE term.language = gone.language AND term.lexeme = gone.lexeme AND term.chunks <= 0;
+        WHERE term.collection_id = gone.collection_id AND term.language = gone.language
+          AND term.lexeme = gone.lexeme AND term.chunks <= 0;
     END IF;
     RETURN NULL;
 END $$;
+
 CREATE TRIGGER chunk_added AFTER INSERT ON library.chunk
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION library.count_terms();
@@ -325,10 +570,7 @@ CREATE INDEX citation_document ON chat.citation (document_id);
 -- Roles: the least each process needs. cloister owns everything and needs no grant. ---------------
 
 GRANT USAGE ON SCHEMA core, library, chat TO cloister_chat;
-GRANT SELECT ON core.account TO cloister_chat;
-GRANT UPDATE (password_hash) ON core.account TO cloister_chat;
-GRANT SELECT, INSERT, UPDATE, DELETE ON core.session TO cloister_chat;
-GRANT SELECT, DELETE ON core.invitation TO cloister_chat;
+GRANT SELECT (id, name, display_name, role, created_at, locked_at) ON core.account TO cloister_chat;
 GRANT SELECT, INSERT, DELETE ON core.api_key TO cloister_chat;
 GRANT UPDATE (used_at) ON core.api_key TO cloister_chat;
 GRANT INSERT ON core.audit TO cloister_chat;
@@ -339,7 +581,7 @@ GRANT UPDATE (file_name, state, error_code, error_message, error_hint, attempts,
 GRANT SELECT, INSERT ON library.collection TO cloister_chat;
 GRANT SELECT ON library.page, library.chunk, library.embedding, library.embedding_model
     TO cloister_chat;
-GRANT SELECT ON library.term, library.quota TO cloister_chat;
+GRANT SELECT ON library.term, library.collection_language, library.quota TO cloister_chat;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat.conversation, chat.message, chat.citation
     TO cloister_chat;
 
@@ -350,9 +592,32 @@ GRANT SELECT, UPDATE ON library.document TO cloister_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON library.page, library.chunk, library.embedding, library.embedding_model
     TO cloister_ingest;
-GRANT SELECT ON library.term TO cloister_ingest;
+GRANT SELECT ON library.term, library.collection_language TO cloister_ingest;
 REVOKE ALL ON FUNCTION library.index_vectors, library.drop_vectors FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION library.index_vectors, library.drop_vectors TO cloister_ingest;
+
+GRANT USAGE ON SCHEMA core TO cloister_accounts;
+GRANT SELECT ON core.account TO cloister_accounts;
+GRANT UPDATE (password_parameters, password_digest) ON core.account TO cloister_accounts;
+GRANT SELECT, INSERT, UPDATE, DELETE ON core.session, core.login_attempt, core.device
+    TO cloister_accounts;
+GRANT SELECT, DELETE ON core.invitation TO cloister_accounts;
+ALTER FUNCTION core.begin_attempt OWNER TO cloister_accounts;
+ALTER FUNCTION core.withdraw_attempt OWNER TO cloister_accounts;
+ALTER FUNCTION core.sign_in OWNER TO cloister_accounts;
+ALTER FUNCTION core.change_password OWNER TO cloister_accounts;
+ALTER FUNCTION core.invited OWNER TO cloister_accounts;
+ALTER FUNCTION core.accept_invitation OWNER TO cloister_accounts;
+ALTER FUNCTION core.session_holder OWNER TO cloister_accounts;
+ALTER FUNCTION core.extend_session OWNER TO cloister_accounts;
+ALTER FUNCTION core.end_session OWNER TO cloister_accounts;
+REVOKE ALL ON FUNCTION core.begin_attempt, core.withdraw_attempt, core.prove_password,
+    core.open_session, core.sign_in, core.change_password, core.invited, core.accept_invitation,
+    core.session_holder, core.extend_session, core.end_session FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION core.prove_password, core.open_session TO cloister_accounts;
+GRANT EXECUTE ON FUNCTION core.begin_attempt, core.withdraw_attempt, core.sign_in,
+    core.change_password, core.invited, core.accept_invitation, core.session_holder,
+    core.extend_session, core.end_session TO cloister_chat;
 
 -- The chat role cannot read settings, but it must know which models answer.
 CREATE VIEW core.chosen_model AS

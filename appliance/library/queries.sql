@@ -4,10 +4,10 @@ INSERT INTO library.collection (name, owner_id) VALUES (%(name)s, %(reader)s)
 ON CONFLICT DO NOTHING;
 
 -- name: collections
--- The collections that the reader may see: shared ones first.
+-- The collections that the reader may see: their own first, where documents go by default.
 SELECT id, name, owner_id FROM library.collection
 WHERE owner_id IS NULL OR owner_id = %(reader)s
-ORDER BY owner_id IS NOT NULL, name;
+ORDER BY owner_id IS NULL, name;
 
 -- name: documents
 -- Documents that the reader may see, newest first, with the progress of reading.

@@ -1,8 +1,8 @@
 """Markdown of a model or a person as safe HTML.
 
-Raw HTML is escaped, pictures become their description, and a link opens only when a person clicks
-it: a page loads nothing that an answer names. A second library sanitises the output again, so that
-a mistake in one of them is not enough.
+Raw HTML is escaped, and pictures become their description. A link shows its address and opens only
+when a person clicks it: a page loads nothing that an answer names. A second library sanitises the
+output again, so that a mistake in one of them is not enough.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ _CITATION = re.compile(r"([ \t]?)\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote"),
     *("pre", "code", "em", "strong", "s", "a", "table", "thead", "tbody", "tr", "th", "td", "div"),
+    "span",
 }
 _ATTRIBUTES = {
     "a": {"href", "title", "rel", "target", "class", "aria-label", "hx-get"},
     "div": {"class"},
+    "span": {"class"},
     "ol": {"start"},
     "th": {"align"},
     "td": {"align"},
@@ -38,10 +40,11 @@ _ATTRIBUTES = {
 _PARSER = Parser()
 
 
-def render(text: str, citations: Mapping[int, str] | None = None) -> Markup:
+def render(text: str, citations: Mapping[int, str | None] | None = None) -> Markup:
     """Return `text` as HTML; `[n]` becomes a link to `citations[n]`, or nothing if it is unknown.
 
-    With `citations=None` brackets stay as they are. Brackets inside code always do.
+    A citation of None says that its document was deleted. With `citations=None` brackets stay as
+    they are. Brackets inside code always do.
     """
     tokens = _PARSER.parse(text)
     if citations is not None:
@@ -80,7 +83,9 @@ def split_blocks(text: str) -> tuple[list[str], str]:
     return closed, text[sum(map(len, closed)) :]
 
 
-def _with_citations(tokens: Sequence[Token], citations: Mapping[int, str]) -> Iterator[Token]:
+def _with_citations(
+    tokens: Sequence[Token], citations: Mapping[int, str | None]
+) -> Iterator[Token]:
     links = 0
     for token in tokens:
         links += token.nesting if token.type in {"link_open", "link_close"} else 0
@@ -90,7 +95,7 @@ def _with_citations(tokens: Sequence[Token], citations: Mapping[int, str]) -> It
             yield token
 
 
-def _split_text(content: str, citations: Mapping[int, str]) -> Iterator[Token]:
+def _split_text(content: str, citations: Mapping[int, str | None]) -> Iterator[Token]:
     position = 0
     for match in _CITATION.finditer(content):
         known = [n for n in dict.fromkeys(map(int, match[2].split(","))) if n in citations]
@@ -98,7 +103,8 @@ def _split_text(content: str, citations: Mapping[int, str]) -> Iterator[Token]:
         space = "\u00a0" if known and match[1] else ""
         yield Token("text", "", 0, content=content[position : match.start()] + space)
         for number in known:
-            link: dict[str, str | int | float] = {"href": citations[number]}
+            href = citations[number]
+            link: dict[str, str | int | float] = {} if href is None else {"href": href}
             yield Token("citation", "a", 0, content=str(number), attrs=link)
         position = match.end()
     yield Token("text", "", 0, content=content[position:])

@@ -31,6 +31,7 @@ class Parser(MarkdownIt):
         self.disable("reference")
         self.add_render_rule("image", _picture_as_text)
         self.add_render_rule("link_open", _link_to_elsewhere)
+        self.add_render_rule("link_close", _address_of_link)
         self.add_render_rule("citation", _citation)
         self.add_render_rule("table_open", _table_open)
         self.add_render_rule("table_close", _table_close)
@@ -80,6 +81,21 @@ def _link_to_elsewhere(
     return self.renderToken(tokens, index, options, env)
 
 
+def _address_of_link(
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: EnvType,
+) -> str:
+    # The words of a link may say anything, so its address is shown beside them.
+    opened = next(i for i in range(index, -1, -1) if tokens[i].type == "link_open")
+    address = str(tokens[opened].attrs["href"])
+    words = self.renderInlineAsText(tokens[opened + 1 : index], options, env)
+    shown = "" if words == address else f' <span class="address">({escapeHtml(address)})</span>'
+    return f"</a>{shown}"
+
+
 def _citation(
     _self: RendererHTML,
     tokens: Sequence[Token],
@@ -88,6 +104,8 @@ def _citation(
     _env: EnvType,
 ) -> str:
     token = tokens[index]
+    if "href" not in token.attrs:
+        return f'<span class="citation">{token.content}, deleted</span>'
     href = escapeHtml(str(token.attrs["href"]))
     return (
         f'<a class="citation" href="{href}" hx-get="{href}" '

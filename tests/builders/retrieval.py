@@ -49,8 +49,8 @@ class Library:
         """Add a person."""
         async with self.database.connection() as connection:
             cursor = await connection.execute(
-                "INSERT INTO core.account (name, display_name, role, password_hash)"
-                " VALUES (%s, %s, %s, '') RETURNING id",
+                "INSERT INTO core.account (name, display_name, role)"
+                " VALUES (%s, %s, %s) RETURNING id",
                 (name, name.title(), role),
             )
             row = await cursor.fetchone()

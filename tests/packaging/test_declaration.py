@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from appliance.core.settings import Settings
+from appliance.db.roles import ACCOUNTS_ROLE
 from appliance.units.declaration import LIB, RUN, SERVICES, Network, Role, Service
 from appliance.units.postgres import users_of
 from tests.packaging.test_units import catalogue
@@ -148,7 +149,7 @@ def test_the_database_knows_exactly_their_roles() -> None:
     }
     assert {role for roles in users.values() for role in roles} == set(Role)
     granted = re.findall(r"\bTO (cloister\w*)", (ROOT / "appliance/db/schema.sql").read_text())
-    assert set(granted) <= set(Role)
+    assert set(granted) <= {*Role, ACCOUNTS_ROLE}
 
 
 def documented() -> dict[str, list[str]]:

@@ -54,7 +54,7 @@ def message_view(message: Message, citations: Iterable[Citation] = ()) -> Messag
     if message.is_question:
         html = escape(message.text)
     else:
-        links = {source.number: source.url for source in sources if source.url}
+        links = {source.number: source.url for source in sources}
         html = markdown.render(message.text, links)
     return MessageView(
         id=message.id,

@@ -17,7 +17,7 @@ from appliance.library.errors import (
     QuotaExceededError,
     UploadBrokenOffError,
 )
-from appliance.library.model import Collection, Document, Uploaded, Usage
+from appliance.library.model import PRIVATE_NAME, Collection, Document, Uploaded, Usage
 from appliance.library.names import clean
 from appliance.web import csrf, flash
 from appliance.web.formats import count_of
@@ -91,6 +91,7 @@ async def show(request: web.Request) -> web.Response:
 async def upload(request: web.Request) -> web.Response:
     """POST /library: a form with `csrf`, `collection` (an id) and any number of `file`.
 
+    Without `collection` the files go to the person's own documents, as they do over the API.
     With htmx the answer is the new list; without it goes to the list, or shows what failed.
     """
     result = await _receive(request)
@@ -113,7 +114,7 @@ async def row(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     """POST /library/{id}/delete."""
     await request.app[keys.LIBRARY].delete(person(request), identifier(request))
-    return flash.redirect(LIBRARY, "The document is deleted.")
+    return flash.redirect(LIBRARY, "The document is deleted. Earlier answers may still quote it.")
 
 
 async def retry(request: web.Request) -> web.Response:
@@ -187,7 +188,7 @@ class Intake:
 
     async def _take_file(self, part: BodyPartReader) -> None:
         if self._collection is None:
-            self._collection = (await self._library.collections(self._actor))[0].id
+            self._collection = (await self._library.collection(self._actor, PRIVATE_NAME)).id
         name = file_name(part)
         try:
             uploaded = await self._library.upload(

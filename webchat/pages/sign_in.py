@@ -8,7 +8,7 @@ from typing import ClassVar
 from aiohttp import web
 
 from appliance.accounts.errors import AccountLockedError, SignInFailedError, TooManyAttemptsError
-from appliance.accounts.guard import SESSION_COOKIE, client_address, visitor
+from appliance.accounts.guard import client_address, visitor
 from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
@@ -70,16 +70,17 @@ async def sign_in(request: web.Request) -> web.Response:
     target = local(form.value("next"))
     name, password = form.text("name"), form.secret("password")
     error: ApplianceError | None = None
+    device = request.app[keys.GUARD].device(request)
     if form.valid:
         try:
             token = await request.app[keys.ACCOUNTS].sign_in(
-                name, password, client_address(request)
+                name, password, client_address(request), device
             )
         except (SignInFailedError, AccountLockedError, TooManyAttemptsError) as refused:
             error = refused
         else:
             response = flash.redirect(target)
-            request.app[keys.GUARD].set_session_cookie(response, token)
+            request.app[keys.GUARD].set_session_cookie(response, token, device)
             return response
     page = SignInPage(frame(request, "Sign in"), form, target, error)
     status = error.status if error else SignInFailedError.status
@@ -88,7 +89,7 @@ async def sign_in(request: web.Request) -> web.Response:
 
 async def sign_out(request: web.Request) -> web.Response:
     """POST /sign-out."""
-    await request.app[keys.ACCOUNTS].sign_out(request.cookies.get(SESSION_COOKIE, ""))
+    await request.app[keys.ACCOUNTS].sign_out(request.app[keys.GUARD].session_token(request))
     response = flash.redirect("/sign-in", "You are signed out.")
     request.app[keys.GUARD].clear_session_cookie(response)
     return response
@@ -105,15 +106,16 @@ async def set_password(request: web.Request) -> web.Response:
     form = await read_form(request)
     code, password = form.text("code"), form.secret("password")
     error: ApplianceError | None = None
+    device = request.app[keys.GUARD].device(request)
     if form.valid:
         accounts = request.app[keys.ACCOUNTS]
         try:
-            token = await accounts.set_password(code, password)
+            token = await accounts.set_password(code, password, device)
         except ApplianceError as refused:
             error = refused
         else:
             response = flash.redirect(START, "Your password is set. Welcome.")
-            request.app[keys.GUARD].set_session_cookie(response, token)
+            request.app[keys.GUARD].set_session_cookie(response, token, device)
             return response
     page = PasswordPage(frame(request, "Set your password"), form, error)
     return request.app[keys.RENDERER].page(request, page, status=error.status if error else 422)

@@ -42,9 +42,10 @@ async def test_the_empty_library_says_what_to_do(as_alice: Browser) -> None:
     assert answer.status == 200
     assert "The shelves are empty" in page.text
     assert [option.text for option in page.select("select[name=collection] option")] == [
-        "Everybody: Shared library",
         "Only me: My documents",
+        "Everybody: Shared library",
     ]
+    assert page.select("select[name=collection] option[selected]") == []
 
 
 async def test_a_visitor_is_sent_to_sign_in(nobody: Browser) -> None:
@@ -61,7 +62,22 @@ async def test_several_files_are_uploaded_without_scripts(
     assert "2 documents added." in page
     found = await books.service.documents(alice)
     assert {document.file_name for document in found} == {"a.txt", "b.txt"}
-    assert all(document.is_shared for document in found)
+
+
+async def test_an_upload_that_does_not_say_for_whom_is_private(
+    as_alice: Browser, as_olga: Browser, alice: Account, books: Shelf
+) -> None:
+    await _upload(as_alice, ("salaries.txt", TEXT))
+    [document] = await books.service.documents(alice)
+    assert not document.is_shared
+    assert "salaries.txt" not in await (await as_olga.get("/library")).text()
+
+
+async def test_a_shared_upload_is_seen_by_everybody(
+    as_alice: Browser, as_olga: Browser, alice: Account, books: Shelf
+) -> None:
+    await _upload(as_alice, ("rules.txt", TEXT), collection=str(await books.shared(alice)))
+    assert "rules.txt" in await (await as_olga.get("/library")).text()
 
 
 async def test_with_htmx_the_answer_is_the_list_and_unfinished_rows_ask_again(

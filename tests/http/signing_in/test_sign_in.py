@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiohttp import DummyCookieJar
+from aiohttp.test_utils import TestClient, TestServer
 
 from appliance.accounts.model import Account
 from appliance.accounts.people import People
 from appliance.actors.model import CommandLine
 from appliance.actors.permissions import Role
 from appliance.core.clock import SystemClock
+from appliance.core.settings import Settings
 from appliance.db.pool import Database
-from tests.builders.people import PASSWORD
+from appliance.web import csrf
+from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.http.conftest import VERSION, Browser, Visit
+from webchat.app import build
 
 
 async def test_a_stranger_is_led_to_the_sign_in_page_and_back(
@@ -82,6 +88,49 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
+
+
+async def test_over_tls_no_other_host_can_set_the_cookies(
+    settings: Settings, chat_database: Database, alice: Account, olga: Account
+) -> None:
+    database = Database(chat_database.address)
+    secure = replace(settings, secure_cookies=True)
+    app = build(secure, SystemClock(), 1, database, FAST_PASSWORDS, VERSION)
+    async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
+        page = await client.get("/sign-in")
+        visitor = page.cookies["__Host-cloister_visitor"].value
+        fields = {"name": "alice", "password": PASSWORD, "csrf": csrf.token(visitor)}
+        sent = {"Cookie": f"__Host-cloister_visitor={visitor}"}
+        answer = await client.post("/sign-in", data=fields, headers=sent, allow_redirects=False)
+        given = {name: cookie["secure"] for name, cookie in answer.cookies.items()}
+        assert given == {"__Host-cloister_session": True, "__Host-cloister_device": True}
+        session = answer.cookies["__Host-cloister_session"].value
+        for name, status in (("__Host-cloister_session", 200), ("cloister_session", 303)):
+            headers = {"Cookie": f"{name}={session}", "Accept": "text/html"}
+            page = await client.get("/account", headers=headers, allow_redirects=False)
+            assert page.status == status
+        # The message of a redirect, and its end with the page that shows it.
+        sent = {"Cookie": f"__Host-cloister_session={session}"}
+        fields = {"csrf": csrf.token(session)}
+        answer = await client.post("/sign-out", data=fields, headers=sent, allow_redirects=False)
+        assert answer.cookies["__Host-cloister_session"].value == ""
+        message = answer.cookies["__Host-cloister_flash"].value
+        sent = {"Cookie": f"__Host-cloister_flash={message}"}
+        shown = await client.get("/sign-in", headers=sent)
+        assert "You are signed out." in await shown.text()
+        assert shown.cookies["__Host-cloister_flash"]["max-age"] == "0"
+
+
+async def test_a_browser_that_signed_in_is_not_delayed_by_a_stranger(
+    nobody: Browser, alice: Account, visit: Visit
+) -> None:
+    stranger = await visit()
+    await nobody.sign_in("alice")
+    await nobody.post("/sign-out")
+    guess = {"name": "alice", "password": "wrong"}
+    statuses = [(await stranger.post("/sign-in", guess)).status for _ in range(6)]
+    assert statuses == [401] * 5 + [429]
+    await nobody.sign_in("alice")
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64])

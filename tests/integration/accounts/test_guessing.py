@@ -8,7 +8,7 @@ import threading
 import pytest
 from typing_extensions import override
 
-from appliance.accounts.errors import SignInFailedError, TooManyAttemptsError
+from appliance.accounts.errors import AccountLockedError, SignInFailedError, TooManyAttemptsError
 from appliance.accounts.model import Account
 from appliance.accounts.people import People
 from appliance.accounts.secrets import Passwords
@@ -16,7 +16,7 @@ from appliance.accounts.service import Accounts
 from appliance.accounts.store import AccountStore
 from appliance.actors.model import CommandLine
 from appliance.db.pool import Database
-from tests.builders.people import FAST_PASSWORDS, PASSWORD
+from tests.builders.people import FAST_PASSWORDS, PASSWORD, let_attempts_age
 from tests.fakes.clock import FakeClock
 
 HERE = "192.0.2.1"
@@ -24,22 +24,22 @@ NEW = "a new long password"
 
 
 class HeldPasswords(Passwords):
-    """Counts checks; has compared by the time it is held up."""
+    """Counts keys; has derived one by the time it is held up."""
 
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8)
         self.checked = 0
-        self.compared = threading.Event()
+        self.derived = threading.Event()
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
     @override
-    def matches(self, encoded: str | None, password: str) -> bool:
+    def derive(self, parameters: str | None, password: str) -> bytes:
         self.checked += 1
-        right = super().matches(encoded, password)
-        self.compared.set()
+        key = super().derive(parameters, password)
+        self.derived.set()
         self.may_go_on.wait(10)
-        return right
+        return key
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ async def test_a_colleague_at_the_same_address_gets_in_meanwhile(
 
 
 async def test_the_old_password_is_guessed_no_faster_than_at_the_door(
-    alice: Account, accounts: Accounts, clock: FakeClock
+    alice: Account, accounts: Accounts, database: Database
 ) -> None:
     for _ in range(5):
         with pytest.raises(SignInFailedError):
@@ -98,7 +98,7 @@ async def test_the_old_password_is_guessed_no_faster_than_at_the_door(
         await accounts.change_password(alice, PASSWORD, NEW)
     # Who guesses in an open browser does not shut its owner out.
     assert (await accounts.sign_in("alice", PASSWORD, HERE)).text
-    clock.advance(60)
+    await let_attempts_age(database, 60)
     await accounts.change_password(alice, PASSWORD, NEW)
 
 
@@ -108,9 +108,9 @@ async def sessions_of(database: Database) -> int:
         return int((await rows.fetchall())[0][0])
 
 
-async def compared(passwords: HeldPasswords) -> None:
+async def derived(passwords: HeldPasswords) -> None:
     async with asyncio.timeout(30):
-        while not passwords.compared.is_set():
+        while not passwords.derived.is_set():
             await asyncio.sleep(0.002)
 
 
@@ -123,7 +123,7 @@ async def test_a_sign_in_under_way_does_not_survive_a_change_of_the_password(
 ) -> None:
     passwords.may_go_on.clear()
     thief = asyncio.ensure_future(accounts.sign_in("alice", PASSWORD, HERE))
-    await compared(passwords)
+    await derived(passwords)
     await elsewhere.change_password(alice, PASSWORD, NEW)
     passwords.may_go_on.set()
     with pytest.raises(SignInFailedError):
@@ -140,11 +140,11 @@ async def test_a_sign_in_under_way_does_not_survive_a_lock(
 ) -> None:
     passwords.may_go_on.clear()
     under_way = asyncio.ensure_future(accounts.sign_in("alice", PASSWORD, HERE))
-    await compared(passwords)
+    await derived(passwords)
     people = People(database, clock)
     await people.set_locked(CommandLine(), alice.id, locked=True)
     passwords.may_go_on.set()
-    with pytest.raises(SignInFailedError):
+    with pytest.raises(AccountLockedError):
         await under_way
     await people.set_locked(CommandLine(), alice.id, locked=False)
     assert await sessions_of(database) == 0
@@ -155,7 +155,7 @@ async def test_a_session_waits_for_a_change_that_is_not_committed_yet(
 ) -> None:
     async with database.transaction() as connection:
         store = AccountStore(connection)
-        await store.set_password(alice.id, FAST_PASSWORDS.hash(NEW))
+        await store.set_password(alice.id, FAST_PASSWORDS.new(NEW))
         await store.end_sessions_of(alice.id)
         under_way = asyncio.ensure_future(accounts.sign_in("alice", PASSWORD, HERE))
         async with asyncio.timeout(30):
@@ -177,7 +177,7 @@ async def test_a_change_under_way_does_not_undo_another(
 ) -> None:
     passwords.may_go_on.clear()
     thief = asyncio.ensure_future(accounts.change_password(alice, PASSWORD, "the thief's own one"))
-    await compared(passwords)
+    await derived(passwords)
     await elsewhere.change_password(alice, PASSWORD, NEW)
     passwords.may_go_on.set()
     with pytest.raises(SignInFailedError):

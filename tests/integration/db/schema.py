@@ -36,6 +36,10 @@ _PARTS = (
     WHERE relnamespace::regnamespace::text IN ('core', 'library', 'chat')
     """,
     """
+    SELECT format('%s %s %s', oid::regprocedure, proowner::regrole, proacl) FROM pg_proc
+    WHERE pronamespace::regnamespace::text IN ('core', 'library', 'chat')
+    """,
+    """
     SELECT format('%s.%s %s', attrelid::regclass, attname, attacl) FROM pg_attribute
     WHERE attacl IS NOT NULL
     """,

@@ -24,20 +24,20 @@ class SlowPasswords(Passwords):
         self.most = 0
 
     @override
-    def matches(self, encoded: str | None, password: str) -> bool:
+    def derive(self, parameters: str | None, password: str) -> bytes:
         with self._counting:
             self._now += 1
             self.most = max(self.most, self._now)
         self.may_go_on.wait(10)
         with self._counting:
             self._now -= 1
-        return True
+        return b"key"
 
 
 async def test_two_at_once_fifty_wait_and_the_rest_is_refused() -> None:
     passwords = SlowPasswords()
     hashing = Hashing(passwords)
-    guesses = [asyncio.ensure_future(hashing.matches(None, "guess")) for _ in range(400)]
+    guesses = [asyncio.ensure_future(hashing.derive(None, "guess")) for _ in range(400)]
     refused = 400 - 2 - MOST_WAITING
     async with asyncio.timeout(30):
         while sum(guess.done() for guess in guesses) < refused:
@@ -45,21 +45,21 @@ async def test_two_at_once_fifty_wait_and_the_rest_is_refused() -> None:
     passwords.may_go_on.set()
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
     assert sum(isinstance(outcome, TooManyAttemptsError) for outcome in outcomes) == refused
-    assert outcomes.count(True) == 2 + MOST_WAITING
+    assert outcomes.count(b"key") == 2 + MOST_WAITING
     assert passwords.most == 2
 
 
 async def test_who_leaves_the_queue_makes_room() -> None:
     passwords = SlowPasswords()
     hashing = Hashing(passwords, most_waiting=1)
-    running = [asyncio.ensure_future(hashing.matches(None, "guess")) for _ in range(2)]
+    running = [asyncio.ensure_future(hashing.derive(None, "guess")) for _ in range(2)]
     await asyncio.sleep(0)
-    waiting = asyncio.ensure_future(hashing.matches(None, "guess"))
+    waiting = asyncio.ensure_future(hashing.derive(None, "guess"))
     await asyncio.sleep(0)
     with pytest.raises(TooManyAttemptsError):
-        await hashing.hash("refused")
+        await hashing.new("refused")
     waiting.cancel()
     await asyncio.wait([waiting])
     passwords.may_go_on.set()
-    assert await hashing.hash("welcome")
-    assert await asyncio.gather(*running) == [True, True]
+    assert (await hashing.new("welcome")).key == b"key"
+    assert await asyncio.gather(*running) == [b"key", b"key"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import time
 
 import pytest
+from argon2 import PasswordHasher
 
 from appliance.accounts.errors import WeakPasswordError
 from appliance.accounts.secrets import (
@@ -34,23 +36,35 @@ def test_it_refuses_weak_passwords(password: str) -> None:
         checked_password(password, "olga")
 
 
-def test_an_unusable_password_matches_nothing() -> None:
+def test_a_key_is_of_one_password_and_one_salt() -> None:
     passwords = Passwords(time_cost=1, memory_cost=8)
-    assert not passwords.matches(Passwords.unusable(), "!")
-    assert not passwords.matches(None, "anything")
-    assert passwords.matches(passwords.hash("right"), "right")
+    stored = passwords.new("right")
+    assert passwords.derive(stored.parameters, "right") == stored.key
+    assert passwords.derive(stored.parameters, "wrong") != stored.key
+    assert passwords.new("right").key != stored.key
+
+
+def test_it_derives_what_argon2_wrote_into_the_hashes_of_earlier_versions() -> None:
+    encoded = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("right")
+    parameters, _, key = encoded.rpartition("$")
+    assert Passwords().derive(parameters, "right") == base64.b64decode(key + "=")
+
+
+def test_parameters_that_no_version_has_made_are_refused() -> None:
+    with pytest.raises(ValueError, match="parameters"):
+        Passwords().derive("$2b$12$abcdefghijklmnopqrstuv", "right")
 
 
 def test_an_account_without_a_password_is_answered_no_sooner() -> None:
     passwords = Passwords(time_cost=8, memory_cost=8 * 1024)
-    passwords.matches(None, "the decoy is made by the first call")
+    stored = passwords.new("right")
 
-    def seconds(encoded: str | None) -> float:
+    def seconds(parameters: str | None) -> float:
         begun = time.process_time()
-        passwords.matches(encoded, "wrong")
+        passwords.derive(parameters, "wrong")
         return time.process_time() - begun
 
-    assert seconds(Passwords.unusable()) > seconds(None) / 4
+    assert seconds(None) > seconds(stored.parameters) / 4
 
 
 def test_a_short_name_may_stand_in_a_password_by_chance() -> None:

@@ -58,6 +58,39 @@ def test_a_link_opens_elsewhere_and_tells_nothing() -> None:
     assert link["target"] == "_blank"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "[your bank](https://evil.example/?q=secret)",
+            "your bank (https://evil.example/?q=secret)",
+        ),
+        ("[**bank** `x`](https://evil.example)", "bank x (https://evil.example)"),
+        (
+            "[https://bank.example](https://evil.example)",
+            "https://bank.example (https://evil.example)",
+        ),
+        # A name that only looks like another one is shown in the letters that the browser asks for.
+        ("[bank](https://bаnk.example)", "bank (https://xn--bnk-6cd.example)"),  # noqa: RUF001
+        ("[](https://evil.example)", " (https://evil.example)"),
+        ("[mail](mailto:a@evil.example)", "mail (mailto:a@evil.example)"),
+        (
+            "[a](https://a.example), [b](https://b.example)",
+            "a (https://a.example), b (https://b.example)",
+        ),
+        ("<https://law.example/x>", "https://law.example/x"),
+    ],
+)
+def test_a_link_shows_its_address_beside_its_words(text: str, shown: str) -> None:
+    assert parsed(text).text.rstrip("\n") == shown
+
+
+def test_the_address_of_a_link_is_no_markup() -> None:
+    page = parsed("[x](https://e.example/?a=<b>&amp;c)")
+    assert not page.find_all("b")
+    assert page.select_one("span.address")
+
+
 def test_bare_addresses_are_no_links() -> None:
     assert not parsed("see https://law.example").a
 
