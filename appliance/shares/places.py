@@ -12,9 +12,10 @@ import psycopg
 
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Connection
+from appliance.shares.connection import connect
 from appliance.shares.errors import TooManyOfYoursWaitingError
 from appliance.shares.model import Limit
-from appliance.shares.store import LockStore, connect
+from appliance.shares.store import LockStore
 
 _LOG = logging.getLogger(__name__)
 _RETRY_SECONDS = 5

@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
-
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
 
 _QUERIES = Queries("appliance.shares")
-# The deadlines are this program's: the role's own limits would end the wait for a turn.
-_OPTIONS = "-c statement_timeout=0 -c lock_timeout=0"
-
-
-async def connect(address: str) -> AsyncConnection[TupleRow]:
-    """Return a connection outside of the pool: the locks end with it, whatever ends it."""
-    return await AsyncConnection.connect(address, autocommit=True, options=_OPTIONS)
 
 
 class LockStore:

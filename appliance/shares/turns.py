@@ -11,7 +11,8 @@ import psycopg
 
 from appliance.core.errors import BusyError, DatabaseUnavailableError
 from appliance.db.pool import Connection
-from appliance.shares.store import LockStore, connect
+from appliance.shares.connection import connect
+from appliance.shares.store import LockStore
 
 _RETRY_SECONDS = 10
 
