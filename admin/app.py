@@ -112,7 +112,7 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         reader=settings.ingest_socket,
         elsewhere=settings.ollama_url is not None,
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
-        kept=kept(console.services.database, settings.documents),
+        kept=kept(console.services.database, settings),
     )
     return HealthService(checks.checks)
 

@@ -32,6 +32,7 @@ from appliance.shares.turns import MachineTurn
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import add_security_headers
+from appliance.web.markdown_worker import MarkdownWorker
 from appliance.web.render import Renderer
 from webchat import keys
 from webchat.frame import frame
@@ -60,7 +61,6 @@ def build(
     accounts = Accounts(database, clock, passwords)
     api_keys = ApiKeys(database, clock)
     shares = Shares(settings, clock, PlaceLocks(database.address))
-    embedding_turn = MachineTurn(database.address, EMBEDDING_TURN)
     guard = Guard(
         accounts,
         api_keys,
@@ -70,6 +70,7 @@ def build(
     )
     retriever = Retriever(database, runner, clock)
     live = LiveSettings(database, clock, settings)
+    markdown = MarkdownWorker()
     blobs = Blobs(settings.documents, Room(), SystemDisk(), limit=live.upload_limit)
 
     app[keys.CLOCK] = clock
@@ -83,7 +84,7 @@ def build(
     app[keys.LIVE] = live
     app[keys.DATABASE] = database
     app[keys.RUNNER] = runner
-    app[keys.BULK_EMBEDDER] = BulkEmbedder(runner, embedding_turn)
+    app[keys.BULK_EMBEDDER] = BulkEmbedder(runner, MachineTurn(database.address, EMBEDDING_TURN))
     app[keys.SHARES] = shares
     app[keys.ASSETS] = assets
     app[keys.RENDERER] = renderer
@@ -93,7 +94,8 @@ def build(
     app[keys.QUOTAS] = Quotas(database)
     app[keys.LIBRARY] = LibraryService(database, blobs, app[keys.QUOTAS])
     app[keys.RETRIEVER] = retriever
-    app[keys.CONVERSATIONS] = Conversations(database)
+    app[keys.MARKDOWN] = markdown
+    app[keys.CONVERSATIONS] = Conversations(database, markdown)
     app[keys.ANSWERING] = Answering(
         database,
         retriever,
@@ -101,13 +103,15 @@ def build(
         clock,
         settings,
         worker,
+        markdown=markdown,
         context_tokens=live.context_tokens,
         allowed_models=live.allowed_models,
         shares=shares,
     )
 
-    answers = ErrorAnswers(renderer, frame, frame)
-    app.middlewares.extend([guard.cookies, answers.middleware, send_to_sign_in])
+    app.middlewares.extend(
+        [guard.cookies, ErrorAnswers(renderer, frame, frame).middleware, send_to_sign_in]
+    )
     app.on_response_prepare.extend([remember_start, add_security_headers])
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_end_answers)
@@ -120,12 +124,13 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open in order of need; close in reverse, answers first so that they can save themselves."""
     async with AsyncExitStack() as stack:
         database, runner, answering = app[keys.DATABASE], app[keys.RUNNER], app[keys.ANSWERING]
-        live = app[keys.LIVE]
+        live, markdown = app[keys.LIVE], app[keys.MARKDOWN]
         await stack.enter_async_context(database)
         await stack.enter_async_context(live)
         await stack.enter_async_context(runner)
         stack.push_async_callback(app[keys.RETRIEVER].aclose)
         stack.push_async_callback(app[keys.BULK_EMBEDDER].aclose)
+        await stack.enter_async_context(markdown)
         await stack.enter_async_context(answering)
         yield
 

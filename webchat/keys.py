@@ -21,6 +21,7 @@ from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
 from appliance.shares.service import Shares
 from appliance.web.assets import Assets
+from appliance.web.markdown_worker import MarkdownWorker
 from appliance.web.render import Renderer
 
 CLOCK = web.AppKey("clock", Clock)
@@ -33,6 +34,7 @@ RUNNER = web.AppKey("runner", ModelRunner)
 BULK_EMBEDDER = web.AppKey("bulk_embedder", BulkEmbedder)
 SHARES = web.AppKey("shares", Shares)
 ASSETS = web.AppKey("assets", Assets)
+MARKDOWN = web.AppKey("markdown", MarkdownWorker)
 RENDERER = web.AppKey("renderer", Renderer)
 GUARD = web.AppKey("guard", Guard)
 ACCOUNTS = web.AppKey("accounts", Accounts)

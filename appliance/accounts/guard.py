@@ -26,6 +26,7 @@ from appliance.actors.errors import RescueOnlyError
 from appliance.actors.model import Actor, RescueCode
 from appliance.actors.permissions import Permission
 from appliance.core.errors import Audience
+from appliance.core.slow_callbacks import attribute_to
 from appliance.shares.model import Work
 from appliance.shares.service import Shares
 from appliance.web import csrf, flash
@@ -156,6 +157,7 @@ class Guard:
         check = self._check_key if route.access == Access.KEY else self._check_person
 
         async def guarded(request: web.Request) -> web.StreamResponse:
+            attribute_to(route.handler)
             _refuse_compressed(request)
             await check(request, route)
             async with self._turn(request, route):

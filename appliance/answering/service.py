@@ -33,6 +33,7 @@ from appliance.shares.admission import Ticket
 from appliance.shares.model import Work
 from appliance.shares.places import PlaceLocks
 from appliance.shares.service import Shares
+from appliance.web.markdown_worker import Markdown
 
 _LOG = logging.getLogger(__name__)
 SAVE_SECONDS = 1.0
@@ -53,12 +54,16 @@ class Answering:
         settings: Settings,
         worker: int,
         *,
+        markdown: Markdown,
         limits: Limits = DEFAULT_LIMITS,
         context_tokens: Callable[[], int] | None = None,
         allowed_models: Callable[[], Sequence[str]] = tuple,
         shares: Shares | None = None,
     ) -> None:
-        """Take `context_tokens` and `allowed_models` where they may change while it runs."""
+        """Take `context_tokens` and `allowed_models` where they may change while it runs.
+
+        `markdown` is open as long as this service.
+        """
         self.worker = worker
         self.subscriptions = Subscriptions()
         self._shares = shares or Shares(settings, clock, PlaceLocks(database.address))
@@ -66,7 +71,8 @@ class Answering:
         self._workers = settings.chat_processes
         self._clock = clock
         self._limits = limits
-        self._conversations = Conversations(database)
+        self._markdown = markdown
+        self._conversations = Conversations(database, markdown)
         self._store = AnswerStore(database, worker=worker)
         tokens = context_tokens or (lambda: settings.context_tokens)
         self._choice = ModelChoice(
@@ -210,7 +216,13 @@ class Answering:
     def _start(self, reader: Account, exchange: Exchange, ticket: Ticket) -> None:
         live = LiveAnswer(reader.id, exchange)
         generation = Generation(
-            self._composer, self._store, self._clock, live, self._limits, ticket
+            self._composer,
+            self._store,
+            self._clock,
+            live,
+            self._limits,
+            ticket=ticket,
+            markdown=self._markdown,
         )
         self._generations[live.message.id] = generation
         generation.start(self._group, reader, on_end=self._forget)

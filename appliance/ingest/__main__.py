@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Coroutine
 
-from appliance.core import log
+from appliance.core import log, slow_callbacks
 from appliance.core.settings import from_environment
 from appliance.core.signals import on_signals
 from appliance.ingest.app import run
@@ -28,4 +28,5 @@ async def until_signal(work: Coroutine[None, None, None]) -> None:
 if __name__ == "__main__":
     log.set_up()
     os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    slow_callbacks.watch()
     asyncio.run(until_signal(run(from_environment())))
