@@ -661,7 +661,7 @@ GRANT SELECT ON core.chosen_model TO cloister_chat, cloister_ingest;
 -- What an operator sets, for the chat servers that use it: they may not read other settings.
 CREATE VIEW core.operator_setting AS
     SELECT name, value FROM core.setting
-    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens');
+    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens', 'allowed_models');
 GRANT SELECT ON core.operator_setting TO cloister_chat;
 
 INSERT INTO library.collection (name) VALUES ('Shared library');
