@@ -18,6 +18,7 @@ from appliance.actors.model import CommandLine, System
 from appliance.announcement import Announcement, Say
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
+from appliance.core import slow_callbacks
 from appliance.core.clock import Clock
 from appliance.core.files import HomeUnusableError, private_directory
 from appliance.core.log import log_to_file, set_up
@@ -55,6 +56,7 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
     applied = programs.applied_to(settings)
     parts = catalog(settings, programs, clock)
     async with AsyncExitStack() as stack:
+        stack.callback(slow_callbacks.watch())
         driver = await stack.enter_async_context(_driver(settings, parts, clock))
         supervisor = await stack.enter_async_context(
             Supervisor(

@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 from appliance.accounts.secrets import Passwords
+from appliance.core import slow_callbacks
 from appliance.core.clock import SystemClock
 from appliance.core.log import set_up
 from appliance.core.settings import Settings, from_environment
@@ -19,6 +20,7 @@ def main() -> None:
     """Serve until SIGTERM, on the worker's socket, and on TCP when there is no Nginx."""
     worker = int(sys.argv[1])
     set_up()
+    slow_callbacks.watch()
     settings = from_environment()
     port = None if settings.nginx or worker != 1 else (settings.bind, settings.port)
     asyncio.run(_serve(settings, worker, port))

@@ -28,6 +28,7 @@ from appliance.settings.live import LiveSettings
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import add_security_headers
+from appliance.web.markdown_worker import MarkdownWorker
 from appliance.web.render import Renderer
 from webchat import keys
 from webchat.frame import frame
@@ -63,6 +64,7 @@ def build(
     )
     retriever = Retriever(database, runner, clock)
     live = LiveSettings(database, clock, settings)
+    markdown = MarkdownWorker()
     blobs = Blobs(settings.documents, Room(), SystemDisk(), limit=live.upload_limit)
 
     app[keys.CLOCK] = clock
@@ -84,7 +86,8 @@ def build(
     app[keys.QUOTAS] = Quotas(database)
     app[keys.LIBRARY] = LibraryService(database, blobs, app[keys.QUOTAS])
     app[keys.RETRIEVER] = retriever
-    app[keys.CONVERSATIONS] = Conversations(database)
+    app[keys.MARKDOWN] = markdown
+    app[keys.CONVERSATIONS] = Conversations(database, markdown)
     app[keys.ANSWERING] = Answering(
         database,
         retriever,
@@ -92,6 +95,7 @@ def build(
         clock,
         settings,
         worker,
+        markdown=markdown,
         context_tokens=live.context_tokens,
     )
 
@@ -109,11 +113,12 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open in order of need; close in reverse, answers first so that they can save themselves."""
     async with AsyncExitStack() as stack:
         database, runner, answering = app[keys.DATABASE], app[keys.RUNNER], app[keys.ANSWERING]
-        live = app[keys.LIVE]
+        live, markdown = app[keys.LIVE], app[keys.MARKDOWN]
         await stack.enter_async_context(database)
         await stack.enter_async_context(live)
         await stack.enter_async_context(runner)
         stack.push_async_callback(app[keys.RETRIEVER].aclose)
+        await stack.enter_async_context(markdown)
         await stack.enter_async_context(answering)
         yield
 

@@ -19,6 +19,7 @@ from appliance.llm.client import ModelRunner
 from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
 from appliance.web.assets import Assets
+from appliance.web.markdown_worker import MarkdownWorker
 from appliance.web.render import Renderer
 
 CLOCK = web.AppKey("clock", Clock)
@@ -29,6 +30,7 @@ LIVE = web.AppKey("live", LiveSettings)
 DATABASE = web.AppKey("database", Database)
 RUNNER = web.AppKey("runner", ModelRunner)
 ASSETS = web.AppKey("assets", Assets)
+MARKDOWN = web.AppKey("markdown", MarkdownWorker)
 RENDERER = web.AppKey("renderer", Renderer)
 GUARD = web.AppKey("guard", Guard)
 ACCOUNTS = web.AppKey("accounts", Accounts)

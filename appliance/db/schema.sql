@@ -549,6 +549,9 @@ CREATE TABLE chat.message (
     -- What the model did not read in full, beside the passages that it did not read at all.
     passages_shortened integer,
     questions_left_out integer,
+    -- The text as HTML, and which version of the program made it; NULL until it is needed.
+    html            text,
+    html_version    integer,
     UNIQUE (conversation_id, ordinal),
     CHECK ((author = 'person') = (worker IS NULL))
 );

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from appliance.core import slow_callbacks
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.core.sd_notify import Notifier, watchdog_interval
@@ -89,12 +90,20 @@ async def _health(socket: Path, worker: Worker, isolation: Isolation) -> AsyncIt
     """
 
     async def health(_: web.Request) -> web.Response:
+        length: int | None
         try:
             async with asyncio.timeout(_HEALTH_DEADLINE):
                 length = await worker.queue_length()
         except (DatabaseUnavailableError, TimeoutError):
-            return web.json_response({"status": "healthy", "database": False, "queue": None})
-        return web.json_response({"status": "healthy", "database": True, "queue": length})
+            length = None
+        return web.json_response(
+            {
+                "status": "healthy",
+                "database": length is not None,
+                "queue": length,
+                "slow_callbacks": slow_callbacks.FOUND.as_json(),
+            }
+        )
 
     application = web.Application()
     application.router.add_get("/health", health)
