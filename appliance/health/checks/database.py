@@ -33,7 +33,7 @@ def evaluate_database(reading: ProbeResult, lost: Sequence[str] = ()) -> CheckRe
             return failed(CheckId.DATABASE, sentence, hint, ReadLog(DATABASE))
         case ProbeState.OK:
             return ok(CheckId.DATABASE, "The database answers.")
-        case ProbeState.NOT_READY:
+        case ProbeState.NOT_READY | ProbeState.BUSY:
             sentence = f"The database is not ready yet: {reading.sentence}."
             return busy(CheckId.DATABASE, sentence)
         case ProbeState.FAILED:
