@@ -62,7 +62,7 @@ async def _health(home: Path) -> dict[str, object] | None:
             session.get("http://ingest/health") as response,
         ):
             answer: dict[str, object] = await response.json()
-            return answer
+            return {name: answer[name] for name in ("status", "database", "queue")}
     except aiohttp.ClientError:
         return None
 
