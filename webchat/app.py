@@ -19,6 +19,7 @@ from appliance.db.pool import Database
 from appliance.health.service import HealthService
 from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.quota import Quotas
+from appliance.library.reader_condition import published_reader
 from appliance.library.service import LibraryService
 from appliance.llm.bulk import EMBEDDING_TURN, BulkEmbedder
 from appliance.llm.client import ModelRunner
@@ -57,6 +58,7 @@ def build(
     assets = Assets(["webchat"])
     renderer = Renderer(packages=["webchat"], assets=assets, clock=clock)
     know = published_condition(settings.runner_condition, elsewhere=settings.ollama_url is not None)
+    know_reader = published_reader(settings.reader_condition)
     runner = ModelRunner(settings.runner_address, know=know)
     accounts = Accounts(database, clock, passwords)
     api_keys = ApiKeys(database, clock)
@@ -77,7 +79,7 @@ def build(
     app[keys.VERSION] = version
     app[keys.HEALTH] = HealthService(
         lambda: readiness_checks(
-            settings, database, runner, ModelChoice(database, runner).chosen, know
+            settings, database, runner, ModelChoice(database, runner).chosen, know, know_reader
         )
     )
     app[keys.SETTINGS] = settings
@@ -91,6 +93,7 @@ def build(
     app[keys.GUARD] = guard
     app[keys.ACCOUNTS] = accounts
     app[keys.API_KEYS] = api_keys
+    app[keys.READER] = know_reader
     app[keys.QUOTAS] = Quotas(database)
     app[keys.LIBRARY] = LibraryService(database, blobs, app[keys.QUOTAS])
     app[keys.RETRIEVER] = retriever
@@ -109,15 +112,20 @@ def build(
         shares=shares,
     )
 
-    app.middlewares.extend(
-        [guard.cookies, ErrorAnswers(renderer, frame, frame).middleware, send_to_sign_in]
-    )
+    _add_routes(app)
+    return app
+
+
+def _add_routes(app: web.Application) -> None:
+    """Add what every request passes, what is opened and closed, and the routes."""
+    guard, assets = app[keys.GUARD], app[keys.ASSETS]
+    errors = ErrorAnswers(app[keys.RENDERER], frame, frame)
+    app.middlewares.extend([guard.cookies, errors.middleware, send_to_sign_in])
     app.on_response_prepare.extend([remember_start, add_security_headers])
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_end_answers)
     guard.add(app, ROUTES)
     app.add_routes(assets.routes())
-    return app
 
 
 async def _resources(app: web.Application) -> AsyncIterator[None]:

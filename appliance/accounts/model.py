@@ -40,12 +40,14 @@ class Attempt:
     """An attempt to prove a password, counted before its outcome is known.
 
     `seconds` above zero says how long to wait; there is no `attempt` then. `parameters` are those
-    of the stored password, or None where there is none.
+    of the stored password, or None where there is none. `is_known`: the person has signed in before
+    in this browser.
     """
 
     attempt: UUID | None
     seconds: float
     parameters: str | None
+    is_known: bool
 
 
 class Proof(StrEnum):
@@ -64,6 +66,15 @@ class NewSession:
     device: bytes | None = field(repr=False)
     opened_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """How much is a person's alone: it is out of reach after a lock, and gone after a removal."""
+
+    documents: int
+    conversations: int
+    api_keys: int
 
 
 @dataclass(frozen=True, slots=True)
