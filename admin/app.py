@@ -89,6 +89,7 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.AUDIT] = services.audit
     app[keys.ACCOUNTS] = services.accounts
     app[keys.PEOPLE] = services.people
+    app[keys.API_KEYS] = services.api_keys
     app[keys.QUEUE] = services.queue
     app[keys.QUOTAS] = services.quotas
     app[keys.JOBS] = services.jobs

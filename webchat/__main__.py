@@ -8,6 +8,7 @@ import sys
 from appliance.accounts.secrets import Passwords
 from appliance.core import slow_callbacks
 from appliance.core.clock import SystemClock
+from appliance.core.heartbeat import heartbeat
 from appliance.core.log import set_up
 from appliance.core.settings import Settings, from_environment
 from appliance.core.version import read_version
@@ -32,7 +33,8 @@ async def _serve(settings: Settings, worker: int, port: tuple[str, int] | None) 
     database = Database(address, size=CHAT_CONNECTIONS)
     app = build(settings, SystemClock(), worker, database, Passwords(), await read_version())
     sockets = [settings.chat_socket(worker), settings.command_socket(worker)]
-    await serve(app, sockets, port)
+    async with heartbeat(settings.chat_heartbeat(worker)):
+        await serve(app, sockets, port)
 
 
 if __name__ == "__main__":

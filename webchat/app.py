@@ -19,6 +19,7 @@ from appliance.db.pool import Database
 from appliance.health.service import HealthService
 from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.quota import Quotas
+from appliance.library.reader_condition import published_reader
 from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import published_condition
@@ -53,6 +54,7 @@ def build(
     assets = Assets(["webchat"])
     renderer = Renderer(packages=["webchat"], assets=assets, clock=clock)
     know = published_condition(settings.runner_condition, elsewhere=settings.ollama_url is not None)
+    know_reader = published_reader(settings.reader_condition)
     runner = ModelRunner(settings.runner_address, know=know)
     accounts = Accounts(database, clock, passwords)
     api_keys = ApiKeys(database, clock)
@@ -71,7 +73,7 @@ def build(
     app[keys.VERSION] = version
     app[keys.HEALTH] = HealthService(
         lambda: readiness_checks(
-            settings, database, runner, ModelChoice(database, runner).chosen, know
+            settings, database, runner, ModelChoice(database, runner).chosen, know, know_reader
         )
     )
     app[keys.SETTINGS] = settings
@@ -83,6 +85,7 @@ def build(
     app[keys.GUARD] = guard
     app[keys.ACCOUNTS] = accounts
     app[keys.API_KEYS] = api_keys
+    app[keys.READER] = know_reader
     app[keys.QUOTAS] = Quotas(database)
     app[keys.LIBRARY] = LibraryService(database, blobs, app[keys.QUOTAS])
     app[keys.RETRIEVER] = retriever

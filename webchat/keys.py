@@ -14,6 +14,7 @@ from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.health.service import HealthService
 from appliance.library.quota import Quotas
+from appliance.library.reader_condition import KnowReader
 from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
 from appliance.retrieval.service import Retriever
@@ -35,6 +36,7 @@ RENDERER = web.AppKey("renderer", Renderer)
 GUARD = web.AppKey("guard", Guard)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
+READER: web.AppKey[KnowReader] = web.AppKey("reader")
 LIBRARY = web.AppKey("library", LibraryService)
 QUOTAS = web.AppKey("quotas", Quotas)
 RETRIEVER = web.AppKey("retriever", Retriever)

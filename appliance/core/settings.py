@@ -204,9 +204,18 @@ class Settings:
         """Ingest, as the supervisor asks it for its health."""
         return self.run / "ingest" / "ingest.sock"
 
+    @property
+    def ingest_heartbeat(self) -> Path:
+        """The signs of life of ingest, as the supervisor reads them."""
+        return self.ingest_socket.with_suffix(".heartbeat")
+
     def chat_socket(self, worker: int) -> Path:
         """Chat server number `worker`, counted from 1."""
         return self.run / "chat" / f"{worker}.sock"
+
+    def chat_heartbeat(self, worker: int) -> Path:
+        """The signs of life of chat server number `worker`, as the supervisor reads them."""
+        return self.chat_socket(worker).with_suffix(".heartbeat")
 
     def command_socket(self, worker: int) -> Path:
         """The same chat server, as the command line reaches it. Nginx cannot connect here."""
@@ -226,6 +235,11 @@ class Settings:
     def runner_condition(self) -> Path:
         """The file of the model runner's condition: one word, written by the supervisor."""
         return self.run / "health" / "model-runner"
+
+    @property
+    def reader_condition(self) -> Path:
+        """The file of the document reader's condition: one word, written by the supervisor."""
+        return self.run / "health" / "document-reader"
 
     @property
     def motd(self) -> Path:

@@ -14,6 +14,7 @@ from aiohttp import web
 from appliance.core import slow_callbacks
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import DatabaseUnavailableError
+from appliance.core.heartbeat import heartbeat
 from appliance.core.sd_notify import Notifier, watchdog_interval
 from appliance.core.settings import Settings
 from appliance.db.pool import DATABASE, WORK_SECONDS, Database, conninfo
@@ -47,6 +48,7 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
     blobs = Blobs(settings.documents, Room(settings.upload_limit), SystemDisk())
     instance = f"ingest-{os.getpid()}-{secrets.token_hex(4)}"
     async with (
+        heartbeat(settings.ingest_heartbeat),
         Database(address, limit=WORK_SECONDS) as database,
         ModelRunner(settings.runner_address) as runner,
         asyncio.TaskGroup() as tasks,

@@ -14,6 +14,7 @@ from webchat import keys
 _NAMES = {
     CheckId.DATABASE: "database",
     CheckId.MODEL_RUNNER: "ollama",
+    CheckId.DOCUMENT_READER: "document_reader",
     CheckId.DISK_SPACE: "disk_space",
     CheckId.MEMORY: "memory",
 }
