@@ -17,7 +17,7 @@ class TooManyValuesError(ApplianceError):
     """A large body consists of small pieces, which take long to read. Facts: `limit`."""
 
     code = "too_many_values"
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
     sentence = "The body has more than {limit:,} values."
     hint = "Send fewer values at once; a long text counts as one."
 
