@@ -351,12 +351,15 @@ CREATE TABLE library.document (
     ready_at      timestamptz,
     -- When the file was last compared with its digest; the upload is the first time.
     verified_at   timestamptz NOT NULL DEFAULT now(),
+    turn          bigint NOT NULL DEFAULT 0,
+    -- It was in hand when ingest ended: no other document is read beside it, so that a further end
+    -- is its own doing. `attempts` counts these.
+    read_alone    boolean NOT NULL DEFAULT false,
     CHECK ((error_code IS NOT NULL) = (state IN ('failed', 'quarantined')))
 );
 -- The same file twice in one collection is one document.
 CREATE UNIQUE INDEX document_digest ON library.document (collection_id, digest);
 CREATE INDEX document_by_digest ON library.document (digest);
-CREATE INDEX document_queue ON library.document (created_at) WHERE state IN ('queued', 'reading');
 CREATE INDEX document_newest ON library.document (collection_id, created_at DESC);
 CREATE INDEX document_uploader ON library.document (uploaded_by) INCLUDE (size);
 CREATE INDEX document_verified ON library.document (verified_at);
@@ -368,6 +371,33 @@ CREATE TABLE library.quota (
     bytes      bigint CHECK (bytes > 0)
 );
 COMMENT ON COLUMN library.quota.bytes IS 'NULL: without a limit';
+CREATE INDEX document_queue ON library.document (turn, created_at, id) WHERE state = 'queued';
+CREATE INDEX document_in_hand ON library.document (turn) WHERE state = 'reading';
+CREATE INDEX document_turns ON library.document (coalesce(uploaded_by, collection_id), turn)
+    WHERE state IN ('queued', 'reading');
+
+-- People take turns: each further document of a person gets a later turn, and the first one gets
+-- the turn that is being read. So no queue of one person delays another's by more than one
+-- document, and the lease reads one entry of an index. The lock keeps two uploads of a person at
+-- once from taking the same turn.
+CREATE FUNCTION library.take_turn() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    person uuid := coalesce(NEW.uploaded_by, NEW.collection_id);
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(person::text, 1));
+    NEW.turn := greatest(
+        (SELECT max(turn) + 1 FROM library.document
+         WHERE coalesce(uploaded_by, collection_id) = person AND state IN ('queued', 'reading')),
+        coalesce((SELECT max(turn) FROM library.document WHERE state = 'reading'),
+                 (SELECT min(turn) FROM library.document WHERE state = 'queued'), 0));
+    RETURN NEW;
+END $$;
+CREATE TRIGGER document_queued BEFORE INSERT ON library.document
+    FOR EACH ROW WHEN (NEW.state = 'queued') EXECUTE FUNCTION library.take_turn();
+CREATE TRIGGER document_queued_again BEFORE UPDATE OF state ON library.document
+    FOR EACH ROW WHEN (NEW.state = 'queued' AND OLD.state NOT IN ('queued', 'reading'))
+    EXECUTE FUNCTION library.take_turn();
 
 -- The ledger: one row a page, also for pages that gave no text.
 CREATE TABLE library.page (
@@ -549,6 +579,9 @@ CREATE TABLE chat.message (
     -- What the model did not read in full, beside the passages that it did not read at all.
     passages_shortened integer,
     questions_left_out integer,
+    -- The text as HTML, and which version of the program made it; NULL until it is needed.
+    html            text,
+    html_version    integer,
     UNIQUE (conversation_id, ordinal),
     CHECK ((author = 'person') = (worker IS NULL))
 );

@@ -9,6 +9,8 @@ from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from typing_extensions import override
 
+from appliance.web.markdown_tables import bounded_table
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,6 +28,7 @@ class Parser(MarkdownIt):
     def __init__(self) -> None:
         super().__init__("commonmark", {"html": False, "linkify": False})
         self.enable(["table", "strikethrough"])
+        self.block.ruler.at("table", bounded_table, {"alt": ["paragraph", "reference"]})
         # `[3]: …` at the start of a line would turn every citation [3] into a link of its choice,
         # and make a block depend on a later one.
         self.disable("reference")
@@ -103,14 +106,12 @@ def _citation(
     _options: OptionsDict,
     _env: EnvType,
 ) -> str:
-    token = tokens[index]
-    if "href" not in token.attrs:
-        return f'<span class="citation">{token.content}, deleted</span>'
-    href = escapeHtml(str(token.attrs["href"]))
-    return (
-        f'<a class="citation" href="{href}" hx-get="{href}" '
-        f'aria-label="Source {token.content}">{token.content}</a>'
-    )
+    return citation_mark(int(tokens[index].content))
+
+
+def citation_mark(number: int) -> str:
+    """Return what stands for a citation until the page that shows it links its source."""
+    return f'<a class="citation" href="#{number}">{number}</a>'
 
 
 def _table_open(*_: object) -> str:

@@ -158,7 +158,15 @@ def test_root_sees_how_it_is(installation: Installation) -> None:
     examined = installation.site.cli("doctor")
     assert examined["healthy"] is True
     found = {each["check"]: each for each in examined["checks"]}
-    for check in ("firewall", "networks", "package", "folders", "web server", "certificate"):
+    for check in (
+        "firewall",
+        "networks",
+        "package",
+        "folders",
+        "parsers",
+        "web server",
+        "certificate",
+    ):
         assert found[check]["state"] == "ok", found[check]
     assert "no packet had to be stopped" in found["firewall"]["sentence"]
 

@@ -121,6 +121,15 @@ async def test_the_size_of_written_files_is_limited(tmp_path: Path) -> None:
     assert (tmp_path / "f").stat().st_size <= 1000
 
 
+async def test_the_number_of_tasks_is_limited() -> None:
+    """The kernel does not count those of root."""
+    code = "import os, threading; threading.Thread(target=print).start()"
+    finished = await run(
+        python(code), limits=Limits(tasks=1), account="nobody" if AS_ROOT else None
+    )
+    assert b"can't start new thread" in finished.stderr
+
+
 async def test_a_program_that_is_not_installed_is_named() -> None:
     with pytest.raises(ProgramMissingError, match="no-such-program"):
         await run(("no-such-program",))

@@ -56,7 +56,7 @@ async def test_a_document_can_be_read_from_any_place_and_its_end_is_known() -> N
 
 
 async def test_a_program_outside_of_the_system_folders_can_be_a_parser(tmp_path: Path) -> None:
-    program = written(tmp_path / "parser", "#!/bin/sh\ncat\n")
+    program = written(tmp_path / "parser", "#!/bin/sh\nexec cat\n")
     program.chmod(0o755)
     finished = await run_parser((str(program),), b"words", ParserLimits())
     assert finished.stdout == b"words"

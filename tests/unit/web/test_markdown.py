@@ -7,7 +7,7 @@ import random
 import pytest
 from bs4 import BeautifulSoup
 
-from appliance.web.markdown import render, split_blocks
+from appliance.web.markdown import render, split_blocks, to_html, with_links
 
 ATTACKS = [
     "<script>alert(1)</script>",
@@ -131,10 +131,6 @@ def test_a_reference_of_the_text_cannot_take_over_a_citation() -> None:
     assert {str(link["href"]) for link in page.find_all("a")} == {"/a"}
 
 
-def test_without_citations_brackets_stay() -> None:
-    assert render("see [1]") == "<p>see [1]</p>\n"
-
-
 def test_tables_keep_their_alignment_without_style() -> None:
     page = parsed("| a | b |\n|:--|--:|\n| 1 | 2 |\n")
     assert [cell.get("align") for cell in page.find_all("td")] == ["left", "right"]
@@ -200,3 +196,24 @@ def test_headings_stand_below_those_of_the_page() -> None:
     assert "<h3>One</h3>" in html
     assert "<h4>Two</h4>" in html
     assert "<h6>Five</h6>" in html
+
+
+def test_kept_html_gets_its_links_when_it_is_shown() -> None:
+    html = to_html("It ends in May [1, 2] [3].")
+    assert "/source" not in html
+    shown = BeautifulSoup(with_links(html, {2: "/source?x=1&y=2"}), "html.parser")
+    assert shown.text == "It ends in May\u00a02.\n"
+    assert [link["href"] for link in shown.find_all("a")] == ["/source?x=1&y=2"]
+    assert with_links(html, {}) == "<p>It ends in May.</p>\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<a class="citation" href="#1">1</a>',
+        '&lt;a class="citation" href="#1"&gt;1&lt;/a&gt;',
+        '`<a class="citation" href="#1">1</a>`',
+    ],
+)
+def test_a_text_cannot_write_a_mark(text: str) -> None:
+    assert not parsed(text, {1: "/a"}).select(".citation")
