@@ -21,11 +21,11 @@ REFUSED = 3
 Line = dict[str, object]
 
 
-def main(job: str, limit: int, *converter: str) -> int:
+def main(job: str, limit: str, *converter: str) -> int:
     """Do the job and return the exit status."""
     try:
         if converter:
-            _convert(job, limit, converter)
+            _convert(job, int(limit), converter)
         for line in _lines(job):
             _print(line)
     except DocumentError as error:
@@ -34,21 +34,19 @@ def main(job: str, limit: int, *converter: str) -> int:
     return 0
 
 
-def compile_modules() -> None:
-    """Import what the jobs import, so that Python keeps it compiled: a parser cannot write it."""
+def prepare() -> None:
+    """Import what the jobs import, once for all parsers."""
     from appliance.core import confinement  # noqa: F401
     from appliance.ingest.extract import archive, outline, rows  # noqa: F401
 
 
 def _convert(job: str, limit: int, converter: tuple[str, ...]) -> None:
     """Check an office document, then become the program that converts it."""
-    from appliance.core.confinement import forbid_processes
     from appliance.ingest.extract.archive import check_archive
 
     if job != "rtf":
         check_archive(sys.stdin.buffer, job, limit)
     os.lseek(sys.stdin.fileno(), 0, os.SEEK_SET)
-    forbid_processes()
     os.execvp(converter[0], converter)  # noqa: S606 - no shell is wanted
 
 
@@ -81,7 +79,3 @@ def _lines(job: str) -> Iterator[Line]:
 
 def _print(line: Line) -> None:
     sys.stdout.buffer.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

@@ -21,9 +21,9 @@ _PUBLIC = Path("/etc/passwd")
 Attempt = Callable[[], object]
 
 
-def main(folder: Path, process: int) -> None:
+def main(folder: str, process: str) -> None:
     """Print a JSON list of the members of Reach."""
-    json.dump(sorted(succeeded(folder, process)), sys.stdout)
+    json.dump(sorted(succeeded(Path(folder), int(process))), sys.stdout)
 
 
 def succeeded(folder: Path, process: int) -> Iterator[Reach]:
@@ -55,7 +55,3 @@ def _write(folder: Path) -> None:
     path.touch(exist_ok=False)
     with contextlib.suppress(OSError):
         path.unlink()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
