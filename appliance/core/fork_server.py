@@ -65,7 +65,7 @@ class ForkedChild:
         """Wait for its end and return the exit code; with the server, it was killed."""
         with self._replies:
             line = self._replies.readline()
-        return int(line) if line else -signal.SIGKILL
+        return int(line.split()[1]) if line else -signal.SIGKILL
 
 
 class ForkServer:
@@ -111,7 +111,7 @@ class ForkServer:
         finally:
             os.close(writing)
         if line := replies.readline():
-            return _forked(int(line), replies)
+            return _forked(line, replies)
         self._forget(control)
         replies.close()
         return None
@@ -129,11 +129,12 @@ class ForkServer:
             self.close()
 
 
-def _forked(pid: int, replies: TextIO) -> ForkedChild:
-    if pid == 0:
+def _forked(line: str, replies: TextIO) -> ForkedChild:
+    word, number = line.split()
+    if word == "end":
         replies.close()
         raise ChildProcessError("the fork server could not start the process; its log says why")
-    return ForkedChild(pid, replies)
+    return ForkedChild(int(number), replies)
 
 
 def _started(control: socket.socket) -> subprocess.Popen[bytes]:

@@ -1,13 +1,15 @@
 """`python -m appliance.core.forking`: fork a confined process for each request on standard input.
 
 A request is JSON with four descriptors: standard input, output and errors of the new process, and
-a pipe that gets its number (0 if there is none) and, at its end, its exit code. A program is
-executed; a module of ours runs in the fork itself, so that Python does not start and import it each
-time. The server ends when the other end of its socket is closed, and its processes end with it.
+a pipe for two lines: `pid N` once the process has a session of its own, and `end CODE`. A program
+is executed; a module of ours runs in the fork itself, so that Python does not start and import it
+each time. The server ends when the other end of its socket is closed, and its processes end with
+it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -76,25 +78,24 @@ def _compute_once() -> None:
 def _reap(watched: int, pid: int, reply: int) -> None:
     _, status = os.waitpid(pid, 0)
     os.close(watched)
-    _answer(reply, os.waitstatus_to_exitcode(status))
+    _answer(reply, "end", os.waitstatus_to_exitcode(status))
     os.close(reply)
 
 
-def _answer(reply: int, number: int) -> None:
-    try:
-        os.write(reply, b"%d\n" % number)
-    except BrokenPipeError:
-        return
+def _answer(reply: int, word: str, number: int) -> None:
+    # A caller that was cancelled does not read it.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(reply, f"{word} {number}\n".encode())
 
 
 def _serve(message: bytes, descriptors: list[int]) -> int:
-    """Fork a process and return its number; 0, which is also the answer, if that is impossible."""
+    """Fork a process and return its number; 0 if that is impossible, and the answer is its end."""
     try:
         pid = _fork(json.loads(message), descriptors)
     except Exception:  # noqa: BLE001 - the processes of other requests go on
         traceback.print_exc()
         pid = 0
-    _answer(descriptors[3], pid)
+        _answer(descriptors[3], "end", _FAILED)
     for descriptor in descriptors[: 3 if pid else DESCRIPTORS]:
         os.close(descriptor)
     return pid
@@ -149,6 +150,8 @@ def _become(
 def _settle(descriptors: list[int], server: int) -> None:
     """Leave the server: a session of its own, its three descriptors and no other, its end."""
     os.setsid()
+    # Only now the whole group can be killed.
+    _answer(descriptors[3], "pid", os.getpid())
     control_process(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != server:
         os._exit(_FAILED)

@@ -1,4 +1,4 @@
-"""`… child JOB LIMIT [CONVERTER…]`: read the document on standard input with a Python parser.
+"""A parser in Python: `main` reads the document on standard input.
 
 Runs confined and under limits of time and memory outside of the ingest process, because a hostile
 file may exhaust them or take over its parser. Prints JSON lines: the facts, each page, or one
@@ -36,7 +36,6 @@ def main(job: str, limit: str, *converter: str) -> int:
 
 def prepare() -> None:
     """Import what the jobs import, once for all parsers."""
-    from appliance.core import confinement  # noqa: F401
     from appliance.ingest.extract import archive, outline, rows  # noqa: F401
 
 

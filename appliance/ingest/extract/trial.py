@@ -1,7 +1,4 @@
-"""`… trial FOLDER PROCESS`: try, as a parser, what no parser may do; print what succeeded.
-
-FOLDER holds the documents of others, PROCESS is the one that started this parser.
-"""
+"""Try, as a parser, what no parser may do, and print what succeeded."""
 
 from __future__ import annotations
 
@@ -22,7 +19,10 @@ Attempt = Callable[[], object]
 
 
 def main(folder: str, process: str) -> None:
-    """Print a JSON list of the members of Reach."""
+    """Print a JSON list of the members of Reach.
+
+    `folder` holds the documents of others, `process` is the document reader.
+    """
     json.dump(sorted(succeeded(Path(folder), int(process))), sys.stdout)
 
 
