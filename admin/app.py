@@ -89,6 +89,7 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.AUDIT] = services.audit
     app[keys.ACCOUNTS] = services.accounts
     app[keys.PEOPLE] = services.people
+    app[keys.API_KEYS] = services.api_keys
     app[keys.QUEUE] = services.queue
     app[keys.QUOTAS] = services.quotas
     app[keys.JOBS] = services.jobs
@@ -112,7 +113,7 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         reader=settings.ingest_socket,
         elsewhere=settings.ollama_url is not None,
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
-        kept=kept(console.services.database, settings.documents),
+        kept=kept(console.services.database, settings),
     )
     return HealthService(checks.checks)
 

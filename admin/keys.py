@@ -12,6 +12,7 @@ from admin.overview_facts import Machine
 from admin.rescue import Rescue
 from admin.units import Units
 from appliance.accounts.guard import Guard
+from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
 from appliance.audit.service import AuditLog
@@ -39,6 +40,7 @@ RESCUE = web.AppKey("rescue", Rescue)
 AUDIT = web.AppKey("audit", AuditLog)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 PEOPLE = web.AppKey("people", People)
+API_KEYS = web.AppKey("api_keys", ApiKeys)
 QUEUE = web.AppKey("queue", QueueService)
 QUOTAS = web.AppKey("quotas", Quotas)
 JOBS = web.AppKey("jobs", JobService)

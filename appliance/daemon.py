@@ -18,6 +18,7 @@ from appliance.actors.model import CommandLine, System
 from appliance.announcement import Announcement, Say
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
+from appliance.core import slow_callbacks
 from appliance.core.clock import Clock
 from appliance.core.files import HomeUnusableError, private_directory
 from appliance.core.log import log_to_file, set_up
@@ -27,11 +28,12 @@ from appliance.core.signals import on_signals
 from appliance.core.version import read_version
 from appliance.db.pool import Database, conninfo
 from appliance.health.login_message import LoginMessage
-from appliance.health.publisher import HealthPublisher, RunnerConditionFile, Sink, StatusLine
-from appliance.health.seen import runner_condition, seen_in_process
+from appliance.health.publisher import ConditionFile, HealthPublisher, Sink, StatusLine
+from appliance.health.seen import reader_condition, runner_condition, seen_in_process
 from appliance.health.service import HealthService
 from appliance.jobs.engine import JobEngine
 from appliance.jobs.kinds import Process, available
+from appliance.library.reader_condition import KnowReader, ReaderCondition
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import KnowCondition, RunnerCondition
 from appliance.schedule.cron import Schedule
@@ -55,6 +57,7 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
     applied = programs.applied_to(settings)
     parts = catalog(settings, programs, clock)
     async with AsyncExitStack() as stack:
+        stack.callback(slow_callbacks.watch())
         driver = await stack.enter_async_context(_driver(settings, parts, clock))
         supervisor = await stack.enter_async_context(
             Supervisor(
@@ -75,7 +78,7 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
             _sites(applied, clock, supervisor, parts, services)
         )
         await stack.enter_async_context(_schedule(applied, clock, services, supervisor))
-        sinks = _sinks(applied, know, services)
+        sinks = _sinks(applied, know, _reader(parts, supervisor), services)
         await stack.enter_async_context(
             HealthPublisher(console[keys.HEALTH], supervisor.subscribe, sinks, clock)
         )
@@ -90,11 +93,14 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
     say("Stopped.")
 
 
-def _sinks(settings: Settings, know: KnowCondition, services: Services) -> list[Sink]:
+def _sinks(
+    settings: Settings, know: KnowCondition, know_reader: KnowReader, services: Services
+) -> list[Sink]:
     """Return where the health of the machine is published."""
     sinks: list[Sink] = [
         StatusLine(Notifier()),
-        RunnerConditionFile(settings.runner_condition, know),
+        ConditionFile(settings.runner_condition, know),
+        ConditionFile(settings.reader_condition, know_reader),
     ]
     if settings.packaged:
         is_claimed = services.accounts.is_claimed
@@ -108,6 +114,15 @@ def _condition(settings: Settings, parts: Catalog, supervisor: Supervisor) -> Kn
     async def know() -> RunnerCondition:
         seen = seen_in_process(supervisor.units(), parts.absent)
         return runner_condition(seen, elsewhere=settings.ollama_url is not None)
+
+    return know
+
+
+def _reader(parts: Catalog, supervisor: Supervisor) -> KnowReader:
+    """Return a function that says how the supervisor sees the document reader."""
+
+    async def know() -> ReaderCondition | None:
+        return reader_condition(seen_in_process(supervisor.units(), parts.absent))
 
     return know
 

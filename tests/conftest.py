@@ -22,7 +22,7 @@ from typing_extensions import override
 from appliance.accounts.model import Account
 from appliance.actors.permissions import Role
 from appliance.db.migrate import migrate
-from appliance.db.pool import Database, conninfo
+from appliance.db.pool import WORK_SECONDS, Database, conninfo
 from appliance.db.roles import PROCESS_ROLES, create_database, install_extension
 from tests.builders.people import add_person
 from tests.machines.requirements import REASON
@@ -130,7 +130,8 @@ def database_name(server: Server) -> Iterator[str]:
 @pytest.fixture
 async def database(server: Server, database_name: str) -> AsyncIterator[Database]:
     """The fresh database as its owner, role `cloister`."""
-    async with Database(conninfo(server.socket, "cloister", database=database_name)) as database:
+    address = conninfo(server.socket, "cloister", database=database_name)
+    async with Database(address, limit=WORK_SECONDS) as database:
         yield database
 
 
@@ -146,7 +147,7 @@ async def chat_database(server: Server, database_name: str) -> AsyncIterator[Dat
 async def ingest_database(server: Server, database_name: str) -> AsyncIterator[Database]:
     """The same fresh database as the ingest process sees it."""
     address = conninfo(server.socket, PROCESS_ROLES[1], database=database_name)
-    async with Database(address) as database:
+    async with Database(address, limit=WORK_SECONDS) as database:
         yield database
 
 

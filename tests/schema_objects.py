@@ -10,7 +10,7 @@ from pathlib import Path
 
 from appliance.db import schema_objects
 from appliance.db.migrate import migrate
-from appliance.db.pool import conninfo
+from appliance.db.pool import Database, conninfo
 from appliance.db.roles import create_database, install_extension
 from tests.postgres import running_server, scratch_folder
 
@@ -20,7 +20,8 @@ async def _objects(socket: Path) -> frozenset[str]:
     address = conninfo(socket, "cloister")
     await install_extension(address)
     await migrate(address)
-    return await schema_objects.found_objects(address)
+    async with Database(address) as database, database.connection() as connection:
+        return await schema_objects.found_objects(connection)
 
 
 def main() -> None:

@@ -6,7 +6,9 @@ import asyncio
 import sys
 
 from appliance.accounts.secrets import Passwords
+from appliance.core import slow_callbacks
 from appliance.core.clock import SystemClock
+from appliance.core.heartbeat import heartbeat
 from appliance.core.log import set_up
 from appliance.core.settings import Settings, from_environment
 from appliance.core.version import read_version
@@ -19,6 +21,7 @@ def main() -> None:
     """Serve until SIGTERM, on the worker's socket, and on TCP when there is no Nginx."""
     worker = int(sys.argv[1])
     set_up()
+    slow_callbacks.watch()
     settings = from_environment()
     port = None if settings.nginx or worker != 1 else (settings.bind, settings.port)
     asyncio.run(_serve(settings, worker, port))
@@ -30,7 +33,8 @@ async def _serve(settings: Settings, worker: int, port: tuple[str, int] | None) 
     database = Database(address, size=CHAT_CONNECTIONS)
     app = build(settings, SystemClock(), worker, database, Passwords(), await read_version())
     sockets = [settings.chat_socket(worker), settings.command_socket(worker)]
-    await serve(app, sockets, port)
+    async with heartbeat(settings.chat_heartbeat(worker)):
+        await serve(app, sockets, port)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from appliance.db.pool import Database
 from appliance.health.service import HealthService
 from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.quota import Quotas
+from appliance.library.reader_condition import published_reader
 from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import published_condition
@@ -28,6 +29,7 @@ from appliance.settings.live import LiveSettings
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import add_security_headers
+from appliance.web.markdown_worker import MarkdownWorker
 from appliance.web.render import Renderer
 from webchat import keys
 from webchat.frame import frame
@@ -52,6 +54,7 @@ def build(
     assets = Assets(["webchat"])
     renderer = Renderer(packages=["webchat"], assets=assets, clock=clock)
     know = published_condition(settings.runner_condition, elsewhere=settings.ollama_url is not None)
+    know_reader = published_reader(settings.reader_condition)
     runner = ModelRunner(settings.runner_address, know=know)
     accounts = Accounts(database, clock, passwords)
     api_keys = ApiKeys(database, clock)
@@ -63,13 +66,14 @@ def build(
     )
     retriever = Retriever(database, runner, clock)
     live = LiveSettings(database, clock, settings)
+    markdown = MarkdownWorker()
     blobs = Blobs(settings.documents, Room(), SystemDisk(), limit=live.upload_limit)
 
     app[keys.CLOCK] = clock
     app[keys.VERSION] = version
     app[keys.HEALTH] = HealthService(
         lambda: readiness_checks(
-            settings, database, runner, ModelChoice(database, runner).chosen, know
+            settings, database, runner, ModelChoice(database, runner).chosen, know, know_reader
         )
     )
     app[keys.SETTINGS] = settings
@@ -81,10 +85,12 @@ def build(
     app[keys.GUARD] = guard
     app[keys.ACCOUNTS] = accounts
     app[keys.API_KEYS] = api_keys
+    app[keys.READER] = know_reader
     app[keys.QUOTAS] = Quotas(database)
     app[keys.LIBRARY] = LibraryService(database, blobs, app[keys.QUOTAS])
     app[keys.RETRIEVER] = retriever
-    app[keys.CONVERSATIONS] = Conversations(database)
+    app[keys.MARKDOWN] = markdown
+    app[keys.CONVERSATIONS] = Conversations(database, markdown)
     app[keys.ANSWERING] = Answering(
         database,
         retriever,
@@ -92,6 +98,7 @@ def build(
         clock,
         settings,
         worker,
+        markdown=markdown,
         context_tokens=live.context_tokens,
     )
 
@@ -109,11 +116,12 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open in order of need; close in reverse, answers first so that they can save themselves."""
     async with AsyncExitStack() as stack:
         database, runner, answering = app[keys.DATABASE], app[keys.RUNNER], app[keys.ANSWERING]
-        live = app[keys.LIVE]
+        live, markdown = app[keys.LIVE], app[keys.MARKDOWN]
         await stack.enter_async_context(database)
         await stack.enter_async_context(live)
         await stack.enter_async_context(runner)
         stack.push_async_callback(app[keys.RETRIEVER].aclose)
+        await stack.enter_async_context(markdown)
         await stack.enter_async_context(answering)
         yield
 

@@ -14,11 +14,13 @@ from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.health.service import HealthService
 from appliance.library.quota import Quotas
+from appliance.library.reader_condition import KnowReader
 from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
 from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
 from appliance.web.assets import Assets
+from appliance.web.markdown_worker import MarkdownWorker
 from appliance.web.render import Renderer
 
 CLOCK = web.AppKey("clock", Clock)
@@ -29,10 +31,12 @@ LIVE = web.AppKey("live", LiveSettings)
 DATABASE = web.AppKey("database", Database)
 RUNNER = web.AppKey("runner", ModelRunner)
 ASSETS = web.AppKey("assets", Assets)
+MARKDOWN = web.AppKey("markdown", MarkdownWorker)
 RENDERER = web.AppKey("renderer", Renderer)
 GUARD = web.AppKey("guard", Guard)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
+READER: web.AppKey[KnowReader] = web.AppKey("reader")
 LIBRARY = web.AppKey("library", LibraryService)
 QUOTAS = web.AppKey("quotas", Quotas)
 RETRIEVER = web.AppKey("retriever", Retriever)

@@ -8,10 +8,12 @@ from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.health.checks.database import database_probe, evaluate_database
 from appliance.health.checks.disk_space import disk_check
+from appliance.health.checks.document_reader import evaluate_reader
 from appliance.health.checks.memory import memory_check
 from appliance.health.checks.model_runner import ask_runner, evaluate_model_runner
 from appliance.health.checks.models import AskChosen, ask_chosen
 from appliance.health.model import Check, CheckId, CheckResult
+from appliance.library.reader_condition import KnowReader
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import KnowCondition
 
@@ -26,8 +28,9 @@ def readiness_checks(
     runner: ModelRunner,
     chosen: AskChosen,
     know: KnowCondition,
+    know_reader: KnowReader,
 ) -> list[Check]:
-    """Return the checks; `know` says how the supervisor sees the model runner."""
+    """Return the checks; `know` and `know_reader` say how the supervisor sees these services."""
     probe = database_probe(database.address, limit=PATIENCE)
 
     async def database_answers() -> CheckResult:
@@ -46,9 +49,13 @@ def readiness_checks(
             address=settings.runner_address,
         )
 
+    async def reader_runs() -> CheckResult:
+        return evaluate_reader(await know_reader())
+
     return [
         Check(CheckId.DATABASE, database_answers, LIMIT),
         Check(CheckId.MODEL_RUNNER, runner_answers, LIMIT),
+        Check(CheckId.DOCUMENT_READER, reader_runs, LIMIT),
         disk_check(settings.documents, limit=LIMIT),
         memory_check(limit=LIMIT),
     ]

@@ -105,6 +105,15 @@ class LastOperatorError(ApplianceError):
     hint = "Make another person an operator first."
 
 
+class OwnAccountError(ApplianceError):
+    """An operator would lock or remove their own account."""
+
+    code = "own_account"
+    status = HTTPStatus.CONFLICT
+    sentence = "You cannot lock or remove your own account."
+    hint = "Ask another operator, or use the command line on the machine."
+
+
 class KeyRequiredError(ApplianceError):
     """An API call without a key that works."""
 

@@ -25,6 +25,7 @@ from appliance.actors.errors import RescueOnlyError
 from appliance.actors.model import Actor, RescueCode
 from appliance.actors.permissions import Permission
 from appliance.core.errors import Audience
+from appliance.core.slow_callbacks import attribute_to
 from appliance.web import csrf, flash
 from appliance.web.cookies import Cookies
 from appliance.web.errors import CompressedBodyError, SignInNeededError
@@ -148,6 +149,7 @@ class Guard:
         check = self._check_key if route.access == Access.KEY else self._check_person
 
         async def guarded(request: web.Request) -> web.StreamResponse:
+            attribute_to(route.handler)
             _refuse_compressed(request)
             await check(request, route)
             return await route.handler(request)

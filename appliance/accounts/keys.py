@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
-from appliance.accounts.errors import KeyRequiredError
+from appliance.accounts.errors import KeyRequiredError, PersonUnknownError
 from appliance.accounts.model import Account, ApiKey, KeyHolder, Scope
 from appliance.accounts.people import named_or_only_operator
 from appliance.accounts.secrets import Secret, digest, new_token
 from appliance.accounts.store import AccountStore
-from appliance.actors.model import Actor, CommandLine, require_own
+from appliance.actors.model import Actor, CommandLine, Person, require_own
+from appliance.actors.permissions import Permission
 from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.audit.service import record
 from appliance.core.clock import Clock
 from appliance.core.errors import InvalidInputError, NotFoundError
-from appliance.db.pool import Database
+from appliance.db.pool import Connection, Database
 
 LONGEST_LIFE_DAYS = 730
 # "cl_" and a few letters: enough to recognise a key in a list, far too few to guess it.
@@ -28,7 +29,8 @@ _USED_EVERY = timedelta(minutes=5)
 class ApiKeys:
     """Keys belong to a person, the owner, and end with the person.
 
-    People make keys of their own; for others, Permission.ACT_FOR_OTHERS is required.
+    People make keys of their own; for others, Permission.ACT_FOR_OTHERS is required. Operators see
+    that the keys of others exist, and may revoke them.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -75,12 +77,23 @@ class ApiKeys:
         async with self._database.connection() as connection:
             return await AccountStore(connection).api_keys_of(owner.id)
 
+    async def of_person(self, actor: Actor, account_id: UUID) -> tuple[Account, list[ApiKey]]:
+        """Return a person and their keys, newest first. Raises PersonUnknownError."""
+        actor.require(Permission.MANAGE_PEOPLE)
+        async with self._database.connection() as connection:
+            store = AccountStore(connection)
+            owner = await store.account_by_id(account_id)
+            if owner is None:
+                raise PersonUnknownError
+            return owner, await store.api_keys_of(owner.id)
+
     async def revoke(self, actor: Actor, owner: Account, key_id: UUID) -> None:
         """Delete one of the owner's keys; answers that are streamed to its holder end.
 
         Raises NotFoundError, also for the key of another person.
         """
-        require_own(actor, owner)
+        if not (isinstance(actor, Person) and actor.id == owner.id):
+            actor.require(Permission.MANAGE_PEOPLE)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             prefix = await store.remove_api_key(key_id, owner.id)
@@ -107,6 +120,14 @@ class ApiKeys:
         async with self._database.connection() as connection:
             account = await named_or_only_operator(AccountStore(connection), name)
         return KeyHolder(account, account.id, frozenset(Scope), CommandLine())
+
+
+async def revoke_all_keys(connection: Connection, owner: Account) -> None:
+    """Delete all keys of the owner, who asks for it, in the caller's transaction."""
+    store = AccountStore(connection)
+    for key_id, prefix in await store.remove_api_keys_of(owner.id):
+        await store.announce(key_id)
+        await record(connection, owner, _event(Action.API_KEY_REVOKE, owner, key_id, prefix))
 
 
 def _event(action: Action, owner: Account, key_id: UUID, prefix: str) -> AuditEvent:

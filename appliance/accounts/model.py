@@ -67,6 +67,15 @@ class NewSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Belongings:
+    """How much is a person's alone: it is out of reach after a lock, and gone after a removal."""
+
+    documents: int
+    conversations: int
+    api_keys: int
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key without its secret; `prefix` is what its owner recognises it by."""
 

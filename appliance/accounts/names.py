@@ -5,8 +5,11 @@ from __future__ import annotations
 import unicodedata
 
 from appliance.accounts.errors import BadNameError
+from appliance.core.text import normalized
 
 LONGEST_NAME = 64
+# More than a name has in any spelling.
+_LONGEST_TYPED = 4 * LONGEST_NAME
 _PUNCTUATION = frozenset("._-@+")
 _LETTERS_AND_DIGITS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 # Marks belong to the letter before them in many scripts.
@@ -31,7 +34,7 @@ def normal_name(typed: str) -> str:
     Case folding unites spellings that `lower` keeps apart (ß, final sigma). `lower` comes last,
     because the table accepts only what PostgreSQL's `lower` leaves as it is.
     """
-    folded = unicodedata.normalize("NFC", typed.strip()).casefold().lower()
+    folded = normalized(typed.strip(), "NFC", _LONGEST_TYPED).casefold().lower()
     return unicodedata.normalize("NFC", folded)
 
 

@@ -8,14 +8,15 @@ from uuid import UUID
 from appliance.accounts.errors import (
     LastOperatorError,
     NotClaimedError,
+    OwnAccountError,
     PersonUnknownError,
     SeveralOperatorsError,
 )
-from appliance.accounts.model import Account
+from appliance.accounts.model import Account, Belongings
 from appliance.accounts.names import checked_name
 from appliance.accounts.secrets import Secret, new_code
 from appliance.accounts.store import AccountStore
-from appliance.actors.model import Actor
+from appliance.actors.model import Actor, Person
 from appliance.actors.permissions import PERMISSIONS, Permission, Role
 from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.audit.service import record
@@ -78,14 +79,27 @@ class People:
             await store.end_sessions_of(account.id)
             await record(connection, actor, _event(_made(role), account))
 
+    async def belongings(self, actor: Actor, account_id: UUID) -> Belongings:
+        """Return how much is a person's alone. Raises PersonUnknownError."""
+        actor.require(Permission.MANAGE_PEOPLE)
+        async with self._database.connection() as connection:
+            found = await AccountStore(connection).belongings(account_id)
+        if found is None:
+            raise PersonUnknownError
+        return found
+
     async def set_locked(self, actor: Actor, account_id: UUID, *, locked: bool) -> None:
-        """Lock a person out at once, or let them in again. Raises LastOperatorError."""
+        """Lock a person out at once, or let them in again.
+
+        Raises LastOperatorError, OwnAccountError.
+        """
         actor.require(Permission.MANAGE_PEOPLE)
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
             account = await _existing(store, account_id)
             if locked:
                 await _keep_one_operator(store, account)
+                _refuse_oneself(actor, account)
             await store.set_locked(account.id, locked=locked)
             await store.end_sessions_of(account.id)
             action = Action.PERSON_LOCK if locked else Action.PERSON_UNLOCK
@@ -94,13 +108,14 @@ class People:
     async def remove(self, actor: Actor, account_id: UUID) -> None:
         """Delete a person with their conversations, keys and private documents.
 
-        Raises LastOperatorError.
+        Raises LastOperatorError, OwnAccountError.
         """
         actor.require(Permission.MANAGE_PEOPLE)
         async with self._database.transaction(limit=OPERATION_SECONDS) as connection:
             store = AccountStore(connection)
             account = await _existing(store, account_id)
             await _keep_one_operator(store, account)
+            _refuse_oneself(actor, account)
             await store.end_sessions_of(account.id)
             await store.remove_account(account.id)
             await record(connection, actor, _event(Action.PERSON_REMOVE, account))
@@ -171,3 +186,9 @@ async def _keep_one_operator(
         return
     if await store.lock_operators() == [account.id]:
         raise LastOperatorError
+
+
+def _refuse_oneself(actor: Actor, account: Account) -> None:
+    """Raise OwnAccountError where a person would lock or remove themselves."""
+    if isinstance(actor, Person) and actor.id == account.id:
+        raise OwnAccountError

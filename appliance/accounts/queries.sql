@@ -35,6 +35,14 @@ WHERE id = %(id)s;
 -- Its rows go with it. The ingest process is notified at the commit and removes the files.
 DELETE FROM core.account WHERE id = %(id)s RETURNING pg_notify('library_removed', '');
 
+-- name: belongings
+-- What is a person's alone, over all features: it goes with the person.
+SELECT (SELECT count(*) FROM library.document d
+        JOIN library.collection c ON c.id = d.collection_id AND c.owner_id = a.id) AS documents,
+       (SELECT count(*) FROM chat.conversation v WHERE v.account_id = a.id) AS conversations,
+       (SELECT count(*) FROM core.api_key k WHERE k.account_id = a.id) AS api_keys
+FROM core.account a WHERE a.id = %(id)s;
+
 -- name: has_operator
 SELECT EXISTS (SELECT FROM core.account WHERE role = 'operator' AND locked_at IS NULL);
 
@@ -122,6 +130,9 @@ FROM core.api_key WHERE account_id = %(account_id)s ORDER BY created_at DESC;
 
 -- name: remove_api_key
 DELETE FROM core.api_key WHERE id = %(id)s AND account_id = %(account_id)s RETURNING prefix;
+
+-- name: remove_api_keys_of
+DELETE FROM core.api_key WHERE account_id = %(account_id)s RETURNING id, prefix;
 
 -- name: holder
 -- Whose key it is, and whether its last use was written down lately.

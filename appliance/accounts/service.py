@@ -12,6 +12,7 @@ from appliance.accounts.errors import (
     TooManyAttemptsError,
 )
 from appliance.accounts.hashing import Hashing
+from appliance.accounts.keys import revoke_all_keys
 from appliance.accounts.login_limits import network_of
 from appliance.accounts.model import Account, Attempt, NewSession, Proof
 from appliance.accounts.names import checked_name, normal_name
@@ -171,8 +172,10 @@ class Accounts:
             await record(connection, account, _event(Action.PASSWORD_SET, account))
         return token
 
-    async def change_password(self, actor: Account, old: str, new: str) -> None:
-        """Replace one's own password; every session of the person ends.
+    async def change_password(
+        self, actor: Account, old: str, new: str, *, revoke_keys: bool = False
+    ) -> None:
+        """Replace one's own password; every session of the person ends, and their keys if wanted.
 
         Raises CurrentPasswordWrongError, WeakPasswordError, TooManyAttemptsError.
         """
@@ -186,6 +189,8 @@ class Accounts:
             if proof is Proof.RIGHT:
                 await store.announce(actor.id)
                 await record(connection, actor, _event(Action.PASSWORD_CHANGE, actor))
+                if revoke_keys:
+                    await revoke_all_keys(connection, actor)
         # Outside of the transaction, which keeps a failed attempt.
         if proof is not Proof.RIGHT:
             raise CurrentPasswordWrongError

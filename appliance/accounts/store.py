@@ -14,6 +14,7 @@ from appliance.accounts.model import (
     Account,
     ApiKey,
     Attempt,
+    Belongings,
     KeyHolder,
     NewPassword,
     NewSession,
@@ -125,6 +126,12 @@ class AccountStore:
     async def remove_account(self, account_id: UUID) -> None:
         """Delete a person with all that is theirs alone."""
         await self._changed("remove_account", id=account_id)
+
+    async def belongings(self, account_id: UUID) -> Belongings | None:
+        """Return how much is a person's alone, as the owner."""
+        async with self._connection.cursor(row_factory=class_row(Belongings)) as cursor:
+            await cursor.execute(_QUERIES["belongings"], {"id": account_id})
+            return await cursor.fetchone()
 
     async def has_operator(self) -> bool:
         """Say whether the machine was claimed."""
@@ -272,3 +279,8 @@ class AccountStore:
         """Delete a person's key; return how it began, or None if there was none."""
         rows = await self._rows("remove_api_key", id=key_id, account_id=account_id)
         return str(rows[0][0]) if rows else None
+
+    async def remove_api_keys_of(self, account_id: UUID) -> list[tuple[UUID, str]]:
+        """Delete all keys of a person; return their ids and how they began."""
+        rows = await self._rows("remove_api_keys_of", account_id=account_id)
+        return [(row[0], row[1]) for row in rows]

@@ -171,6 +171,9 @@ def _cut(passage: Passage, left: int) -> Passage:
 def _choose_turns(turns: tuple[Turn, ...], left: int) -> tuple[tuple[Turn, ...], int]:
     kept: list[Turn] = []
     for turn in reversed(turns):
+        # Counting takes longer than seeing that a text cannot fit, however its tokens are cut.
+        if len(turn.question) + len(turn.answer) > left * CHARACTERS_PER_TOKEN:
+            break
         cost = tokens_in(turn.question) + tokens_in(turn.answer) + 2 * MESSAGE_OVERHEAD
         if cost > left:
             break

@@ -6,18 +6,20 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from uuid import UUID
 
 from appliance.accounts.model import Account
 from appliance.answering.composer import Composer
 from appliance.answering.deadline import Limits, until_deadline
-from appliance.answering.errors import InterruptedAnswerError
+from appliance.answering.errors import AnswerTooLongError, InterruptedAnswerError
 from appliance.answering.live_answer import LiveAnswer
 from appliance.answering.model import AnswerRequest
 from appliance.answering.store import AnswerStore, Ending, Progress
 from appliance.conversations.model import AnswerKind, MessageState
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError, InternalError
+from appliance.web.markdown_worker import Markdown
 
 _LOG = logging.getLogger(__name__)
 # PostgreSQL is back within ten seconds of a crash; a written answer is worth the wait.
@@ -34,6 +36,7 @@ class Generation:
         clock: Clock,
         live: LiveAnswer,
         limits: Limits,
+        markdown: Markdown,
     ) -> None:
         self.live = live
         self.is_ending = False
@@ -41,6 +44,7 @@ class Generation:
         self._store = store
         self._clock = clock
         self._limits = limits
+        self._markdown = markdown
         self._cancelled_as = MessageState.INTERRUPTED
         self._task: asyncio.Task[None] | None = None
         self._has_started = False
@@ -103,9 +107,13 @@ class Generation:
         async with aclosing(until_deadline(parts, self._limits)) as limited:
             async for part in limited:
                 self.live.take(part)
+                if self.live.is_full:
+                    return
 
     def _finished(self) -> Ending:
         finished = self.live.finished
+        if self.live.is_full:
+            return self._partial(MessageState.COMPLETE, AnswerTooLongError())
         if finished is None:
             return self._failed(InternalError())
         state = MessageState.FAILED if finished.failure else MessageState.COMPLETE
@@ -131,10 +139,12 @@ class Generation:
         return Ending(self.live.progress(), state, kind, self.live.cited(), error)
 
     async def _save(self, ending: Ending) -> None:
-        """Save the ending. If the database refuses it twice, save a failure without the text.
+        """Save the ending with its HTML.
 
-        The second attempt resolves a deadlock; the third lets the conversation go on.
+        If the database refuses it twice, save a failure without the text. The second attempt
+        resolves a deadlock; the third lets the conversation go on.
         """
+        ending = replace(ending, html=await self._markdown.render(ending.progress.text))
         for attempt in (ending, ending, self._without_text()):
             try:
                 await self._save_when_possible(attempt)

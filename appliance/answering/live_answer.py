@@ -18,8 +18,11 @@ from appliance.answering.model import (
 )
 from appliance.answering.store import Progress
 from appliance.conversations.model import Exchange, MessageState
+from appliance.web.markdown_limits import LONGEST_TEXT
 
 Shared = TypeVar("Shared")
+# The limit of tokens ends an answer long before; a few models write tokens of a hundred spaces.
+LONGEST_ANSWER = LONGEST_TEXT
 
 
 class LiveAnswer:
@@ -48,6 +51,11 @@ class LiveAnswer:
         """Waiting until the first word, then writing."""
         return MessageState.WRITING if self.text else MessageState.WAITING
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the text has reached the length at which an answer is cut."""
+        return len(self.text) == LONGEST_ANSWER
+
     def take(self, part: Part) -> None:
         """Update the state with the next part of the answer."""
         match part:
@@ -59,7 +67,7 @@ class LiveAnswer:
             case Thinking():
                 self.is_thinking = True
             case TextDelta(text=text):
-                self.text += text
+                self.text = (self.text + text)[:LONGEST_ANSWER]
             case Finished():
                 self.finished = part
             case _ as unreachable:

@@ -40,7 +40,8 @@ WITH locked AS (
         passages_found = %(found)s, passages_used = %(used)s,
         passages_shortened = %(shortened)s, questions_left_out = %(left_out)s,
         error_code = %(error_code)s, error_message = %(error_message)s,
-        error_hint = %(error_hint)s, finished_at = now()
+        error_hint = %(error_hint)s, finished_at = now(),
+        html = %(html)s, html_version = %(html_version)s
     WHERE id = %(id)s AND state IN ('waiting', 'writing') AND worker = %(worker)s
       AND conversation_id IN (SELECT id FROM locked)
     RETURNING id, conversation_id

@@ -16,6 +16,8 @@ from appliance.text.words import question_language
 MOST_QUOTES = 3
 LONGEST_QUOTE = 420
 STEM = 5
+# Of the question; each is looked for in every sentence.
+MOST_WORDS = 32
 
 _WORD = re.compile(r"\w{3,}")
 _DENSE_PAIR = re.compile(r"(?=([\u2e80-\u9fff\uac00-\ud7af]{2}))")
@@ -56,10 +58,11 @@ def unescape(quotations: str) -> str:
 
 def _weights(question: str, passages: tuple[NumberedPassage, ...]) -> dict[str, float]:
     """Return the weight of each word of the question: rarer words weigh more."""
-    wanted = " ".join(keywords(question, question_language(question))) or question
+    found = keywords(question, question_language(question))[:MOST_WORDS]
+    wanted = sorted(_words(" ".join(found) or question[:LONGEST_QUOTE]))[:MOST_WORDS]
     texts = [numbered.passage.text for numbered in passages]
     held = [_words(text[span.start : span.end]) for text in texts for span in sentences(text)]
-    counts = {word: sum(word in words for words in held) for word in _words(wanted)}
+    counts = {word: sum(word in words for words in held) for word in wanted}
     return {word: log(1 + len(held) / count) for word, count in counts.items() if count}
 
 

@@ -27,6 +27,7 @@ from appliance.core.errors import ApplianceError
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
+from appliance.web.markdown_worker import Markdown
 
 _LOG = logging.getLogger(__name__)
 SAVE_SECONDS = 1.0
@@ -47,17 +48,22 @@ class Answering:
         settings: Settings,
         worker: int,
         *,
+        markdown: Markdown,
         limits: Limits = DEFAULT_LIMITS,
         context_tokens: Callable[[], int] | None = None,
     ) -> None:
-        """Take `context_tokens` where it may change while the process runs."""
+        """Take `context_tokens` where it may change while the process runs.
+
+        `markdown` is open as long as this service.
+        """
         self.worker = worker
         self.subscriptions = Subscriptions()
         self.admission = Admission(max(1, settings.generation_slots // settings.chat_processes))
         self._workers = settings.chat_processes
         self._clock = clock
         self._limits = limits
-        self._conversations = Conversations(database)
+        self._markdown = markdown
+        self._conversations = Conversations(database, markdown)
         self._store = AnswerStore(database, worker=worker)
         tokens = context_tokens or (lambda: settings.context_tokens)
         choice = ModelChoice(self._store, runner, clock, context_tokens=tokens)
@@ -161,7 +167,9 @@ class Answering:
 
     def _start(self, reader: Account, exchange: Exchange) -> None:
         live = LiveAnswer(reader.id, exchange)
-        generation = Generation(self._composer, self._store, self._clock, live, self._limits)
+        generation = Generation(
+            self._composer, self._store, self._clock, live, self._limits, self._markdown
+        )
         self._generations[live.message.id] = generation
         generation.start(self._group, reader, on_end=self._forget)
 

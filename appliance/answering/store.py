@@ -16,6 +16,7 @@ from appliance.core.errors import ApplianceError
 from appliance.db.pool import Database
 from appliance.db.queries import Queries
 from appliance.db.rows import fetch_records
+from appliance.web import markdown
 
 MOST_TURNS = 6
 
@@ -32,13 +33,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an answer ended; `error` says why it failed, was quoted or was cut."""
+    """How an answer ended; `error` says why it failed, was quoted or was cut.
+
+    Without `html` the text is rendered when it is first shown.
+    """
 
     progress: Progress
     state: MessageState
     kind: AnswerKind | None
     cited: tuple[NumberedPassage, ...] = ()
     error: ApplianceError | None = None
+    html: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,8 @@ class AnswerStore:
             "model": ending.progress.model,
             **_context_usage(ending.progress),
             "worker": self.worker,
+            "html": ending.html,
+            "html_version": None if ending.html is None else markdown.VERSION,
             **_error(ending.error),
             "numbers": [numbered.number for numbered in ending.cited],
             "documents": [place.document_id for place in places],

@@ -89,7 +89,7 @@ def _root_only(check: Check) -> CheckResult:
 def _appliance(context: Context, database: Database, runner: ModelRunner) -> list[Check]:
     """Return the checks of the appliance's own account, which hold for a clone as well."""
     settings, probe = context.settings, database_probe(database.address, limit=_PATIENCE)
-    what_is_kept = kept(database, settings.documents)
+    what_is_kept = kept(database, settings)
 
     async def supervisor() -> CheckResult:
         answer = await context.control.ask("GET", "/units")

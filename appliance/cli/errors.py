@@ -41,3 +41,19 @@ class NoSuchFileError(ApplianceError):
     code = "no_such_file"
     sentence = "“{path}” cannot be read: {reason}."
     hint = "Check the path and its permissions."
+
+
+class ConfirmationNeededError(ApplianceError):
+    """A verb asks before it acts, and there is no terminal at which to ask."""
+
+    code = "confirmation_needed"
+    sentence = "{consequences} Nothing was changed: the command asks first, and has no terminal."
+    hint = "Add --yes to do it without a question."
+
+
+class DeclinedError(ApplianceError):
+    """The person at the terminal did not agree."""
+
+    code = "declined"
+    sentence = "Nothing was changed."
+    hint = "Answer y to go on."

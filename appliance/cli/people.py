@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
@@ -12,11 +13,20 @@ from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
 from appliance.actors.model import CommandLine
 from appliance.actors.permissions import Role
+from appliance.cli.confirmation import add_yes, confirmed
 from appliance.cli.context import Context
+from appliance.cli.errors import DeclinedError
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
-from appliance.web.formats import size
+from appliance.web.formats import count_of, size
 
+# The actions that ask first, and what follows from each.
+_ASKS_FIRST = {
+    "lock": "Locking {name} ends every session and every running answer, and stops {api_keys}. "
+    "{conversations} and {documents} stay for when {name} is unlocked.",
+    "remove": "Removing {name} deletes {conversations}, {api_keys} and {documents}. What {name} "
+    "added to the shared library stays. This cannot be undone.",
+}
 _WHOSE = "whose key it is (default: the only operator)"
 
 
@@ -41,6 +51,8 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
         verb = add_verb(users, shared, action, change_user, purpose)
         verb.add_argument("name", help="what the person signs in with")
         verb.set_defaults(action=action)
+        if action in _ASKS_FIRST:
+            add_yes(verb)
     quota = add_verb(users, shared, "quota", quota_of_user, "show or set the room for documents")
     quota.add_argument("name", help="what the person signs in with")
     quota.add_argument(
@@ -110,8 +122,13 @@ async def invite_user(context: Context, options: argparse.Namespace) -> ExitCode
 
 
 async def change_user(context: Context, options: argparse.Namespace) -> ExitCode:
-    """Do one thing to a person."""
-    path = f"/people/{quote(options.name, safe='')}/{options.action}"
+    """Do one thing to a person; what is hard to undo is asked first."""
+    person = f"/people/{quote(options.name, safe='')}"
+    if options.action in _ASKS_FIRST:
+        belongings = await context.control.ask("GET", f"{person}/belongings")
+        if not confirmed(options, _consequences(options.action, belongings)):
+            raise DeclinedError
+    path = f"{person}/{options.action}"
     answer = await context.control.ask("POST", path)
     context.output.value(answer, f"{answer['name']}: {options.action} done")
     return ExitCode.DONE
@@ -128,6 +145,15 @@ async def quota_of_user(context: Context, options: argparse.Namespace) -> ExitCo
     text = f"{answer['name']}: {size(answer['used'])} of {limit} (quota: {answer['quota']})"
     context.output.value(answer, text)
     return ExitCode.DONE
+
+
+def _consequences(action: str, belongings: dict[str, Any]) -> str:
+    return _ASKS_FIRST[action].format(
+        name=belongings["name"],
+        api_keys=count_of(belongings["api_keys"], "API key"),
+        conversations=count_of(belongings["conversations"], "conversation"),
+        documents=count_of(belongings["documents"], "private document"),
+    )
 
 
 async def _address(context: Context, site: str) -> str:

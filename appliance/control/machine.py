@@ -6,11 +6,13 @@ from aiohttp import web
 
 from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.control.keys import SURROUNDINGS
+from appliance.core import slow_callbacks
 
 
 async def health(request: web.Request) -> web.Response:
-    """GET /health: whether all that was set up works, and what does not."""
-    return web.json_response(await request.app[SURROUNDINGS].health())
+    """GET /health: whether all that was set up works, what does not, and how this process does."""
+    found = await request.app[SURROUNDINGS].health()
+    return web.json_response({**found, "slow_callbacks": slow_callbacks.FOUND.as_json()})
 
 
 async def addresses(request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -59,6 +60,14 @@ async def change(request: web.Request) -> web.Response:
         case _:
             await service.remove(COMMAND_LINE, account.id)
     return web.json_response({"name": account.name})
+
+
+async def belongings(request: web.Request) -> web.Response:
+    """GET /people/{name}/belongings: how much is a person's alone."""
+    service = request.app[PEOPLE]
+    account = await service.by_name(request.match_info["name"])
+    found = await service.belongings(COMMAND_LINE, account.id)
+    return web.json_response({"name": account.name} | asdict(found))
 
 
 async def api_keys(request: web.Request) -> web.Response:

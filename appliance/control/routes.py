@@ -19,6 +19,7 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.post("/people", people.add),
     web.post("/people/{name}/invite", people.invite),
     web.post("/people/{name}/{action:lock|unlock|make-operator|make-member|remove}", people.change),
+    web.get("/people/{name}/belongings", people.belongings),
     web.get("/people/{name}/quota", quota.quota),
     web.post("/people/{name}/quota", quota.set_quota),
     web.get("/api-keys", people.api_keys),

@@ -13,6 +13,7 @@ from appliance.control import keys
 from appliance.control.keys import Surroundings
 from appliance.control.routes import ROUTES
 from appliance.core.errors import ApplianceError, Audience
+from appliance.core.slow_callbacks import attribute_to
 from appliance.services import Services
 from appliance.supervisor.loop import Supervisor
 from appliance.web.errors import UnknownAddressError
@@ -67,6 +68,7 @@ async def control_server(
 
 @web.middleware
 async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    attribute_to(handler)
     try:
         return await handler(request)
     except ApplianceError as error:

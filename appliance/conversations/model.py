@@ -84,7 +84,8 @@ class ContextUsage:
 class Message:
     """A question or an answer.
 
-    `error_*` say why an answer failed, or why a complete one was quoted or cut.
+    `error_*` say why an answer failed, or why a complete one was quoted or cut. `html` is the text
+    as `appliance.web.markdown` renders it, if `html_version` is the version that does.
     """
 
     id: UUID
@@ -105,6 +106,8 @@ class Message:
     questions_left_out: int | None
     created_at: datetime
     finished_at: datetime | None
+    html: str | None = None
+    html_version: int | None = None
 
     @property
     def context_usage(self) -> ContextUsage | None:
@@ -163,12 +166,26 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSize:
+    """How much of a conversation is shown at once: messages, and characters of text and HTML."""
+
+    messages: int = 40
+    characters: int = 600_000
+
+
+@dataclass(frozen=True, slots=True)
 class Thread:
-    """A conversation with all its messages, in order."""
+    """A conversation with consecutive messages of it, in order."""
 
     conversation: Conversation
     messages: tuple[Message, ...]
     citations: Mapping[UUID, tuple[Citation, ...]]
+
+    @property
+    def earlier(self) -> int | None:
+        """The ordinal before which there are earlier messages, if there are any."""
+        first = self.messages[0].ordinal if self.messages else 1
+        return first if first > 1 else None
 
     def citations_of(self, message: Message) -> tuple[Citation, ...]:
         """Return the sources of one answer, by number."""

@@ -14,20 +14,37 @@ SELECT * FROM chat.conversation
 WHERE id = %(id)s AND account_id = %(reader)s;
 
 -- name: messages
--- All messages of a conversation in order.
-SELECT * FROM chat.message
-WHERE conversation_id = %(id)s
-ORDER BY ordinal;
+-- The last messages of a conversation before an ordinal, in order: at most so many, and no more
+-- than so many characters of text and HTML, but always the last question with its answer.
+WITH recent AS (
+    SELECT id, ordinal, length(text) + coalesce(length(html), 0) AS size FROM chat.message
+    WHERE conversation_id = %(id)s AND (%(before)s::integer IS NULL OR ordinal < %(before)s)
+    ORDER BY ordinal DESC
+    LIMIT %(limit)s
+), measured AS (
+    SELECT id, row_number() OVER newest AS place, sum(size) OVER newest AS characters
+    FROM recent
+    WINDOW newest AS (ORDER BY ordinal DESC)
+)
+SELECT message.* FROM chat.message AS message
+JOIN measured ON measured.id = message.id
+WHERE measured.place <= 2 OR measured.characters <= %(characters)s
+ORDER BY message.ordinal;
+
+-- name: keep_html
+-- Keep the HTML of an answer that has not changed since its text was read.
+UPDATE chat.message SET html = %(html)s, html_version = %(version)s
+WHERE id = %(id)s AND text = %(text)s AND state NOT IN ('waiting', 'writing');
 
 -- name: citations
--- All citations of a conversation, by answer and number.
+-- The citations of some answers, by answer and number.
 SELECT citation.message_id, citation.number, citation.document_id, citation.file_name,
        citation.page, citation.start_at, citation.end_at, page.label
 FROM chat.citation AS citation
 JOIN chat.message AS message ON message.id = citation.message_id
 LEFT JOIN library.page AS page ON page.document_id = citation.document_id
                               AND page.number = citation.page
-WHERE message.conversation_id = %(id)s
+WHERE message.id = ANY(%(ids)s::uuid[])
 ORDER BY message.ordinal, citation.number;
 
 -- name: message
@@ -98,7 +115,7 @@ WITH answer AS (
     SET state = 'waiting', kind = NULL, text = '', error_code = NULL, error_message = NULL,
         error_hint = NULL, model = NULL, worker = %(worker)s, passages_found = NULL,
         passages_used = NULL, passages_shortened = NULL, questions_left_out = NULL,
-        finished_at = NULL
+        finished_at = NULL, html = NULL, html_version = NULL
     FROM chat.conversation AS conversation
     WHERE message.id = %(id)s AND message.author = 'cloister'
       AND (message.state IN ('stopped', 'interrupted', 'failed')

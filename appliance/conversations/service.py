@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from appliance.conversations.model import (
     Conversation,
     Exchange,
     Message,
+    PageSize,
     Thread,
     title_of,
 )
@@ -28,16 +30,20 @@ from appliance.conversations.store import ConversationStore
 from appliance.core.errors import NotFoundError
 from appliance.core.text import is_storable, storable
 from appliance.db.pool import Database
+from appliance.web import markdown
+from appliance.web.markdown_worker import Markdown
 
 PAGE = 30
+PAGE_SIZE = PageSize()
 Found = TypeVar("Found")
 
 
 class Conversations:
     """Every method takes the reader; for another person's object it raises NotFoundError."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, renderer: Markdown) -> None:
         self._store = ConversationStore(database)
+        self._renderer = renderer
 
     async def newest(
         self, reader: Account, *, before: UUID | None = None, limit: int = PAGE
@@ -45,13 +51,38 @@ class Conversations:
         """Return a page of conversations, newest first; `before` is the last one seen."""
         return await self._store.newest(reader.id, before, limit)
 
-    async def thread(self, reader: Account, conversation_id: UUID) -> Thread:
-        """Return a conversation with all its messages."""
-        return _found(await self._store.thread(reader.id, conversation_id), "conversation")
+    async def thread(
+        self,
+        reader: Account,
+        conversation_id: UUID,
+        *,
+        before: int | None = None,
+        size: PageSize = PAGE_SIZE,
+    ) -> Thread:
+        """Return a conversation with its last messages, or the last before an ordinal, as HTML."""
+        found = await self._store.thread(reader.id, conversation_id, before, size)
+        thread = _found(found, "conversation")
+        messages = [await self.as_html(message) for message in thread.messages]
+        return replace(thread, messages=tuple(messages))
 
     async def message(self, reader: Account, message_id: UUID) -> Message:
         """Return one question or answer."""
         return _found(await self._store.message(reader.id, message_id), "answer")
+
+    async def as_html(self, message: Message) -> Message:
+        """Return a message whose `html` is up to date, and keep it if the text is final.
+
+        While it cannot be rendered, the HTML is the plain text.
+        """
+        is_current = message.html_version == markdown.VERSION
+        if message.is_question or is_current or not message.text:
+            return message
+        html = await self._renderer.render(message.text)
+        if html is None:
+            return replace(message, html=markdown.plain(message.text))
+        if message.is_finished:
+            await self._store.keep_html(message, html, markdown.VERSION)
+        return replace(message, html=html, html_version=markdown.VERSION)
 
     async def citations(self, reader: Account, message_id: UUID) -> tuple[Citation, ...]:
         """Return the sources of an answer."""

@@ -8,7 +8,14 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from appliance.conversations.model import Citation, Conversation, Exchange, Message, Thread
+from appliance.conversations.model import (
+    Citation,
+    Conversation,
+    Exchange,
+    Message,
+    PageSize,
+    Thread,
+)
 from appliance.db.pool import Database
 from appliance.db.queries import Queries
 from appliance.db.rows import Row, fetch_records
@@ -31,15 +38,31 @@ class ConversationStore:
         """Return a conversation of the reader."""
         return _first(await self._rows(Conversation, "one", reader=reader, id=conversation_id))
 
-    async def thread(self, reader: UUID, conversation_id: UUID) -> Thread | None:
-        """Return a conversation with its messages and citations."""
+    async def thread(
+        self, reader: UUID, conversation_id: UUID, before: int | None, size: PageSize
+    ) -> Thread | None:
+        """Return a conversation with its last messages before an ordinal, and their citations."""
         conversation = await self.one(reader, conversation_id)
         if conversation is None:
             return None
-        messages = await self._rows(Message, "messages", id=conversation_id)
+        messages = await self._rows(
+            Message,
+            "messages",
+            id=conversation_id,
+            before=before,
+            limit=size.messages,
+            characters=size.characters,
+        )
         # After the messages: an answer that finishes in between has its citations early, not never.
-        citations = await self._rows(Citation, "citations", id=conversation_id)
+        ids = [message.id for message in messages]
+        citations = await self._rows(Citation, "citations", ids=ids)
         return Thread(conversation, tuple(messages), _by_message(citations))
+
+    async def keep_html(self, message: Message, html: str, version: int) -> None:
+        """Keep the HTML of an answer, unless its text has changed."""
+        facts = {"id": message.id, "text": message.text, "html": html, "version": version}
+        async with self._database.connection() as connection:
+            await connection.execute(self._queries["keep_html"], facts)
 
     async def message(self, reader: UUID, message_id: UUID) -> Message | None:
         """Return a message of one of the reader's conversations."""

@@ -1,4 +1,4 @@
-"""Wait for work no longer than agreed, also for work that does not end when it is cancelled."""
+"""Wait for work no longer than agreed, and let work end whose caller is cancelled."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
-# The event loop itself keeps no task alive; these end when their cancellation is through.
+# The event loop itself keeps no task alive; these go on without their caller.
 _ABANDONED: set[asyncio.Task[Any]] = set()
 
 
@@ -29,10 +29,27 @@ async def abandon_after(seconds: float, work: Coroutine[Any, Any, Value]) -> Val
     return task.result()
 
 
+async def carry_through(work: Coroutine[Any, Any, Value]) -> Value:
+    """Return what `work` returns; it goes on to its end when the caller is cancelled.
+
+    Use it for work that is short and must not stop half-way, such as closing a connection.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        _let_go(task)
+        raise
+
+
 def _abandon(task: asyncio.Task[Any]) -> None:
+    _let_go(task)
+    task.cancel()
+
+
+def _let_go(task: asyncio.Task[Any]) -> None:
     _ABANDONED.add(task)
     task.add_done_callback(_forget)
-    task.cancel()
 
 
 def _forget(task: asyncio.Task[Any]) -> None:

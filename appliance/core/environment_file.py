@@ -7,7 +7,6 @@ version that had none, so that a wrong line stops nothing.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,18 @@ from enum import StrEnum
 from pathlib import Path
 
 from appliance.core.files import keep_written
-from appliance.core.settings import NUMBERS
+from appliance.core.settings import (
+    EXPECTED_FLAG,
+    FLAGS,
+    HOST_NAMES,
+    NUMBERS,
+    PROXY_PROTOCOL,
+    SECURE_COOKIES,
+    TRUSTED_PROXY,
+    Names,
+    SettingError,
+    is_host,
+)
 
 # Nothing but our settings and the model runner's: the file must not reach how Python or a
 # program finds its parts.
@@ -23,9 +33,9 @@ _LINE = re.compile(r"\s*((?:CLOISTER|OLLAMA)_[A-Z0-9_]+)\s*=\s*(.*?)\s*")
 _ANY_NAME = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=")
 _COMMENT = re.compile(r"\s*(?:[#;].*)?")
 _QUOTES = ("'", '"')
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _NUMBERS = {number.name: number for number in NUMBERS}
-_FLAGS = ("CLOISTER_SECURE_COOKIES",)
+_FLAGS = (SECURE_COOKIES, PROXY_PROTOCOL)
+_LISTS = {each.name: each for each in (TRUSTED_PROXY, HOST_NAMES)}
 # The package decides these; a line in the file changes nothing.
 _NO_EFFECT = (
     "CLOISTER_HOME",
@@ -35,7 +45,7 @@ _NO_EFFECT = (
     "CLOISTER_BIND",
     "CLOISTER_ACCOUNT",
 )
-KNOWN = (*_NUMBERS, *_FLAGS, "CLOISTER_HOST", "CLOISTER_NGINX", *_NO_EFFECT)
+KNOWN = (*_NUMBERS, *_FLAGS, *_LISTS, "CLOISTER_HOST", "CLOISTER_NGINX", *_NO_EFFECT)
 READABLE = 0o644
 
 
@@ -182,23 +192,25 @@ def _expected(name: str, value: str) -> str:
     """Return what a value must be, or nothing if it is right."""
     if name in _NUMBERS:
         number = _NUMBERS[name]
-        return "" if number.accepts(value) else f"a whole number{number.bounds}"
+        return "" if number.accepts(value) else number.expected
     if name in _FLAGS:
-        return "" if value in {"0", "1"} else "0 or 1"
+        return "" if value in FLAGS else EXPECTED_FLAG
+    if name in _LISTS:
+        return _expected_list(_LISTS[name], value)
     if name == "CLOISTER_HOST":
-        return "" if _HOST.fullmatch(value) or _is_address(value) else "the name of a machine"
+        return "" if is_host(value) else "the name of a machine"
     if name == "CLOISTER_NGINX":
         is_path = value == "off" or value.startswith("/")
         return "" if is_path else "the path of a program, or “off”"
     return ""
 
 
-def _is_address(value: str) -> bool:
+def _expected_list(variable: Names, value: str) -> str:
     try:
-        ipaddress.ip_address(value.strip("[]"))
-    except ValueError:
-        return False
-    return True
+        variable.parse(value)
+    except SettingError:
+        return variable.expected
+    return ""
 
 
 def _is_ambiguous(raw: str) -> bool:

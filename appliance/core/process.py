@@ -8,7 +8,7 @@ import os
 import pwd
 import shutil
 import signal
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
@@ -366,3 +366,32 @@ async def spawn(
     finally:
         os.close(writing)
     return Running(process, reader, pipe)
+
+
+async def start_coprocess(
+    argv: Command, *, limits: Limits | None = None, env: Mapping[str, str] | None = None
+) -> Process:
+    """Start a program that reads requests and writes answers; its errors go where ours go.
+
+    The caller ends it with `end_coprocess`. Raises ProgramMissingError.
+    """
+    variables = environment(env)
+    await _require(argv[0], variables)
+    return await asyncio.create_subprocess_exec(
+        *within_limits(argv, limits),
+        stdin=PIPE,
+        stdout=PIPE,
+        env=variables,
+        start_new_session=True,
+    )
+
+
+async def end_coprocess(process: Process) -> None:
+    """Kill a program and all that it started, and wait for its end."""
+    kill_group(process.pid)
+    if process.stdin is not None:
+        process.stdin.close()
+    # A pipe without a reader is never seen to end, and waiting would not end either.
+    if process.stdout is not None:
+        await _read_capped(process.stdout, 0)
+    await process.wait()

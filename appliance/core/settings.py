@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +22,14 @@ ENVIRONMENT_FILE = Path("/etc/cloister/cloister.env")
 LAST_GOOD_ENVIRONMENT = Path("/var/lib/cloister/settings/cloister.env")
 # The user that the package made for the supervisor, and that root's commands act as.
 PACKAGED_ACCOUNT = "cloister"
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 class SettingError(ApplianceError):
     """A variable holds something that it cannot."""
 
     code = "setting"
-    sentence = "{name}={value} makes no sense: it must be a whole number{bounds}."
+    sentence = "{name}={value} makes no sense: it must be {expected}."
     hint = (
         "Correct the variable and start again; on an installed machine it is in "
         "/etc/cloister/cloister.env."
@@ -47,9 +50,47 @@ class Number:
         return is_number and (self.most is None or int(text) <= self.most)
 
     @property
-    def bounds(self) -> str:
-        """Return the bounds in words."""
-        return " above zero" if self.most is None else f" from 1 to {self.most}"
+    def expected(self) -> str:
+        """Return in words what a value must be."""
+        bounds = "above zero" if self.most is None else f"from 1 to {self.most}"
+        return f"a whole number {bounds}"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A variable that holds several values, with spaces or commas between them."""
+
+    name: str
+    expected: str
+    accepts: Callable[[str], bool]
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        """Return the values. Raises SettingError."""
+        values = tuple(text.replace(",", " ").split())
+        if not all(map(self.accepts, values)):
+            raise SettingError(name=self.name, value=text, expected=self.expected)
+        return values
+
+
+def is_host(text: str) -> bool:
+    """Say whether a text is the name of a machine, or its address."""
+    return _HOST.fullmatch(text) is not None or _is_address(text.strip("[]"))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 # Without Nginx the console takes the next port.
@@ -58,6 +99,13 @@ CHAT_PROCESSES = Number("CLOISTER_CHAT_PROCESSES", 1, MOST_CHAT_PROCESSES)
 UPLOAD_LIMIT = Number("CLOISTER_UPLOAD_LIMIT", 100 * MEBIBYTE)
 GENERATION_SLOTS = Number("CLOISTER_GENERATION_SLOTS", 4)
 CONTEXT_TOKENS = Number("CLOISTER_CONTEXT_TOKENS", 8192)
+TRUSTED_PROXY = Names(
+    "CLOISTER_TRUSTED_PROXY", "addresses or networks, such as 10.0.0.5 or 10.0.0.0/24", _is_network
+)
+HOST_NAMES = Names("CLOISTER_HOST_NAMES", "names of machines, or addresses", is_host)
+SECURE_COOKIES, PROXY_PROTOCOL = "CLOISTER_SECURE_COOKIES", "CLOISTER_PROXY_PROTOCOL"
+FLAGS: Mapping[str, bool] = {"0": False, "no": False, "1": True, "yes": True}
+EXPECTED_FLAG = "yes or no"
 NUMBERS = (PORT, CHAT_PROCESSES, UPLOAD_LIMIT, GENERATION_SLOTS, CONTEXT_TOKENS)
 
 
@@ -85,6 +133,10 @@ class Settings:
     context_tokens: int = CONTEXT_TOKENS.default
     secure_cookies: bool = False
     account: str | None = None
+    # Whose word on a client's address Nginx believes; which names of this machine it serves.
+    trusted_proxy: tuple[str, ...] = ()
+    proxy_protocol: bool = False
+    host_names: tuple[str, ...] = ()
 
     @property
     def runner_address(self) -> str:
@@ -152,9 +204,18 @@ class Settings:
         """Ingest, as the supervisor asks it for its health."""
         return self.run / "ingest" / "ingest.sock"
 
+    @property
+    def ingest_heartbeat(self) -> Path:
+        """The signs of life of ingest, as the supervisor reads them."""
+        return self.ingest_socket.with_suffix(".heartbeat")
+
     def chat_socket(self, worker: int) -> Path:
         """Chat server number `worker`, counted from 1."""
         return self.run / "chat" / f"{worker}.sock"
+
+    def chat_heartbeat(self, worker: int) -> Path:
+        """The signs of life of chat server number `worker`, as the supervisor reads them."""
+        return self.chat_socket(worker).with_suffix(".heartbeat")
 
     def command_socket(self, worker: int) -> Path:
         """The same chat server, as the command line reaches it. Nginx cannot connect here."""
@@ -174,6 +235,11 @@ class Settings:
     def runner_condition(self) -> Path:
         """The file of the model runner's condition: one word, written by the supervisor."""
         return self.run / "health" / "model-runner"
+
+    @property
+    def reader_condition(self) -> Path:
+        """The file of the document reader's condition: one word, written by the supervisor."""
+        return self.run / "health" / "document-reader"
 
     @property
     def motd(self) -> Path:
@@ -198,6 +264,9 @@ class Settings:
             "CLOISTER_ACCOUNT": self.account,
             "CLOISTER_RUN": self.runtime and str(self.runtime),
             "CLOISTER_PACKAGED": self.packaged and "1",
+            TRUSTED_PROXY.name: " ".join(self.trusted_proxy),
+            PROXY_PROTOCOL: self.proxy_protocol and "yes",
+            HOST_NAMES.name: " ".join(self.host_names),
         }
         return {
             "CLOISTER_HOME": str(self.home),
@@ -208,7 +277,7 @@ class Settings:
             "CLOISTER_UPLOAD_LIMIT": str(self.upload_limit),
             "CLOISTER_GENERATION_SLOTS": str(self.generation_slots),
             "CLOISTER_CONTEXT_TOKENS": str(self.context_tokens),
-            "CLOISTER_SECURE_COOKIES": "1" if self.secure_cookies else "0",
+            SECURE_COOKIES: "1" if self.secure_cookies else "0",
             **{name: value for name, value in optional.items() if value},
         }
 
@@ -230,7 +299,10 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         ollama_url=None if packaged else environment.get("OLLAMA_HOST") or None,
         nginx=environment.get("CLOISTER_NGINX") or None,
         # The package serves over TLS only.
-        secure_cookies=environment.get("CLOISTER_SECURE_COOKIES", "1" if packaged else "0") == "1",
+        secure_cookies=_flag(environment, SECURE_COOKIES, default=packaged),
+        trusted_proxy=TRUSTED_PROXY.parse(environment.get(TRUSTED_PROXY.name, "")),
+        proxy_protocol=_flag(environment, PROXY_PROTOCOL, default=False),
+        host_names=HOST_NAMES.parse(environment.get(HOST_NAMES.name, "")),
         account=environment.get("CLOISTER_ACCOUNT") or None,
         port=_number(environment, PORT),
         chat_processes=_number(environment, CHAT_PROCESSES),
@@ -245,5 +317,12 @@ def _number(environment: Mapping[str, str], variable: Number) -> int:
     if not value:
         return variable.default
     if not variable.accepts(value):
-        raise SettingError(name=variable.name, value=value, bounds=variable.bounds)
+        raise SettingError(name=variable.name, value=value, expected=variable.expected)
     return int(value)
+
+
+def _flag(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = environment.get(name, "").strip()
+    if value and value not in FLAGS:
+        raise SettingError(name=name, value=value, expected=EXPECTED_FLAG)
+    return FLAGS[value] if value else default

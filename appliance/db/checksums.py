@@ -14,21 +14,14 @@ _QUERIES = Queries("appliance.db")
 
 @dataclass(frozen=True, slots=True)
 class PageChecksums:
-    """Whether pages have checksums, and how many did not fit when they were read.
-
-    `folder` is the data directory.
-    """
+    """Whether pages have checksums, and how many did not fit when they were read."""
 
     are_on: bool
     failures: int = 0
     last_failure: datetime | None = None
-    folder: str = ""
 
 
 async def page_checksums(database: Database) -> PageChecksums:
-    """Return what PostgreSQL has counted. Raises DatabaseUnavailableError.
-
-    `database` has the role of the owner: other roles may not ask for the folder.
-    """
+    """Return what PostgreSQL has counted. Raises DatabaseUnavailableError."""
     (found,) = await fetch_records(database, PageChecksums, _QUERIES["page_checksums"], {})
     return found

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from appliance.db.errors import MigrationFailedError, SchemaTooNewError
 from appliance.db.roles import WITHOUT_LIMITS
@@ -82,18 +83,17 @@ async def migrate(address: str) -> list[str]:
         return [migration.name for migration in missing]
 
 
-async def pending(address: str) -> list[str]:
+async def pending(connection: psycopg.AsyncConnection[TupleRow]) -> list[str]:
     """Return the names of the missing migrations in order, and change nothing.
 
     Raises SchemaTooNewError when a later version has migrated the database.
     """
     known = migrations()
-    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
-        found = await connection.execute("SELECT to_regclass('public.migration') IS NOT NULL")
-        if await found.fetchone() != (True,):
-            return [migration.name for migration in known]
-        found = await connection.execute("SELECT coalesce(max(number), 0) FROM public.migration")
-        row = await found.fetchone()
+    found = await connection.execute("SELECT to_regclass('public.migration') IS NOT NULL")
+    if await found.fetchone() != (True,):
+        return [migration.name for migration in known]
+    found = await connection.execute("SELECT coalesce(max(number), 0) FROM public.migration")
+    row = await found.fetchone()
     current = int(row[0]) if row else 0
     if current > len(known):
         raise SchemaTooNewError(found=current, known=len(known))

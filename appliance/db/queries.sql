@@ -42,6 +42,5 @@ FROM pg_catalog.pg_proc p JOIN ours ON ours.oid = p.pronamespace;
 -- What PostgreSQL counts of pages whose checksum did not fit, over all databases.
 SELECT pg_catalog.current_setting('data_checksums') = 'on' AS are_on,
        coalesce(sum(checksum_failures), 0)::bigint AS failures,
-       max(checksum_last_failure) AS last_failure,
-       pg_catalog.current_setting('data_directory') AS folder
+       max(checksum_last_failure) AS last_failure
 FROM pg_catalog.pg_stat_database;

@@ -351,12 +351,15 @@ CREATE TABLE library.document (
     ready_at      timestamptz,
     -- When the file was last compared with its digest; the upload is the first time.
     verified_at   timestamptz NOT NULL DEFAULT now(),
+    turn          bigint NOT NULL DEFAULT 0,
+    -- It was in hand when ingest ended: no other document is read beside it, so that a further end
+    -- is its own doing. `attempts` counts these.
+    read_alone    boolean NOT NULL DEFAULT false,
     CHECK ((error_code IS NOT NULL) = (state IN ('failed', 'quarantined')))
 );
 -- The same file twice in one collection is one document.
 CREATE UNIQUE INDEX document_digest ON library.document (collection_id, digest);
 CREATE INDEX document_by_digest ON library.document (digest);
-CREATE INDEX document_queue ON library.document (created_at) WHERE state IN ('queued', 'reading');
 CREATE INDEX document_newest ON library.document (collection_id, created_at DESC);
 CREATE INDEX document_uploader ON library.document (uploaded_by) INCLUDE (size);
 CREATE INDEX document_verified ON library.document (verified_at);
@@ -368,6 +371,33 @@ CREATE TABLE library.quota (
     bytes      bigint CHECK (bytes > 0)
 );
 COMMENT ON COLUMN library.quota.bytes IS 'NULL: without a limit';
+CREATE INDEX document_queue ON library.document (turn, created_at, id) WHERE state = 'queued';
+CREATE INDEX document_in_hand ON library.document (turn) WHERE state = 'reading';
+CREATE INDEX document_turns ON library.document (coalesce(uploaded_by, collection_id), turn)
+    WHERE state IN ('queued', 'reading');
+
+-- People take turns: each further document of a person gets a later turn, and the first one gets
+-- the turn that is being read. So no queue of one person delays another's by more than one
+-- document, and the lease reads one entry of an index. The lock keeps two uploads of a person at
+-- once from taking the same turn.
+CREATE FUNCTION library.take_turn() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    person uuid := coalesce(NEW.uploaded_by, NEW.collection_id);
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(person::text, 1));
+    NEW.turn := greatest(
+        (SELECT max(turn) + 1 FROM library.document
+         WHERE coalesce(uploaded_by, collection_id) = person AND state IN ('queued', 'reading')),
+        coalesce((SELECT max(turn) FROM library.document WHERE state = 'reading'),
+                 (SELECT min(turn) FROM library.document WHERE state = 'queued'), 0));
+    RETURN NEW;
+END $$;
+CREATE TRIGGER document_queued BEFORE INSERT ON library.document
+    FOR EACH ROW WHEN (NEW.state = 'queued') EXECUTE FUNCTION library.take_turn();
+CREATE TRIGGER document_queued_again BEFORE UPDATE OF state ON library.document
+    FOR EACH ROW WHEN (NEW.state = 'queued' AND OLD.state NOT IN ('queued', 'reading'))
+    EXECUTE FUNCTION library.take_turn();
 
 -- The ledger: one row a page, also for pages that gave no text.
 CREATE TABLE library.page (
@@ -411,36 +441,62 @@ CREATE FUNCTION library.is_complete(document uuid, chunk_count integer, page_cou
          AS found
 $$;
 
--- The number of chunks that contain a lexeme: a rare word weighs more than a common one.
+-- The number of chunks that contain a lexeme: a rare word weighs more than a common one. It is kept
+-- by collection, so that a ranking counts only what its reader may see. There is no foreign key,
+-- because the rows of a collection end with its chunks.
 CREATE TABLE library.term (
-    language text NOT NULL,
-    lexeme   text NOT NULL,
-    chunks   integer NOT NULL,
-    PRIMARY KEY (language, lexeme)
+    collection_id uuid NOT NULL,
+    language      text NOT NULL,
+    lexeme        text NOT NULL,
+    chunks        integer NOT NULL,
+    PRIMARY KEY (collection_id, language, lexeme)
 );
 
--- The table counts its own words, so that no way to add or remove chunks can miss it. Most
--- documents share words, so writers wait for each other anyway: here in turn, never crosswise.
+-- The number of chunks of a collection in each of its languages.
+CREATE TABLE library.collection_language (
+    collection_id uuid NOT NULL,
+    language      text NOT NULL,
+    chunks        integer NOT NULL,
+    PRIMARY KEY (collection_id, language)
+);
+
+-- The table of chunks counts its own words, so that no statement that adds or removes chunks can
+-- miss it. Documents of one collection share words, so their writers wait for each other anyway:
+-- here in turn, never crosswise, and never for a writer of another collection.
 CREATE FUNCTION library.count_terms() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     sign integer := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END;
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('library.term', 0));
-    INSERT INTO library.term (language, lexeme, chunks)
-        SELECT changed.language, word.lexeme, sign * count(*)
+    PERFORM pg_advisory_xact_lock(hashtextextended('library.term ' || changed.collection_id, 0))
+        FROM (SELECT DISTINCT collection_id FROM changed ORDER BY collection_id) AS changed;
+    INSERT INTO library.collection_language (collection_id, language, chunks)
+        SELECT collection_id, language, sign * count(*) FROM changed
+        GROUP BY collection_id, language
+        ON CONFLICT (collection_id, language)
+            DO UPDATE SET chunks = collection_language.chunks + excluded.chunks;
+    INSERT INTO library.term (collection_id, language, lexeme, chunks)
+        SELECT changed.collection_id, changed.language, word.lexeme, sign * count(*)
         FROM changed, unnest(changed.words) AS word
-        GROUP BY changed.language, word.lexeme
-        ON CONFLICT (language, lexeme) DO UPDATE SET chunks = term.chunks + excluded.chunks;
+        GROUP BY changed.collection_id, changed.language, word.lexeme
+        ON CONFLICT (collection_id, language, lexeme)
+            DO UPDATE SET chunks = term.chunks + excluded.chunks;
     IF TG_OP = 'DELETE' THEN
+        DELETE FROM library.collection_language USING (
+            SELECT DISTINCT collection_id, language FROM changed
+        ) AS gone
+        WHERE collection_language.collection_id = gone.collection_id
+          AND collection_language.language = gone.language AND collection_language.chunks <= 0;
         DELETE FROM library.term USING (
-            SELECT DISTINCT changed.language, word.lexeme
+            SELECT DISTINCT changed.collection_id, changed.language, word.lexeme
             FROM changed, unnest(changed.words) AS word
         ) AS gone
-        WHERE term.language = gone.language AND term.lexeme = gone.lexeme AND term.chunks <= 0;
+        WHERE term.collection_id = gone.collection_id AND term.language = gone.language
+          AND term.lexeme = gone.lexeme AND term.chunks <= 0;
     END IF;
     RETURN NULL;
 END $$;
+
 CREATE TRIGGER chunk_added AFTER INSERT ON library.chunk
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION library.count_terms();
@@ -523,6 +579,9 @@ CREATE TABLE chat.message (
     -- What the model did not read in full, beside the passages that it did not read at all.
     passages_shortened integer,
     questions_left_out integer,
+    -- The text as HTML, and which version of the program made it; NULL until it is needed.
+    html            text,
+    html_version    integer,
     UNIQUE (conversation_id, ordinal),
     CHECK ((author = 'person') = (worker IS NULL))
 );
@@ -555,7 +614,7 @@ GRANT UPDATE (file_name, state, error_code, error_message, error_hint, attempts,
 GRANT SELECT, INSERT ON library.collection TO cloister_chat;
 GRANT SELECT ON library.page, library.chunk, library.embedding, library.embedding_model
     TO cloister_chat;
-GRANT SELECT ON library.term, library.quota TO cloister_chat;
+GRANT SELECT ON library.term, library.collection_language, library.quota TO cloister_chat;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat.conversation, chat.message, chat.citation
     TO cloister_chat;
 
@@ -566,7 +625,7 @@ GRANT SELECT, UPDATE ON library.document TO cloister_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON library.page, library.chunk, library.embedding, library.embedding_model
     TO cloister_ingest;
-GRANT SELECT ON library.term TO cloister_ingest;
+GRANT SELECT ON library.term, library.collection_language TO cloister_ingest;
 REVOKE ALL ON FUNCTION library.index_vectors, library.drop_vectors FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION library.index_vectors, library.drop_vectors TO cloister_ingest;
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
-import psycopg
-
 from appliance.db.migrate import pending
+from appliance.db.pool import Connection, Database
 from appliance.db.queries import Queries
 
 _QUERIES = Queries("appliance.db")
@@ -29,28 +29,29 @@ class SchemaState:
     lost: tuple[str, ...] = ()
 
 
-async def schema_state(address: str) -> SchemaState:
+async def schema_state(database: Database) -> SchemaState:
     """Return how the schema is; while migrations are missing, objects are not compared.
 
-    Raises SchemaTooNewError.
+    Raises SchemaTooNewError and DatabaseUnavailableError.
     """
-    if missing := await pending(address):
-        return SchemaState(pending=tuple(missing))
-    lost = sorted(expected_objects() - await found_objects(address))
-    return SchemaState(lost=tuple(_without_parts(lost)))
+    async with database.connection() as connection:
+        if missing := await pending(connection):
+            return SchemaState(pending=tuple(missing))
+        lost = sorted(expected_objects() - await found_objects(connection))
+        return SchemaState(lost=tuple(_without_parts(lost)))
 
 
+@cache
 def expected_objects() -> frozenset[str]:
     """Return what the migrations make."""
     text = resources.files("appliance.db").joinpath(FILE).read_text("utf-8")
     return frozenset(text.splitlines())
 
 
-async def found_objects(address: str) -> frozenset[str]:
+async def found_objects(connection: Connection) -> frozenset[str]:
     """Return what a database has."""
-    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
-        cursor = await connection.execute(_QUERIES["schema_objects"])
-        return frozenset([str(line) for (line,) in await cursor.fetchall()])
+    cursor = await connection.execute(_QUERIES["schema_objects"])
+    return frozenset([str(line) for (line,) in await cursor.fetchall()])
 
 
 def _without_parts(lost: Sequence[str]) -> list[str]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from appliance.core.settings import Settings
 from appliance.db.checksums import page_checksums
 from appliance.db.pool import Database
+from appliance.db.schema_objects import schema_state
 from appliance.health.checks.checksums import checksums_check
 from appliance.health.checks.database import evaluate_database
 from appliance.health.checks.disk_space import disk_check
@@ -41,15 +43,17 @@ ALLOWANCE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept: the database, as its owner, and the files of the documents."""
+    """What is kept: the database, as its owner, in its folder, and the files of the documents."""
 
     database: Database
+    folder: Path
     integrity: Integrity
 
 
-def kept(database: Database, documents: Path) -> Kept:
-    """Return what is kept: `database` has the role of the owner, `documents` is the folder."""
-    return Kept(database, Integrity(database, Blobs(documents, Room(), SystemDisk())))
+def kept(database: Database, settings: Settings) -> Kept:
+    """Return what is kept; `database` has the role of the owner."""
+    blobs = Blobs(settings.documents, Room(), SystemDisk())
+    return Kept(database, settings.database, Integrity(database, blobs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +100,8 @@ class ApplianceChecks:
     def _kept_checks(self, kept: Kept, limit: float) -> list[Check]:
         waits = {"patience": self.patience, "limit": limit}
         return [
-            schema_check(
-                kept.database.address, self.database, is_migrating=self._is_migrating, **waits
-            ),
-            checksums_check(partial(page_checksums, kept.database), **waits),
+            schema_check(partial(schema_state, kept.database), self._is_migrating, **waits),
+            checksums_check(partial(page_checksums, kept.database), kept.folder, **waits),
             documents_check(kept.integrity.recorded, **waits),
         ]
 

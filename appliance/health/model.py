@@ -49,6 +49,7 @@ class CheckId(StrEnum):
     FILES = "files"
     MODEL_RUNNER = "model runner"
     MODELS = "models"
+    DOCUMENT_READER = "document reader"
     DISK_SPACE = "disk"
     MEMORY = "memory"
     CLOCK = "time"

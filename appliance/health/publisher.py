@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -13,7 +14,6 @@ from appliance.core.files import write_atomically
 from appliance.core.sd_notify import Notifier
 from appliance.health.model import Health
 from appliance.health.service import HealthService
-from appliance.llm.condition import RunnerCondition
 
 READABLE = 0o644
 # A disk fills up, and a model runner hangs, without a change of any service.
@@ -132,12 +132,10 @@ class PublishedFile:
         write_atomically(self._path, text.encode(), mode=READABLE)
 
 
-class RunnerConditionFile:
-    """Publishes the model runner's condition to chat servers, which cannot ask the supervisor."""
+class ConditionFile:
+    """Publishes the condition of a service to chat servers, which cannot ask the supervisor."""
 
-    def __init__(
-        self, path: Path, condition: Callable[[], Awaitable[RunnerCondition | None]]
-    ) -> None:
+    def __init__(self, path: Path, condition: Callable[[], Awaitable[StrEnum | None]]) -> None:
         self._path = path
         self._file = PublishedFile(path)
         self._condition = condition

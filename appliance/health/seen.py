@@ -9,10 +9,12 @@ from typing import Any
 
 from appliance.health.service_words import (
     DATABASE,
+    DOCUMENT_READER,
     MODEL_RUNNER,
     needs_database,
     subject_of,
 )
+from appliance.library.reader_condition import ReaderCondition
 from appliance.llm.condition import RunnerCondition
 from appliance.supervisor.model import Phase, UnitView
 from appliance.units.model import Absent
@@ -94,3 +96,17 @@ def runner_condition(seen: Seen, *, elsewhere: bool) -> RunnerCondition:
     if runner.phase.is_transient:
         return RunnerCondition.STARTING
     return RunnerCondition.HUNG if runner.phase.has_process else RunnerCondition.FAILING
+
+
+def reader_condition(seen: Seen) -> ReaderCondition | None:
+    """Return how the document reader is; None where there is none. Pure."""
+    reader = seen.service(DOCUMENT_READER)
+    if reader is None:
+        return None
+    if reader.phase.is_healthy:
+        return ReaderCondition.SERVING
+    if reader.phase.is_intended:
+        return ReaderCondition.STOPPED
+    if reader.phase.can_be_started:
+        return ReaderCondition.GIVEN_UP
+    return ReaderCondition.RECOVERING

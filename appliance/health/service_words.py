@@ -8,6 +8,7 @@ from collections.abc import Collection
 DATABASE = "postgres"
 MODEL_RUNNER = "ollama"
 WEB_SERVER = "nginx"
+DOCUMENT_READER = "ingest"
 MIGRATION = "migrate"
 _WITHOUT_DATABASE = {DATABASE, MODEL_RUNNER, WEB_SERVER}
 _CHAT_SERVER = re.compile(r"webchat[@-](\d+)")
@@ -15,7 +16,7 @@ _TITLES = {
     DATABASE: "Database",
     MIGRATION: "Database schema",
     MODEL_RUNNER: "Model runner",
-    "ingest": "Document reader",
+    DOCUMENT_READER: "Document reader",
     WEB_SERVER: "Web server",
 }
 _STOPPING = {
@@ -30,7 +31,7 @@ _STOPPING = {
         "No model writes answers: questions are answered with passages from the documents. "
         "Search goes by words alone."
     ),
-    "ingest": "New documents wait unread until it runs again. Chat and search go on.",
+    DOCUMENT_READER: "New documents wait unread until it runs again. Chat and search go on.",
     WEB_SERVER: "No one can reach Cloister any more, not even you: this console is behind it.",
 }
 _ONLY_CHAT_SERVER = (

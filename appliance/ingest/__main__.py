@@ -7,7 +7,7 @@ import contextlib
 import signal
 from collections.abc import Coroutine
 
-from appliance.core import log
+from appliance.core import log, slow_callbacks
 from appliance.core.settings import from_environment
 from appliance.core.signals import on_signals
 from appliance.ingest.app import run
@@ -23,4 +23,5 @@ async def until_signal(work: Coroutine[None, None, None]) -> None:
 
 if __name__ == "__main__":
     log.set_up()
+    slow_callbacks.watch()
     asyncio.run(until_signal(run(from_environment())))

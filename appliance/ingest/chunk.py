@@ -41,16 +41,18 @@ def chunks(
 ) -> list[Chunk]:
     """Split one page; `carried` are the headings open from the pages before (`open_headings`).
 
-    A heading that only repeats the document's `title` is left out of the paths.
+    `headings` are those of the page, in order. A heading that only repeats the document's `title`
+    is left out of the paths.
     """
     offsets = [heading.offset for heading in headings]
+    path, begun = list(carried), 0
     made = []
     for start, end in split(text, offsets, CHUNK.for_text(text)):
-        begun = [heading for heading in headings if heading.offset <= start]
-        path = tuple(
-            heading.title for heading in open_headings(carried, begun) if heading.title != title
-        )
-        made.append(Chunk(page, start, end, path, text[start:end]))
+        while begun < len(headings) and headings[begun].offset <= start:
+            _open(path, headings[begun])
+            begun += 1
+        names = tuple(heading.title for heading in path if heading.title != title)
+        made.append(Chunk(page, start, end, names, text[start:end]))
     return made
 
 
@@ -58,7 +60,11 @@ def open_headings(carried: Sequence[Heading], headings: Sequence[Heading]) -> tu
     """Return the headings open after `headings`: each closes those of its level and below."""
     path = list(carried)
     for heading in headings:
-        while path and path[-1].level >= heading.level:
-            path.pop()
-        path.append(heading)
+        _open(path, heading)
     return tuple(path)
+
+
+def _open(path: list[Heading], heading: Heading) -> None:
+    while path and path[-1].level >= heading.level:
+        path.pop()
+    path.append(heading)

@@ -134,6 +134,14 @@ class TooManyPagesError(DocumentError):
     hint = "Split it into several documents."
 
 
+class DocumentTooLongError(DocumentError):
+    """The document has more text than the limit."""
+
+    code = "document_too_long"
+    sentence = "The document has more than {millions} million characters of text and search words."
+    hint = "Split it into several documents."
+
+
 class ParserTimedOutError(DocumentError):
     """The parser ran into its time limit."""
 
@@ -161,12 +169,28 @@ class ParserCrashedError(DocumentError):
     hint = "Save the document again with another program and upload the result."
 
 
+class ParserKilledError(ParserCrashedError):
+    """SIGKILL ended the parser, and not for its own limits: memory ran out, or a person did it.
+
+    The cause may be another document, so this one is read once more, alone.
+    """
+
+
+class ParserMisbehavedError(DocumentError):
+    """The parser printed something that no parser of ours prints: the document may control it."""
+
+    code = "parser_misbehaved"
+    quarantine = True
+    sentence = "The program that reads this format returned data that is not valid."
+    hint = "Save the document again with another program and upload the result."
+
+
 class ReaderDiedError(DocumentError):
-    """The ingest process ended repeatedly while it read this document."""
+    """The ingest process or the parser was ended repeatedly while it read this document alone."""
 
     code = "reader_died"
     quarantine = True
-    sentence = "Reading was interrupted {attempts} times, because the reading process ended."
+    sentence = "Reading was ended {attempts} times while no other document was read."
     hint = "Try it once more. If it happens again, save the document with another program."
 
 

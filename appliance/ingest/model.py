@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -24,11 +25,10 @@ class Lease:
     collection_id: UUID
     file_name: str
     digest: str
-    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
-class IndexedChunk:
+class StoredChunk:
     """A chunk as it is stored, with its search words.
 
     `heading_words` (the file's name, the title and the headings) weigh more than `body_words`.
@@ -50,7 +50,7 @@ class IndexedDocument:
     title: str | None
     language: str
     page_count: int
-    chunks: tuple[IndexedChunk, ...]
+    chunks: Sequence[StoredChunk]
 
 
 @dataclass(frozen=True, slots=True)

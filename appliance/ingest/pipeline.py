@@ -1,38 +1,41 @@
-"""Take one document from its file to the index: extract, write the ledger, split, index."""
+"""Take one document from its file to the index: parse it, write the ledger, index it.
+
+Nothing here depends on the text: the parser process has split it into chunks with search words.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path, PurePosixPath
 
 from appliance.core.clock import Clock
 from appliance.db.pool import Database
-from appliance.ingest.chunk import chunks, open_headings
-from appliance.ingest.errors import NoTextError
-from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, Heading
+from appliance.ingest.errors import NoTextError, ParserMisbehavedError
+from appliance.ingest.extract.page import (
+    ColumnsFound,
+    DocumentEnd,
+    DocumentFacts,
+    ExtractedPage,
+    IndexedPage,
+    Record,
+)
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.formats import HEAD_SIZE, Format, recognise
-from appliance.ingest.model import IndexedChunk, IndexedDocument, Lease
+from appliance.ingest.model import IndexedDocument, Lease, StoredChunk
 from appliance.ingest.store import IngestStore
 from appliance.library.blobs import Blobs
 from appliance.library.errors import DocumentError, FileMissingError
-from appliance.text.language import detect
-from appliance.text.scripts import without_breaks
 from appliance.text.words import search_text
 
-Extract = Callable[
-    [Path, Format, ParserLimits], AsyncGenerator[DocumentFacts | ExtractedPage, None]
-]
+Extract = Callable[[Path, Format, ParserLimits], AsyncGenerator[Record, None]]
 
 # Pages are written to the ledger in batches of this size, or after this many seconds: often enough
 # to show progress, seldom enough not to wait for the disk after each page.
 _BATCH = 32
+_BATCH_CHARACTERS = 500_000
 _BATCH_SECONDS = 0.5
-# Characters of a document that are used to detect its language.
-_SAMPLE = 20_000
 
 
 class LeaseLostError(Exception):
@@ -73,34 +76,39 @@ class Pipeline:
         wanted = recognise(lease.file_name, await asyncio.to_thread(_head, path))
         async with self._database.transaction() as connection:
             await IngestStore(connection).forget_attempt(lease.id)
-        indexer = Indexer(lease.file_name)
-        facts = await self._read_pages(lease, path, wanted, indexer)
-        await self._finish(lease, indexer.document(facts))
+        assembly = Assembly(lease.file_name)
+        await self._read_pages(lease, path, wanted, assembly)
+        await self._finish(lease, assembly.document())
 
     async def _read_pages(
-        self, lease: Lease, path: Path, wanted: Format, indexer: Indexer
-    ) -> DocumentFacts:
-        facts = DocumentFacts()
+        self, lease: Lease, path: Path, wanted: Format, assembly: Assembly
+    ) -> None:
         batch: list[ExtractedPage] = []
         saved_at = self._clock.monotonic()
         try:
-            async with aclosing(self._extract(path, wanted, self._limits)) as items:
-                async for item in items:
-                    if isinstance(item, DocumentFacts):
-                        facts = item
-                        await self._set_page_count(lease, facts)
+            async with aclosing(self._extract(path, wanted, self._limits)) as records:
+                async for record in records:
+                    assembly.add(record)
+                    if isinstance(record, DocumentFacts):
+                        await self._set_page_count(lease, record)
+                    if not isinstance(record, IndexedPage):
                         continue
-                    batch.append(item)
-                    late = self._clock.monotonic() - saved_at > _BATCH_SECONDS
-                    if late or len(batch) == _BATCH:
-                        await self._save(lease, batch, facts, indexer)
+                    batch.append(record.page)
+                    if self._is_due(batch, saved_at):
+                        await self._save(lease, batch)
                         batch, saved_at = [], self._clock.monotonic()
         except DocumentError:
             # Keep the pages read so far: the ledger shows where the reading failed.
-            await self._save(lease, batch, facts, indexer)
+            await self._save(lease, batch)
             raise
-        await self._save(lease, batch, facts, indexer)
-        return facts
+        await self._save(lease, batch)
+
+    def _is_due(self, batch: Sequence[ExtractedPage], saved_at: float) -> bool:
+        return (
+            len(batch) == _BATCH
+            or self._clock.monotonic() - saved_at > _BATCH_SECONDS
+            or sum(len(page.text) for page in batch) > _BATCH_CHARACTERS
+        )
 
     async def _set_page_count(self, lease: Lease, facts: DocumentFacts) -> None:
         if facts.page_count is not None:
@@ -108,21 +116,12 @@ class Pipeline:
                 store = IngestStore(connection)
                 await store.set_page_count(lease.id, self._instance, facts.page_count)
 
-    async def _save(
-        self,
-        lease: Lease,
-        pages: Sequence[ExtractedPage],
-        facts: DocumentFacts,
-        indexer: Indexer,
-    ) -> None:
+    async def _save(self, lease: Lease, pages: Sequence[ExtractedPage]) -> None:
         async with self._database.connection() as connection:
             if not await IngestStore(connection).add_pages(lease.id, self._instance, pages):
                 raise LeaseLostError
-        await asyncio.to_thread(indexer.add, pages, facts.title)
 
     async def _finish(self, lease: Lease, document: IndexedDocument) -> None:
-        if not document.chunks:
-            raise NoTextError
         async with self._database.transaction() as connection:
             store = IngestStore(connection)
             if not await store.hold_lease(lease.id, self._instance):
@@ -130,40 +129,49 @@ class Pipeline:
             await store.finish(lease, document)
 
 
-class Indexer:
-    """Turns pages, as they arrive, into chunks with their search words."""
+class Assembly:
+    """Collects the records of one document, in their order, into what is indexed."""
 
     def __init__(self, file_name: str) -> None:
-        self._name = PurePosixPath(file_name).stem
-        self._carried: tuple[Heading, ...] = ()
-        self._chunks: list[IndexedChunk] = []
-        self._sample = ""
+        # A file name is short: its search words need no parser process.
+        self._name_words = search_text(PurePosixPath(file_name).stem)
+        self._facts = DocumentFacts()
+        self._language: str | None = None
+        self._chunks: list[StoredChunk] = []
         self._pages = 0
 
-    def add(self, pages: Sequence[ExtractedPage], title: str | None) -> None:
-        """Split pages into chunks."""
-        for page in pages:
-            self._pages += 1
-            if len(self._sample) < _SAMPLE:
-                self._sample += f"{page.text}\n"
-            for chunk in chunks(page.number, page.text, page.headings, title, self._carried):
-                named = itertools.chain((self._name, title or ""), chunk.heading_path)
-                self._chunks.append(
-                    IndexedChunk(
-                        page=chunk.page,
+    def add(self, record: Record) -> None:
+        """Take the next record."""
+        match record:
+            case DocumentFacts():
+                self._facts = record
+            case DocumentEnd(language):
+                self._language = language
+            case ColumnsFound():
+                # Only between a parser and the reader of PDF.
+                raise ParserMisbehavedError
+            case IndexedPage(page, chunks):
+                self._pages += 1
+                self._chunks += (
+                    StoredChunk(
+                        page=page.number,
                         start=chunk.start,
                         end=chunk.end,
                         heading_path=chunk.heading_path,
-                        text=chunk.text,
-                        heading_words=search_text(" ".join(named)),
-                        body_words=search_text(without_breaks(chunk.text)),
+                        text=page.text[chunk.start : chunk.end],
+                        heading_words=f"{self._name_words} {chunk.heading_words}",
+                        body_words=chunk.body_words,
                     )
+                    for chunk in chunks
                 )
-            self._carried = open_headings(self._carried, page.headings)
 
-    def document(self, facts: DocumentFacts) -> IndexedDocument:
-        """Return the whole document, after its last page."""
-        return IndexedDocument(facts.title, detect(self._sample), self._pages, tuple(self._chunks))
+    def document(self) -> IndexedDocument:
+        """Return the whole document. Raises NoTextError and ParserMisbehavedError."""
+        if self._language is None:
+            raise ParserMisbehavedError
+        if not self._chunks:
+            raise NoTextError
+        return IndexedDocument(self._facts.title, self._language, self._pages, self._chunks)
 
 
 def _head(path: Path) -> bytes:

@@ -3,13 +3,17 @@
 SELECT pg_try_advisory_lock(hashtextextended(%(instance)s::text, 0));
 
 -- name: lease
--- Lease the oldest queued document that no other worker is leasing at this moment.
+-- Lease the document whose turn it is, unless another worker is leasing it at this moment. One that
+-- is read alone waits until no other is read, and the others wait until it is finished.
 UPDATE library.document
-SET state = 'reading', claimed_by = %(instance)s, claimed_at = now(), attempts = attempts + 1
+SET state = 'reading', claimed_by = %(instance)s, claimed_at = now()
 WHERE id = (
-    SELECT id FROM library.document WHERE state = 'queued'
-    ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, collection_id, file_name, digest, attempts;
+    SELECT next.id FROM library.document next WHERE next.state = 'queued'
+    ORDER BY next.turn, next.created_at, next.id LIMIT 1 FOR UPDATE SKIP LOCKED)
+  AND NOT EXISTS (
+    SELECT FROM library.document other
+    WHERE other.state = 'reading' AND (other.read_alone OR document.read_alone))
+RETURNING id, collection_id, file_name, digest;
 
 -- name: forget_pages
 -- A document that is read again starts with an empty ledger.
@@ -37,10 +41,10 @@ FROM library.document d, unnest(
 WHERE d.id = %(id)s AND d.state = 'reading' AND d.claimed_by = %(instance)s;
 
 -- name: add_chunks
--- All chunks of a document at once. Heading paths are JSON, because SQL arrays cannot be ragged.
+-- The next chunks of a document. Heading paths are JSON, because SQL arrays cannot be ragged.
 INSERT INTO library.chunk (document_id, collection_id, ordinal, page, start_at, end_at,
                            heading_path, text, language, words)
-SELECT %(id)s, %(collection_id)s, c.ordinal, c.page, c.start_at, c.end_at,
+SELECT %(id)s, %(collection_id)s, %(before)s + c.ordinal, c.page, c.start_at, c.end_at,
        ARRAY(SELECT jsonb_array_elements_text(c.heading_path)), c.text, %(language)s,
        setweight(to_tsvector(%(language)s::text::regconfig, c.heading_words), 'B')
        || to_tsvector(%(language)s::text::regconfig, c.body_words)
@@ -53,38 +57,44 @@ FROM unnest(
 -- name: finish
 UPDATE library.document
 SET state = 'ready', title = %(title)s, language = %(language)s, page_count = %(page_count)s,
-    ready_at = now(), attempts = 0, claimed_by = NULL, claimed_at = NULL,
+    ready_at = now(), attempts = 0, read_alone = false, claimed_by = NULL, claimed_at = NULL,
     chunk_count = (SELECT count(*) FROM library.chunk WHERE document_id = %(id)s),
     error_code = NULL, error_message = NULL, error_hint = NULL
 WHERE id = %(id)s;
 
 -- name: fail
+-- A document in quarantine is read alone if a person queues it again.
 UPDATE library.document
 SET state = %(state)s, error_code = %(code)s, error_message = %(message)s, error_hint = %(hint)s,
-    claimed_by = NULL, claimed_at = NULL
+    read_alone = %(state)s = 'quarantined', claimed_by = NULL, claimed_at = NULL
 WHERE id = %(id)s AND state = 'reading' AND claimed_by = %(instance)s;
 
 -- name: release
--- Back into the queue. The attempt does not count, because the document is not to blame.
-UPDATE library.document
-SET state = 'queued', attempts = greatest(attempts - 1, 0), claimed_by = NULL, claimed_at = NULL
+-- Back into the queue, at its turn, because the document is not to blame.
+UPDATE library.document SET state = 'queued', claimed_by = NULL, claimed_at = NULL
 WHERE id = %(id)s AND state = 'reading' AND claimed_by = %(instance)s;
 
--- name: recover
--- Documents whose worker has ended, so that its lock is free: back into the queue, or into
--- quarantine after too many attempts.
-UPDATE library.document
-SET state = CASE WHEN attempts < %(most)s THEN 'queued' ELSE 'quarantined' END,
-    error_code = CASE WHEN attempts < %(most)s THEN NULL ELSE %(code)s END,
-    error_message = CASE WHEN attempts < %(most)s THEN NULL ELSE %(message)s END,
-    error_hint = CASE WHEN attempts < %(most)s THEN NULL ELSE %(hint)s END,
+-- name: abandoned
+-- The documents whose worker has ended, so that its lock is free.
+SELECT id FROM library.document
+WHERE state = 'reading' AND claimed_by <> %(instance)s
+  AND pg_try_advisory_xact_lock(hashtextextended(claimed_by, 0))
+FOR UPDATE SKIP LOCKED;
+
+-- name: interrupt
+-- Their reading was ended from outside: back into the queue, to be read alone. It counts against a
+-- document only if it was read alone, and too many times put it into quarantine.
+UPDATE library.document d
+SET state = CASE WHEN before.is_spent THEN 'quarantined' ELSE 'queued' END,
+    attempts = d.attempts + d.read_alone::integer, read_alone = true,
+    error_code = CASE WHEN before.is_spent THEN %(code)s END,
+    error_message = CASE WHEN before.is_spent THEN %(message)s END,
+    error_hint = CASE WHEN before.is_spent THEN %(hint)s END,
     claimed_by = NULL, claimed_at = NULL
-WHERE id IN (
-    SELECT id FROM library.document
-    WHERE state = 'reading' AND claimed_by <> %(instance)s
-      AND pg_try_advisory_xact_lock(hashtextextended(claimed_by, 0))
-    FOR UPDATE SKIP LOCKED)
-RETURNING id, state;
+FROM (SELECT id, read_alone AND attempts + 1 >= %(most)s AS is_spent FROM library.document
+      WHERE id = ANY(%(ids)s::uuid[]) AND state = 'reading') AS before
+WHERE before.id = d.id
+RETURNING d.id, d.state;
 
 -- name: queue_length
 SELECT count(*) FROM library.document WHERE state IN ('queued', 'reading');

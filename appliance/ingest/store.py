@@ -15,6 +15,8 @@ from appliance.ingest.model import IndexedDocument, Lease
 from appliance.library.model import DocumentState, Fault
 
 _QUERIES = Queries("appliance.ingest")
+# Chunks of one statement: the connection encodes them on the event loop.
+_BATCH = 500
 
 
 class IngestStore:
@@ -37,7 +39,7 @@ class IngestStore:
         return bool(await self._first("hold_instance", instance=instance))
 
     async def lease(self, instance: str) -> Lease | None:
-        """Lease the oldest queued document; None if there is none."""
+        """Lease the document whose turn it is; None if there is none, or it has to wait."""
         async with self._connection.cursor(row_factory=class_row(Lease)) as cursor:
             await cursor.execute(_QUERIES["lease"], {"instance": instance})
             return await cursor.fetchone()
@@ -73,12 +75,24 @@ class IngestStore:
 
     async def finish(self, lease: Lease, document: IndexedDocument) -> None:
         """Add all chunks and make the document ready. The caller has called `hold_lease`."""
-        chunks = document.chunks
+        for before in range(0, len(document.chunks), _BATCH):
+            await self._add_chunks(lease, document, before)
+        await self._changed(
+            "finish",
+            id=lease.id,
+            title=document.title,
+            language=document.language,
+            page_count=document.page_count,
+        )
+
+    async def _add_chunks(self, lease: Lease, document: IndexedDocument, before: int) -> None:
+        chunks = document.chunks[before : before + _BATCH]
         await self._changed(
             "add_chunks",
             id=lease.id,
             collection_id=lease.collection_id,
             language=document.language,
+            before=before,
             pages=[chunk.page for chunk in chunks],
             starts=[chunk.start for chunk in chunks],
             ends=[chunk.end for chunk in chunks],
@@ -86,13 +100,6 @@ class IngestStore:
             texts=[chunk.text for chunk in chunks],
             heading_words=[chunk.heading_words for chunk in chunks],
             body_words=[chunk.body_words for chunk in chunks],
-        )
-        await self._changed(
-            "finish",
-            id=lease.id,
-            title=document.title,
-            language=document.language,
-            page_count=document.page_count,
         )
 
     async def fail(self, document: UUID, instance: str, state: DocumentState, fault: Fault) -> None:
@@ -111,14 +118,23 @@ class IngestStore:
         """End the lease and queue the document again: it is not to blame for the interruption."""
         await self._changed("release", id=document, instance=instance)
 
-    async def recover(
-        self, instance: str, most: int, fault: Fault
+    async def abandoned(self, instance: str) -> list[UUID]:
+        """Return the documents of instances that have ended, and lock them until the commit."""
+        cursor = await self._connection.execute(_QUERIES["abandoned"], {"instance": instance})
+        return [document for (document,) in await cursor.fetchall()]
+
+    async def interrupt(
+        self, documents: Sequence[UUID], most: int, fault: Fault
     ) -> list[tuple[UUID, DocumentState]]:
-        """End the leases of instances that have ended; return ids and new states."""
+        """End leases whose reading was ended from outside; return ids and new states.
+
+        The documents are read alone from here on. One that was read alone `most` times and each
+        time did not survive it goes into quarantine. The caller holds locks on the rows.
+        """
         cursor = await self._connection.execute(
-            _QUERIES["recover"],
+            _QUERIES["interrupt"],
             {
-                "instance": instance,
+                "ids": list(documents),
                 "most": most,
                 "code": fault.code,
                 "message": fault.message,

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from appliance.core.clock import Clock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.listen import listen
 from appliance.db.pool import Database
-from appliance.ingest.errors import ReaderDiedError, ReadingFailedError
+from appliance.ingest.errors import ParserKilledError, ReaderDiedError, ReadingFailedError
 from appliance.ingest.model import Lease
 from appliance.ingest.pipeline import LeaseLostError, Pipeline
 from appliance.ingest.store import IngestStore
@@ -23,6 +23,7 @@ from appliance.library.model import DocumentState, Fault
 
 _LOG = logging.getLogger(__name__)
 
+# Ends of ingest, or of a parser by a signal from outside, while a document was read alone.
 MOST_ATTEMPTS = 3
 POLL_SECONDS = 5.0
 _CHANNEL = "library_queued"
@@ -54,6 +55,8 @@ class Worker:
         self._parallel = parallel
         self._when_ready = when_ready
         self._wake = asyncio.Event()
+        # Two leases at once would not see each other's document, and one may have to be alone.
+        self._leasing = asyncio.Lock()
         self._alive = asyncio.Event()
         self._lost: Counter[UUID] = Counter()
         self._full = False
@@ -95,13 +98,14 @@ class Worker:
             await self._clock.sleep(_RETRY_SECONDS)
 
     async def _recover(self) -> None:
-        died = ReaderDiedError(attempts=MOST_ATTEMPTS)
         async with self._database.transaction() as connection:
-            recovered = await IngestStore(connection).recover(
-                self._instance, MOST_ATTEMPTS, _fault(died)
-            )
-        for document, state in recovered:
-            _LOG.warning("lease recovered: document=%s state=%s", document, state)
+            store = IngestStore(connection)
+            await self._interrupt(store, await store.abandoned(self._instance))
+
+    async def _interrupt(self, store: IngestStore, documents: Sequence[UUID]) -> None:
+        died = _fault(ReaderDiedError(attempts=MOST_ATTEMPTS))
+        for document, state in await store.interrupt(documents, MOST_ATTEMPTS, died):
+            _LOG.warning("reading interrupted: document=%s state=%s", document, state)
 
     async def _work(self) -> None:
         while True:
@@ -129,7 +133,7 @@ class Worker:
 
     async def _lease(self) -> Lease | None:
         try:
-            async with self._database.connection() as connection:
+            async with self._leasing, self._database.connection() as connection:
                 return await IngestStore(connection).lease(self._instance)
         except DatabaseUnavailableError:
             await self._clock.sleep(_RETRY_SECONDS)
@@ -147,6 +151,8 @@ class Worker:
             with contextlib.suppress(DatabaseUnavailableError):
                 await asyncio.shield(self._release(lease))
             raise
+        except ParserKilledError:
+            await self._until_saved(partial(self._count_death, lease))
         except DocumentError as error:
             await self._until_saved(partial(self._fail, lease, error))
         except Exception:  # noqa: BLE001 - one document must not stop the worker
@@ -170,6 +176,13 @@ class Worker:
     async def _release(self, lease: Lease) -> None:
         async with self._database.connection() as connection:
             await IngestStore(connection).release(lease.id, self._instance)
+
+    async def _count_death(self, lease: Lease) -> None:
+        """Queue it again: what killed the parser, such as a lack of memory, may be another's."""
+        async with self._database.transaction() as connection:
+            store = IngestStore(connection)
+            if await store.hold_lease(lease.id, self._instance):
+                await self._interrupt(store, [lease.id])
 
     async def _fail(self, lease: Lease, error: DocumentError) -> None:
         state = DocumentState.QUARANTINED if error.quarantine else DocumentState.FAILED

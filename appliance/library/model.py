@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from appliance.library.page_state import PageState
+
 SHARED_NAME = "Shared library"
 PRIVATE_NAME = "My documents"
 # A document lacks text if at least one page in so many gave none.
@@ -44,14 +46,6 @@ class Fault:
     code: str
     message: str
     hint: str
-
-
-class PageState(StrEnum):
-    """The result of reading one page: the ledger's `state`."""
-
-    READ = "read"
-    EMPTY = "empty"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ INSERT INTO library.collection (name, owner_id) VALUES (%(name)s, %(reader)s)
 ON CONFLICT DO NOTHING;
 
 -- name: collections
--- The collections that the reader may see: shared ones first.
+-- The collections that the reader may see: their own first, where documents go by default.
 SELECT id, name, owner_id FROM library.collection
 WHERE owner_id IS NULL OR owner_id = %(reader)s
-ORDER BY owner_id IS NOT NULL, name;
+ORDER BY owner_id IS NULL, name;
 
 -- name: documents
 -- Documents that the reader may see, newest first, with the progress of reading.
@@ -100,7 +100,7 @@ SELECT given.digest FROM unnest(%(digests)s::text[]) AS given (digest)
 WHERE NOT EXISTS (SELECT FROM library.document d WHERE d.digest = given.digest);
 
 -- name: queue
--- The operator's view: unfinished documents, then the newest of the rest. Private documents have
+-- The operator's view: unfinished documents in the order of their turns, then the newest of the rest. Private documents have
 -- no name here: the operator sees that a document failed and why, not which one it is.
 SELECT d.id,
        CASE WHEN c.owner_id IS NULL THEN d.file_name
@@ -119,6 +119,7 @@ LEFT JOIN core.account a ON a.id = coalesce(c.owner_id, d.uploaded_by)
 WHERE %(state)s::text IS NULL OR d.state = %(state)s
 ORDER BY array_position(
              ARRAY['reading', 'queued', 'quarantined', 'failed', 'ready'], d.state),
+         CASE WHEN d.state = 'queued' THEN d.turn END,
          CASE WHEN d.state = 'queued' THEN d.created_at END, d.created_at DESC, d.id
 LIMIT %(limit)s;
 

@@ -50,7 +50,7 @@ class LibraryService:
         self._integrity = Integrity(database, blobs)
 
     async def collections(self, actor: Account) -> list[Collection]:
-        """Return the collections the actor may see and add to: shared ones, then their own."""
+        """Return the collections the actor may see and add to: their own, then shared ones."""
         async with self._database.connection() as connection:
             store = LibraryStore(connection, actor)
             found = await store.collections()
@@ -64,7 +64,7 @@ class LibraryService:
 
         The actor's own collection wins over a shared one of the same name.
         """
-        for collection in reversed(await self.collections(actor)):
+        for collection in await self.collections(actor):
             if name_or_id in {collection.name, str(collection.id)}:
                 return collection
         raise NotFoundError(what="collection")

@@ -48,7 +48,7 @@ class LibraryStore:
         await self._changed("ensure_private_collection", name=name)
 
     async def collections(self) -> list[Collection]:
-        """Return the collections that the reader may see, shared ones first."""
+        """Return the collections that the reader may see, their own first."""
         async with self._connection.cursor(row_factory=record_row(Collection)) as cursor:
             await cursor.execute(_QUERIES["collections"], self._with_reader({}))
             return await cursor.fetchall()

@@ -11,6 +11,7 @@ import ollama
 from appliance.llm.condition import KnowCondition
 from appliance.llm.errors import error_from_answer
 from appliance.llm.model import JsonObject, Timeouts
+from appliance.llm.network import Network
 from appliance.llm.transport import Faults, ModelTransport, read_object
 
 UNIX = "unix://"
@@ -35,7 +36,7 @@ class Connection:
     def __init__(self, address: str, timeouts: Timeouts, know: KnowCondition) -> None:
         path = address.removeprefix(UNIX) if address.startswith(UNIX) else None
         base = "http://localhost" if path else base_url(address)
-        self._transport = httpx.AsyncHTTPTransport(
+        self._transport = Network(
             uds=path, limits=httpx.Limits(max_connections=None, max_keepalive_connections=64)
         )
         self.faults = Faults(address, know)

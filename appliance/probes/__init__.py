@@ -1,1 +1,1 @@
-"""One question each, answered by a Reading; a probe never raises."""
+"""One question each, answered by a ProbeResult; a probe never raises."""

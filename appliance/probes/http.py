@@ -51,7 +51,8 @@ class HttpProbe:
                     return self._judge(response.status)
             except aiohttp.ClientConnectorError as error:
                 sentence = f"it does not accept connections: {error.strerror}"
-                return Answer(ProbeState.FAILED, sentence)
+                # A server that is busy accepts no connection when its queue of them is full.
+                return Answer(ProbeState.FAILED, sentence, silent=True)
             except aiohttp.ServerDisconnectedError:
                 return Answer(ProbeState.FAILED, "it hung up without an answer")
 

@@ -11,10 +11,11 @@ from typing import NamedTuple, Protocol
 
 
 class ProbeState(StrEnum):
-    """What was read."""
+    """What was read. NOT_READY and BUSY are no failures: both pass by themselves."""
 
     OK = "ok"
     NOT_READY = "not ready"
+    BUSY = "busy"
     FAILED = "failed"
 
 
@@ -23,12 +24,14 @@ class ProbeResult:
     """One answer: the state, a sentence for people, and how long the answer took.
 
     `taken` is the share of a finite thing that is in use, from 0 to 1, where one was asked about.
+    `silent` says that nothing came back.
     """
 
     state: ProbeState
     sentence: str
     took_seconds: float = 0.0
     taken: float | None = None
+    silent: bool = False
 
 
 class Probe(Protocol):
@@ -45,6 +48,7 @@ class Answer(NamedTuple):
     state: ProbeState
     sentence: str
     taken: float | None = None
+    silent: bool = False
 
 
 async def measured(ask: Callable[[], Awaitable[Answer]], *, limit: float) -> ProbeResult:
@@ -54,7 +58,8 @@ async def measured(ask: Callable[[], Awaitable[Answer]], *, limit: float) -> Pro
         async with asyncio.timeout(limit):
             answer = await ask()
     except TimeoutError:
-        answer = Answer(ProbeState.FAILED, f"no answer within {limit:g} s")
+        answer = Answer(ProbeState.FAILED, f"no answer within {limit:g} s", silent=True)
     except Exception as error:  # noqa: BLE001 - a probe reports, it never raises
         answer = Answer(ProbeState.FAILED, f"{type(error).__name__}: {error}")
-    return ProbeResult(answer.state, answer.sentence, time.monotonic() - begun, answer.taken)
+    took = time.monotonic() - begun
+    return ProbeResult(answer.state, answer.sentence, took, answer.taken, answer.silent)

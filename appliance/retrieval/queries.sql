@@ -7,26 +7,21 @@ SELECT id, name, digest, dimensions FROM library.embedding_model WHERE state = '
 -- docs/explanation/decisions/0001-lexical-ranking.md. Ranked chunks have a score, their neighbours
 -- on the page have none. {model} and {dimensions} are literals, because the planner needs them to
 -- choose the model's own index; so are the numbers of `Ranking`, which bound the row estimates.
-WITH RECURSIVE language (name) AS (
-    -- Each language in use: one index lookup per language (a loose index scan).
-    (SELECT language FROM library.term ORDER BY language LIMIT 1)
-    UNION ALL
-    SELECT (SELECT term.language FROM library.term WHERE term.language > language.name
-            ORDER BY term.language LIMIT 1)
-    FROM language WHERE language.name IS NOT NULL
+WITH readable (collections, searched) AS MATERIALIZED (
+    -- What words weigh depends on all that the reader may see and on nothing else, so that a
+    -- ranking tells nothing about the documents of others. What is searched may be a part of it.
+    SELECT array_agg(id),
+           array_agg(id) FILTER (
+               WHERE %(collection)s::uuid IS NULL OR id = %(collection)s::uuid)
+    FROM library.collection WHERE owner_id IS NULL OR owner_id = %(reader)s
 ),
-readable (collections) AS MATERIALIZED (
-    SELECT array_agg(id) FROM library.collection
-    WHERE (owner_id IS NULL OR owner_id = %(reader)s)
-      AND (%(collection)s::uuid IS NULL OR id = %(collection)s::uuid)
+part AS MATERIALIZED (
+    -- The chunks of each language in each readable collection.
+    SELECT collection_id, language, chunks FROM library.collection_language
+    WHERE collection_id = ANY ((SELECT collections FROM readable)::uuid[])
 ),
-size (chunks) AS MATERIALIZED (
-    -- Exact while it is cheap; from there on the planner's estimate is near enough.
-    SELECT CASE WHEN count(*) < 10000 THEN count(*)
-           ELSE greatest(count(*), (SELECT reltuples FROM pg_class
-                                    WHERE oid = 'library.chunk'::regclass)) END
-    FROM (SELECT FROM library.chunk LIMIT 10000) AS beginning
-),
+size (chunks) AS MATERIALIZED (SELECT coalesce(sum(chunks), 0)::float8 FROM part),
+language (name) AS MATERIALIZED (SELECT DISTINCT language FROM part),
 asked AS MATERIALIZED (
     -- The words, stemmed for each language. One lexeme may belong to several languages, and every
     -- stem to `simple`, which unstemmed texts too short for language detection are stored under.
@@ -37,18 +32,18 @@ asked AS MATERIALIZED (
     CROSS JOIN language
     CROSS JOIN LATERAL
          unnest(tsvector_to_array(to_tsvector(language.name::regconfig, word.text))) AS lexeme
-    WHERE language.name IS NOT NULL
     GROUP BY word.number, word.factor, lexeme
 ),
 counted AS MATERIALIZED (
     SELECT asked.number, asked.factor, asked.lexeme, asked.stemmers, asked.languages,
-           (SELECT coalesce(sum(term.chunks), 0) FROM library.term
-            WHERE term.language = ANY (asked.languages) AND term.lexeme = asked.lexeme) AS chunks
+           (SELECT coalesce(sum(term.chunks), 0)
+            FROM part JOIN library.term USING (collection_id, language)
+            WHERE language = ANY (asked.languages) AND term.lexeme = asked.lexeme) AS chunks
     FROM asked
 ),
 word AS MATERIALIZED (
     -- The weight of a word: the rarer, the higher (IDF). A word in no document has the highest,
-    -- unless it is a stop word of a language in use.
+    -- unless it is a stop word of a language of the readable documents.
     SELECT number, CASE
         WHEN sum(chunks) = 0 AND sum(stemmers) < (SELECT count(name) FROM language) THEN 0
         ELSE min(factor) * ln(1 + (greatest((SELECT chunks FROM size) - sum(chunks), 0) + 0.5)
@@ -65,24 +60,24 @@ term AS MATERIALIZED (
     WINDOW rarest AS (ORDER BY counted.chunks, counted.number, counted.lexeme)
 ),
 own AS MATERIALIZED (
-    -- The readable chunks, up to the number that may be compared one by one.
+    -- The chunks to search, up to the number that may be compared one by one.
     SELECT chunk.id
-    FROM (SELECT unnest(collections) AS id FROM readable) AS collection
+    FROM (SELECT unnest(searched) AS id FROM readable) AS collection
     CROSS JOIN LATERAL (
         SELECT id FROM library.chunk WHERE chunk.collection_id = collection.id
         LIMIT {cap} + 1) AS chunk
     LIMIT {cap} + 1
 ),
 listed AS MATERIALIZED (
-    -- The readable chunks of the rarest terms: of as many terms as stay below the cap, but at
-    -- least one, and of that the newest chunks. (OFFSET keeps the planner from scanning the chunks
-    -- in their order and testing each for the term.)
+    -- The chunks of the rarest terms: of as many terms as stay below the cap, but at least one, and
+    -- of that the newest chunks. (OFFSET keeps the planner from scanning the chunks in their order
+    -- and testing each for the term.)
     SELECT found.id, sum(term.weight) AS weight
     FROM term CROSS JOIN LATERAL (
         SELECT id FROM (
             SELECT chunk.id FROM library.chunk
             WHERE chunk.words @@ term.query AND chunk.language = ANY (term.languages)
-              AND chunk.collection_id = ANY ((SELECT collections FROM readable)::uuid[])
+              AND chunk.collection_id = ANY ((SELECT searched FROM readable)::uuid[])
             OFFSET 0) AS all_found
         ORDER BY id DESC LIMIT {cap}) AS found
     WHERE term.chunks_so_far <= {cap} OR term.place = 1
@@ -91,8 +86,8 @@ listed AS MATERIALIZED (
 hit AS MATERIALIZED (
     SELECT id FROM listed
     UNION ALL
-    -- All chunks found so far are unreadable for this reader: test the readable ones one by one.
-    -- (OFFSET keeps the planner from using the index of words again.)
+    -- The rarest terms occur only in collections that are not searched: test the chunks to search
+    -- one by one. (OFFSET keeps the planner from using the index of words again.)
     (SELECT own.id
      FROM own CROSS JOIN LATERAL (
          SELECT language, words FROM library.chunk WHERE chunk.id = own.id OFFSET 0) AS chunk
@@ -126,7 +121,7 @@ indexed AS MATERIALIZED (
     WHERE model_id = {model} AND %(vector)s::text IS NOT NULL
       AND (SELECT count(*) FROM own) > {cap}
       AND (SELECT collection_id FROM library.chunk WHERE chunk.id = embedding.chunk_id)
-          = ANY ((SELECT collections FROM readable)::uuid[])
+          = ANY ((SELECT searched FROM readable)::uuid[])
     ORDER BY distance LIMIT 100
 ),
 compared AS MATERIALIZED (

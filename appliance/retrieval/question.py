@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from appliance.retrieval.model import Question
 from appliance.text.anaphora import references_back
@@ -24,6 +25,12 @@ _WEIGHT_OF_CONTEXT = 0.5
 _LONGEST_QUESTION = 20
 # Longer than any question, and within the context of the smallest embedding model.
 _LONGEST_EMBEDDED = 2000
+# Of a longer message, the beginning and the end are read: that is where the question is.
+_LONGEST_BEGINNING, _LONGEST_END = 1000, 3000
+# Of the questions before it, which are only read until one that stands on its own.
+_MOST_EARLIER, _LONGEST_EARLIER = 6, 1000
+# A word that refers back is looked for near the beginning.
+_LONGEST_REFERRING = 1000
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")  # noqa: RUF001
 _QUESTION_MARKS = ("?", "？")  # noqa: RUF001
 
@@ -57,7 +64,9 @@ def read_question(question: str, earlier: Sequence[str] = ()) -> Question:
        questions before it, back to a self-contained one.
     3. A question with few keywords (“The price?”) may mean either: the context only helps to rank.
     """
-    conversation = "\n".join([*earlier, question])
+    question = _ends(question)
+    earlier = [text[-_LONGEST_EARLIER:] for text in earlier[-_MOST_EARLIER:]]
+    conversation = _Conversation(earlier, question)
     asked = _parse(question, conversation)
     if asked.is_self_contained:
         return _question(
@@ -76,18 +85,37 @@ def read_question(question: str, earlier: Sequence[str] = ()) -> Question:
     return _question(asked.words, context, weight, text)
 
 
-def _parse(text: str, conversation: str) -> _Parsed:
+class _Conversation:
+    """All questions of a conversation, which have one language together."""
+
+    def __init__(self, earlier: Sequence[str], question: str) -> None:
+        self._text = "\n".join([*earlier, question])
+
+    @cached_property
+    def language(self) -> str:
+        return question_language(self._text)
+
+
+def _ends(question: str) -> str:
+    """Return a question, or of a long text its beginning and its end."""
+    question = question.strip()
+    if len(question) <= _LONGEST_BEGINNING + _LONGEST_END:
+        return question
+    return f"{question[:_LONGEST_BEGINNING]}\n{question[-_LONGEST_END:]}"
+
+
+def _parse(text: str, conversation: _Conversation) -> _Parsed:
     """Parse one question; the conversation gives its language if it is too short to show it."""
     language = question_language(text)
     if language == SIMPLE:
-        language = question_language(conversation)
+        language = conversation.language
     words = keywords(text, language)
     if word_count(words) > _LONGEST_QUESTION:
         last = keywords(_last_question(text), language) or words
         return _Parsed(text, last[-_MOST_WORDS:], refers_back=False, surroundings=words[::-1])
     refers_back = any(
         word_count(keywords(before, language)) < needed
-        for before, needed in references_back(text, language)
+        for before, needed in references_back(text[:_LONGEST_REFERRING], language)
     )
     return _Parsed(text, words, refers_back)
 
@@ -99,7 +127,7 @@ def _last_question(message: str) -> str:
     return (asking or sentences)[-1]
 
 
-def _questions_since_subject(earlier: Sequence[str], conversation: str) -> list[_Parsed]:
+def _questions_since_subject(earlier: Sequence[str], conversation: _Conversation) -> list[_Parsed]:
     """Return the end of a conversation, from its last self-contained question on."""
     before: list[_Parsed] = []
     for text in reversed(earlier):

@@ -133,7 +133,7 @@ class ManagedUnit:
         self.runs_since = status.since if status.state is UnitState.RUNNING else None
 
     def take_reading(self, reading: ProbeResult, now: float) -> None:
-        """Count a probe result. NOT_READY is no failure: the unit says itself that it waits."""
+        """Count a probe result. NOT_READY and BUSY are no failures: the unit lives, and waits."""
         self._update(reading=reading)
         if reading.state is ProbeState.FAILED:
             failing_since = now if self.seen.failing_since is None else self.seen.failing_since

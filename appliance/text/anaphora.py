@@ -18,7 +18,7 @@ _OTHER_USES = {
     "english": r"(?i:\b(?:is|are|was|were|be|been) there\b(?! *\?)|\bthere (?:is|are|was|were)\b"
     r"|\bit (?:take|takes|took|possible|allowed|necessary|common|true)\b)",
     "german": r"(?<=\S )(?:Sie|Ihnen|Ihr(?:e[mnrs]?)?)\b"
-    r"|\bda(?:bei|durch|für|gegen|ran|rauf|raus|rin|rüber|von|zu)\b(?=[^?]*,)",
+    r"|\bda(?:bei|durch|für|gegen|ran|rauf|raus|rin|rüber|von|zu)\b(?=[^?]{0,300},)",
     "french": r"(?i:\bil (?:y a|faut|est possible)\b|\b(?:a-t|faut|est)-il\b)",
 }
 # “that” after a noun or a verb opens a clause; after one of these, or at the end, it refers back.

@@ -10,6 +10,7 @@ from appliance.text.word_lists import STOP_WORDS
 
 # PostgreSQL's configuration without stemming: for every other language.
 SIMPLE = "simple"
+LANGUAGES = frozenset({SIMPLE, *STOP_WORDS})
 
 # Single letters are no evidence: the “s” after an apostrophe is a French word as well.
 _WORD = re.compile(r"[^\W\d_]{2,}")

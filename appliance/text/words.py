@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 
+from appliance.core.text import normalized
 from appliance.text.language import detect
 from appliance.text.scripts import LETTERS
 from appliance.text.word_lists import REQUEST_WORDS, STOP_WORDS
@@ -27,6 +27,8 @@ _TOKEN = re.compile(
     r"|(?P<number>\d+(?:[.,]\d+)+)(?![^\W_])"
     rf"|(?P<word>(?:[^\W_{_UNSPACED}]|[{_MARKS}])+)"
 )
+# Longer than any chunk of a document, and than what is read of a question.
+LONGEST = 8000
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
@@ -62,7 +64,7 @@ def all_words(text: str) -> tuple[str, ...]:
 
 
 def _words(text: str) -> Iterator[str]:
-    plain = unicodedata.normalize("NFKC", text).casefold()
+    plain = normalized(text, "NFKC", LONGEST).casefold()
     for match in _TOKEN.finditer(plain):
         found = match.group()
         match match.lastgroup:

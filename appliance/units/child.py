@@ -16,6 +16,7 @@ from appliance.core.errors import ApplianceError
 from appliance.core.files import private_directory
 from appliance.core.process import BLOCK, Running, describe_exit, kill_group, spawn
 from appliance.probes.process import boot_identity, facts
+from appliance.units.log_priority import edit_for
 from appliance.units.logs import UnitLog
 from appliance.units.model import Ending, EndingKind, Kind, Origin, Unit, UnitState, UnitStatus
 from appliance.units.observed_units import ObservedUnits
@@ -50,7 +51,10 @@ class ChildProcessDriver(ObservedUnits):
         self._clock = clock
         self._logs_folder = logs
         self._order = {unit.name: number for number, unit in enumerate(units)}
-        self._logs = {unit.name: UnitLog(logs / f"{unit.name}.log") for unit in units}
+        self._logs = {
+            unit.name: UnitLog(logs / f"{unit.name}.log", edit=edit_for(unit.log_format))
+            for unit in units
+        }
         super().__init__(self._logs, clock)
         self._records = Records(run / "units")
         self._children: dict[str, _Child] = {}

@@ -6,6 +6,7 @@ from functools import partial
 
 from appliance.core.python import OWN_CODE
 from appliance.core.settings import Settings
+from appliance.probes.heartbeat import HeartbeatProbe
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import prepare_directories
 from appliance.units.model import Unit
@@ -19,7 +20,10 @@ def ingest(settings: Settings, programs: Programs) -> Unit:
         name="ingest",
         description="Reads documents, so that they can be asked about",
         command=python_command(programs, "appliance.ingest"),
-        probe=HttpProbe("http://localhost/health", socket=settings.ingest_socket),
+        probe=HeartbeatProbe(
+            HttpProbe("http://localhost/health", socket=settings.ingest_socket),
+            settings.ingest_heartbeat,
+        ),
         directory=settings.home,
         environment=python_environment(settings),
         account=settings.account,

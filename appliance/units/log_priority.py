@@ -1,8 +1,9 @@
 """Passes a server's lines on to journald, each with its priority. A script of its own.
 
 PostgreSQL, Nginx and Ollama write how urgent a line is in a form of their own, and journald would
-give all lines the same priority. This module needs nothing but Python, so that it stays small:
-it runs beside the server for as long as that does.
+give all lines the same priority. Nginx also writes who asked for what, which is not recorded. This
+module needs nothing but Python, so that it stays small: it runs beside the server for as long as
+that does.
 """
 
 from __future__ import annotations
@@ -41,10 +42,13 @@ _NGINX_LEVELS = {
     b"info": INFO,
     b"debug": DEBUG,
 }
+# Behind it a line of Nginx names the client, the request and the page that the client came from.
+_NGINX_REQUEST = b", client: "
 _OLLAMA = re.compile(rb"^time=\S+ level=([A-Z]+)")
 _OLLAMA_LEVELS = {b"ERROR": ERROR, b"WARN": WARNING, b"INFO": INFO, b"DEBUG": DEBUG}
 
 Priority = Callable[[bytes], "int | None"]
+Edit = Callable[[bytes], bytes]
 
 
 def of_postgres(line: bytes) -> int | None:
@@ -69,6 +73,12 @@ def of_ollama(line: bytes) -> int | None:
     return _OLLAMA_LEVELS.get(found[1]) if found else INFO
 
 
+def without_request(line: bytes) -> bytes:
+    """Return a line of Nginx, with or without its end, without who asked for what."""
+    kept, found, request = line.partition(_NGINX_REQUEST)
+    return kept + b"\n" if found and request.endswith(b"\n") else kept
+
+
 FORMATS: dict[str, Priority] = {"postgres": of_postgres, "nginx": of_nginx, "ollama": of_ollama}
 
 
@@ -81,12 +91,23 @@ def prefixed(lines: Iterable[bytes], priority: Priority) -> Iterator[bytes]:
         yield b"<%d>%s" % (current, line)
 
 
+def unchanged(line: bytes) -> bytes:
+    """Return the line."""
+    return line
+
+
+def edit_for(log_format: str | None) -> Edit:
+    """Return what removes from a line of this format what is not recorded."""
+    return without_request if log_format == "nginx" else unchanged
+
+
 def main() -> None:
     """Pass standard input on until every process of the server has closed it."""
     # systemd asks all processes of a service to end; the server's last words come after that.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    for line in prefixed(sys.stdin.buffer, FORMATS[sys.argv[1]]):
+    edited = map(edit_for(sys.argv[1]), sys.stdin.buffer)
+    for line in prefixed(edited, FORMATS[sys.argv[1]]):
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
 

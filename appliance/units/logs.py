@@ -7,16 +7,23 @@ from pathlib import Path
 
 from appliance.core.settings import MEBIBYTE
 from appliance.units.log_buffer import LogBuffer
+from appliance.units.log_priority import Edit, unchanged
 
 LONGEST_LINE = 8192
 
 
 class UnitLog(LogBuffer):
-    """The log of one unit. Two turned-over files are kept beside it, as NAME.log.1 and .2."""
+    """The log of one unit. Two turned-over files are kept beside it, as NAME.log.1 and .2.
 
-    def __init__(self, path: Path, *, size: int = 5 * MEBIBYTE, kept: int = 2) -> None:
+    `edit` takes out of each line what is not to be recorded.
+    """
+
+    def __init__(
+        self, path: Path, *, size: int = 5 * MEBIBYTE, kept: int = 2, edit: Edit = unchanged
+    ) -> None:
         super().__init__()
         self._path = path
+        self._edit = edit
         self._size = size
         self._kept = kept
         self._partial = b""
@@ -27,9 +34,8 @@ class UnitLog(LogBuffer):
         if len(self._partial) > LONGEST_LINE:
             complete.append(self._partial)
             self._partial = b""
-        for line in complete:
-            self.publish(line.decode("utf-8", "replace"))
-        await asyncio.to_thread(self._write, block)
+        if complete:
+            await self._record([self._edit(line) for line in complete])
 
     async def note(self, sentence: str) -> None:
         """Add a line of our own."""
@@ -39,6 +45,11 @@ class UnitLog(LogBuffer):
         """Publish a last line that had no end."""
         if self._partial:
             await self.append(b"\n")
+
+    async def _record(self, lines: list[bytes]) -> None:
+        for line in lines:
+            self.publish(line.decode("utf-8", "replace"))
+        await asyncio.to_thread(self._write, b"".join(line + b"\n" for line in lines))
 
     def _write(self, block: bytes) -> None:
         try:

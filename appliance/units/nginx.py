@@ -29,6 +29,7 @@ from appliance.units.socket_activation import Listeners, bracketed, inherited, l
 from appliance.units.webchat import webchat_name
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 PROBE_PATH = "/health/proxy"
 # Of one address at a time: requests in all, and those whose body waits in memory (a megabyte each).
 MOST_REQUESTS = 2000
@@ -74,13 +75,33 @@ def nginx(settings: Settings, program: Path, clock: Clock) -> Unit:
 
 
 def _probe(settings: Settings) -> HttpProbe:
-    if settings.packaged:
+    if has_health_socket(settings):
         path, url = settings.nginx_health_socket, f"http://localhost{PROBE_PATH}"
     else:
         host = bracketed(ANY_ADDRESS.get(settings.bind, settings.bind))
         path, url = None, f"http://{host}:{settings.port}{PROBE_PATH}"
     identity = Identity(HEADER, identity_file(settings))
     return HttpProbe(url, socket=path, expected=HTTPStatus.NO_CONTENT, identity=identity)
+
+
+def has_health_socket(settings: Settings) -> bool:
+    """Say whether Nginx has an address for the supervisor alone.
+
+    Packaged, the supervisor has no network. With the PROXY protocol every connection over TCP has
+    to begin with a proxy's line, and a list of host names does not have the one that a probe uses.
+    """
+    return settings.packaged or settings.proxy_protocol or bool(settings.host_names)
+
+
+def served_names(settings: Settings) -> tuple[str, ...]:
+    """Return the host names that are served: all, if there are none.
+
+    The machine's own checks use a loopback address, and links the name of the settings.
+    """
+    if not settings.host_names:
+        return ()
+    own = settings.host if settings.packaged else bracketed(settings.bind)
+    return tuple(dict.fromkeys((*settings.host_names, own, *LOOPBACK)))
 
 
 def identity_file(settings: Settings) -> Path:
@@ -116,7 +137,10 @@ def configuration(
         secured=secured,
         tls=settings.tls,
         host=_server_name(settings.host),
-        health_socket=settings.nginx_health_socket,
+        health_socket=settings.nginx_health_socket if has_health_socket(settings) else None,
+        trusted_proxies=settings.trusted_proxy,
+        proxy_protocol=settings.proxy_protocol,
+        served_names=served_names(settings),
         chat_sockets={worker: settings.chat_socket(worker) for worker in workers},
         console_socket=settings.console_socket,
         probe_path=PROBE_PATH,
@@ -172,6 +196,8 @@ async def _prepare(settings: Settings, program: Path) -> None:
         lines = finished.stderr.decode("utf-8", "replace").strip().splitlines()
         problem = lines[0] if lines else finished.description
         raise PreparationError(unit="nginx", problem=problem)
+    # Judging opens the socket, and leaves its file.
+    await asyncio.to_thread(settings.nginx_health_socket.unlink, missing_ok=True)
     await asyncio.to_thread(_require_free_port, settings.bind, settings.port)
 
 
@@ -221,6 +247,8 @@ def _write_configuration(settings: Settings) -> None:
     user = None if settings.account else "root"
     identity = ensure_identity(identity_file(settings))
     give_to(identity_file(settings), settings.account)
+    # After a kill its file is still there, and nothing can listen at a path that exists.
+    settings.nginx_health_socket.unlink(missing_ok=True)
     path = settings.nginx_folder / "nginx.conf"
     write_atomically(path, configuration(settings, identity, user=user).encode())
     give_to(path, settings.account)

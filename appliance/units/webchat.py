@@ -6,6 +6,7 @@ from functools import partial
 
 from appliance.core.python import OWN_CODE
 from appliance.core.settings import Settings
+from appliance.probes.heartbeat import HeartbeatProbe
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import prepare_directories
 from appliance.units.model import Unit
@@ -19,7 +20,10 @@ def webchat(settings: Settings, programs: Programs, worker: int) -> Unit:
         name=webchat_name(worker),
         description=f"Chat server {worker}",
         command=python_command(programs, "webchat", str(worker)),
-        probe=HttpProbe("http://localhost/health", socket=settings.chat_socket(worker)),
+        probe=HeartbeatProbe(
+            HttpProbe("http://localhost/health", socket=settings.chat_socket(worker)),
+            settings.chat_heartbeat(worker),
+        ),
         directory=settings.home,
         environment=python_environment(settings),
         account=settings.account,

@@ -5,11 +5,30 @@ from __future__ import annotations
 import json
 from typing import Any
 
+# A body of a megabyte can be one text, or a million lists: those take a hundred times as long.
+_SMALL = 64 * 1024
+MOST_VALUES = 20_000
+
 
 def json_object(content: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that a body contains; None for any other body."""
+    """Return the JSON object that a body contains; None for any other body.
+
+    A body with more than MOST_VALUES values counts as another one, unless it is small.
+    """
+    if len(content) > _SMALL and _count_values(content) > MOST_VALUES:
+        return None
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
+
+
+def _count_values(content: bytes) -> int:
+    """Count the signs outside of strings that begin or separate values, without parsing them."""
+    bare = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    quotes = bare.count(b'"')
+    if quotes > 4 * MOST_VALUES:
+        return quotes
+    outside = b"".join(bare.split(b'"')[::2])
+    return outside.count(b",") + outside.count(b"[") + outside.count(b"{")

@@ -9,6 +9,8 @@ from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from typing_extensions import override
 
+from appliance.web.markdown_tables import bounded_table
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,11 +28,13 @@ class Parser(MarkdownIt):
     def __init__(self) -> None:
         super().__init__("commonmark", {"html": False, "linkify": False})
         self.enable(["table", "strikethrough"])
+        self.block.ruler.at("table", bounded_table, {"alt": ["paragraph", "reference"]})
         # `[3]: …` at the start of a line would turn every citation [3] into a link of its choice,
         # and make a block depend on a later one.
         self.disable("reference")
         self.add_render_rule("image", _picture_as_text)
         self.add_render_rule("link_open", _link_to_elsewhere)
+        self.add_render_rule("link_close", _address_of_link)
         self.add_render_rule("citation", _citation)
         self.add_render_rule("table_open", _table_open)
         self.add_render_rule("table_close", _table_close)
@@ -80,6 +84,21 @@ def _link_to_elsewhere(
     return self.renderToken(tokens, index, options, env)
 
 
+def _address_of_link(
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: EnvType,
+) -> str:
+    # The words of a link may say anything, so its address is shown beside them.
+    opened = next(i for i in range(index, -1, -1) if tokens[i].type == "link_open")
+    address = str(tokens[opened].attrs["href"])
+    words = self.renderInlineAsText(tokens[opened + 1 : index], options, env)
+    shown = "" if words == address else f' <span class="address">({escapeHtml(address)})</span>'
+    return f"</a>{shown}"
+
+
 def _citation(
     _self: RendererHTML,
     tokens: Sequence[Token],
@@ -87,12 +106,12 @@ def _citation(
     _options: OptionsDict,
     _env: EnvType,
 ) -> str:
-    token = tokens[index]
-    href = escapeHtml(str(token.attrs["href"]))
-    return (
-        f'<a class="citation" href="{href}" hx-get="{href}" '
-        f'aria-label="Source {token.content}">{token.content}</a>'
-    )
+    return citation_mark(int(tokens[index].content))
+
+
+def citation_mark(number: int) -> str:
+    """Return what stands for a citation until the page that shows it links its source."""
+    return f'<a class="citation" href="#{number}">{number}</a>'
 
 
 def _table_open(*_: object) -> str:

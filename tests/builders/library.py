@@ -136,19 +136,25 @@ async def search(database: Database, word: str) -> list[str]:
         return [str(row[0]) for row in await cursor.fetchall()]
 
 
-async def counted_terms(database: Database) -> dict[tuple[str, str], int]:
-    """Return how often each word is said to stand in chunks."""
-    async with database.connection() as connection:
-        cursor = await connection.execute("SELECT language, lexeme, chunks FROM library.term")
-        return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
+Term = tuple[UUID, str, str]
 
 
-async def true_terms(database: Database) -> dict[tuple[str, str], int]:
-    """Return how often each word really stands in chunks, by PostgreSQL's own statistics."""
+async def counted_terms(database: Database) -> dict[Term, int]:
+    """Return the number of chunks that is kept for each collection, language and word."""
     async with database.connection() as connection:
         cursor = await connection.execute(
-            "SELECT l.language, s.word, s.ndoc FROM"
-            " (SELECT DISTINCT language FROM library.chunk) AS l, LATERAL ts_stat("
-            " format('SELECT words FROM library.chunk WHERE language = %L', l.language)) AS s"
+            "SELECT collection_id, language, lexeme, chunks FROM library.term"
         )
-        return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
+        return {(row[0], row[1], row[2]): row[3] for row in await cursor.fetchall()}
+
+
+async def true_terms(database: Database) -> dict[Term, int]:
+    """Return the same numbers, counted in the chunks by PostgreSQL's own statistics."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT l.collection_id, l.language, s.word, s.ndoc FROM"
+            " (SELECT DISTINCT collection_id, language FROM library.chunk) AS l, LATERAL ts_stat("
+            " format('SELECT words FROM library.chunk WHERE collection_id = %L"
+            " AND language = %L', l.collection_id, l.language)) AS s"
+        )
+        return {(row[0], row[1], row[2]): row[3] for row in await cursor.fetchall()}

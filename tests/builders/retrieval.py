@@ -13,8 +13,9 @@ from appliance.accounts.model import Account
 from appliance.actors.permissions import Role
 from appliance.db.pool import Connection, Database
 from appliance.db.queries import Queries
-from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
-from appliance.ingest.pipeline import Indexer
+from appliance.ingest.extract.page import DocumentEnd, DocumentFacts, ExtractedPage
+from appliance.ingest.indexer import Indexer
+from appliance.ingest.pipeline import Assembly
 
 _INGEST = Queries("appliance.ingest")
 Embed = Callable[[str], list[float]]
@@ -97,10 +98,12 @@ class Library:
             )
 
     async def _chunks(self, connection: Connection, document: TestDocument) -> None:
-        indexer = Indexer(document.file_name)
-        pages = [ExtractedPage(number, text) for number, text in enumerate(document.pages, 1)]
-        indexer.add(pages, document.title)
-        indexed = indexer.document(DocumentFacts(document.title))
+        indexer, assembly = Indexer(document.title), Assembly(document.file_name)
+        assembly.add(DocumentFacts(document.title))
+        for number, text in enumerate(document.pages, 1):
+            assembly.add(indexer.index(ExtractedPage(number, text)))
+        assembly.add(DocumentEnd(indexer.language))
+        indexed = assembly.document()
         made = indexed.chunks
         await connection.execute(
             _INGEST["add_chunks"],
@@ -108,6 +111,7 @@ class Library:
                 "id": document.id,
                 "collection_id": await _collection_of(connection, document),
                 "language": document.language or indexed.language,
+                "before": 0,
                 "pages": [chunk.page for chunk in made],
                 "starts": [chunk.start for chunk in made],
                 "ends": [chunk.end for chunk in made],

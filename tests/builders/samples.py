@@ -29,7 +29,6 @@ _PLAIN: Mapping[object, Callable[[], object]] = {
     UUID: uuid4,
     datetime: lambda: _DAY,
     timedelta: lambda: timedelta(days=1),
-    ApplianceError: ApplianceError,
     Account: lambda: Account(uuid4(), "alice", Role.MEMBER, "Alice", _DAY, None),
 }
 _GROUPS: Mapping[object, Callable[[Iterable[object]], object]] = {
@@ -52,6 +51,8 @@ def sample(hint: Any) -> Any:
         return _sample_of_parts(get_origin(hint), get_args(hint))
     if isinstance(hint, type) and issubclass(hint, Enum):
         return next(iter(hint))
+    if isinstance(hint, type) and issubclass(hint, ApplianceError):
+        return hint()
     if dataclasses.is_dataclass(hint):
         return sample_call(hint)
     message = f"there is no sample of {hint}"

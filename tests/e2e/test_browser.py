@@ -38,6 +38,7 @@ def shelf(
     with window(browser, appliance.address, storage_state=session) as opened:
         page = opened.open("/library")
         opened.picture("library-empty")
+        page.get_by_label("Who may read them").select_option(label="Everybody: Shared library")
         page.get_by_label("Documents to add").set_input_files(_files(folder))
         for name in FILES:
             row = page.get_by_role("row").filter(has_text=name)
@@ -269,7 +270,6 @@ def test_a_member_does_not_see_private_documents(
     desk: Window, browser: Browser, appliance: Appliance, tmp_path: Path
 ) -> None:
     page = desk.open("/library")
-    page.get_by_label("Who may read them").select_option(index=1)
     private = documents.written(tmp_path / "diary.txt", "Dear diary, the abbot snores.")
     page.get_by_label("Documents to add").set_input_files(private)
     row = page.get_by_role("row").filter(has_text="diary.txt")

@@ -119,7 +119,7 @@ def test_a_member_is_added_and_sets_a_password_with_the_link(
         answer = member.post(page, page, code=code, password=PASSWORD)
         assert answer.status_code == 303, answer.text
         assert member.http.get("/library").status_code == 200
-    appliance.cli("user", "lock", "brendan")
+    appliance.cli("user", "lock", "brendan", "--yes")
     with Visitor(appliance.address) as member:
         assert member.sign_in("brendan").status_code != 303
     people = {row["name"]: row for row in appliance.cli("user", "list")}

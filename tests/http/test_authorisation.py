@@ -21,6 +21,7 @@ from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from tests.builders.library import running, shelf, worker
+from tests.fakes.markdown import InlineMarkdown
 from tests.http.conftest import Browser, Visit
 from webchat.routes import ROUTES
 
@@ -75,7 +76,7 @@ async def belongings(
         own = await books.own(alice)
         uploaded = await books.upload(alice, "diary.txt", "The secret word is heliotrope.", own)
         await books.finished(alice, uploaded.document.id)
-    conversations = Conversations(chat_database)
+    conversations = Conversations(chat_database, InlineMarkdown())
     exchange = await conversations.start(alice, "What is the secret word?", worker=1)
     key, _ = await ApiKeys(chat_database, SystemClock()).create(
         alice, alice, "mine", [Scope.CHAT], 1

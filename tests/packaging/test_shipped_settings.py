@@ -11,6 +11,7 @@ from appliance.core.settings import from_environment
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "packaging/debian/cloister.env"
 OFFER = "#CLOISTER_"
+OTHERS = {"CLOISTER_TRUSTED_PROXY": "10.0.0.5", "CLOISTER_PROXY_PROTOCOL": "yes"}
 
 
 def test_it_sets_nothing(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_each_line_it_offers_is_a_setting_and_shows_the_default(tmp_path: Path) 
     host = chosen["CLOISTER_HOST"]
     assert from_environment(chosen) == from_environment({"CLOISTER_HOST": host})
     for name, value in chosen.items():
-        other = f"{int(value) + 1}" if value.isdigit() else f"{value}.example"
+        other = OTHERS.get(name) or (f"{int(value) + 1}" if value.isdigit() else "box.example")
         changed, usual = from_environment({name: other}), from_environment({})
         names = [field.name for field in fields(usual)]
         differing = [each for each in names if getattr(usual, each) != getattr(changed, each)]

@@ -69,14 +69,16 @@ async def revoke_key(request: web.Request) -> web.Response:
 
 
 async def change_password(request: web.Request) -> web.Response:
-    """POST /account/password: ends every session, so the person signs in again."""
+    """POST /account/password: ends every session, and every key if `revoke_keys` is “yes”."""
     form = await read_form(request)
     page = replace(await _page(request), password_form=form)
     old, new = form.secret("old"), form.secret("new")
     if not form.valid:
         return _answer(request, page, 422)
     try:
-        await request.app[keys.ACCOUNTS].change_password(person(request), old, new)
+        await request.app[keys.ACCOUNTS].change_password(
+            person(request), old, new, revoke_keys=form.value("revoke_keys") == "yes"
+        )
     except ApplianceError as error:
         return _answer(request, replace(page, password_error=error), error.status)
     response = flash.redirect("/sign-in", "Your password is changed. Sign in with the new one.")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
+from typing import Self
 from uuid import UUID
 
 from aiohttp import WSCloseCode, hdrs, web
@@ -23,7 +25,8 @@ from appliance.core.errors import ApplianceError, NotFoundError
 from appliance.web import csrf
 from appliance.web.paths import identifier
 from webchat import keys
-from webchat.pages.answer_view import AnswerHtml, message_view
+from webchat.pages.answer_html import AnswerHtml
+from webchat.pages.answer_view import message_view
 
 _LOG = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 20.0
@@ -48,6 +51,21 @@ async def answer_socket(request: web.Request) -> web.WebSocketResponse:
         await socket.prepare(request)
         await AnswerSocket(request, socket, reader, message.id).run(disconnect)
     return socket
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a page has of an answer: the number of blocks, the rest, the plain text behind it."""
+
+    version: int
+    blocks: int
+    edition: int
+    fresh: int
+
+    @classmethod
+    def of(cls, answer: AnswerHtml) -> Self:
+        """Return what a page has that was sent the state of now."""
+        return cls(answer.version, len(answer.blocks), answer.edition, len(answer.fresh))
 
 
 class AnswerSocket:
@@ -101,19 +119,18 @@ class AnswerSocket:
             self._code = WSCloseCode.SERVICE_RESTART
 
     async def _follow(self, live: LiveAnswer) -> None:
-        clock = self._app[keys.CLOCK]
-        answer = live.shared(lambda live: AnswerHtml(live, clock))
+        clock, markdown = self._app[keys.CLOCK], self._app[keys.MARKDOWN]
+        answer = live.shared(lambda live: AnswerHtml(live, clock, markdown))
         await answer.up_to_date()
-        sent, version = len(answer.blocks), answer.version
+        sent = Sent.of(answer)
         await self._socket.send_str(self._snapshot(answer))
         while True:
-            await live.changed_since(version)
+            await live.changed_since(sent.version)
             if live.has_ended:
                 return
             await answer.up_to_date()
-            fresh, version = answer.blocks[sent:], answer.version
-            sent += len(fresh)
-            await self._socket.send_str(self._change(fresh, answer))
+            before, sent = sent, Sent.of(answer)
+            await self._socket.send_str(self._change(before, answer))
 
     async def _send_final(self) -> None:
         """Send the message as the database has it; wait if another process still writes it."""
@@ -121,7 +138,7 @@ class AnswerSocket:
         while not (message := await conversations.message(self._reader, self._id)).is_finished:
             await self._app[keys.CLOCK].sleep(POLL_SECONDS)
         citations = await conversations.citations(self._reader, self._id)
-        view = message_view(message, citations)
+        view = message_view(await conversations.as_html(message), citations)
         replaces = True
         row = self._app[keys.RENDERER].row("message", view, self._csrf, replaces)
         await self._socket.send_str(row)
@@ -130,17 +147,25 @@ class AnswerSocket:
         """Return the whole state, which replaces the blocks of the page."""
         blocks = Markup('<div id="blocks-{}" class="prose blocks" hx-swap-oob="true">{}</div>')
         # As plain text: Markup would escape the text that is added to it.
-        return str(blocks.format(self._id, Markup().join(answer.blocks))) + self._rest(answer)
+        state = str(blocks.format(self._id, Markup().join(answer.blocks)))
+        return state + self._tail(answer) + self._status(answer)
 
-    def _change(self, fresh: list[Markup], answer: AnswerHtml) -> str:
-        """Return the changes since the last message."""
-        blocks = self._row("answer_blocks", Markup().join(fresh)) if fresh else ""
-        return blocks + self._rest(answer)
+    def _change(self, sent: Sent, answer: AnswerHtml) -> str:
+        """Return the changes since what was sent."""
+        blocks = answer.blocks[sent.blocks :]
+        change = self._row("answer_blocks", Markup().join(blocks)) if blocks else ""
+        if answer.edition != sent.edition:
+            change += self._tail(answer)
+        elif fresh := answer.fresh[sent.fresh :]:
+            change += self._row("answer_fresh", fresh)
+        return change + self._status(answer)
 
-    def _rest(self, answer: AnswerHtml) -> str:
+    def _tail(self, answer: AnswerHtml) -> str:
+        return self._row("answer_tail", answer.tail, answer.fresh)
+
+    def _status(self, answer: AnswerHtml) -> str:
         replaces = True
-        status = self._row("answer_status", answer.status, replaces)
-        return self._row("answer_tail", answer.tail) + status
+        return self._row("answer_status", answer.status, replaces)
 
     def _row(self, name: str, *arguments: object) -> str:
         return self._app[keys.RENDERER].row(name, self._id, *arguments)

@@ -1,9 +1,8 @@
-"""Messages for the templates: finished ones, and one that is being written."""
+"""Messages for the templates."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,12 +10,9 @@ from markupsafe import Markup, escape
 
 from appliance.answering.live_answer import LiveAnswer
 from appliance.conversations.model import AnswerKind, Author, Citation, Message, MessageState
-from appliance.core.clock import Clock
 from appliance.web import markdown
 from appliance.web.formats import count_of
 from appliance.web.render import url
-
-RENDER_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +44,13 @@ class MessageView:
 
 
 def message_view(message: Message, citations: Iterable[Citation] = ()) -> MessageView:
-    """Return a question or an answer as a reload shows it."""
+    """Return a question or an answer as a reload shows it; an answer's `html` is up to date."""
     sources = tuple(citation_view(citation) for citation in citations)
     if message.is_question:
         html = escape(message.text)
     else:
-        links = {source.number: source.url for source in sources if source.url}
-        html = markdown.render(message.text, links)
+        links = {source.number: source.url for source in sources}
+        html = markdown.with_links(message.html or "", links)
     return MessageView(
         id=message.id,
         author=message.author,
@@ -100,59 +96,3 @@ def status_words(live: LiveAnswer) -> str:
     if live.context is not None:
         return f"Reading {count_of(live.context.found, 'passage')}…"
     return "Looking through your documents…"
-
-
-class AnswerHtml:
-    """The HTML of an answer that is being written, made once for all open pages.
-
-    A block that no later text can change is rendered once; only the rest is rendered again, the
-    first word at once and later text at most every RENDER_SECONDS.
-    """
-
-    def __init__(self, live: LiveAnswer, clock: Clock) -> None:
-        self._live = live
-        self._clock = clock
-        self._lock = asyncio.Lock()
-        self._rendered_at = float("-inf")
-        self._consumed = 0
-        self._links: Mapping[int, str] = {}
-        self.version = -1
-        self.blocks: list[Markup] = []
-        self.tail = Markup()
-        self.status = ""
-
-    async def up_to_date(self) -> None:
-        """Return when the HTML shows a state that is not older than RENDER_SECONDS."""
-        async with self._lock:
-            if self.version == self._live.version:
-                return
-            early = self._rendered_at + RENDER_SECONDS - self._clock.monotonic()
-            if early > 0 and self._live.text:
-                await self._clock.sleep(early)
-            self._render()
-
-    def _render(self) -> None:
-        self.version = self._live.version
-        self.status = status_words(self._live)
-        if not self._live.text:
-            return
-        self._rendered_at = self._clock.monotonic()
-        self._links = self._links or self._known_links()
-        rest = self._live.text[self._consumed :]
-        closed, tail = markdown.split_blocks(rest)
-        self._consumed += len(rest) - len(tail)
-        self.blocks += [markdown.render(block, self._links) for block in closed]
-        self.tail = markdown.render(tail, self._links)
-
-    def _known_links(self) -> dict[int, str]:
-        context = self._live.context
-        return {
-            each.number: source_url(
-                each.passage.document_id,
-                each.passage.page,
-                each.passage.start,
-                each.passage.end,
-                each.number,
-            )
-            for each in (context.passages if context else ())
-        }

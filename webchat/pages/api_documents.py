@@ -9,7 +9,8 @@ from aiohttp import BodyPartReader, web
 from appliance.accounts.guard import holder
 from appliance.core.errors import InvalidInputError
 from appliance.library.errors import NoFileError
-from appliance.library.model import PRIVATE_NAME, Document, LedgerRow, PageState, Uploaded
+from appliance.library.model import PRIVATE_NAME, Document, LedgerRow, Uploaded
+from appliance.library.page_state import PageState
 from appliance.library.service import LibraryService
 from appliance.web.paths import identifier, whole_number
 from webchat import keys

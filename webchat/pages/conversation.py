@@ -12,18 +12,16 @@ from aiohttp import web
 from appliance.accounts.guard import person, visitor
 from appliance.conversations.model import Conversation, Exchange
 from appliance.conversations.service import PAGE
-from appliance.core.errors import ApplianceError
+from appliance.core.errors import ApplianceError, NotFoundError
 from appliance.library.model import DocumentState
 from appliance.web import flash
-from appliance.web.forms import Form, read_form
-from appliance.web.paths import identifier
+from appliance.web.forms import LARGEST_FORM, Form, read_form
+from appliance.web.paths import identifier, whole_number
 from appliance.web.render import Frame, url, wants_fragment
 from webchat import keys
 from webchat.frame import frame
 from webchat.pages.answer_view import MessageView, message_view
 
-# Four bytes for a character, each encoded as %XX; the service checks the question's own limit.
-FORM_LIMIT = 256 * 1024
 EXAMPLES = 3
 _CURRENT = "ask"
 
@@ -49,6 +47,9 @@ class ConversationPage:
     examples: list[str]
     has_documents: bool
     form: Form
+    # The address of the messages before these, and of the last ones where these are not.
+    earlier: str | None = None
+    newest: str | None = None
 
     @property
     def conversations(self) -> list[Conversation]:
@@ -68,7 +69,7 @@ async def show_new(request: web.Request) -> web.Response:
 
 async def start(request: web.Request) -> web.Response:
     """POST /conversations: the first question."""
-    form = await read_form(request, limit=FORM_LIMIT)
+    form = await read_form(request, limit=LARGEST_FORM)
     question = form.value("question").strip() or form.value("example")
     try:
         exchange = await request.app[keys.ANSWERING].start(person(request), question)
@@ -84,14 +85,14 @@ async def start(request: web.Request) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
-    """GET /conversations/{id}."""
+    """GET /conversations/{id}?until=: the last messages, or the last before a number."""
     return await _page(request, identifier(request), Form())
 
 
 async def ask(request: web.Request) -> web.Response:
     """POST /conversations/{id}/messages: htmx gets the question and the answer as two rows."""
     conversation_id = identifier(request)
-    form = await read_form(request, limit=FORM_LIMIT)
+    form = await read_form(request, limit=LARGEST_FORM)
     try:
         exchange = await request.app[keys.ANSWERING].ask(
             person(request), conversation_id, form.value("question")
@@ -156,7 +157,13 @@ async def _new_page(request: web.Request, form: Form, status: int = HTTPStatus.O
 async def _page(
     request: web.Request, conversation_id: UUID, form: Form, status: int = HTTPStatus.OK
 ) -> web.Response:
-    thread = await request.app[keys.CONVERSATIONS].thread(person(request), conversation_id)
+    before = whole_number(request.query.get("until", ""))
+    thread = await request.app[keys.CONVERSATIONS].thread(
+        person(request), conversation_id, before=before
+    )
+    if before is not None and not thread.messages:
+        raise NotFoundError(what="message")
+    address = url("/conversations/{id}", id=conversation_id)
     page = ConversationPage(
         frame=frame(request, thread.conversation.title, _CURRENT),
         sidebar=await _sidebar(request),
@@ -165,8 +172,11 @@ async def _page(
         examples=[],
         has_documents=True,
         form=form,
+        earlier=url(address, until=thread.earlier) if thread.earlier else None,
+        newest=None if before is None else address,
     )
-    return request.app[keys.RENDERER].page(request, page, block="messages", status=status)
+    block = "messages" if before is None else "part"
+    return request.app[keys.RENDERER].page(request, page, block=block, status=status)
 
 
 async def _sidebar(request: web.Request) -> Sidebar:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from appliance.core import slow_callbacks
 from appliance.health.model import CheckId, Health
 from webchat import keys
 
@@ -13,6 +14,7 @@ from webchat import keys
 _NAMES = {
     CheckId.DATABASE: "database",
     CheckId.MODEL_RUNNER: "ollama",
+    CheckId.DOCUMENT_READER: "document_reader",
     CheckId.DISK_SPACE: "disk_space",
     CheckId.MEMORY: "memory",
 }
@@ -22,7 +24,10 @@ async def health(request: web.Request) -> web.Response:
     """GET /health: 200 as soon as the process serves."""
     time = request.app[keys.CLOCK].now().isoformat()
     version = request.app[keys.VERSION]
-    return web.json_response({"status": "healthy", "time": time, "version": version})
+    slow = slow_callbacks.FOUND.as_json()
+    return web.json_response(
+        {"status": "healthy", "time": time, "version": version, "slow_callbacks": slow}
+    )
 
 
 async def ready(request: web.Request) -> web.Response:

@@ -10,15 +10,18 @@ from aiohttp import BodyPartReader, web
 
 from appliance.accounts.guard import check_form, person
 from appliance.accounts.model import Account
+from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError, NotFoundError
+from appliance.health.service_words import DOCUMENT_READER
 from appliance.library.errors import (
     FormCutShortError,
     NoFileError,
     QuotaExceededError,
     UploadBrokenOffError,
 )
-from appliance.library.model import Collection, Document, Uploaded, Usage
+from appliance.library.model import PRIVATE_NAME, Collection, Document, Uploaded, Usage
 from appliance.library.names import clean
+from appliance.library.reader_condition import ReaderCondition
 from appliance.web import csrf, flash
 from appliance.web.formats import count_of
 from appliance.web.pagination import requested_page
@@ -31,6 +34,11 @@ from webchat.pages.uploads import declared_size, field, file_name, parts, pieces
 LIBRARY = "/library"
 _PAGE_SIZE = 50
 _MOST_PROBLEMS = 20
+_CAUSES = {
+    ReaderCondition.STOPPED: "The document reader is stopped.",
+    ReaderCondition.GIVEN_UP: "The document reader failed too often and is not restarted any more.",
+}
+_UNIT = f"/admin/units/{DOCUMENT_READER}"
 _KINDS = "PDF, Word, OpenDocument, RTF, HTML, Markdown, CSV and text"
 
 
@@ -41,6 +49,15 @@ class Problem:
     file_name: str
     sentence: str
     hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why no document is read at the moment, what the reader can do, and for operators where."""
+
+    sentence: str
+    hint: str
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,7 @@ class LibraryPage:
     usage: Usage
     problems: tuple[Problem, ...] = ()
     note: str = ""
+    pause: Pause | None = None
     kinds: str = _KINDS
 
 
@@ -91,6 +109,7 @@ async def show(request: web.Request) -> web.Response:
 async def upload(request: web.Request) -> web.Response:
     """POST /library: a form with `csrf`, `collection` (an id) and any number of `file`.
 
+    Without `collection` the files go to the person's own documents, as they do over the API.
     With htmx the answer is the new list; without it goes to the list, or shows what failed.
     """
     result = await _receive(request)
@@ -113,7 +132,7 @@ async def row(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     """POST /library/{id}/delete."""
     await request.app[keys.LIBRARY].delete(person(request), identifier(request))
-    return flash.redirect(LIBRARY, "The document is deleted.")
+    return flash.redirect(LIBRARY, "The document is deleted. Earlier answers may still quote it.")
 
 
 async def retry(request: web.Request) -> web.Response:
@@ -187,7 +206,7 @@ class Intake:
 
     async def _take_file(self, part: BodyPartReader) -> None:
         if self._collection is None:
-            self._collection = (await self._library.collections(self._actor))[0].id
+            self._collection = (await self._library.collection(self._actor, PRIVATE_NAME)).id
         name = file_name(part)
         try:
             uploaded = await self._library.upload(
@@ -210,6 +229,16 @@ class Intake:
         return (*first, between, last)
 
 
+def pause_of(known: ReaderCondition | None, actor: Account) -> Pause | None:
+    """Return what to say while no document is read; None while reading goes on. Pure."""
+    if known not in _CAUSES:
+        return None
+    sentence = "Reading is paused: new documents wait in the queue, and nothing is lost."
+    if actor.may(Permission.CONTROL_UNITS):
+        return Pause(sentence, f"{_CAUSES[known]} Its page says why, and starts it.", _UNIT)
+    return Pause(sentence, "They are read as soon as an operator has started it again. Just wait.")
+
+
 async def _answer(request: web.Request, result: UploadResult | None = None) -> web.Response:
     actor = person(request)
     library = request.app[keys.LIBRARY]
@@ -226,6 +255,7 @@ async def _answer(request: web.Request, result: UploadResult | None = None) -> w
         usage=await request.app[keys.QUOTAS].usage(actor),
         problems=result.problems if result else (),
         note=result.note if result else "",
+        pause=pause_of(await request.app[keys.READER](), actor),
     )
     status = result.status if result else 200
     response = request.app[keys.RENDERER].page(request, page, block="documents", status=status)

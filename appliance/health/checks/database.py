@@ -26,7 +26,7 @@ def evaluate_database(reading: ProbeResult) -> CheckResult:
     match reading.state:
         case ProbeState.OK:
             return ok(CheckId.DATABASE, "The database answers.")
-        case ProbeState.NOT_READY:
+        case ProbeState.NOT_READY | ProbeState.BUSY:
             sentence = f"The database is not ready yet: {reading.sentence}."
             return busy(CheckId.DATABASE, sentence)
         case ProbeState.FAILED:

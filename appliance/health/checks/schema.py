@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 import psycopg
 
 from appliance.core.deadline import abandon_after
-from appliance.db.schema_objects import SchemaState, schema_state
+from appliance.core.errors import DatabaseUnavailableError
+from appliance.db.schema_objects import SchemaState
 from appliance.health.model import Check, CheckId, CheckResult, failed, ok, unknown
 from appliance.health.remedies import ReadLog, RestartService
 from appliance.health.service_words import DATABASE, MIGRATION
-from appliance.probes.model import Probe, ProbeState
 
+AskSchema = Callable[[], Awaitable[SchemaState]]
 _MOST_NAMED = 5
 _HINT = (
     "Tables were changed by hand, or the database is damaged. Restore the last backup; nothing "
@@ -21,26 +22,26 @@ _HINT = (
 
 
 def schema_check(
-    address: str,
-    database: Probe,
-    *,
+    ask_schema: AskSchema,
     is_migrating: Callable[[], Awaitable[bool]],
+    *,
     patience: float,
     limit: float,
 ) -> Check:
-    """Return the check of the database at `address`, which `database` asks whether it answers.
+    """Return the check; the database has `patience` seconds to answer.
 
-    While `is_migrating` nothing can be said. The database has `patience` seconds to answer.
+    While `is_migrating` nothing can be said.
     """
 
+    async def asked() -> SchemaState:
+        return await ask_schema()
+
     async def ask() -> CheckResult:
-        if (await database.read()).state is not ProbeState.OK:
-            return unknown(CheckId.SCHEMA, "The database does not answer.")
         if await is_migrating():
             return unknown(CheckId.SCHEMA, "The database is being brought up to date.")
         try:
-            return evaluate_schema(await abandon_after(patience, schema_state(address)))
-        except (TimeoutError, psycopg.Error):
+            return evaluate_schema(await abandon_after(patience, asked()))
+        except (TimeoutError, DatabaseUnavailableError, psycopg.Error):
             return unknown(CheckId.SCHEMA, "The database does not say which tables it has.")
 
     return Check(CheckId.SCHEMA, ask, limit)

@@ -14,7 +14,7 @@ from appliance.health.service_words import WEB_SERVER
 from appliance.probes.http import HttpProbe
 from appliance.probes.model import ProbeResult, ProbeState
 from appliance.units.certificate import expires, fingerprint
-from appliance.units.nginx import ANY_ADDRESS
+from appliance.units.nginx import ANY_ADDRESS, published_certificate
 
 EXPIRES_SOON = timedelta(days=21)
 HERE = "127.0.0.1"
@@ -28,29 +28,45 @@ def web_front_checks(
     async def certificate() -> CheckResult:
         # No authority vouches for the machine's own certificate: the point is which one it is.
         try:
-            pem = await asyncio.to_thread(ssl.get_server_certificate, (host, port), timeout=5)
+            pem = await asyncio.to_thread(_shown_certificate, settings, host, port)
         except OSError as error:
             sentence = f"No server shows one at {host}:{port}: {error.strerror or error}."
             return unknown(CheckId.CERTIFICATE, sentence)
         now, until = clock.now(), expires(pem.encode())
         return evaluate_certificate(fingerprint(pem.encode()), until, now)
 
-    async def packaged() -> CheckResult:
-        probe = HttpProbe(f"https://{host}:{port}/health", verified=False)
-        return evaluate_front(await probe.read(), f"https://{host}/")
-
-    async def clone() -> CheckResult:
-        own = ANY_ADDRESS.get(settings.bind, settings.bind)
-        address = f"http://{own}:{settings.port}/"
-        return evaluate_front(await HttpProbe(f"{address}health").read(), address)
+    async def front() -> CheckResult:
+        return await _front(settings, host, port)
 
     if not settings.packaged:
-        return [Check(CheckId.WEB_SERVER, clone)]
+        return [Check(CheckId.WEB_SERVER, front)]
     # The packet filter lets none of Cloister's accounts connect to anything, and counts attempts.
     return [
-        Check(CheckId.WEB_SERVER, packaged, as_root=True),
+        Check(CheckId.WEB_SERVER, front, as_root=True),
         Check(CheckId.CERTIFICATE, certificate, as_root=True),
     ]
+
+
+async def _front(settings: Settings, host: str, port: int) -> CheckResult:
+    if settings.packaged:
+        address, probed = f"https://{host}/", f"https://{host}:{port}/health"
+    else:
+        own = ANY_ADDRESS.get(settings.bind, settings.bind)
+        address = f"http://{own}:{settings.port}/"
+        probed = f"{address}health"
+    if settings.proxy_protocol:
+        # A connection without a proxy's line is refused, so another address of Nginx answers.
+        probe = HttpProbe("http://localhost/health", socket=settings.nginx_health_socket)
+    else:
+        probe = HttpProbe(probed, verified=not settings.packaged)
+    return evaluate_front(await probe.read(), address)
+
+
+def _shown_certificate(settings: Settings, host: str, port: int) -> str:
+    """Return the certificate as PEM. Raises OSError."""
+    if settings.proxy_protocol:
+        return published_certificate(settings).read_text()
+    return ssl.get_server_certificate((host, port), timeout=5)
 
 
 def evaluate_front(reading: ProbeResult, address: str) -> CheckResult:

@@ -1,24 +1,26 @@
 """A parser in Python: `main` reads the document on standard input.
 
-Runs confined and under limits of time and memory outside of the ingest process, because a hostile
-file may exhaust them or take over its parser. Prints JSON lines: the facts, each page, or one
-error. For an office document it checks the file and then turns itself into the converter.
+Everything that depends on the text of a document happens here, confined and under limits of time
+and memory outside of the ingest process, because a hostile file may exhaust them or take over its
+parser. Prints one JSON line a record (`appliance.ingest.extract.records`): the facts, each page
+with its chunks, and the end; or one error. For an office document it checks the file and then turns
+itself into the converter.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
 
 from appliance.ingest.errors import NoTextError
+from appliance.ingest.extract.page import DocumentEnd, Outline, Record
+from appliance.ingest.extract.records import error_line, line_of
+from appliance.ingest.indexer import Indexer
 from appliance.library.errors import DocumentError
 
 # The exit status after an error that was printed as JSON.
 REFUSED = 3
-
-Line = dict[str, object]
 
 
 def main(job: str, limit: str, *converter: str) -> int:
@@ -26,17 +28,21 @@ def main(job: str, limit: str, *converter: str) -> int:
     try:
         if converter:
             _convert(job, int(limit), converter)
-        for line in _lines(job):
-            _print(line)
+        for record in _records(job):
+            _print(line_of(record))
     except DocumentError as error:
-        _print({"error": error.code, "facts": error.facts})
+        _print(error_line(error))
         return REFUSED
     return 0
 
 
 def prepare() -> None:
-    """Import what the jobs import, once for all parsers."""
-    from appliance.ingest.extract import archive, outline, rows  # noqa: F401
+    """Import and compute once, for all parsers, what the jobs need."""
+    from appliance.ingest.extract import archive, legacy_encodings, pdf_pages, rows  # noqa: F401
+    from appliance.ingest.extract.outline import read_html
+
+    for _ in _indexed(read_html(b"<p>Words.")):
+        pass
 
 
 def _convert(job: str, limit: int, converter: tuple[str, ...]) -> None:
@@ -49,9 +55,14 @@ def _convert(job: str, limit: int, converter: tuple[str, ...]) -> None:
     os.execvp(converter[0], converter)  # noqa: S606 - no shell is wanted
 
 
-def _lines(job: str) -> Iterator[Line]:
+def _records(job: str) -> Iterator[Record]:
     # Imported where they are used, because every document starts this process.
+    content = sys.stdin.buffer.read()
     match job:
+        case "pdf":
+            from appliance.ingest.extract.pdf_pages import read_range
+
+            return read_range(content)
         case "csv":
             from appliance.ingest.extract.rows import read_csv as read
         case "html":
@@ -60,21 +71,20 @@ def _lines(job: str) -> Iterator[Line]:
             from appliance.ingest.extract.outline import read_markdown as read
         case _:
             from appliance.ingest.extract.outline import read_text as read
-    outline = read(sys.stdin.buffer.read())
-    yield {"title": outline.title}
+    return _indexed(read(content))
+
+
+def _indexed(outline: Outline) -> Iterator[Record]:
+    yield outline.facts
+    indexer = Indexer(outline.facts.title)
     page = None
     for page in outline.pages:
-        headings = [(heading.offset, heading.level, heading.title) for heading in page.headings]
-        yield {
-            "number": page.number,
-            "text": page.text,
-            "label": page.label,
-            "headings": headings,
-            "note": page.note,
-        }
+        yield indexer.index(page)
     if page is None:
         raise NoTextError
+    yield DocumentEnd(indexer.language)
 
 
-def _print(line: Line) -> None:
-    sys.stdout.buffer.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+def _print(line: bytes) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()

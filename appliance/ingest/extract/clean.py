@@ -17,6 +17,10 @@ _LIGATURES = re.compile("[\ufb00-\ufb06]")
 _TRAILING = re.compile(r"(?<![ \t\u00a0\u3000])[ \t\u00a0\u3000]+$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 _LONGEST_TITLE = 300
+# Unicode's own limit for streams (UAX #15): sorting the marks of one letter takes the square of
+# their number, and no writing system needs more.
+_MOST_MARKS = 30
+_MAY_BE_MARKS = re.compile(rf"[^\w\s\x00-\u02ff]{{{_MOST_MARKS + 1},}}")
 _SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u3000]+")
 
 
@@ -33,7 +37,18 @@ def clean_characters(text: str) -> str:
     text = _LINE_ENDS.sub("\n", text)
     text = _UNWANTED.sub("", text)
     text = _LIGATURES.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
+    text = _MAY_BE_MARKS.sub(_without_piles, text)
     return _TRAILING.sub("", unicodedata.normalize("NFC", text))
+
+
+def _without_piles(run: re.Match[str]) -> str:
+    """Drop the combining marks of a letter after the first thirty."""
+    kept, marks = [], 0
+    for sign in run.group():
+        marks = marks + 1 if unicodedata.combining(sign) else 0
+        if marks <= _MOST_MARKS:
+            kept.append(sign)
+    return "".join(kept)
 
 
 def one_line(text: str) -> str:

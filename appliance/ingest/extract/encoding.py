@@ -6,7 +6,6 @@ import codecs
 import contextlib
 
 from appliance.ingest.errors import NotTextError, UnknownEncodingError
-from appliance.ingest.extract.legacy_encodings import recognise_legacy
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ACCENTS = bytes(range(0x80, 0x100))
@@ -85,6 +84,9 @@ def _guess(content: bytes, failed_at: int) -> tuple[str, str]:
     unknown = UnknownEncodingError(position=failed_at + 1, tried="UTF-8")
     if _count(content, _CONTROLS):
         raise unknown
+    # Only old files need it, and it takes time to load.
+    from appliance.ingest.extract.legacy_encodings import recognise_legacy
+
     if found := recognise_legacy(content):
         text, encoding = found
         return text, _GUESS.format(encoding=encoding.name)

@@ -8,12 +8,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from enum import IntEnum
-from html.parser import HTMLParser
-
-from typing_extensions import override
 
 from appliance.ingest.extract.clean import clean, one_line, short_title
 from appliance.ingest.extract.lists import Attributes, OpenList
+from appliance.ingest.extract.markup_tokens import EndTag, StartTag, Text, tokens
 from appliance.ingest.extract.page import Heading
 from appliance.text.scripts import without_breaks
 
@@ -65,17 +63,18 @@ _SEPARATORS = {
 }
 
 
-class MarkupReader(HTMLParser):
+class MarkupReader:
     """Collects `text`, `headings` and `title` of a page; tolerates errors as a browser does."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.title: str | None = None
         self.headings: list[Heading] = []
         self._parts: list[str] = []
         self._length = 0
         self._gap = _Gap.NONE
+        # The skipped elements that are open, and how many of each name.
         self._skipping: list[str] = []
+        self._skipped: Counter[str] = Counter()
         # How many end tags of each kind follow.
         self._ends: Counter[str] = Counter()
         self._titles: list[str] | None = None
@@ -94,41 +93,48 @@ class MarkupReader(HTMLParser):
     def read(self, page: str) -> None:
         """Read a page from its beginning to its end."""
         self._ends.update(match.group(1).lower() for match in _END_OF_SKIPPED.finditer(page))
-        self.feed(page)
-        self.close()
+        for token in tokens(page, _RAW):
+            match token:
+                case StartTag(name, attributes, closed):
+                    self._start(name, attributes, closed=closed)
+                case EndTag(name):
+                    self._end(name)
+                case Text(data):
+                    self._text(data)
         self._end_preformatted()
 
-    @override
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def _start(self, tag: str, attributes: Attributes, *, closed: bool) -> None:
+        if closed and tag in _SKIPPED:
+            return
         while self._skipping and tag in _ENDS_SKIPPING.get(self._skipping[-1], ()):
-            self._skipping.pop()
+            self._skipped[self._skipping.pop()] -= 1
         if tag in _SKIPPED:
-            # An element that is never closed would hide the rest of the page.
-            if tag in _RAW or self._ends[tag] > self._skipping.count(tag):
-                self._skipping.append(tag)
-            return
-        if self._skipping:
-            return
+            self._skip(tag)
+        elif not self._skipping:
+            self._read_start(tag, attributes, closed=closed)
+
+    def _skip(self, tag: str) -> None:
+        # An element that is never closed would hide the rest of the page.
+        if tag in _RAW or self._ends[tag] > self._skipped[tag]:
+            self._skipping.append(tag)
+            self._skipped[tag] += 1
+
+    def _read_start(self, tag: str, attributes: Attributes, *, closed: bool) -> None:
         if tag in _HEADINGS:
             self._end_preformatted()
         if self._preformatted is not None:
             self._break_preformatted(tag)
-            return
-        self._open(tag, dict(attrs))
-        self._begin(tag, dict(attrs))
+        else:
+            self._open(tag, attributes)
+            self._begin(tag, attributes)
+        if closed:
+            self._end(tag)
 
-    @override
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _SKIPPED:
-            super().handle_startendtag(tag, attrs)
-
-    @override
-    def handle_endtag(self, tag: str) -> None:
+    def _end(self, tag: str) -> None:
         self._ends[tag] -= 1
         if self._skipping:
-            if tag in self._skipping:
-                while self._skipping.pop() != tag:
-                    pass
+            if self._skipped[tag]:
+                self._stop_skipping(tag)
             return
         if tag == "title" and self._titles is not None:
             self.title = short_title("".join(self._titles)) or None
@@ -142,8 +148,13 @@ class MarkupReader(HTMLParser):
         else:
             self._close(tag)
 
-    @override
-    def handle_data(self, data: str) -> None:
+    def _stop_skipping(self, tag: str) -> None:
+        ended = ""
+        while ended != tag:
+            ended = self._skipping.pop()
+            self._skipped[ended] -= 1
+
+    def _text(self, data: str) -> None:
         if self._skipping:
             return
         if self._titles is not None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from appliance.core.process import Command, Finished
 from appliance.core.settings import MEBIBYTE
-from appliance.ingest.errors import ConverterFailedError, DamagedFileError, ParserTooBigError
+from appliance.ingest.errors import (
+    ConverterFailedError,
+    DamagedFileError,
+    ParserMisbehavedError,
+    ParserTooBigError,
+)
 from appliance.ingest.extract.child import REFUSED
 from appliance.ingest.extract.confined import python_parser, run_parser
-from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
+from appliance.ingest.extract.page import Record
 from appliance.ingest.extract.parser import ParserLimits, failure
-from appliance.ingest.extract.text import read_in_child, refusal
+from appliance.ingest.extract.records import record_of
+from appliance.ingest.extract.text import read_in_child
 from appliance.ingest.formats import Format
 from appliance.library.errors import DocumentError
 
@@ -27,8 +32,8 @@ _HEADROOM = 512 * MEBIBYTE
 
 async def read_office(
     path: Path, wanted: Format, limits: ParserLimits
-) -> AsyncGenerator[DocumentFacts | ExtractedPage, None]:
-    """Yield the facts, then the document in parts, because these formats have no pages."""
+) -> AsyncGenerator[Record, None]:
+    """Yield the records of the document in parts, because these formats have no pages."""
     child = ("appliance.ingest.extract.child", str(wanted), str(limits.unpacked))
     pandoc = _pandoc(wanted, limits)
     converted = await run_parser(
@@ -42,13 +47,15 @@ async def read_office(
     if error := failure(converted, limits):
         raise error
     if converted.returncode == REFUSED:
-        raise refusal(json.loads(converted.stdout))
+        # It raises the error that the parser has printed.
+        record_of(converted.stdout)
+        raise ParserMisbehavedError
     if converted.returncode:
         raise _refusal(converted, wanted)
     if len(converted.stdout) == _LARGEST_HTML:
         raise ParserTooBigError(megabytes=_LARGEST_HTML // MEBIBYTE)
-    async for item in read_in_child(Format.HTML, converted.stdout, limits):
-        yield item
+    async for record in read_in_child(Format.HTML, converted.stdout, limits):
+        yield record
 
 
 def _refusal(converted: Finished, wanted: Format) -> DocumentError:

@@ -1,15 +1,13 @@
-"""Read HTML, Markdown and text into a title and pages. Runs only in the child process."""
+"""Read HTML, Markdown and text into a title and pages."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from appliance.ingest.extract.clean import clean, short_title
 from appliance.ingest.extract.encoding import decode
-from appliance.ingest.extract.markup import MarkupReader
-from appliance.ingest.extract.page import ExtractedPage, Heading
+from appliance.ingest.extract.page import DocumentFacts, Heading, Outline
 from appliance.ingest.extract.paging import parts
 
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
@@ -27,22 +25,17 @@ _EMPHASIS = re.compile(r"[*`]|\b_+|_+\b")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """The title of a document and its pages, which are created one by one."""
-
-    title: str | None
-    pages: Iterator[ExtractedPage]
-
-
 def read_html(content: bytes) -> Outline:
     """Read the text of a web page, without scripts, styles and navigation."""
     declared = _CHARSET.search(content[:_DECLARATION_WITHIN])
     text, note = decode(content, declared.group(1).decode() if declared else None)
+    # Only web pages and office documents need it.
+    from appliance.ingest.extract.markup import MarkupReader
+
     reader = MarkupReader()
     reader.read(text)
     first = next((heading.title for heading in reader.headings if heading.level == 1), None)
-    return Outline(reader.title or first, parts(reader.text, reader.headings, note))
+    return Outline(DocumentFacts(reader.title or first), parts(reader.text, reader.headings, note))
 
 
 def read_markdown(content: bytes) -> Outline:
@@ -59,13 +52,13 @@ def read_markdown(content: bytes) -> Outline:
         begin = front.end()
     headings = list(_markdown_headings(text, begin))
     first = next((heading.title for heading in headings if heading.level == 1), None)
-    return Outline(title or first, parts(text, headings, note))
+    return Outline(DocumentFacts(title or first), parts(text, headings, note))
 
 
 def read_text(content: bytes) -> Outline:
     """Read plain text as it is."""
     text, note = decode(content)
-    return Outline(None, parts(clean(text), (), note))
+    return Outline(DocumentFacts(), parts(clean(text), (), note))
 
 
 def _markdown_headings(text: str, begin: int) -> Iterator[Heading]:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 from appliance.core.process import Finished, Limits
 from appliance.core.settings import MEBIBYTE
-from appliance.ingest.errors import ParserCrashedError, ParserTimedOutError, ParserTooBigError
+from appliance.ingest.errors import (
+    ParserCrashedError,
+    ParserKilledError,
+    ParserTimedOutError,
+    ParserTooBigError,
+)
 from appliance.library.errors import DocumentError
 
 # Exit code of pandoc's runtime (GHC) when its heap limit is reached.
@@ -25,15 +30,20 @@ _OUT_OF_MEMORY = (
 
 @dataclass(frozen=True, slots=True)
 class ParserLimits:
-    """Limits for one document: wall-clock seconds and memory of a parser, pages, unpacked bytes.
+    """Limits for one document.
 
-    `tasks` is how many processes and threads the account may have while a parser starts a thread.
+    `seconds` of wall-clock time and bytes of `memory` are those of each process of its parser,
+    `total_seconds` is the time for the whole document. `unpacked` counts bytes, and `characters`
+    the text of all pages with its search words. `tasks` is how many processes and threads the
+    account may have while a parser starts a thread.
     """
 
     seconds: float = 120.0
+    total_seconds: float = 1800.0
     memory: int = 1024 * MEBIBYTE
     pages: int = 10_000
     unpacked: int = 512 * MEBIBYTE
+    characters: int = 100_000_000
     tasks: int | None = None
 
     def process(self, headroom: int = 0) -> Limits:
@@ -55,6 +65,8 @@ def failure(finished: Finished, limits: ParserLimits) -> DocumentError | None:
     )
     if finished.returncode and out_of_memory:
         return ParserTooBigError(megabytes=limits.memory // MEBIBYTE)
+    if finished.returncode == -signal.SIGKILL:
+        return ParserKilledError(reason=finished.description)
     if finished.returncode < 0:
         return ParserCrashedError(reason=finished.description)
     return None

@@ -16,8 +16,11 @@ _ITEM = re.compile(
     r"\s*(?:[-\u2013\u2014•●▪◦‣·*\uf0b7]\s+|o\s{2,}"
     r"|\(?(?:\d{1,3}|[a-z]|[ivx]{2,4})[.)]\s+|[A-Z]\)\s+|\d+(?:\.\d+)+\.?\s+)"
 )
-_HYPHENATED = re.compile(r"([^\W\d_]+)-$")
-_CONTINUED = re.compile(r"[^\W\d_]+")
+# A word is matched from its first letter only, and never in part: hostile lines have long words.
+_WORD_START = r"(?<![^\W\d_])"
+_HYPHENATED = re.compile(_WORD_START + r"([^\W\d_]++)-\Z")
+_CONTINUED = re.compile(r"[^\W\d_]++")
+_COMPOUND = re.compile(_WORD_START + r"([^\W\d_]++)-(?=([^\W\d_]++))")
 # Words after a hyphen that must stay: “Vor- und Nachteile”, “short- and long-term”.
 _CONJUNCTIONS = frozenset(
     {"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "och", "og", "of"}
@@ -49,13 +52,14 @@ def reflow(page: str) -> str:
     width = max(_NARROWEST, widths[len(widths) * 9 // 10] if widths else 0)
     parts: list[str] = []
     before = ""
+    compounds = frozenset(_COMPOUND.findall(page))
     for line in (_RULE.sub("", line) for line in lines):
         if not line.strip():
             parts.append("\n\n")
         elif not before.strip():
             parts.append(_written(line))
         elif _continues(before, line, width):
-            _join(parts, _written(line), page)
+            _join(parts, _written(line), compounds)
         else:
             parts += ("\n\n" if _starts_paragraph(before, line) else "\n", _written(line))
         before = line
@@ -100,13 +104,14 @@ def _continues(before: str, line: str, width: int) -> bool:
     return len(before.strip()) >= width * _FULL_LINE
 
 
-def _join(parts: list[str], line: str, page: str) -> None:
+def _join(parts: list[str], line: str, compounds: frozenset[tuple[str, str]]) -> None:
+    """Append a line to the paragraph; `compounds` are the words that the page has with a hyphen."""
     hyphenated = _HYPHENATED.search(parts[-1])
     continued = _CONTINUED.match(line)
     word = continued.group() if continued else ""
     if not hyphenated or not word.islower() or word in _CONJUNCTIONS:
         parts += (separator(parts[-1], line), line)
-    elif f"{hyphenated.group(1)}-{word}" in page:
+    elif (hyphenated.group(1), word) in compounds:
         parts.append(line)
     else:
         parts[-1] = parts[-1][:-1]

@@ -7,12 +7,10 @@ import io
 import re
 from collections.abc import Iterator
 
-from appliance.core.settings import MEBIBYTE
 from appliance.ingest.errors import DamagedFileError
-from appliance.ingest.extract.clean import one_line
+from appliance.ingest.extract.clean import one_line, short_title
 from appliance.ingest.extract.encoding import decode
-from appliance.ingest.extract.outline import Outline
-from appliance.ingest.extract.page import ExtractedPage
+from appliance.ingest.extract.page import DocumentFacts, ExtractedPage, Outline
 from appliance.ingest.extract.paging import PART
 from appliance.ingest.splitter import split
 
@@ -20,14 +18,14 @@ _DELIMITERS = ",;\t|"
 # The line with which spreadsheets declare the delimiter, before the first row.
 _DECLARED = re.compile(r"\A\"?sep=([^\"\w\r\n ])\"?(?:\r\n?|\n|\Z)", re.IGNORECASE)
 _SAMPLE = 16_384
-_LARGEST_FIELD = 16 * MEBIBYTE
+_LARGEST_FIELD = 16 * 1024 * 1024
 
 
 def read_csv(content: bytes) -> Outline:
     """Read a table; the first row names the columns if all its cells are distinct words."""
     text, note = decode(content)
     csv.field_size_limit(_LARGEST_FIELD)
-    return Outline(None, _pages(_rows(text), note))
+    return Outline(DocumentFacts(), _pages(_rows(text), note))
 
 
 def _rows(text: str) -> Iterator[list[str]]:
@@ -68,7 +66,8 @@ def _groups(rows: Iterator[list[str]]) -> Iterator[tuple[int, int, str]]:
     if header is None:
         return
     named = _are_names(header)
-    columns = header if named else []
+    # Every row repeats the names: a long one would multiply the text.
+    columns = [short_title(name) for name in header] if named else []
     lines: list[str] = [] if named else [_sentence(columns, header)]
     size = number = len(lines)
     first = 1

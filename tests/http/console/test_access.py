@@ -20,7 +20,11 @@ def path_of(route: Route) -> str:
     """Return an address of the route: of a unit that is there, of other things that are not."""
     path = route.path.replace("{verb:start|stop|restart}", "stop")
     path = path.replace("{format:csv|json}", "csv")
-    return path.replace("{name}", "postgres").replace("{id}", str(uuid4()))
+    return (
+        path.replace("{name}", "postgres")
+        .replace("{id}", str(uuid4()))
+        .replace("{key}", str(uuid4()))
+    )
 
 
 async def ask(browser: ConsoleBrowser, route: Route) -> int:

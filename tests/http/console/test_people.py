@@ -7,14 +7,16 @@ from uuid import uuid4
 import pytest
 from bs4 import BeautifulSoup
 
-from appliance.accounts.model import Account
+from appliance.accounts.keys import ApiKeys
+from appliance.accounts.model import Account, Scope
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
 from appliance.actors.permissions import Role
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
-from tests.builders.people import FAST_PASSWORDS
+from tests.builders.audit import audited
+from tests.builders.people import FAST_PASSWORDS, add_person
 from tests.http.console.conftest import ConsoleBrowser
 
 NEW = {"name": "Carla", "display_name": "Carla C.", "role": "member"}
@@ -109,3 +111,34 @@ async def test_removal_says_what_goes_with_a_person(
     assert "conversations" in form.text
     # Nobody can lock or remove themselves by accident: there is no such button.
     assert len(page.select("form[action$='/remove']")) == 1
+
+
+async def test_an_operator_sees_and_revokes_a_person_s_keys(
+    as_olga: ConsoleBrowser, alice: Account, bob: Account, database: Database
+) -> None:
+    keys = ApiKeys(database, SystemClock())
+    used, secret = await keys.create(alice, alice, "nightly report", [Scope.SEARCH], 30)
+    await keys.holder(secret.text)
+    here = f"/admin/people/{alice.id}/keys"
+    assert here in await as_olga.text("/admin/people")
+    page = BeautifulSoup(await as_olga.text(here), "html.parser")
+    row = page.select_one("tbody tr")
+    assert row
+    assert "nightly report" in row.text
+    assert row.select("td[data-label='Last used'] time")
+    assert secret.text not in page.text
+    other = f"/admin/people/{bob.id}/keys/{used.id}/revoke"
+    assert (await as_olga.post(other)).status == 404
+    assert (await as_olga.post(f"{here}/{used.id}/revoke")).status == 303
+    assert "has none" in await as_olga.text(here)
+    assert (await audited(database))[-1][:2] == ("olga", "api_key.revoke")
+
+
+@pytest.mark.parametrize("verb", ["lock", "remove"])
+async def test_operators_do_not_shut_themselves_out(
+    as_olga: ConsoleBrowser, olga: Account, database: Database, verb: str
+) -> None:
+    await add_person(database, "oskar", Role.OPERATOR)
+    answer = await as_olga.post(f"/admin/people/{olga.id}/{verb}")
+    assert answer.status == 409
+    assert "your own account" in await answer.text()

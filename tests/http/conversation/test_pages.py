@@ -45,6 +45,29 @@ async def test_a_question_is_answered_with_a_source(
     assert [entry.text for entry in page.select(".conversations__title")] == [QUESTION]
 
 
+async def test_an_answer_says_at_its_citation_that_the_document_was_deleted(
+    as_alice: Browser, as_bob: Browser, document: TestDocument, database: Database
+) -> None:
+    address = await asked(as_bob)
+    assert "deleted" not in answer_in(await finished(as_bob, address)).text
+    async with database.connection() as connection:
+        await connection.execute("DELETE FROM library.document")
+    answer = answer_in(await opened(as_bob, address))
+    (citation,) = answer.select(".citation")
+    assert (citation.name, citation.text) == ("span", "1, deleted")
+    assert answer.select_one(".sources__page").text == "deleted"  # type: ignore[union-attr]
+    assert "A source of this answer was deleted since." in answer.text
+    assert "repaired on 3 May" in answer.text
+
+
+async def test_before_a_deletion_it_says_that_answers_keep_what_they_took(
+    as_olga: Browser, document: TestDocument
+) -> None:
+    page = await opened(as_olga, f"/library/{document.id}")
+    assert "Answers keep what they took from it" in page.text
+    assert "so do those of other people" in page.text
+
+
 async def test_a_source_is_called_as_its_page_is(
     as_alice: Browser, document: TestDocument, database: Database
 ) -> None:

@@ -19,6 +19,7 @@ from appliance.core.clock import SystemClock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database
 from tests.builders.retrieval import TestDocument
+from tests.fakes.markdown import InlineMarkdown
 from tests.fakes.ollama import FakeOllama
 from tests.http.conftest import Browser
 from tests.http.conversation.conftest import (
@@ -32,7 +33,7 @@ from tests.http.conversation.conftest import (
 )
 from webchat import keys
 from webchat.pages import answer_socket
-from webchat.pages.answer_view import RENDER_SECONDS, AnswerHtml
+from webchat.pages.answer_html import RENDER_SECONDS, AnswerHtml
 
 
 def squeezed(text: str) -> str:
@@ -124,7 +125,9 @@ async def test_what_is_written_in_a_pause_is_sent_together_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = LongPauses()
-    monkeypatch.setattr(answer_socket, "AnswerHtml", lambda live, _: AnswerHtml(live, clock))
+    monkeypatch.setattr(
+        answer_socket, "AnswerHtml", lambda live, _, markdown: AnswerHtml(live, clock, markdown)
+    )
     runner.behaviour.answer = "word " * 100
     runner.behaviour.token_delay = 0.005
     address = await asked(as_alice)
@@ -309,7 +312,9 @@ async def test_the_end_of_the_server_keeps_the_answer_and_closes_its_sockets(
             pass
         async with asyncio.timeout(30):
             await asyncio.gather(site.close(), until_closed(socket))
-    thread = await Conversations(chat_database).thread(alice, UUID(address.rpartition("/")[2]))
+    thread = await Conversations(chat_database, InlineMarkdown()).thread(
+        alice, UUID(address.rpartition("/")[2])
+    )
     assert thread.messages[1].state == MessageState.INTERRUPTED
     assert "First paragraph" in thread.messages[1].text
     assert len(thread.citations_of(thread.messages[1])) == 1

@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database, conninfo
+from appliance.library.reader_condition import ReaderCondition
 from appliance.llm.condition import RunnerCondition
 from tests.builders.people import FAST_PASSWORDS
 from tests.fakes.ollama import FakeOllama
@@ -64,7 +66,7 @@ async def test_everything_answers(settings: Settings, chat_database: Database) -
         assert await ready(client) == (200, dict.fromkeys(NAMES, True))
 
 
-NAMES = ("database", "ollama", "disk_space", "memory")
+NAMES = ("database", "ollama", "document_reader", "disk_space", "memory")
 
 
 async def test_the_runner_counts_only_where_a_model_was_chosen(
@@ -97,6 +99,26 @@ async def test_what_the_supervisor_published_counts(
         assert (await ready(client))[0] == 503
         settings.runner_condition.write_text(f"{RunnerCondition.SERVING}\n")
         assert (await ready(client))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("condition", "well"),
+    [
+        (ReaderCondition.GIVEN_UP, False),
+        (ReaderCondition.STOPPED, True),
+        (ReaderCondition.RECOVERING, True),
+        (ReaderCondition.SERVING, True),
+    ],
+)
+async def test_a_document_reader_that_was_given_up_counts(
+    settings: Settings, chat_database: Database, condition: ReaderCondition, well: bool
+) -> None:
+    settings.reader_condition.parent.mkdir(parents=True)
+    settings.reader_condition.write_text(f"{condition}\n")
+    async with serving(settings, chat_database.address) as client:
+        status, checks = await ready(client)
+    assert checks == dict.fromkeys(NAMES, True) | {"document_reader": well}
+    assert status == (200 if well else 503)
 
 
 async def test_without_a_database_it_is_not_ready(settings: Settings, tmp_path: Path) -> None:

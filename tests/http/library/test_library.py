@@ -9,8 +9,10 @@ from aiohttp import ClientResponse, FormData
 from bs4 import BeautifulSoup
 
 from appliance.accounts.model import Account
+from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.library.model import DocumentState
+from appliance.library.reader_condition import ReaderCondition
 from tests.builders.library import Shelf
 from tests.http.conftest import Browser
 
@@ -42,9 +44,10 @@ async def test_the_empty_library_says_what_to_do(as_alice: Browser) -> None:
     assert answer.status == 200
     assert "The shelves are empty" in page.text
     assert [option.text for option in page.select("select[name=collection] option")] == [
-        "Everybody: Shared library",
         "Only me: My documents",
+        "Everybody: Shared library",
     ]
+    assert page.select("select[name=collection] option[selected]") == []
 
 
 async def test_a_visitor_is_sent_to_sign_in(nobody: Browser) -> None:
@@ -61,7 +64,22 @@ async def test_several_files_are_uploaded_without_scripts(
     assert "2 documents added." in page
     found = await books.service.documents(alice)
     assert {document.file_name for document in found} == {"a.txt", "b.txt"}
-    assert all(document.is_shared for document in found)
+
+
+async def test_an_upload_that_does_not_say_for_whom_is_private(
+    as_alice: Browser, as_olga: Browser, alice: Account, books: Shelf
+) -> None:
+    await _upload(as_alice, ("salaries.txt", TEXT))
+    [document] = await books.service.documents(alice)
+    assert not document.is_shared
+    assert "salaries.txt" not in await (await as_olga.get("/library")).text()
+
+
+async def test_a_shared_upload_is_seen_by_everybody(
+    as_alice: Browser, as_olga: Browser, alice: Account, books: Shelf
+) -> None:
+    await _upload(as_alice, ("rules.txt", TEXT), collection=str(await books.shared(alice)))
+    assert "rules.txt" in await (await as_olga.get("/library")).text()
 
 
 async def test_with_htmx_the_answer_is_the_list_and_unfinished_rows_ask_again(
@@ -232,3 +250,35 @@ async def test_a_broken_document_is_retried_by_a_form(
     assert (await as_alice.post(f"/library/{document.id}/retry")).status == 303
     found = await books.service.document(alice, document.id)
     assert found.state is DocumentState.QUEUED
+
+
+async def _says(browser: Browser, settings: Settings, condition: str) -> BeautifulSoup:
+    """Open the library while the supervisor says this of the document reader."""
+    settings.reader_condition.parent.mkdir(parents=True, exist_ok=True)
+    settings.reader_condition.write_text(f"{condition}\n")
+    return BeautifulSoup(await (await browser.get("/library")).text(), "html.parser")
+
+
+@pytest.mark.parametrize("condition", [ReaderCondition.GIVEN_UP, ReaderCondition.STOPPED])
+async def test_members_read_that_reading_is_paused_and_that_they_need_only_wait(
+    as_alice: Browser, settings: Settings, condition: ReaderCondition
+) -> None:
+    page = await _says(as_alice, settings, condition)
+    [alert] = page.select("#documents .alert")
+    assert "Reading is paused" in alert.text
+    assert "Just wait" in alert.text
+    assert alert.select("a") == []
+
+
+async def test_operators_read_where_to_look(as_olga: Browser, settings: Settings) -> None:
+    page = await _says(as_olga, settings, ReaderCondition.GIVEN_UP)
+    [alert] = page.select("#documents .alert")
+    assert "failed too often" in alert.text
+    assert [link["href"] for link in alert.select("a")] == ["/admin/units/ingest"]
+
+
+@pytest.mark.parametrize("condition", [ReaderCondition.SERVING, ReaderCondition.RECOVERING])
+async def test_nothing_is_announced_while_documents_are_read(
+    as_alice: Browser, settings: Settings, condition: ReaderCondition
+) -> None:
+    assert (await _says(as_alice, settings, condition)).select(".alert") == []

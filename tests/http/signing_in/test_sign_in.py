@@ -204,6 +204,23 @@ async def test_changing_the_password_signs_out(as_alice: Browser) -> None:
     await as_alice.sign_in("alice", "a new password 1")
 
 
+async def test_a_new_password_revokes_keys_if_wanted(as_alice: Browser) -> None:
+    password = PASSWORD
+    assert "revoke_keys" not in await (await as_alice.get("/account")).text()
+    await as_alice.post("/account/keys", {"name": "script", "days": "30", "scope": "chat"})
+    choices: tuple[tuple[str, dict[str, str], bool], ...] = (
+        ("a second password", {}, True),
+        ("a third password", {"revoke_keys": "yes"}, False),
+    )
+    for new, wanted, left in choices:
+        assert "Revoke my 1 API key" in await (await as_alice.get("/account")).text()
+        fields = {"old": password, "new": new, **wanted}
+        assert (await as_alice.post("/account/password", fields)).status == 303
+        password = new
+        await as_alice.sign_in("alice", password)
+        assert ("cl_" in await (await as_alice.get("/account")).text()) == left
+
+
 async def test_health_and_ready_say_what_works(nobody: Browser) -> None:
     health = await (await nobody.get("/health")).json()
     assert health["status"] == "healthy"

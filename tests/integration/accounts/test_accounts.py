@@ -14,6 +14,7 @@ from appliance.accounts.errors import (
     KeyRequiredError,
     LastOperatorError,
     NameTakenError,
+    OwnAccountError,
     PersonUnknownError,
     SignInFailedError,
     WeakPasswordError,
@@ -197,6 +198,19 @@ async def test_the_last_operator_stays(database: Database, clock: FakeClock) -> 
         await people.set_role(olga, olga.id, Role.MEMBER)
     with pytest.raises(LastOperatorError):
         await people.remove(olga, olga.id)
+
+
+async def test_no_operator_locks_or_removes_themselves(
+    database: Database, clock: FakeClock
+) -> None:
+    olga = await add_person(database, "olga", Role.OPERATOR)
+    await add_person(database, "oskar", Role.OPERATOR)
+    people = People(database, clock)
+    with pytest.raises(OwnAccountError):
+        await people.set_locked(olga, olga.id, locked=True)
+    with pytest.raises(OwnAccountError):
+        await people.remove(olga, olga.id)
+    await people.set_locked(CommandLine(), olga.id, locked=True)
 
 
 async def test_only_operators_see_and_change_people(database: Database, clock: FakeClock) -> None:

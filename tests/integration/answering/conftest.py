@@ -22,6 +22,7 @@ from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
 from tests.builders.answers import FixedRetriever, passage
 from tests.builders.retrieval import Library, TestDocument
+from tests.fakes.markdown import InlineMarkdown
 from tests.fakes.ollama import FakeOllama, running_fake
 
 SETTINGS = Settings(home=Path("/nowhere"))
@@ -56,6 +57,7 @@ class Chat:
             SystemClock(),
             settings,
             worker,
+            markdown=InlineMarkdown(),
             limits=limits or Limits(),
         )
         async with service:
@@ -112,7 +114,9 @@ async def chat(
     retriever = FixedRetriever(passage(document_id=document.id, start=0, end=31))
     async with AsyncExitStack() as stack:
         runner = await stack.enter_async_context(ModelRunner(fake.address))
-        answering = Answering(chat_database, retriever, runner, SystemClock(), SETTINGS, 1)
+        answering = Answering(
+            chat_database, retriever, runner, SystemClock(), SETTINGS, 1, markdown=InlineMarkdown()
+        )
         await stack.enter_async_context(answering)
         yield Chat(
             chat_database,
@@ -121,7 +125,7 @@ async def chat(
             retriever,
             await library.account("alice"),
             await library.account("bob"),
-            Conversations(chat_database),
+            Conversations(chat_database, InlineMarkdown()),
             answering,
             stack,
         )

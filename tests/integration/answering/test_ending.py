@@ -11,6 +11,7 @@ from appliance.conversations.errors import AnswerUnfinishedError, NothingToTryAg
 from appliance.conversations.model import MessageState
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
+from tests.fakes.markdown import InlineMarkdown
 from tests.integration.answering.conftest import SETTINGS, Chat, until
 
 
@@ -148,7 +149,15 @@ async def test_what_a_killed_process_left_is_marked_by_its_successor(
 async def test_the_first_process_also_marks_what_no_process_will(chat: Chat) -> None:
     orphan = await chat.conversations.start(chat.alice, "Orphan?", worker=5)
     settings = replace(SETTINGS, chat_processes=2)
-    service = Answering(chat.database, chat.retriever, chat.runner, SystemClock(), settings, 1)
+    service = Answering(
+        chat.database,
+        chat.retriever,
+        chat.runner,
+        SystemClock(),
+        settings,
+        1,
+        markdown=InlineMarkdown(),
+    )
     async with service:
         await chat.until(orphan.answer.id, MessageState.INTERRUPTED)
 

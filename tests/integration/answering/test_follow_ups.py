@@ -7,6 +7,7 @@ from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from appliance.retrieval.service import Retriever
 from tests.builders.retrieval import Library, TestDocument
+from tests.fakes.markdown import InlineMarkdown
 from tests.integration.answering.conftest import SETTINGS, Chat
 
 TEXTS = {
@@ -23,7 +24,9 @@ async def test_every_follow_up_is_answered_from_the_document_that_is_spoken_of(
     retriever = Retriever(chat.database)
     conversation = None
     best = []
-    service = Answering(chat.database, retriever, chat.runner, SystemClock(), SETTINGS, 2)
+    service = Answering(
+        chat.database, retriever, chat.runner, SystemClock(), SETTINGS, 2, markdown=InlineMarkdown()
+    )
     async with service as answering:
         for question in (
             "Who was Thomas Edison?",

@@ -19,11 +19,12 @@ from appliance.conversations.service import Conversations
 from appliance.core.errors import NotFoundError
 from appliance.db.pool import Database
 from tests.builders.people import add_person
+from tests.fakes.markdown import InlineMarkdown
 
 
 @pytest.fixture
 def conversations(chat_database: Database) -> Conversations:
-    return Conversations(chat_database)
+    return Conversations(chat_database, InlineMarkdown())
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from tests.builders.samples import sample_call
 from tests.cancellation import Moment, cancelled_at_each_wait
 
 _ROOT = Path(str(appliance.__file__)).parent
-# Statements that no store has: a probe connects by itself.
-_WITHOUT_STORE = {"appliance.probes"}
+# Statements that run on a connection of their own, which is closed afterwards.
+_WITHOUT_STORE = {"appliance.db", "appliance.probes"}
 _PREPARED_AFTER = 5
 Work = Callable[[Database], Coroutine[Any, Any, object]]
 
@@ -54,8 +54,13 @@ def _works() -> Iterator[tuple[str, Work]]:
 
 
 def _function_work(function: Callable[..., Any]) -> Work:
+    first = next(iter(inspect.signature(function).parameters))
+
     async def work(database: Database) -> object:
-        return await sample_call(function, database)
+        if first == "database":
+            return await sample_call(function, database)
+        async with database.connection() as connection:
+            return await sample_call(function, connection)
 
     return work
 

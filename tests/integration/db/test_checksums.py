@@ -15,6 +15,7 @@ from appliance.health.model import CheckState
 from tests.builders.library import until
 from tests.postgres import Server
 
+FOLDER = Path("/data")
 _TABLE = "library.collection"
 # Beyond the header of a page, which is 24 bytes.
 _AT = 4000
@@ -58,7 +59,7 @@ async def test_a_damaged_page_is_counted_and_is_a_failure(
     async with Database(address) as database:
         before = await page_checksums(database)
         assert before.are_on
-        assert evaluate_checksums(before).state is CheckState.OK
+        assert evaluate_checksums(before, FOLDER).state is CheckState.OK
         with pytest.raises(psycopg.errors.DataCorrupted):
             async with database.connection() as connection:
                 await connection.execute("SELECT * FROM library.collection")
@@ -69,6 +70,6 @@ async def test_a_damaged_page_is_counted_and_is_a_failure(
         await until(is_counted)
         found = await page_checksums(database)
     assert found.last_failure is not None
-    result = evaluate_checksums(found)
+    result = evaluate_checksums(found, FOLDER)
     assert result.state is CheckState.FAILED
     assert "damaged pages" in result.sentence

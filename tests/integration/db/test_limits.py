@@ -12,7 +12,14 @@ from psycopg import sql
 
 from appliance.core.errors import DatabaseBusyError, DatabaseUnavailableError
 from appliance.db.migrate import migrate
-from appliance.db.pool import Database, conninfo
+from appliance.db.pool import (
+    OPERATION_SECONDS,
+    REQUEST_SECONDS,
+    WAIT_SECONDS,
+    WORK_SECONDS,
+    Database,
+    conninfo,
+)
 from appliance.db.roles import LIMITS, OWNER, PROCESS_ROLES, install_extension
 from tests.postgres import Server, hung
 
@@ -126,6 +133,11 @@ async def test_each_role_has_its_limits(server: Server, database_name: str, role
     async with Database(address) as database:
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             assert await ask(database, f"SHOW {name}") == getattr(LIMITS[role], name)
+
+
+def test_people_are_answered_within_five_seconds() -> None:
+    assert WAIT_SECONDS < REQUEST_SECONDS < 5
+    assert REQUEST_SECONDS < OPERATION_SECONDS < WORK_SECONDS
 
 
 def test_only_people_wait_a_short_time() -> None:

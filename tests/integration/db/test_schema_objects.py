@@ -12,11 +12,12 @@ from appliance.db.schema_objects import SchemaState, expected_objects, found_obj
 
 async def test_the_list_is_what_the_migrations_make(database: Database) -> None:
     # After a change of the schema, `make schema` writes the list again.
-    assert await found_objects(database.address) == expected_objects()
+    async with database.connection() as connection:
+        assert await found_objects(connection) == expected_objects()
 
 
 async def test_a_migrated_database_lacks_nothing(database: Database) -> None:
-    assert await schema_state(database.address) == SchemaState()
+    assert await schema_state(database) == SchemaState()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ async def test_a_migrated_database_lacks_nothing(database: Database) -> None:
 async def test_what_is_gone_is_named(database: Database, damage: LiteralString, lost: str) -> None:
     async with database.connection() as connection:
         await connection.execute(damage)
-    assert lost in (await schema_state(database.address)).lost
+    assert lost in (await schema_state(database)).lost
 
 
 async def test_of_a_lost_table_only_the_table_is_named(database: Database) -> None:
@@ -61,7 +62,7 @@ async def test_of_a_lost_table_only_the_table_is_named(database: Database) -> No
         await connection.execute("DROP VIEW core.chosen_model")
         await connection.execute("ALTER TABLE chat.citation RENAME TO citation_lost")
         await connection.execute("DROP INDEX library.chunk_words")
-    assert (await schema_state(database.address)).lost == (
+    assert (await schema_state(database)).lost == (
         "index library.chunk_words on library.chunk",
         "table chat.citation",
         "view core.chosen_model",
@@ -74,7 +75,7 @@ async def test_a_function_with_another_body_is_named(database: Database) -> None
             "CREATE OR REPLACE FUNCTION library.drop_vectors(model integer) RETURNS void"
             " LANGUAGE sql AS 'SELECT NULL::void'"
         )
-    (lost,) = (await schema_state(database.address)).lost
+    (lost,) = (await schema_state(database)).lost
     assert lost.startswith("function library.drop_vectors(model integer) ")
 
 
@@ -82,7 +83,7 @@ async def test_what_was_added_by_hand_is_no_fault(database: Database) -> None:
     async with database.connection() as connection:
         await connection.execute("CREATE INDEX of_an_operator ON chat.message (created_at)")
         await connection.execute("ALTER TABLE chat.message ADD COLUMN of_an_operator text")
-    assert await schema_state(database.address) == SchemaState()
+    assert await schema_state(database) == SchemaState()
 
 
 async def test_without_its_migrations_only_they_are_named(database: Database) -> None:
@@ -93,4 +94,4 @@ async def test_without_its_migrations_only_they_are_named(database: Database) ->
         )
         (name,) = await cursor.fetchone() or ("",)
         await connection.execute("ALTER TABLE chat.citation RENAME TO citation_lost")
-    assert await schema_state(database.address) == SchemaState(pending=(name,))
+    assert await schema_state(database) == SchemaState(pending=(name,))

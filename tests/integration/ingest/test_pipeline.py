@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ import pytest
 from appliance.accounts.model import Account
 from appliance.db.pool import Database
 from appliance.ingest.extract.parser import ParserLimits
-from appliance.library.model import Document, DocumentState, PageState
+from appliance.library.model import Document, DocumentState
+from appliance.library.page_state import PageState
 from tests.builders import documents as make
 from tests.builders.library import Shelf, running, search, worker
 
@@ -139,6 +142,30 @@ async def test_bad_pdfs_fail_with_the_reason(
         if code == "no_text":
             ledger = await library.service.ledger(alice, document.id)
             assert [row.state for row in ledger] == [PageState.EMPTY, PageState.EMPTY]
+
+
+async def test_two_long_words_hold_up_neither_the_process_nor_other_documents(
+    library: Shelf, alice: Account, ingest_database: Database, tmp_path: Path
+) -> None:
+    """A PDF of a few hundred bytes: reading it once took the square of its letters."""
+    words = "\n".join(letter * 50_000 for letter in "ab")
+    pdf = make.pdf(tmp_path / "words.pdf", [words])
+    assert pdf.stat().st_size < 4096
+    longest = 0.0
+
+    async def watch() -> None:
+        """Measure the processor time of this thread from one turn of the loop to the next."""
+        nonlocal longest
+        while True:
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - before)
+
+    watching = asyncio.ensure_future(watch())
+    document = await _read(library, ingest_database, alice, "words.pdf", pdf)
+    watching.cancel()
+    assert document.state is DocumentState.READY
+    assert longest < 1.0
 
 
 async def test_a_document_that_unpacks_to_gigabytes_fails(

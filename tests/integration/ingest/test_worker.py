@@ -17,9 +17,16 @@ from appliance.db.pool import Database
 from appliance.ingest import worker as working
 from appliance.ingest.errors import ParserCrashedError
 from appliance.ingest.extract.catalog import extract
-from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
+from appliance.ingest.extract.page import (
+    DocumentEnd,
+    DocumentFacts,
+    ExtractedPage,
+    IndexedPage,
+    Record,
+)
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.formats import Format
+from appliance.ingest.indexer import Indexer
 from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.model import DocumentState
 from appliance.library.queue import QueueService
@@ -33,11 +40,12 @@ from tests.builders.library import (
     worker,
 )
 
-Items = AsyncGenerator[DocumentFacts | ExtractedPage, None]
+Items = AsyncGenerator[Record, None]
+END = DocumentEnd("english")
 
 
-def _page(number: int) -> ExtractedPage:
-    return ExtractedPage(number, f"Page {number} is about the harbour.")
+def _page(number: int) -> IndexedPage:
+    return Indexer(None).index(ExtractedPage(number, f"Page {number} is about the harbour."))
 
 
 async def _attempts(database: Database) -> list[int]:
@@ -56,6 +64,7 @@ async def test_two_workers_read_every_document_exactly_once(
         del wanted, limits
         yield DocumentFacts(page_count=1)
         yield _page(1)
+        yield END
 
     ids = [
         (await library.upload(alice, f"{number}.txt", f"text {number}")).document.id
@@ -128,6 +137,7 @@ async def test_the_ledger_shows_how_far_the_reading_is(
         await go_on.wait()
         for number in range(33, 41):
             yield _page(number)
+        yield END
 
     uploaded = await library.upload(alice, "long.txt", "long")
 
@@ -212,6 +222,7 @@ async def test_a_document_deleted_while_it_is_read_leaves_nothing(
         begun.set()
         await go_on.wait()
         yield _page(1)
+        yield END
 
     first = await library.upload(alice, "a.txt", "The harbour.")
     async with running(worker(ingest_database, library.blobs, parallel=1, reads=waiting)):
@@ -237,6 +248,7 @@ async def test_a_lease_of_a_worker_that_lives_is_left_alone(
         yield DocumentFacts(page_count=1)
         await go_on.wait()
         yield _page(1)
+        yield END
 
     uploaded = await library.upload(alice, "a.txt", "a")
     other = await library.upload(alice, "b.txt", "b")
@@ -255,24 +267,6 @@ async def test_a_lease_of_a_worker_that_lives_is_left_alone(
     assert reads == 3
 
 
-async def test_a_document_whose_reader_died_three_times_is_quarantined(
-    library: Shelf, alice: Account, ingest_database: Database, database: Database
-) -> None:
-    two = await library.upload(alice, "two.txt", "died twice")
-    three = await library.upload(alice, "three.txt", "died three times")
-    async with database.connection() as connection:
-        await connection.execute(
-            "UPDATE library.document SET state = 'reading', claimed_by = 'long gone',"
-            " attempts = CASE file_name WHEN 'two.txt' THEN 2 ELSE 3 END"
-        )
-    async with running(worker(ingest_database, library.blobs)):
-        fine, bad = await library.finished(alice, two.document.id, three.document.id)
-    assert fine.state is DocumentState.READY
-    assert bad.state is DocumentState.QUARANTINED
-    assert bad.fault is not None
-    assert bad.fault.code == "reader_died"
-
-
 async def test_the_database_going_away_costs_no_document_an_attempt(
     library: Shelf, alice: Account, ingest_database: Database, database: Database
 ) -> None:
@@ -284,6 +278,7 @@ async def test_the_database_going_away_costs_no_document_an_attempt(
         begun.set()
         await go_on.wait()
         yield _page(1)
+        yield END
 
     uploaded = await library.upload(alice, "a.txt", "a")
     async with running(worker(ingest_database, library.blobs, reads=waiting)):

@@ -24,8 +24,8 @@ async def test_everybody_has_the_shared_library_and_their_own_collection(
     for person in (alice, bob, alice):
         found = await library.service.collections(person)
         assert [(one.name, one.owner_id) for one in found] == [
-            ("Shared library", None),
             ("My documents", person.id),
+            ("Shared library", None),
         ]
 
 

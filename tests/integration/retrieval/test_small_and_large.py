@@ -60,6 +60,6 @@ async def _sequential_reads(library: Library) -> object:
     async with library.database.connection() as connection:
         cursor = await connection.execute(
             "SELECT sum(seq_scan) FROM pg_stat_user_tables"
-            " WHERE relname IN ('chunk', 'page', 'term', 'embedding')"
+            " WHERE relname IN ('chunk', 'page', 'term', 'collection_language', 'embedding')"
         )
         return await cursor.fetchone()

@@ -125,7 +125,8 @@ async def test_a_lexeme_with_quotes_and_backslashes_is_found(
             ("it's", "back\\slash"),
         )
         await connection.execute(
-            "INSERT INTO library.term VALUES ('simple', %s, 5), ('simple', %s, 5)",
+            "INSERT INTO library.term SELECT DISTINCT collection_id, 'simple', word, 5"
+            " FROM library.collection_language, unnest(ARRAY[%s, %s]) AS word",
             ("it's", "back\\slash"),
         )
     assert (await words.retrieve(alice, "pump replaced")).passages

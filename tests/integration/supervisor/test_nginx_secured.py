@@ -274,3 +274,39 @@ async def test_it_starts_again_after_a_kill_with_the_same_certificate(
     assert "using inherited sockets" in written
     assert "[warn]" not in written
     assert "[emerg]" not in written
+
+
+async def test_only_chosen_names_are_served_and_sent_on(packaged: Settings, opened: Opened) -> None:
+    chosen = replace(packaged, host_names=("cloister.test",))
+    secured, plain = (f"https://127.0.0.1:{opened.secured}", f"http://127.0.0.1:{opened.plain}")
+    async with (
+        launched(chosen, opened),
+        site("chat", packaged.chat_socket(1)),
+        httpx.AsyncClient(verify=False, trust_env=False) as client,  # noqa: S501
+    ):
+        for host, served, redirected in (
+            ("cloister.test", 200, 301),
+            ("box.test", 200, 301),
+            ("127.0.0.1", 200, 301),
+            ("evil.test", 421, 421),
+        ):
+            named = {"Host": host}
+            assert (await client.get(f"{secured}/", headers=named)).status_code == served
+            assert (await client.get(f"{plain}/", headers=named)).status_code == redirected
+
+
+async def test_a_proxy_passes_tls_on_with_the_client_s_address(
+    packaged: Settings, opened: Opened
+) -> None:
+    chosen = replace(packaged, trusted_proxy=("127.0.0.1",), proxy_protocol=True)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    async with launched(chosen, opened), site("chat", packaged.chat_socket(1)):
+        reader, writer = await asyncio.open_connection("127.0.0.1", opened.secured)
+        writer.write(b"PROXY TCP4 203.0.113.7 127.0.0.1 40000 443\r\n")
+        await writer.start_tls(context)
+        writer.write(b"GET / HTTP/1.1\r\nHost: box.test\r\nConnection: close\r\n\r\n")
+        answer = (await asyncio.wait_for(reader.read(), 30)).decode()
+        writer.close()
+    assert '"X-Real-IP": "203.0.113.7"' in answer
+    assert '"X-Forwarded-Proto": "https"' in answer

@@ -16,6 +16,7 @@ from appliance.db.pool import CHAT_CONNECTIONS
 from appliance.probes.model import ProbeState
 from appliance.supervisor.loop import Policy
 from appliance.supervisor.model import Cause, Phase
+from appliance.units.cluster import CHILD_PATIENCE, STOP_GRACE
 from appliance.units.errors import DatabaseVersionError, PreparationError
 from appliance.units.model import Unit
 from appliance.units.postgres import postgres
@@ -30,9 +31,6 @@ from tests.integration.supervisor.parts import (
     until,
 )
 from tests.postgres import children, paused
-
-# The promise is 15 seconds; a machine that runs other tests besides is slower.
-SERVES_WITHIN = 25.0
 
 
 @pytest.fixture
@@ -121,6 +119,10 @@ async def test_a_server_that_accepts_no_session_any_more_is_restarted(
             await until(lambda: phase(supervisor, "postgres") is Phase.READY)
 
 
+def test_a_server_that_hangs_leaves_time_to_start_another_within_15_seconds() -> None:
+    assert STOP_GRACE + CHILD_PATIENCE <= 9
+
+
 @pytest.mark.parametrize("whole", [False, True], ids=["the server", "all its processes"])
 async def test_a_server_that_hangs_is_killed_and_serves_again(
     settings: Settings,
@@ -133,15 +135,12 @@ async def test_a_server_that_hangs_is_killed_and_serves_again(
         first = pid_of(supervisor, "postgres")
         await run(settings, "CREATE TABLE kept AS SELECT 42 AS number")
         hanging = [first, *(await asyncio.to_thread(children, first) if whole else [])]
-        time = asyncio.get_running_loop().time
         with paused(*hanging):
             await until(
                 lambda: supervisor.view("postgres").cause is Cause.STOPPED_ANSWERING, seconds=40
             )
-            noticed = time()
             await until(lambda: supervisor.view("postgres").pid not in {None, first}, seconds=40)
             await until(lambda: phase(supervisor, "postgres") is Phase.READY, seconds=40)
-            assert time() - noticed < SERVES_WITHIN
             assert all(gone(pid) for pid in hanging)
         assert await ask(settings, "SELECT number FROM kept") == 42
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from appliance.core.deadline import abandon_after
+from appliance.core.deadline import abandon_after, carry_through
 
 
 async def at_once() -> str:
@@ -58,3 +58,27 @@ async def test_a_caller_that_is_cancelled_cancels_the_work() -> None:
     with pytest.raises(asyncio.CancelledError):
         await caller
     await asyncio.wait_for(cancelled.wait(), 5)
+
+
+async def test_work_that_must_not_stop_half_way_goes_on_without_its_caller() -> None:
+    began, released, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def closing() -> None:
+        began.set()
+        await released.wait()
+        ended.set()
+
+    caller = asyncio.create_task(carry_through(closing()))
+    await began.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert not ended.is_set()
+    released.set()
+    await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_what_was_carried_through_arrives() -> None:
+    assert await carry_through(at_once()) == "done"
+    with pytest.raises(KeyError):
+        await carry_through(broken())

@@ -52,7 +52,7 @@ def test_an_error_comes_back_as_what_it_was(file: Path, error: ApplianceError) -
 
 
 def test_an_error_of_another_part_comes_back_in_its_words(file: Path) -> None:
-    error = SettingError(name="CLOISTER_PORT", value="x", bounds="")
+    error = SettingError(name="CLOISTER_PORT", value="x", expected="a number")
     result.write(file, FetchResult.of(error))
     read = result.read(file)
     assert read is not None

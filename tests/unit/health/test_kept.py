@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from appliance.health.checks.stored_files import Differences, evaluate_differenc
 from appliance.health.model import CheckResult, CheckState
 from appliance.library.model import RecordedFaults
 
+FOLDER = Path("/data")
 LAST = datetime(2026, 11, 28, 17, 5, tzinfo=UTC)
 
 
@@ -30,9 +32,9 @@ LAST = datetime(2026, 11, 28, 17, 5, tzinfo=UTC)
         (evaluate_differences(Differences(files=9, incomplete=1)), "in the database: 1"),
         (evaluate_schema(SchemaState(pending=("0002_pre_x.sql",))), "0002_pre_x.sql"),
         (evaluate_schema(SchemaState(lost=("table chat.citation",))), "“table chat.citation”"),
-        (evaluate_checksums(PageChecksums(are_on=True, failures=3)), "3"),
+        (evaluate_checksums(PageChecksums(are_on=True, failures=3), FOLDER), "3"),
         (
-            evaluate_checksums(PageChecksums(are_on=True, failures=3, last_failure=LAST)),
+            evaluate_checksums(PageChecksums(are_on=True, failures=3, last_failure=LAST), FOLDER),
             "3, the last at 2026-11-28 17:05 UTC",
         ),
     ],
@@ -49,7 +51,7 @@ def test_each_loss_is_named_and_makes_the_machine_not_ready(result: CheckResult,
     "result",
     [
         evaluate_recorded(RecordedFaults(overdue=1))[0],
-        evaluate_checksums(PageChecksums(are_on=False)),
+        evaluate_checksums(PageChecksums(are_on=False), FOLDER),
     ],
 )
 def test_what_only_weakens_the_verification_is_a_warning(result: CheckResult) -> None:
@@ -64,7 +66,7 @@ def test_what_only_weakens_the_verification_is_a_warning(result: CheckResult) ->
         *evaluate_recorded(RecordedFaults()),
         evaluate_differences(Differences(files=9)),
         evaluate_schema(SchemaState()),
-        evaluate_checksums(PageChecksums(are_on=True)),
+        evaluate_checksums(PageChecksums(are_on=True), FOLDER),
     ],
 )
 def test_without_a_loss_all_is_well(result: CheckResult) -> None:
@@ -72,7 +74,7 @@ def test_without_a_loss_all_is_well(result: CheckResult) -> None:
 
 
 def test_without_an_answer_nothing_is_said() -> None:
-    for result in (*evaluate_recorded(None), evaluate_checksums(None)):
+    for result in (*evaluate_recorded(None), evaluate_checksums(None, FOLDER)):
         assert result.state is CheckState.UNKNOWN
 
 

@@ -23,7 +23,8 @@ from appliance.health.remedies import (
     RestartService,
     StartService,
 )
-from appliance.health.seen import Seen, runner_condition
+from appliance.health.seen import Seen, reader_condition, runner_condition
+from appliance.library.reader_condition import ReaderCondition
 from appliance.llm.choice import Chosen
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import RunnerCondition, Silence, diagnose, published_condition
@@ -115,6 +116,24 @@ def test_the_machine_is_ready_without_a_runner_unless_it_was_set_up_to_have_one(
 )
 def test_the_supervisor_knows_how_its_runner_is(found: Seen, condition: RunnerCondition) -> None:
     assert runner_condition(found, elsewhere=False) is condition
+
+
+@pytest.mark.parametrize(
+    ("found", "condition"),
+    [
+        (seen(service("ingest")), ReaderCondition.SERVING),
+        (seen(service("ingest", Phase.STARTING)), ReaderCondition.RECOVERING),
+        (seen(service("ingest", Phase.FAILING)), ReaderCondition.RECOVERING),
+        (seen(service("ingest", Phase.FAILED)), ReaderCondition.RECOVERING),
+        (seen(service("ingest", Phase.STOPPED)), ReaderCondition.STOPPED),
+        (seen(service("ingest", Phase.GAVE_UP)), ReaderCondition.GIVEN_UP),
+        (seen(ollama="not found"), None),
+    ],
+)
+def test_the_supervisor_knows_how_its_document_reader_is(
+    found: Seen, condition: ReaderCondition | None
+) -> None:
+    assert reader_condition(found) is condition
 
 
 def test_a_runner_that_is_not_ours_is_elsewhere() -> None:

@@ -15,7 +15,7 @@ from appliance.health.checks.disk_space import evaluate_disk
 from appliance.health.checks.services import evaluate_services
 from appliance.health.login_message import NOT_SUPERVISED, LoginMessage, text
 from appliance.health.model import Check, CheckId, CheckResult, Health
-from appliance.health.publisher import HealthPublisher, RunnerConditionFile, Sink, StatusLine
+from appliance.health.publisher import ConditionFile, HealthPublisher, Sink, StatusLine
 from appliance.health.seen import seen_in_process
 from appliance.health.service import HealthService
 from appliance.llm.condition import RunnerCondition
@@ -173,7 +173,7 @@ async def test_chat_servers_read_how_the_runner_is_and_nothing_when_no_superviso
     async def condition() -> RunnerCondition:
         return conditions[-1]
 
-    async with publishing(FakeUnits(), RunnerConditionFile(path, condition)):
+    async with publishing(FakeUnits(), ConditionFile(path, condition)):
         await until(path, lambda said: said == "starting\n")
         assert stat.S_IMODE(path.stat().st_mode) == 0o644
         conditions.append(RunnerCondition.SERVING)

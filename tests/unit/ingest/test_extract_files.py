@@ -24,7 +24,7 @@ from appliance.ingest.errors import (
 )
 from appliance.ingest.extract.catalog import extract
 from appliance.ingest.extract.encoding import WINDOWS_NOTE
-from appliance.ingest.extract.page import DocumentFacts, ExtractedPage
+from appliance.ingest.extract.page import DocumentFacts, IndexedPage
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.formats import Format
 from appliance.library.errors import DocumentError
@@ -37,15 +37,17 @@ from tests.builders.documents import (
     word_with_table,
     written,
 )
-from tests.unit.ingest.extraction import CRASH, read
+from tests.unit.ingest.extraction import CRASH, read, read_chunks
 
 
 async def test_a_word_document_is_read_with_its_title_and_headings(tmp_path: Path) -> None:
-    sections = [("Pumps", [LOREM, "Grüße"]), ("Valves", [LOREM])]
-    facts, pages = await read(word(tmp_path / "0af3.docx", sections, title="Manual"))
+    sections = [("Pumps", [LOREM * 4, "Grüße"]), ("Valves", [LOREM * 4])]
+    path = word(tmp_path / "0af3.docx", sections, title="Manual")
+    facts, pages = await read(path)
     assert facts.title == "Manual"
-    assert [heading.title for heading in pages[0].headings] == ["Manual", "Pumps", "Valves"]
     assert "Grüße" in pages[0].text
+    # The title, with which the first chunk begins, is no part of the paths.
+    assert {chunk.heading_path for chunk in await read_chunks(path)} == {(), ("Valves",)}
 
 
 async def test_a_word_document_without_a_title_is_not_named_after_its_digest(
@@ -236,7 +238,7 @@ async def test_leaving_early_ends_the_parser(tmp_path: Path) -> None:
     path = written(tmp_path / "a.txt", LOREM * 20_000)
     async with aclosing(extract(path, Format.TEXT, ParserLimits())) as items:
         assert isinstance(await anext(items), DocumentFacts)
-        assert isinstance(await anext(items), ExtractedPage)
+        assert isinstance(await anext(items), IndexedPage)
 
 
 async def test_other_documents_are_unaffected_by_a_bad_one(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from appliance.ingest.errors import (
     TooManyPagesError,
 )
 from appliance.ingest.extract.parser import ParserLimits
-from appliance.library.model import PageState
+from appliance.library.page_state import PageState
 from tests.builders.documents import chinese_pdf, damaged_pdf, pdf, scanned_pdf, two_column_pdf
-from tests.unit.ingest.extraction import CRASH, read
+from tests.unit.ingest.extraction import CRASH, read, read_chunks
 
 
 async def test_a_pdf_is_read_page_by_page(tmp_path: Path) -> None:
@@ -43,8 +43,16 @@ async def test_an_empty_page_is_a_row_of_the_ledger(tmp_path: Path) -> None:
 
 
 async def test_numbered_headings_are_found(tmp_path: Path) -> None:
-    _, pages = await read(pdf(tmp_path / "a.pdf", ["1.1 Purpose of the study\nIt is long."]))
-    assert [heading.title for heading in pages[0].headings] == ["1.1 Purpose of the study"]
+    path = pdf(tmp_path / "a.pdf", ["1.1 Purpose of the study\nIt is long."])
+    assert [chunk.heading_path for chunk in await read_chunks(path)] == [
+        ("1.1 Purpose of the study",)
+    ]
+
+
+async def test_a_heading_stays_open_in_the_next_range_of_pages(tmp_path: Path) -> None:
+    pages = ["1.1 Purpose of the study", *(f"This is page {number}." for number in range(40))]
+    chunks = await read_chunks(pdf(tmp_path / "a.pdf", pages))
+    assert {chunk.heading_path for chunk in chunks} == {("1.1 Purpose of the study",)}
 
 
 async def test_a_title_that_is_a_file_name_is_no_title(tmp_path: Path) -> None:

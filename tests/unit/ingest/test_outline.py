@@ -6,7 +6,8 @@ import pytest
 from appliance.ingest.errors import NotTextError, UnknownEncodingError
 from appliance.ingest.extract.encoding import WINDOWS_NOTE, decode
 from appliance.ingest.extract.lists import numeral
-from appliance.ingest.extract.outline import Outline, read_html, read_markdown, read_text
+from appliance.ingest.extract.outline import read_html, read_markdown, read_text
+from appliance.ingest.extract.page import Outline
 from appliance.ingest.extract.rows import read_csv
 from appliance.library.errors import DocumentError
 from tests.builders.documents import LOREM
@@ -156,12 +157,12 @@ def test_html_joins_lines_of_chinese_without_a_space() -> None:
 
 def test_html_has_a_title_and_headings_at_their_places() -> None:
     page = b"<title> The\n title </title><h1>Main <i>part</i></h1><p>x</p><h3>Sub</h3><h2></h2>"
-    assert read_html(page).title == "The title"
+    assert read_html(page).facts.title == "The title"
     assert _headings(read_html(page)) == [(1, "Main part"), (3, "Sub")]
 
 
 def test_html_without_a_title_takes_the_first_heading() -> None:
-    assert read_html(b"<h2>Small</h2><h1>Large</h1>").title == "Large"
+    assert read_html(b"<h2>Small</h2><h1>Large</h1>").facts.title == "Large"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_markdown_headings_of_both_kinds_are_found_outside_of_code() -> None:
         "```\n# comment\n```\n\nSecond\n---\n\n####### seven\n#hashtag\n### `code` of __it__\n"
     )
     outline = read_markdown(content.encode())
-    assert outline.title == "Big title"
+    assert outline.facts.title == "Big title"
     found = [(heading.level, heading.title) for heading in next(outline.pages).headings]
     assert found == [(1, "Big title"), (2, "Sub link"), (2, "Second"), (3, "code of it")]
 
@@ -185,7 +186,7 @@ def test_markdown_headings_of_both_kinds_are_found_outside_of_code() -> None:
 def test_markdown_front_matter_gives_the_title_and_stays_to_be_found() -> None:
     front = '---\ntitle: "Front"\nauthor: Ann Lee\ntags:\n- pumps\n  - valves\n# note\n---\n'
     outline = read_markdown(f"{front}# Other\n\nSub\n---\n".encode())
-    assert outline.title == "Front"
+    assert outline.facts.title == "Front"
     page = next(outline.pages)
     assert page.text == f"{front}# Other\n\nSub\n---"
     assert [heading.title for heading in page.headings] == ["Other", "Sub"]
@@ -195,7 +196,7 @@ def test_markdown_front_matter_gives_the_title_and_stays_to_be_found() -> None:
 def test_a_rule_at_the_beginning_of_markdown_takes_no_text_with_it() -> None:
     text = "---\n\nThe deadline is the 3rd of May.\n\n---\n\nThe rest."
     outline = read_markdown(text.encode())
-    assert outline.title is None
+    assert outline.facts.title is None
     assert next(outline.pages).text == text
 
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 
 from appliance.probes.model import ProbeState
+from appliance.supervisor.backoff import Backoff
+from appliance.supervisor.decide import decide
 from appliance.supervisor.desired_state import DesiredState
 from appliance.supervisor.managed_unit import SYSTEMCTL, ManagedUnit
 from appliance.supervisor.model import (
@@ -45,6 +47,17 @@ def test_failed_probes_in_a_row_are_counted_from_the_first() -> None:
     unit.take_reading(reading(ProbeState.NOT_READY), NOW + 6)
     assert (unit.seen.failures, unit.seen.failing_since) == (0, None)
     assert unit.seen.ready_since is None
+
+
+def test_a_busy_unit_is_not_failing_however_often_it_is_asked() -> None:
+    unit = managed()
+    unit.take_reading(reading(ProbeState.OK), NOW)
+    for moment in range(1, 50):
+        unit.take_reading(reading(ProbeState.BUSY, "it is busy"), NOW + moment)
+    assert unit.seen.failures == 0
+    decision = decide(unit.observe(()), Backoff(), NOW + 50)
+    assert (decision.action, decision.phase) == (Action.WAIT, Phase.FAILING)
+    assert decision.facts.answer == "it is busy"
 
 
 def test_a_stable_run_ends_the_streak() -> None:

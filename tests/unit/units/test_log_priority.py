@@ -13,6 +13,7 @@ from appliance.units.log_priority import (
     INFO,
     NOTICE,
     WARNING,
+    edit_for,
     of_nginx,
     of_ollama,
     of_postgres,
@@ -65,6 +66,29 @@ def test_postgresql_writes_the_form_that_is_read() -> None:
 )
 def test_a_line_of_nginx(line: bytes, priority: int | None) -> None:
     assert of_nginx(line) == priority
+
+
+NGINX = b"2026/11/28 16:00:00 [error] 12#12: *1 upstream timed out while reading"
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        (NGINX + b', client: 10.0.0.7, request: "GET /?q=pay HTTP/1.1"\n', NGINX + b"\n"),
+        (NGINX + b', client: 10.0.0.7, request: "GET /?q=pay HTTP/1.1"', NGINX),
+        (NGINX + b', client: 10.0.0.7, request: "GET /, client: HTTP/1.1"\n', NGINX + b"\n"),
+        (b"2026/11/28 16:00:00 [alert] 12#12: worker process 13 exited\n", None),
+    ],
+)
+def test_a_line_of_nginx_is_kept_without_who_asked_for_what(
+    line: bytes, kept: bytes | None
+) -> None:
+    assert edit_for("nginx")(line) == (line if kept is None else kept)
+
+
+@pytest.mark.parametrize("log_format", [None, "postgres", "ollama"])
+def test_a_line_of_another_program_is_kept_whole(log_format: str | None) -> None:
+    assert edit_for(log_format)(b"a, client: b\n") == b"a, client: b\n"
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,16 @@ async def test_text_that_is_no_utf_8_and_lines_without_end_are_taken(tmp_path: P
     assert log.lines(2) == ("\ufffd", "x" * (LONGEST_LINE + 1))
 
 
+async def test_what_is_not_to_be_recorded_reaches_neither_file_nor_memory(tmp_path: Path) -> None:
+    log = UnitLog(tmp_path / "one.log", edit=lambda line: line.partition(b", secret")[0])
+    # A block may end anywhere.
+    for block in (b"it failed, sec", b"ret: ", b"x\nfine\n, secr", b"et"):
+        await log.append(block)
+    await log.finish()
+    assert log.lines(10) == ("it failed", "fine", "")
+    assert (tmp_path / "one.log").read_text() == "it failed\nfine\n\n"
+
+
 async def test_a_disk_that_cannot_be_written_loses_no_line_in_memory(tmp_path: Path) -> None:
     log = UnitLog(tmp_path / "missing" / "one.log")
     await log.append(b"still here\n")

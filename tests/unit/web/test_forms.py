@@ -8,7 +8,7 @@ import pytest
 from aiohttp import FormData, web
 
 from appliance.core.errors import InvalidInputError
-from appliance.web.forms import Form, read_form
+from appliance.web.forms import LARGEST_FORM, Form, decoded, read_form
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -101,3 +101,9 @@ async def test_it_refuses_files(client: Browser) -> None:
     answer = await client.post("/", data=data)
     assert answer.status == 422
     assert "files" in await answer.text()
+
+
+def test_a_body_larger_than_any_form_is_refused_before_it_is_decoded() -> None:
+    assert decoded(b"a=" + b"x" * (LARGEST_FORM - 2))
+    with pytest.raises(InvalidInputError):
+        decoded(b"a=" + b"%FF" * LARGEST_FORM)

@@ -7,7 +7,7 @@ import random
 import pytest
 from bs4 import BeautifulSoup
 
-from appliance.web.markdown import render, split_blocks
+from appliance.web.markdown import render, split_blocks, to_html, with_links
 
 ATTACKS = [
     "<script>alert(1)</script>",
@@ -58,6 +58,39 @@ def test_a_link_opens_elsewhere_and_tells_nothing() -> None:
     assert link["target"] == "_blank"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "[your bank](https://evil.example/?q=secret)",
+            "your bank (https://evil.example/?q=secret)",
+        ),
+        ("[**bank** `x`](https://evil.example)", "bank x (https://evil.example)"),
+        (
+            "[https://bank.example](https://evil.example)",
+            "https://bank.example (https://evil.example)",
+        ),
+        # A name that only looks like another one is shown in the letters that the browser asks for.
+        ("[bank](https://bаnk.example)", "bank (https://xn--bnk-6cd.example)"),  # noqa: RUF001
+        ("[](https://evil.example)", " (https://evil.example)"),
+        ("[mail](mailto:a@evil.example)", "mail (mailto:a@evil.example)"),
+        (
+            "[a](https://a.example), [b](https://b.example)",
+            "a (https://a.example), b (https://b.example)",
+        ),
+        ("<https://law.example/x>", "https://law.example/x"),
+    ],
+)
+def test_a_link_shows_its_address_beside_its_words(text: str, shown: str) -> None:
+    assert parsed(text).text.rstrip("\n") == shown
+
+
+def test_the_address_of_a_link_is_no_markup() -> None:
+    page = parsed("[x](https://e.example/?a=<b>&amp;c)")
+    assert not page.find_all("b")
+    assert page.select_one("span.address")
+
+
 def test_bare_addresses_are_no_links() -> None:
     assert not parsed("see https://law.example").a
 
@@ -96,10 +129,6 @@ def test_brackets_in_code_and_links_are_not_citations() -> None:
 def test_a_reference_of_the_text_cannot_take_over_a_citation() -> None:
     page = parsed("As said [1].\n\n[1]: https://evil.example", {1: "/a"})
     assert {str(link["href"]) for link in page.find_all("a")} == {"/a"}
-
-
-def test_without_citations_brackets_stay() -> None:
-    assert render("see [1]") == "<p>see [1]</p>\n"
 
 
 def test_tables_keep_their_alignment_without_style() -> None:
@@ -167,3 +196,24 @@ def test_headings_stand_below_those_of_the_page() -> None:
     assert "<h3>One</h3>" in html
     assert "<h4>Two</h4>" in html
     assert "<h6>Five</h6>" in html
+
+
+def test_kept_html_gets_its_links_when_it_is_shown() -> None:
+    html = to_html("It ends in May [1, 2] [3].")
+    assert "/source" not in html
+    shown = BeautifulSoup(with_links(html, {2: "/source?x=1&y=2"}), "html.parser")
+    assert shown.text == "It ends in May\u00a02.\n"
+    assert [link["href"] for link in shown.find_all("a")] == ["/source?x=1&y=2"]
+    assert with_links(html, {}) == "<p>It ends in May.</p>\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<a class="citation" href="#1">1</a>',
+        '&lt;a class="citation" href="#1"&gt;1&lt;/a&gt;',
+        '`<a class="citation" href="#1">1</a>`',
+    ],
+)
+def test_a_text_cannot_write_a_mark(text: str) -> None:
+    assert not parsed(text, {1: "/a"}).select(".citation")
