@@ -20,8 +20,8 @@ async def _objects(socket: Path) -> frozenset[str]:
     address = conninfo(socket, "cloister")
     await install_extension(address)
     await migrate(address)
-    async with Database(address) as database, database.connection() as connection:
-        return await schema_objects.found_objects(connection)
+    async with Database(address) as database:
+        return await schema_objects.found_objects(database)
 
 
 def main() -> None:

@@ -21,11 +21,15 @@ from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.quota import Quotas
 from appliance.library.reader_condition import published_reader
 from appliance.library.service import LibraryService
+from appliance.llm.bulk import EMBEDDING_TURN, BulkEmbedder
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import published_condition
 from appliance.llm.service import ModelChoice
 from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
+from appliance.shares.places import PlaceLocks
+from appliance.shares.service import Shares
+from appliance.shares.turns import MachineTurn
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import add_security_headers
@@ -58,11 +62,13 @@ def build(
     runner = ModelRunner(settings.runner_address, know=know)
     accounts = Accounts(database, clock, passwords)
     api_keys = ApiKeys(database, clock)
+    shares = Shares(settings, clock, PlaceLocks(database.address))
     guard = Guard(
         accounts,
         api_keys,
         secure_cookies=settings.secure_cookies,
         command_socket=settings.command_socket(worker),
+        shares=shares,
     )
     retriever = Retriever(database, runner, clock)
     live = LiveSettings(database, clock, settings)
@@ -80,6 +86,8 @@ def build(
     app[keys.LIVE] = live
     app[keys.DATABASE] = database
     app[keys.RUNNER] = runner
+    app[keys.BULK_EMBEDDER] = BulkEmbedder(runner, MachineTurn(database.address, EMBEDDING_TURN))
+    app[keys.SHARES] = shares
     app[keys.ASSETS] = assets
     app[keys.RENDERER] = renderer
     app[keys.GUARD] = guard
@@ -100,16 +108,24 @@ def build(
         worker,
         markdown=markdown,
         context_tokens=live.context_tokens,
+        allowed_models=live.allowed_models,
+        shares=shares,
     )
 
-    answers = ErrorAnswers(renderer, frame, frame)
-    app.middlewares.extend([guard.cookies, answers.middleware, send_to_sign_in])
+    _add_routes(app)
+    return app
+
+
+def _add_routes(app: web.Application) -> None:
+    """Add what every request passes, what is opened and closed, and the routes."""
+    guard, assets = app[keys.GUARD], app[keys.ASSETS]
+    errors = ErrorAnswers(app[keys.RENDERER], frame, frame)
+    app.middlewares.extend([guard.cookies, errors.middleware, send_to_sign_in])
     app.on_response_prepare.extend([remember_start, add_security_headers])
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_end_answers)
     guard.add(app, ROUTES)
     app.add_routes(assets.routes())
-    return app
 
 
 async def _resources(app: web.Application) -> AsyncIterator[None]:
@@ -121,6 +137,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         await stack.enter_async_context(live)
         await stack.enter_async_context(runner)
         stack.push_async_callback(app[keys.RETRIEVER].aclose)
+        stack.push_async_callback(app[keys.BULK_EMBEDDER].aclose)
         await stack.enter_async_context(markdown)
         await stack.enter_async_context(answering)
         yield

@@ -16,9 +16,11 @@ from appliance.health.service import HealthService
 from appliance.library.quota import Quotas
 from appliance.library.reader_condition import KnowReader
 from appliance.library.service import LibraryService
+from appliance.llm.bulk import BulkEmbedder
 from appliance.llm.client import ModelRunner
 from appliance.retrieval.service import Retriever
 from appliance.settings.live import LiveSettings
+from appliance.shares.service import Shares
 from appliance.web.assets import Assets
 from appliance.web.markdown_worker import MarkdownWorker
 from appliance.web.render import Renderer
@@ -30,6 +32,8 @@ SETTINGS = web.AppKey("settings", Settings)
 LIVE = web.AppKey("live", LiveSettings)
 DATABASE = web.AppKey("database", Database)
 RUNNER = web.AppKey("runner", ModelRunner)
+BULK_EMBEDDER = web.AppKey("bulk_embedder", BulkEmbedder)
+SHARES = web.AppKey("shares", Shares)
 ASSETS = web.AppKey("assets", Assets)
 MARKDOWN = web.AppKey("markdown", MarkdownWorker)
 RENDERER = web.AppKey("renderer", Renderer)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
+from appliance.db.schema_objects import schema_state
+from appliance.health.asking import answer_or_none
 from appliance.health.checks.database import database_probe, evaluate_database
 from appliance.health.checks.disk_space import disk_check
 from appliance.health.checks.document_reader import evaluate_reader
@@ -16,6 +19,7 @@ from appliance.health.model import Check, CheckId, CheckResult
 from appliance.library.reader_condition import KnowReader
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import KnowCondition
+from appliance.probes.model import ProbeState
 
 # Monitors and load balancers wait two seconds for an answer.
 PATIENCE = 1.2
@@ -34,7 +38,12 @@ def readiness_checks(
     probe = database_probe(database.address, limit=PATIENCE)
 
     async def database_answers() -> CheckResult:
-        return evaluate_database(await probe.read())
+        reading = await probe.read()
+        if reading.state is not ProbeState.OK:
+            return evaluate_database(reading)
+        # A later version may have changed the schema; this server goes on until it is replaced.
+        schema = await answer_or_none(partial(schema_state, database), limit=PATIENCE)
+        return evaluate_database(reading, schema.lost if schema else ())
 
     async def runner_answers() -> CheckResult:
         known, answer, choice = await asyncio.gather(

@@ -17,7 +17,7 @@ from appliance.actors.permissions import Permission
 from appliance.core.environment_file import environment_findings
 from appliance.core.settings import ENVIRONMENT_FILE
 from appliance.settings.errors import SettingInvalidError
-from appliance.settings.model import Group, Setting
+from appliance.settings.model import Group, Setting, Value
 from appliance.settings.words import sentence_of
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
@@ -76,7 +76,7 @@ async def save_settings(request: web.Request) -> web.Response:
     return flash.redirect(SETTINGS, f"Saved: {names}.")
 
 
-def _typed(setting: Setting, form: Form) -> int | None:
+def _typed(setting: Setting, form: Form) -> Value | None:
     """Return the value of a field; a wrong one is marked in the form."""
     text = form.value(setting.entry.name).strip()
     if not text:

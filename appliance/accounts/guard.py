@@ -7,7 +7,8 @@ services check again, object by object, what belongs to whom.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +27,8 @@ from appliance.actors.model import Actor, RescueCode
 from appliance.actors.permissions import Permission
 from appliance.core.errors import Audience
 from appliance.core.slow_callbacks import attribute_to
+from appliance.shares.model import Work
+from appliance.shares.service import Shares
 from appliance.web import csrf, flash
 from appliance.web.cookies import Cookies
 from appliance.web.errors import CompressedBodyError, SignInNeededError
@@ -113,7 +116,8 @@ class Route:
     """One row of a site's route table.
 
     `streams_form` is for uploads: the body is too large to be read before the handler runs, so
-    the handler itself calls `check_form` with the token that it finds first.
+    the handler itself calls `check_form` with the token that it finds first. `work` is the queue
+    in which the account waits for its turn; None where the handler waits by itself.
     """
 
     method: str
@@ -122,6 +126,7 @@ class Route:
     access: Access
     scope: Scope | None = None
     streams_form: bool = False
+    work: Work | None = Work.REQUEST
 
 
 class Guard:
@@ -134,11 +139,14 @@ class Guard:
         *,
         secure_cookies: bool = False,
         command_socket: Path | None = None,
+        shares: Shares | None = None,
     ) -> None:
+        """Take `shares`, in which accounts wait for their turn; without them none waits."""
         self._identity = identity
         self._keys = keys
         self._cookies = Cookies(secure=secure_cookies)
         self._command_socket = command_socket
+        self._shares = shares
 
     def add(self, app: web.Application, routes: Iterable[Route]) -> None:
         """Add every row to the application."""
@@ -152,9 +160,21 @@ class Guard:
             attribute_to(route.handler)
             _refuse_compressed(request)
             await check(request, route)
-            return await route.handler(request)
+            async with self._turn(request, route):
+                return await route.handler(request)
 
         return guarded
+
+    @asynccontextmanager
+    async def _turn(self, request: web.Request, route: Route) -> AsyncIterator[None]:
+        """Wait until it is the account's turn, and let the next one in at the end of the block."""
+        account = _account(request)
+        if self._shares is None or route.work is None or account is None:
+            yield
+            return
+        queue = self._shares[route.work]
+        async with queue.turn(account.id, is_abandoned=lambda: _has_left(request)):
+            yield
 
     async def _check_key(self, request: web.Request, route: Route) -> None:
         holder = await self.key_holder(request)
@@ -244,6 +264,16 @@ def _refuse_compressed(request: web.Request) -> None:
     """Refuse a compressed body: the server does not decompress it, and no handler should."""
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
         raise CompressedBodyError
+
+
+def _account(request: web.Request) -> Account | None:
+    """Return the account of a session or a key, if there is one."""
+    key: KeyHolder | None = request.get(_HOLDER)
+    return visitor(request).account if key is None else key.account
+
+
+def _has_left(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def visitor(request: web.Request) -> Visitor:

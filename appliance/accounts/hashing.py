@@ -30,13 +30,28 @@ class Hashing:
         async with self._place():
             return await asyncio.to_thread(self._passwords.new, password)
 
-    async def derive(self, parameters: str | None, password: str) -> bytes:
-        """Return the key that proves a password. Raises TooManyAttemptsError."""
-        async with self._place():
+    async def derive(
+        self, parameters: str | None, password: str, *, in_any_case: bool = False
+    ) -> bytes:
+        """Return the key that proves a password.
+
+        Raises TooManyAttemptsError, unless the caller wants it in any case, however many wait.
+        """
+        async with self._place(in_any_case=in_any_case):
             return await asyncio.to_thread(self._passwords.derive, parameters, password)
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def _place(self, *, in_any_case: bool = False) -> AsyncIterator[None]:
+        if in_any_case:
+            await self._places.acquire()
+        else:
+            await self._queue()
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def _queue(self) -> None:
         if self._waiting >= self._most_waiting:
             raise TooManyAttemptsError(seconds=2)
         self._waiting += 1
@@ -44,7 +59,3 @@ class Hashing:
             await self._places.acquire()
         finally:
             self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._places.release()

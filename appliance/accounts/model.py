@@ -40,12 +40,14 @@ class Attempt:
     """An attempt to prove a password, counted before its outcome is known.
 
     `seconds` above zero says how long to wait; there is no `attempt` then. `parameters` are those
-    of the stored password, or None where there is none.
+    of the stored password, or None where there is none. `is_known`: the person has signed in before
+    in this browser.
     """
 
     attempt: UUID | None
     seconds: float
     parameters: str | None
+    is_known: bool
 
 
 class Proof(StrEnum):

@@ -47,7 +47,7 @@ FROM core.account a WHERE a.id = %(id)s;
 SELECT EXISTS (SELECT FROM core.account WHERE role = 'operator' AND locked_at IS NULL);
 
 -- name: begin_attempt
-SELECT attempt, seconds, parameters
+SELECT attempt, seconds, parameters, is_known
 FROM core.begin_attempt(%(name)s::text, %(network)s::text, %(device)s::bytea);
 
 -- name: withdraw_attempt

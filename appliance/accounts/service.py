@@ -214,11 +214,15 @@ class Accounts:
         if attempt.attempt is None:
             raise TooManyAttemptsError(seconds=int(attempt.seconds) + 1)
         try:
-            return attempt, await self._hashing.derive(attempt.parameters, password)
+            # Strangers who fill the queue do not refuse a person in a browser of their own.
+            key = await self._hashing.derive(
+                attempt.parameters, password, in_any_case=attempt.is_known
+            )
         except TooManyAttemptsError:
             async with self._database.connection() as connection:
                 await AccountStore(connection).withdraw_attempt(attempt.attempt)
             raise
+        return attempt, key
 
     def _new_session(self, device: str) -> tuple[Secret, NewSession]:
         """Return a new token, and what is kept of it."""

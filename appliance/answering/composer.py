@@ -1,8 +1,8 @@
 """Compose an answer, from the question to its last word; the chat and the API use it.
 
-1. Retrieve passages, always.
-2. Without passages say so; the model is not asked.
-3. Wait for a slot at the model.
+1. Wait for a slot: everything below costs something that others need as well.
+2. Retrieve passages, always.
+3. Without passages say so; the model is not asked.
 4. Fit the passages into the context and stream what the model writes, with checked citations and
    without its reasoning.
 5. If the model counts the prompt as too long, try once more with fewer passages.
@@ -16,7 +16,6 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 
 from appliance.answering import prompt
-from appliance.answering.admission import Admission
 from appliance.answering.answer_stream import AnswerStream
 from appliance.answering.budget import Fitted, TokenCalibration, fit
 from appliance.answering.choice import ChatModel, ModelChoice
@@ -42,7 +41,8 @@ from appliance.conversations.model import AnswerKind
 from appliance.core.errors import ApplianceError
 from appliance.llm.client import ModelRunner
 from appliance.llm.errors import PromptTooLongError
-from appliance.retrieval.model import Passage
+from appliance.retrieval.model import Passage, Retrieved
+from appliance.shares.admission import Admission, Ticket
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,24 +60,33 @@ class Composer:
         retriever: Retriever,
         runner: ModelRunner,
         choice: ModelChoice,
-        admission: Admission,
+        searches: Admission,
     ) -> None:
         self._retriever = retriever
         self._runner = runner
         self._choice = choice
-        self._admission = admission
+        self._searches = searches
 
-    async def compose(self, request: AnswerRequest) -> AsyncGenerator[Part, None]:
-        """Yield Queued and Context, perhaps Thinking, then TextDelta parts, then one Finished.
+    async def compose(self, request: AnswerRequest, ticket: Ticket) -> AsyncGenerator[Part, None]:
+        """Yield Context, perhaps Thinking, then TextDelta parts, then one Finished.
 
-        Closing the generator, or cancelling the task that waits for it, stops the model at once.
-        Raises ApplianceError when the search fails, or when the question fits no context.
+        Before these, yield Queued while `ticket` waits. The ticket is given back at the end,
+        whatever the end is. Closing the generator, or cancelling the task that waits for it, stops
+        the model at once. Raises ApplianceError when the search fails, or when the question fits no
+        context.
         """
-        earlier = tuple(turn.question for turn in request.turns)
-        retrieved = await self._retriever.retrieve(
-            request.reader, request.question, earlier=earlier
-        )
-        passages = retrieved.passages
+        try:
+            async with aclosing(ticket.places()) as places:
+                async for place in places:
+                    yield Queued(place.ahead, place.seconds)
+            async with aclosing(self._admitted(request)) as parts:
+                async for part in parts:
+                    yield part
+        finally:
+            ticket.leave()
+
+    async def _admitted(self, request: AnswerRequest) -> AsyncGenerator[Part, None]:
+        passages = (await self._retrieve(request)).passages
         if not passages:
             nothing = Context(0, ())
             yield nothing
@@ -90,12 +99,15 @@ class Composer:
             for part in _quote(request.question, passages, error):
                 yield part
             return
-        with self._admission.ticket(request.reader.id) as ticket:
-            async for ahead in ticket.positions():
-                yield Queued(ahead)
-            async with aclosing(self._generate(request, model, passages)) as parts:
-                async for part in parts:
-                    yield part
+        async with aclosing(self._generate(request, model, passages)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _retrieve(self, request: AnswerRequest) -> Retrieved:
+        earlier = tuple(turn.question for turn in request.turns)
+        # Before the searches of programs; the slots bound how many answers search at once.
+        async with self._searches.turn(request.reader.id, is_urgent=True):
+            return await self._retriever.retrieve(request.reader, request.question, earlier=earlier)
 
     async def _generate(
         self, request: AnswerRequest, model: ChatModel, passages: tuple[Passage, ...]

@@ -59,24 +59,6 @@ class TookTooLongError(ApplianceError):
     hint = "Try again when fewer people ask at the same time."
 
 
-class TooManyWaitingError(ApplianceError):
-    """The queue is full. Facts: `limit`."""
-
-    code = "too_many_waiting"
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    sentence = "{limit} answers are waiting already."
-    hint = "Try again in a few minutes."
-
-
-class TooManyOfYoursWaitingError(ApplianceError):
-    """One account has used its share of the queue. Facts: `limit`."""
-
-    code = "too_many_of_yours_waiting"
-    status = HTTPStatus.TOO_MANY_REQUESTS
-    sentence = "{limit} of your questions are waiting for an answer already."
-    hint = "Ask again when some of them are answered, or stop the ones that you no longer need."
-
-
 class InterruptedAnswerError(ApplianceError):
     """The chat server ended while it wrote the answer. Only saved answers get this error."""
 

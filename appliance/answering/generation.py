@@ -19,6 +19,7 @@ from appliance.answering.store import AnswerStore, Ending, Progress
 from appliance.conversations.model import AnswerKind, MessageState
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError, InternalError
+from appliance.shares.admission import Ticket
 from appliance.web.markdown_worker import Markdown
 
 _LOG = logging.getLogger(__name__)
@@ -29,13 +30,15 @@ SAVE_ATTEMPTS = 60
 class Generation:
     """Writes one answer and saves how it ended, in every case."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each dependency of an answer
         self,
         composer: Composer,
         store: AnswerStore,
         clock: Clock,
         live: LiveAnswer,
         limits: Limits,
+        *,
+        ticket: Ticket,
         markdown: Markdown,
     ) -> None:
         self.live = live
@@ -44,6 +47,7 @@ class Generation:
         self._store = store
         self._clock = clock
         self._limits = limits
+        self._ticket = ticket
         self._markdown = markdown
         self._cancelled_as = MessageState.INTERRUPTED
         self._task: asyncio.Task[None] | None = None
@@ -56,7 +60,7 @@ class Generation:
         """Start the task; `on_end` is called when the task has ended."""
         name = f"answer {self.live.message.id}"
         self._task = group.create_task(self._run(reader), name=name)
-        self._task.add_done_callback(lambda _: on_end(self.live.message.id))
+        self._task.add_done_callback(lambda _: self._end(on_end))
 
     def cancel(self, state: MessageState) -> None:
         """End the answer as stopped or interrupted, unless it is ending already."""
@@ -74,6 +78,11 @@ class Generation:
         if self._task is not None:
             self.is_ending = True
             self._task.cancel()
+
+    def _end(self, on_end: Callable[[UUID], None]) -> None:
+        # Once more, for a task that was cancelled before it composed anything.
+        self._ticket.leave()
+        on_end(self.live.message.id)
 
     async def _run(self, reader: Account) -> None:
         self._has_started = True
@@ -103,7 +112,8 @@ class Generation:
             if question.ordinal > 1
             else ()
         )
-        parts = self._composer.compose(AnswerRequest(reader, question.text, turns))
+        request = AnswerRequest(reader, question.text, turns)
+        parts = self._composer.compose(request, self._ticket)
         async with aclosing(until_deadline(parts, self._limits)) as limited:
             async for part in limited:
                 self.live.take(part)

@@ -37,7 +37,7 @@ class LiveAnswer:
         self.question = exchange.question
         self.message = exchange.answer
         self.text = ""
-        self.ahead: int | None = None
+        self.queued: Queued | None = None
         self.context: Context | None = None
         self.finished: Finished | None = None
         self.is_thinking = False
@@ -59,10 +59,10 @@ class LiveAnswer:
     def take(self, part: Part) -> None:
         """Update the state with the next part of the answer."""
         match part:
-            case Queued(ahead=ahead):
-                self.ahead = ahead
+            case Queued():
+                self.queued = part
             case Context():
-                self.ahead = None
+                self.queued = None
                 self.context = part
             case Thinking():
                 self.is_thinking = True

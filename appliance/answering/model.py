@@ -59,9 +59,13 @@ class AnswerRequest:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The request waits for the model; `ahead` other requests come first."""
+    """The request waits for its turn, and `ahead` other requests come first.
+
+    `seconds` is about how long that takes, if it is known.
+    """
 
     ahead: int
+    seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

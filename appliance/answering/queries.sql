@@ -1,7 +1,3 @@
--- name: chosen_model
--- The chat model that an operator chose, if one did.
-SELECT model FROM core.chosen_model WHERE name = 'chat_model';
-
 -- name: turns
 -- The turns of a conversation before a question, newest first; only answers that have a text.
 SELECT question.text AS question, answer.text AS answer

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Self, assert_never
 from uuid import UUID
 
 from appliance.accounts.model import Account
-from appliance.answering.admission import Admission
 from appliance.answering.choice import ModelChoice
 from appliance.answering.composer import Composer
 from appliance.answering.deadline import Limits, until_deadline
@@ -26,7 +25,14 @@ from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
+from appliance.llm.choice import Purpose
 from appliance.llm.client import ModelRunner
+from appliance.llm.model import InstalledModel
+from appliance.llm.service import ModelChoice as OperatorChoice
+from appliance.shares.admission import Ticket
+from appliance.shares.model import Work
+from appliance.shares.places import PlaceLocks
+from appliance.shares.service import Shares
 from appliance.web.markdown_worker import Markdown
 
 _LOG = logging.getLogger(__name__)
@@ -51,14 +57,17 @@ class Answering:
         markdown: Markdown,
         limits: Limits = DEFAULT_LIMITS,
         context_tokens: Callable[[], int] | None = None,
+        allowed_models: Callable[[], Sequence[str]] = tuple,
+        shares: Shares | None = None,
     ) -> None:
-        """Take `context_tokens` where it may change while the process runs.
+        """Take `context_tokens` and `allowed_models` where they may change while it runs.
 
         `markdown` is open as long as this service.
         """
         self.worker = worker
         self.subscriptions = Subscriptions()
-        self.admission = Admission(max(1, settings.generation_slots // settings.chat_processes))
+        self._shares = shares or Shares(settings, clock, PlaceLocks(database.address))
+        self.admission = self._shares[Work.ANSWER]
         self._workers = settings.chat_processes
         self._clock = clock
         self._limits = limits
@@ -66,8 +75,14 @@ class Answering:
         self._conversations = Conversations(database, markdown)
         self._store = AnswerStore(database, worker=worker)
         tokens = context_tokens or (lambda: settings.context_tokens)
-        choice = ModelChoice(self._store, runner, clock, context_tokens=tokens)
-        self._composer = Composer(retriever, runner, choice, self.admission)
+        self._choice = ModelChoice(
+            OperatorChoice(database, runner).chosen,
+            runner,
+            clock,
+            context_tokens=tokens,
+            allowed=allowed_models,
+        )
+        self._composer = Composer(retriever, runner, self._choice, self._shares[Work.SEARCH])
         self._notices = Notices(database.address, clock)
         self._group = asyncio.TaskGroup()
         self._own_tasks: list[asyncio.Task[None]] = []
@@ -91,6 +106,7 @@ class Answering:
     async def __aexit__(self, *_: object) -> None:
         await self.shut_down()
         await self._group.__aexit__(None, None, None)
+        await self._shares.questions.aclose()
 
     async def shut_down(self) -> None:
         """Interrupt all answers and save their texts; then close all streams.
@@ -111,26 +127,33 @@ class Answering:
         self.subscriptions.refresh()
 
     async def start(self, reader: Account, question: str) -> Exchange:
-        """Save the first question of a new conversation, and start to answer it."""
+        """Save the first question of a new conversation, and start to answer it.
+
+        Like `ask` and `ask_again`, it raises TooManyOfYoursWaitingError or BusyError, and saves
+        nothing then.
+        """
         await self._recover()
-        exchange = await self._conversations.start(reader, question, worker=self.worker)
-        self._start(reader, exchange)
+        async with self._place(reader) as ticket:
+            exchange = await self._conversations.start(reader, question, worker=self.worker)
+            self._start(reader, exchange, ticket)
         return exchange
 
     async def ask(self, reader: Account, conversation_id: UUID, question: str) -> Exchange:
         """Save the next question of a conversation, and start to answer it."""
         await self._recover()
-        exchange = await self._conversations.ask(
-            reader, conversation_id, question, worker=self.worker
-        )
-        self._start(reader, exchange)
+        async with self._place(reader) as ticket:
+            exchange = await self._conversations.ask(
+                reader, conversation_id, question, worker=self.worker
+            )
+            self._start(reader, exchange, ticket)
         return exchange
 
     async def ask_again(self, reader: Account, message_id: UUID) -> Exchange:
         """Write an answer again that was stopped, interrupted, failed or only quoted."""
         await self._recover()
-        exchange = await self._conversations.ask_again(reader, message_id, worker=self.worker)
-        self._start(reader, exchange)
+        async with self._place(reader) as ticket:
+            exchange = await self._conversations.ask_again(reader, message_id, worker=self.worker)
+            self._start(reader, exchange, ticket)
         return exchange
 
     async def stop(self, reader: Account, message_id: UUID) -> Message:
@@ -158,17 +181,48 @@ class Answering:
     async def compose(self, request: AnswerRequest) -> AsyncGenerator[Part, None]:
         """Answer without saving anything; closing the generator stops the model.
 
-        Raises TookTooLongError at the deadline, which saved answers have as well.
+        Raises TookTooLongError at the deadline, which saved answers have as well; at the start
+        TooManyOfYoursWaitingError or BusyError.
         """
-        parts = self._composer.compose(request)
-        async with aclosing(until_deadline(parts, self._limits)) as limited:
-            async for part in limited:
-                yield part
+        async with self._place(request.reader) as ticket:
+            parts = self._composer.compose(request, ticket)
+            async with aclosing(until_deadline(parts, self._limits)) as limited:
+                async for part in limited:
+                    yield part
 
-    def _start(self, reader: Account, exchange: Exchange) -> None:
+    async def nameable(self, purpose: Purpose, name: str | None) -> InstalledModel:
+        """Return the installed model that a request names; no name means the one in use.
+
+        Raises ModelNotFoundError for a model that requests may not name, ModelCannotChatError or
+        ModelCannotEmbedError, and the runner's error when it does not list its models.
+        """
+        return await self._choice.named(purpose, name)
+
+    async def nameable_models(self) -> list[InstalledModel]:
+        """Return every model that a request may name."""
+        return await self._choice.nameable()
+
+    @asynccontextmanager
+    async def _place(self, reader: Account) -> AsyncIterator[Ticket]:
+        """Take a place in the queue; it is given back here only if the block fails."""
+        give_back = await self._shares.questions.take(reader.id)
+        ticket = self.admission.enter(reader.id, on_leave=give_back)
+        try:
+            yield ticket
+        except BaseException:
+            ticket.leave()
+            raise
+
+    def _start(self, reader: Account, exchange: Exchange, ticket: Ticket) -> None:
         live = LiveAnswer(reader.id, exchange)
         generation = Generation(
-            self._composer, self._store, self._clock, live, self._limits, self._markdown
+            self._composer,
+            self._store,
+            self._clock,
+            live,
+            self._limits,
+            ticket=ticket,
+            markdown=self._markdown,
         )
         self._generations[live.message.id] = generation
         generation.start(self._group, reader, on_end=self._forget)

@@ -62,15 +62,6 @@ class AnswerStore:
         self._database = database
         self._queries = Queries("appliance.answering")
 
-    async def chosen_model(self) -> str | None:
-        """Return the model that an operator chose."""
-        async with (
-            self._database.connection() as connection,
-            connection.cursor(row_factory=scalar_row) as cursor,
-        ):
-            await cursor.execute(self._queries["chosen_model"])
-            return await cursor.fetchone()
-
     async def turns(self, conversation_id: UUID, before: int) -> tuple[Turn, ...]:
         """Return the turns before message number `before`, oldest first."""
         facts = {"conversation": conversation_id, "before": before, "limit": MOST_TURNS}

@@ -19,7 +19,7 @@ from appliance.core.environment_file import (
     keep_last_good,
 )
 from appliance.core.settings import ENVIRONMENT_FILE, LAST_GOOD_ENVIRONMENT
-from appliance.settings.model import Entry, find_entry
+from appliance.settings.model import AnyEntry, Value, find_entry
 from appliance.settings.words import sentence_of
 
 _WHICH = "its name, as the list shows it"
@@ -33,7 +33,9 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     get.add_argument("name", help=_WHICH)
     change = add_verb(group, shared, "set", set_setting, "change a setting")
     change.add_argument("name", help=_WHICH)
-    change.add_argument("value", help="a whole number; sizes may have a unit, such as 100MB")
+    change.add_argument(
+        "value", help="a number, a size such as 100MB, or names with commas between"
+    )
     reset = add_verb(group, shared, "reset", reset_setting, "go back to the default of a setting")
     reset.add_argument("name", help=_WHICH)
     check = add_verb(
@@ -58,7 +60,7 @@ async def get_setting(context: Context, options: argparse.Namespace) -> ExitCode
     entry = find_entry(options.name)
     settings = await context.control.ask("GET", "/settings")
     (setting,) = (setting for setting in settings if setting["name"] == entry.name)
-    context.output.value(setting, entry.written(setting["value"]))
+    context.output.value(setting, _written(entry, setting["value"]))
     return ExitCode.DONE
 
 
@@ -109,28 +111,33 @@ def _keep(context: Context, path: Path) -> None:
         context.output.say(f"{LAST_GOOD_ENVIRONMENT} cannot be written: {error.strerror}.")
 
 
-async def _change(context: Context, entry: Entry, value: int | None) -> ExitCode:
+async def _change(context: Context, entry: AnyEntry, value: Value | None) -> ExitCode:
     body = {"name": entry.name, "value": value}
     setting = await context.control.ask("POST", "/settings", body=body)
-    text = f"{entry.name} is now {entry.written(setting['value'])}. {effect_of(entry)}"
+    now = _written(entry, setting["value"])
+    text = f"{entry.name} is now {now}. {effect_of(entry)}"
     context.output.value(setting, text)
     return ExitCode.DONE
 
 
-def effect_of(entry: Entry) -> str:
+def effect_of(entry: AnyEntry) -> str:
     """Say when a change takes effect."""
     if entry.restarts:
         return f"It takes effect after a restart of {', '.join(entry.restarts)}."
     return "It takes effect at once; nothing is restarted."
 
 
+def _written(entry: AnyEntry, value: Any) -> str:  # noqa: ANN401 - as JSON has it
+    return entry.written(tuple(value) if isinstance(value, list) else value)
+
+
 def _row(setting: dict[str, Any]) -> dict[str, object]:
     entry = find_entry(setting["name"])
     return {
         "name": entry.name,
-        "value": entry.written(setting["value"]),
+        "value": _written(entry, setting["value"]),
         "from": setting["source"],
-        "default": entry.written(setting["default"]),
+        "default": _written(entry, setting["default"]),
         "possible": entry.bounds,
     }
 

@@ -47,9 +47,15 @@ def number(body: Body, name: str) -> int:
     return value
 
 
-def optional_number(body: Body, name: str) -> int | None:
-    """Return a whole number, or None where the field is null."""
-    return None if body.get(name, "") is None else number(body, name)
+def optional_value(body: Body, name: str) -> int | tuple[str, ...] | None:
+    """Return a whole number, texts, or None where the field is null."""
+    match body.get(name, ""):
+        case None:
+            return None
+        case list():
+            return tuple(texts(body, name))
+        case _:
+            return number(body, name)
 
 
 def choice(body: Body, name: str, of: type[Chosen]) -> Chosen:

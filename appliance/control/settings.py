@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from appliance.actors.model import CommandLine
-from appliance.control.body import optional_number, read, text
+from appliance.control.body import optional_value, read, text
 from appliance.control.keys import OPERATOR_SETTINGS
 
 
@@ -18,7 +18,7 @@ async def settings(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """POST /settings `{"name", "value"}`: the setting; null as the value resets it."""
     body = await read(request)
-    name, value = text(body, "name"), optional_number(body, "value")
+    name, value = text(body, "name"), optional_value(body, "value")
     service = request.app[OPERATOR_SETTINGS]
     await service.change(CommandLine(), {name: value})
     return web.json_response((await service.get(name)).as_json())

@@ -8,6 +8,8 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import ClassVar
 
+from typing_extensions import override
+
 
 class Audience(StrEnum):
     """Who reads the words: each audience can do different things about the same fault."""
@@ -55,6 +57,11 @@ class ApplianceError(Exception):
         sentence, hint = variant.sentence.format(**self.facts), variant.hint.format(**self.facts)
         return Words(sentence, hint)
 
+    @property
+    def retry_after(self) -> int | None:
+        """After how many seconds the same request may succeed; None where waiting does not help."""
+        return None
+
     def as_json(self, audience: Audience = Audience.MEMBER) -> dict[str, str]:
         """Return the error in the shape that the API and the CLI's `--json` print."""
         words = self.words_for(audience)
@@ -94,6 +101,38 @@ class InvalidInputError(ApplianceError):
     hint = "{remedy}"
 
 
+class LaterError(ApplianceError):
+    """The same request succeeds later. Facts: `seconds`, the estimate of how much later."""
+
+    def __init__(self, *, seconds: int, **facts: object) -> None:
+        super().__init__(seconds=seconds, **facts)
+        self._seconds = seconds
+
+    @property
+    @override
+    def retry_after(self) -> int | None:
+        return self._seconds
+
+
+_BUSY = "Many people are asking at the moment."
+_BUSY_FOR_PROGRAMS = Words(
+    _BUSY, "Send the request again after the seconds that the header Retry-After names."
+)
+
+
+class BusyError(LaterError):
+    """Everything works, and more people ask at the same time than can be served."""
+
+    code = "busy"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = _BUSY
+    hint = "Try again in about {seconds} seconds."
+    variants: ClassVar[Mapping[Audience, Words]] = {Audience.PROGRAM: _BUSY_FOR_PROGRAMS}
+
+
+_CONNECTION_FREE_SECONDS = 5
+# PostgreSQL is back within ten seconds of a crash.
+_DATABASE_BACK_SECONDS = 10
 _DATABASE_SILENT = "The database does not answer at the moment."
 
 
@@ -120,11 +159,24 @@ class DatabaseUnavailableError(ApplianceError):
         ),
     }
 
+    @property
+    @override
+    def retry_after(self) -> int | None:
+        return _DATABASE_BACK_SECONDS
+
 
 class DatabaseBusyError(DatabaseUnavailableError):
-    """PostgreSQL answers, but no connection became free in time: too many requests at once."""
+    """PostgreSQL answers, but no connection became free in time: too many requests at once.
 
-    code = "database_busy"
-    sentence = "Too many people and programs use Cloister at the moment."
+    Its reader learns what BusyError says: that the machine is busy, and nothing of a database.
+    """
+
+    code = BusyError.code
+    sentence = BusyError.sentence
     hint = "Try again in a few seconds; nothing that was saved is lost."
-    variants: ClassVar[Mapping[Audience, Words]] = {}
+    variants: ClassVar[Mapping[Audience, Words]] = {Audience.PROGRAM: _BUSY_FOR_PROGRAMS}
+
+    @property
+    @override
+    def retry_after(self) -> int | None:
+        return _CONNECTION_FREE_SECONDS

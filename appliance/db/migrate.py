@@ -72,6 +72,8 @@ async def migrate(address: str) -> list[str]:
             " number integer PRIMARY KEY, name text NOT NULL,"
             " applied_at timestamptz NOT NULL DEFAULT now())"
         )
+        # A chat server says on /ready whether the schema is the one that it expects.
+        await connection.execute("GRANT SELECT ON public.migration TO cloister_chat")
         cursor = await connection.execute("SELECT coalesce(max(number), 0) FROM public.migration")
         row = await cursor.fetchone()
         current = int(row[0]) if row else 0

@@ -23,6 +23,8 @@ DATABASE = "cloister"
 # all other processes together: ingest, console, notifications, probes and the command line.
 CHAT_CONNECTIONS = 12
 SEARCH_CONNECTIONS = 4
+# What a chat server holds outside of its pools: two to listen, one for each kind of lock.
+HELD_CONNECTIONS = 4
 OTHER_CONNECTIONS = 48
 # How long a request waits for a connection, and how long for that and all that it does with it:
 # people are answered within five seconds, also when PostgreSQL hangs.

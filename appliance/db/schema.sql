@@ -145,7 +145,7 @@ $$;
 -- the other; `seconds` above 0 says how long to wait instead. The time is the server's own.
 CREATE FUNCTION core.begin_attempt(
     typed_name text, client text, browser bytea,
-    OUT attempt uuid, OUT seconds double precision, OUT parameters text)
+    OUT attempt uuid, OUT seconds double precision, OUT parameters text, OUT is_known boolean)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     same_name bytea := core.login_bucket(typed_name);
@@ -155,7 +155,8 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('core.login_attempt', 0));
     SELECT d.digest INTO known FROM core.device d JOIN core.account a ON a.id = d.account_id
     WHERE d.digest = browser AND a.name = typed_name AND d.expires_at > clock_timestamp();
-    IF known IS NOT NULL THEN
+    is_known := known IS NOT NULL;
+    IF is_known THEN
         SELECT core.login_wait(count(*), max(t.started_at), 5) INTO seconds
         FROM core.login_attempt t
         WHERE t.bucket = same_name AND t.device = known AND t.started_at > since;
@@ -661,7 +662,7 @@ GRANT SELECT ON core.chosen_model TO cloister_chat, cloister_ingest;
 -- What an operator sets, for the chat servers that use it: they may not read other settings.
 CREATE VIEW core.operator_setting AS
     SELECT name, value FROM core.setting
-    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens');
+    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens', 'allowed_models');
 GRANT SELECT ON core.operator_setting TO cloister_chat;
 
 INSERT INTO library.collection (name) VALUES ('Shared library');

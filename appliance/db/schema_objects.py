@@ -37,7 +37,7 @@ async def schema_state(database: Database) -> SchemaState:
     async with database.connection() as connection:
         if missing := await pending(connection):
             return SchemaState(pending=tuple(missing))
-        lost = sorted(expected_objects() - await found_objects(connection))
+        lost = sorted(expected_objects() - await _found_objects(connection))
         return SchemaState(lost=tuple(_without_parts(lost)))
 
 
@@ -48,8 +48,13 @@ def expected_objects() -> frozenset[str]:
     return frozenset(text.splitlines())
 
 
-async def found_objects(connection: Connection) -> frozenset[str]:
-    """Return what a database has."""
+async def found_objects(database: Database) -> frozenset[str]:
+    """Return what a database has. Raises DatabaseUnavailableError."""
+    async with database.connection() as connection:
+        return await _found_objects(connection)
+
+
+async def _found_objects(connection: Connection) -> frozenset[str]:
     cursor = await connection.execute(_QUERIES["schema_objects"])
     return frozenset([str(line) for (line,) in await cursor.fetchall()])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Coroutine
 
@@ -11,6 +12,9 @@ from appliance.core import log, slow_callbacks
 from appliance.core.settings import from_environment
 from appliance.core.signals import on_signals
 from appliance.ingest.app import run
+
+# As systemd has it in cloister-ingest.service; a question that a person waits for goes first.
+_NICE = 10
 
 
 async def until_signal(work: Coroutine[None, None, None]) -> None:
@@ -23,5 +27,6 @@ async def until_signal(work: Coroutine[None, None, None]) -> None:
 
 if __name__ == "__main__":
     log.set_up()
+    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     slow_callbacks.watch()
     asyncio.run(until_signal(run(from_environment())))

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
@@ -32,7 +32,9 @@ from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.integrity import Integrity
 from appliance.library.orphans import Sweeper
 from appliance.library.scrub import Scrubber
+from appliance.llm.bulk import EMBEDDING_TURN, BulkEmbedder
 from appliance.llm.client import ModelRunner
+from appliance.shares.turns import MachineTurn
 
 ROLE = "cloister_ingest"
 _HEALTH_DEADLINE = 0.5
@@ -51,10 +53,12 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
         heartbeat(settings.ingest_heartbeat),
         Database(address, limit=WORK_SECONDS) as database,
         ModelRunner(settings.runner_address) as runner,
+        aclosing(MachineTurn(address, EMBEDDING_TURN)) as embedding_turn,
         asyncio.TaskGroup() as tasks,
     ):
         jobs = JobService(database, clock)
-        embedder = Embedder(database, runner, jobs, clock, has_room=blobs.has_room)
+        bulk = BulkEmbedder(runner, embedding_turn)
+        embedder = Embedder(database, bulk, jobs, clock, has_room=blobs.has_room)
         limits = ParserLimits(tasks=_MOST_TASKS if settings.packaged else None)
         isolation = Isolation(settings.documents, limits)
         await asyncio.to_thread(compile_modules)

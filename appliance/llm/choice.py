@@ -84,6 +84,18 @@ def in_use(
     return kept or next(iter(able), None)
 
 
+def nameable(
+    chosen: Chosen, installed: Sequence[InstalledModel], allowed: Iterable[str]
+) -> list[InstalledModel]:
+    """Return the installed models that a request may name: those in use, and those `allowed`.
+
+    Any other would take the memory from the ones in use, for everybody.
+    """
+    used = (in_use(purpose, chosen, installed) for purpose in Purpose)
+    found = (*used, *(find(name, installed) for name in allowed))
+    return list(dict.fromkeys(model for model in found if model is not None))
+
+
 def missing(chosen: Chosen, installed: Sequence[InstalledModel]) -> list[tuple[Purpose, str]]:
     """Return what was chosen and is not installed, by purpose."""
     named = [(purpose, chosen.name_for(purpose)) for purpose in Purpose]

@@ -20,6 +20,15 @@ class ModelMissingError(ApplianceError):
     hint = "An operator can install it or choose another one."
 
 
+class ModelNotFoundError(ApplianceError):
+    """A request names a model that it may not name, installed or not. Facts: `model`."""
+
+    code = "model_not_found"
+    status = HTTPStatus.NOT_FOUND
+    sentence = "There is no model “{model}” here that a request may name."
+    hint = "GET /v1/models lists those that it may name; an operator can allow others."
+
+
 class ModelBusyError(ApplianceError):
     """The runner's own queue is full. Facts: `model`."""
 

@@ -44,7 +44,7 @@ class SupervisorWorks:
         """Remove what has expired, and old records of jobs."""
         expired = await self.sweep()
         await record.progress(f"{expired} expired sessions and codes are removed.", 1, 2, log=True)
-        kept = timedelta(days=(await self.chosen.get(JOB_DAYS.name)).value)
+        kept = timedelta(days=(await self.chosen.get(JOB_DAYS.name)).number)
         old = await self.jobs.forget(kept)
         return f"Removed {expired} expired sessions and codes, and {old} old records of jobs."
 

@@ -12,7 +12,13 @@ from appliance.core.errors import DatabaseUnavailableError
 from appliance.core.settings import Settings
 from appliance.db.listen import Listener
 from appliance.db.pool import Database
-from appliance.settings.model import CONTEXT_TOKENS, UPLOAD_LIMIT, Entry, setting_of
+from appliance.settings.model import (
+    ALLOWED_MODELS,
+    CONTEXT_TOKENS,
+    UPLOAD_LIMIT,
+    Entry,
+    setting_of,
+)
 from appliance.settings.store import SettingStore
 
 logger = logging.getLogger(__name__)
@@ -54,8 +60,14 @@ class LiveSettings:
         """Return how many tokens a model is given to read."""
         return self._value(CONTEXT_TOKENS)
 
+    def allowed_models(self) -> tuple[str, ...]:
+        """Return the models that a request may name beside the ones in use."""
+        stored = self._stored.get(ALLOWED_MODELS.name)
+        value = setting_of(ALLOWED_MODELS, stored, self._settings).value
+        return value if isinstance(value, tuple) else ()
+
     def _value(self, entry: Entry) -> int:
-        return setting_of(entry, self._stored.get(entry.name), self._settings).value
+        return setting_of(entry, self._stored.get(entry.name), self._settings).number
 
     async def load(self) -> None:
         """Read the settings now. Raises DatabaseUnavailableError."""

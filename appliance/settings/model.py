@@ -16,6 +16,10 @@ _SIZE = re.compile(r"([0-9]{1,15})\s*(B|KB|MB|GB|TB|)", re.IGNORECASE)
 # How people write the value of an entry that sets no limit; it is stored as 0.
 NO_LIMIT = "none"
 _NUMBER = re.compile(r"[0-9]{1,15}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}")
+
+Value = int | tuple[str, ...]
+"""A whole number, or names without a repetition."""
 
 
 class Group(StrEnum):
@@ -32,6 +36,7 @@ class Unit(StrEnum):
     BYTES = "bytes"
     TOKENS = "tokens"
     DAYS = "days"
+    NAMES = "names"
 
 
 class Source(StrEnum):
@@ -63,6 +68,7 @@ class Entry:
     field: str | None = None
     variable: str | None = None
     restarts: tuple[str, ...] = ()
+    longest_text: int = 20
     may_be_unlimited: bool = False
 
     def default_in(self, settings: Settings) -> int:
@@ -93,8 +99,10 @@ class Entry:
             raise SettingInvalidError(title=self.title, bounds=self.bounds)
         return value
 
-    def written(self, value: int) -> str:
+    def written(self, value: Value) -> str:
         """Write a value as `parse` reads it."""
+        if not isinstance(value, int):
+            return str(value)
         if self.may_be_unlimited and value == 0:
             return NO_LIMIT
         if self.unit is not Unit.BYTES:
@@ -111,6 +119,59 @@ class Entry:
         largest = self.written(self.maximum)
         return f"from {self.written(self.minimum)} to {largest}{unit}{example}{unlimited}"
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamesEntry:
+    """One setting: a list of names, at most `maximum` of them, and none by default."""
+
+    name: str
+    title: str
+    help: str
+    group: Group
+    maximum: int
+    unit: Unit = Unit.NAMES
+    default: tuple[str, ...] = ()
+    minimum: int = 0
+    variable: str | None = None
+    restarts: tuple[str, ...] = ()
+    longest_text: int = 2000
+
+    def default_in(self, _: Settings) -> tuple[str, ...]:
+        """Return the value that counts while an operator has set none."""
+        return self.default
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        """Read names with commas or spaces between. Raises SettingInvalidError.
+
+        “none” is the empty list, since an empty text resets a setting.
+        """
+        names = text.replace(",", " ").split()
+        return self.check([] if names == [NO_LIMIT] else names)
+
+    def check(self, value: object) -> tuple[str, ...]:
+        """Return the names without repetitions. Raises SettingInvalidError."""
+        names = list(value) if isinstance(value, list | tuple) else [value]
+        found = tuple(dict.fromkeys(names)) if all(map(_is_name, names)) else (None,)
+        if len(found) > self.maximum or not all(found):
+            raise SettingInvalidError(title=self.title, bounds=self.bounds)
+        return tuple(map(str, found))
+
+    def written(self, value: Value) -> str:
+        """Write a value as `parse` reads it."""
+        names = value if isinstance(value, tuple) else ()
+        return ", ".join(names) or NO_LIMIT
+
+    @property
+    def bounds(self) -> str:
+        """Say which values are possible."""
+        return f"up to {self.maximum} names with commas between, or “{NO_LIMIT}”"
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+AnyEntry = Entry | NamesEntry
 
 UPLOAD_LIMIT = Entry(
     name="upload_limit",
@@ -159,17 +220,38 @@ JOB_DAYS = Entry(
     minimum=1,
     maximum=3650,
 )
-ENTRIES: tuple[Entry, ...] = (UPLOAD_LIMIT, DOCUMENT_QUOTA, CONTEXT_TOKENS, JOB_DAYS)
+ALLOWED_MODELS = NamesEntry(
+    name="allowed_models",
+    title="Models for programs",
+    help="Which installed models a program may name in a request, beside the ones in use. Each "
+    "model that is loaded takes memory, and a small machine then loads the others again and again.",
+    group=Group.ANSWERS,
+    maximum=50,
+)
+ENTRIES: tuple[AnyEntry, ...] = (
+    UPLOAD_LIMIT,
+    DOCUMENT_QUOTA,
+    CONTEXT_TOKENS,
+    ALLOWED_MODELS,
+    JOB_DAYS,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """An entry with the value in effect, and what counts when an operator resets it."""
 
-    entry: Entry
-    value: int
+    entry: AnyEntry
+    value: Value
     source: Source
-    fallback: int
+    fallback: Value
+
+    @property
+    def number(self) -> int:
+        """The value of an entry that is a number."""
+        if not isinstance(self.value, int):
+            raise TypeError(self.entry.name)
+        return self.value
 
     @property
     def text(self) -> str:
@@ -190,7 +272,7 @@ class Setting:
         }
 
 
-def find_entry(name: str) -> Entry:
+def find_entry(name: str) -> AnyEntry:
     """Return an entry by its name. Raises UnknownSettingError, which names the nearest one."""
     for entry in ENTRIES:
         if entry.name == name:
@@ -198,7 +280,7 @@ def find_entry(name: str) -> Entry:
     raise UnknownSettingError.named(name, [entry.name for entry in ENTRIES])
 
 
-def setting_of(entry: Entry, stored: object, settings: Settings) -> Setting:
+def setting_of(entry: AnyEntry, stored: object, settings: Settings) -> Setting:
     """Return an entry with its value; a stored value that is out of bounds counts for nothing."""
     fallback = entry.default_in(settings)
     try:

@@ -10,7 +10,14 @@ from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.audit.service import record
 from appliance.core.settings import Settings
 from appliance.db.pool import Connection, Database
-from appliance.settings.model import ENTRIES, Entry, Setting, find_entry, setting_of
+from appliance.settings.model import (
+    ENTRIES,
+    AnyEntry,
+    Setting,
+    Value,
+    find_entry,
+    setting_of,
+)
 from appliance.settings.store import SettingStore
 
 
@@ -34,13 +41,13 @@ class OperatorSettings:
         entry = find_entry(name)
         return next(setting for setting in await self.all() if setting.entry is entry)
 
-    async def change(self, actor: Actor, values: Mapping[str, int | None]) -> list[Setting]:
+    async def change(self, actor: Actor, values: Mapping[str, Value | None]) -> list[Setting]:
         """Set entries, all or none of them; None resets one. Returns those that changed.
 
         Raises ForbiddenError, UnknownSettingError and SettingInvalidError.
         """
         actor.require(Permission.CHANGE_SETTINGS)
-        wanted: dict[Entry, int | None] = {}
+        wanted: dict[AnyEntry, Value | None] = {}
         for name, value in values.items():
             entry = find_entry(name)
             wanted[entry] = None if value is None else entry.check(value)
@@ -64,8 +71,12 @@ class OperatorSettings:
 
 def _event(before: Setting, after: Setting) -> AuditEvent:
     detail: dict[str, str | int] = {
-        "from": before.value,
-        "to": after.value,
+        "from": _in_audit(before.value),
+        "to": _in_audit(after.value),
         "source": str(after.source),
     }
     return AuditEvent(Action.SETTING_CHANGE, ObjectType.SETTING, after.entry.name, detail=detail)
+
+
+def _in_audit(value: Value) -> str | int:
+    return value if isinstance(value, int) else ", ".join(value)

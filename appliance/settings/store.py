@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
+from appliance.settings.model import Value
 
 _QUERIES = Queries("appliance.settings")
 
@@ -28,9 +29,10 @@ class SettingStore:
         cursor = await self._connection.execute(_QUERIES["followed"])
         return {str(name): value for name, value in await cursor.fetchall()}
 
-    async def set(self, name: str, value: int) -> None:
+    async def set(self, name: str, value: Value) -> None:
         """Replace a value."""
-        await self._connection.execute(_QUERIES["set"], {"name": name, "value": Jsonb(value)})
+        stored = value if isinstance(value, int) else list(value)
+        await self._connection.execute(_QUERIES["set"], {"name": name, "value": Jsonb(stored)})
         await self._connection.execute(_QUERIES["notify"], {"name": name})
 
     async def reset(self, name: str) -> None:

@@ -11,7 +11,12 @@ from pathlib import Path
 from appliance.core.clock import Clock
 from appliance.core.process import Command
 from appliance.core.settings import Settings
-from appliance.db.pool import CHAT_CONNECTIONS, OTHER_CONNECTIONS, SEARCH_CONNECTIONS
+from appliance.db.pool import (
+    CHAT_CONNECTIONS,
+    HELD_CONNECTIONS,
+    OTHER_CONNECTIONS,
+    SEARCH_CONNECTIONS,
+)
 from appliance.db.queries import Queries
 from appliance.probes.sql import SqlProbe
 from appliance.units.cluster import STOP_GRACE, Cluster
@@ -89,7 +94,7 @@ def initdb(program: PostgresProgram, data: Path) -> Command:
 
 def connections(chat_processes: int) -> str:
     """Return connections.conf: room for every pool, so that none is refused under load."""
-    of_a_chat_server = CHAT_CONNECTIONS + SEARCH_CONNECTIONS
+    of_a_chat_server = CHAT_CONNECTIONS + SEARCH_CONNECTIONS + HELD_CONNECTIONS
     return f"max_connections = {of_a_chat_server * chat_processes + OTHER_CONNECTIONS}\n"
 
 

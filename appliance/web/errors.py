@@ -6,6 +6,7 @@ goes to the log under a request number, and the answer contains only that number
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _STARTED = request_key("started")
+# A client that repeats a refused request without a pause cannot do it more often than this.
+REFUSAL_SECONDS = 0.5
 
 Framing = Callable[[web.Request, str], "Frame"]
 """Makes the frame of an error page from the request and a title; it may raise."""
@@ -197,7 +200,10 @@ class ErrorAnswers:
             if request.get(_STARTED):
                 _LOG.exception("%s %s failed after its answer began", request.method, request.path)
                 raise
-            return self.answer(request, _appliance_error(request, error))
+            shown = _appliance_error(request, error)
+            if shown.status == HTTPStatus.TOO_MANY_REQUESTS:
+                await asyncio.sleep(REFUSAL_SECONDS)
+            return self.answer(request, shown)
 
     def answer(
         self,
@@ -216,6 +222,8 @@ class ErrorAnswers:
             response = self._as_html(request, error)
         if allow is not None:
             response.headers["Allow"] = allow
+        if error.retry_after is not None:
+            response.headers["Retry-After"] = str(error.retry_after)
         return response
 
     def _as_html(self, request: web.Request, error: ApplianceError) -> web.Response:
@@ -251,15 +259,22 @@ async def remember_start(request: web.Request, _response: web.StreamResponse) ->
 def openai_error(error: ApplianceError, audience: Audience = Audience.PROGRAM) -> dict[str, object]:
     """Return an error in the shape that clients of OpenAI's API know."""
     words = error.words_for(audience)
-    failed_here = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return {
         "error": {
             "message": f"{words.sentence} {words.hint}",
-            "type": "server_error" if failed_here else "invalid_request_error",
+            "type": _openai_type(error.status),
             "code": error.code,
             "param": None,
         },
     }
+
+
+def _openai_type(status: HTTPStatus) -> str:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "server_error"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "rate_limit_error"
+    return "invalid_request_error"
 
 
 def _appliance_error(request: web.Request, error: Exception) -> ApplianceError:

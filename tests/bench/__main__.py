@@ -18,8 +18,10 @@ import aiohttp
 from tests.appliance import Appliance, fake_ollama, home_folder
 from tests.bench import first_token
 from tests.bench.corpus import Corpus, from_folder, generated
+from tests.bench.heavy_member import heavy_member
 from tests.bench.ingest import Places, ingest
 from tests.bench.machine import load_average, machine
+from tests.bench.members import add_members
 from tests.bench.memory import memory
 from tests.bench.processes import runner_process
 from tests.bench.search import answerable, search
@@ -112,7 +114,10 @@ async def _under_load(
         questions = await answerable(session, appliance.address, drawn)
         searched = await search(session, appliance.address, questions, extent.search_seconds)
         say(f"first token for {', '.join(map(str, extent.users))} users")
-        targets = await first_token.targets_for(session, appliance.address, runner, questions)
+        members = await asyncio.to_thread(add_members, appliance)
+        targets = await first_token.targets_for(
+            session, appliance.address, runner, questions, members.in_turn()
+        )
         vector = await first_token.vector_alone(targets)
         await asyncio.sleep(PAUSE_SECONDS)
         tokens = await first_token.first_token(
@@ -126,13 +131,15 @@ async def _under_load(
             )
         tokens.append(site)
         tokens.append(await first_token.burst(targets, appliance.home, process, extent.users[-1]))
-    rows = [*(each.row() for each in tokens), *ingested.rows(), *searched]
+        say("one heavy member, ten others")
+        shared = await heavy_member(targets, members.heavy, appliance.home, process, extent.seconds)
+    rows = [*(each.row() for each in tokens), shared.row(), *ingested.rows(), *searched]
     prompt = (
         f"{len(questions)} of {len(drawn)} questions found passages; a prompt has "
         f"{len(targets.prompt):,} characters; a question's vector, which Cloister asks for first, "
         f"takes the runner {vector}"
     )
-    notes = [ingested.note(), prompt, *(each.note() for each in tokens)]
+    notes = [ingested.note(), prompt, *(each.note() for each in tokens), shared.note()]
     return rows, notes
 
 

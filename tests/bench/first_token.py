@@ -14,6 +14,7 @@ import aiohttp
 
 from tests.bench.figures import Figures, figures, milliseconds, times
 from tests.bench.load import Ask, Load, Plan, all_at_once, closed_loop
+from tests.bench.members import Headers
 from tests.bench.processes import Process, Work
 from tests.bench.table import Row
 
@@ -36,13 +37,17 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Who is asked: the appliance, and the runner with as long a prompt."""
+    """Who is asked: the appliance, and the runner with as long a prompt.
+
+    `askers` are the headers of the people who ask the appliance in turn.
+    """
 
     session: aiohttp.ClientSession
     address: str
     runner: str
     questions: Iterator[str]
     prompt: str
+    askers: Iterator[Headers]
 
     async def ask_cloister(self) -> Answered:
         """Ask through the front door; the answer streams as server-sent events."""
@@ -51,7 +56,8 @@ class Targets:
             "stream": True,
             "messages": [{"role": "user", "content": next(self.questions)}],
         }
-        return await self._read(f"{self.address}/v1/chat/completions", body)
+        url = f"{self.address}/v1/chat/completions"
+        return await self._read(url, body, next(self.askers))
 
     async def ask_runner(self) -> Answered:
         """Ask the model runner itself."""
@@ -61,10 +67,10 @@ class Targets:
         body = {"model": MODEL, "messages": messages, "shift": False, "options": options}
         return await self._read(f"{self.runner}/api/chat", body)
 
-    async def _read(self, url: str, body: object) -> Answered:
+    async def _read(self, url: str, body: object, headers: Headers | None = None) -> Answered:
         begin = time.perf_counter()
         first = None
-        async with self.session.post(url, json=body) as response:
+        async with self.session.post(url, json=body, headers=headers) as response:
             response.raise_for_status()
             async for line in response.content:
                 if first is None and _is_written(line):
@@ -181,7 +187,11 @@ async def vector_alone(targets: Targets) -> Figures:
 
 
 async def targets_for(
-    session: aiohttp.ClientSession, address: str, runner: str, questions: list[str]
+    session: aiohttp.ClientSession,
+    address: str,
+    runner: str,
+    questions: list[str],
+    askers: Iterator[Headers],
 ) -> Targets:
     """Set the runner's pace, and find out how long Cloister's prompts are."""
     pace = {
@@ -194,7 +204,7 @@ async def targets_for(
     lengths = [await _prompt_tokens(session, address, text) for text in questions[:5]]
     # The fake counts four characters a token.
     prompt = "word " * (4 * sum(lengths) // len(lengths) // 5)
-    return Targets(session, address, runner, cycle(questions), prompt)
+    return Targets(session, address, runner, cycle(questions), prompt, askers)
 
 
 async def _prompt_tokens(session: aiohttp.ClientSession, address: str, question: str) -> int:

@@ -213,6 +213,9 @@ DENIED = {
         "SELECT * FROM core.audit",
         "SELECT * FROM core.job",
         "UPDATE core.account SET role = 'operator'",
+        "SELECT password_digest FROM core.account",
+        "INSERT INTO core.session SELECT 'x', id, now(), now(), 'infinity' FROM core.account",
+        "SELECT core.open_session(id, 'x', 'x', now(), 'infinity') FROM core.account",
         "INSERT INTO core.account DEFAULT VALUES",
         "DELETE FROM core.audit",
         "INSERT INTO library.chunk DEFAULT VALUES",
@@ -228,6 +231,7 @@ DENIED = {
 }
 DENIED_TO_BOTH = (
     "SET ROLE cloister",
+    "SET ROLE cloister_accounts",
     "SET SESSION AUTHORIZATION cloister",
     "CREATE TABLE library.own ()",
     "CREATE TABLE public.own ()",

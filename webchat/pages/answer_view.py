@@ -9,9 +9,10 @@ from uuid import UUID
 from markupsafe import Markup, escape
 
 from appliance.answering.live_answer import LiveAnswer
+from appliance.answering.model import Queued
 from appliance.conversations.model import AnswerKind, Author, Citation, Message, MessageState
 from appliance.web import markdown
-from appliance.web.formats import count_of
+from appliance.web.formats import count_of, duration
 from appliance.web.render import url
 
 
@@ -87,12 +88,17 @@ def status_words(live: LiveAnswer) -> str:
     """Return the progress of an answer in words."""
     if live.text:
         return "Writing…"
-    if live.ahead == 0:
-        return "Waiting: yours is next…"
-    if live.ahead is not None:
-        return f"Waiting: {count_of(live.ahead, 'answer')} before yours…"
+    if live.queued is not None:
+        return queue_words(live.queued)
     if live.is_thinking:
         return "Thinking…"
     if live.context is not None:
         return f"Reading {count_of(live.context.found, 'passage')}…"
     return "Looking through your documents…"
+
+
+def queue_words(queued: Queued) -> str:
+    """Return a place in the queue in words, with about how long it takes if that is known."""
+    ahead = f"{count_of(queued.ahead, 'answer')} before yours" if queued.ahead else "yours is next"
+    wait = f", about {duration(queued.seconds)}" if queued.seconds else ""
+    return f"Waiting: {ahead}{wait}…"

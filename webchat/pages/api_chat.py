@@ -6,6 +6,7 @@ Nothing is saved: these requests are not conversations.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import AsyncGenerator
@@ -18,8 +19,9 @@ from appliance.accounts.guard import holder
 from appliance.answering.citation_json import JsonObject, finished_json
 from appliance.answering.model import Finished, Part, Queued, StopReason, TextDelta
 from appliance.core.errors import ApplianceError, InternalError
-from appliance.llm.errors import ModelCannotChatError, ModelMissingError
+from appliance.llm.choice import Purpose
 from appliance.llm.runner_errors import ModelRunnerUnavailableError
+from appliance.shares.model import Work
 from appliance.web.errors import openai_error
 from appliance.web.stream import EVENT_STREAM_HEADERS
 from webchat import keys
@@ -27,6 +29,7 @@ from webchat.pages.api_chat_body import (
     LARGEST_BODY,
     OUR_NAME,
     ChatRequest,
+    EmbeddingRequest,
     read_chat_request,
     read_embedding_request,
 )
@@ -76,14 +79,14 @@ class Completion:
             "id": self.id,
             "object": kind,
             "created": self.created,
-            "model": self.request.model,
+            "model": self.request.model or OUR_NAME,
         }
 
 
 async def complete(request: web.Request) -> web.StreamResponse:
     """POST /v1/chat/completions. The model stops when the client disconnects."""
     wanted = read_chat_request(await read_body(request, LARGEST_BODY))
-    await _check_model(request, wanted.model)
+    await _check_model(request, wanted)
     completion = Completion(wanted, int(request.app[keys.CLOCK].now().timestamp()))
     parts = request.app[keys.ANSWERING].compose(wanted.for_reader(holder(request).account))
     if wanted.stream:
@@ -92,17 +95,24 @@ async def complete(request: web.Request) -> web.StreamResponse:
 
 
 async def models(request: web.Request) -> web.Response:
-    """GET /v1/models: “cloister” is the chat model that the operator chose."""
-    installed = await request.app[keys.RUNNER].models()
-    names = [OUR_NAME, *(model.name for model in installed)]
+    """GET /v1/models: what a request may name; “cloister” is the model in use."""
+    allowed = await request.app[keys.ANSWERING].nameable_models()
+    names = [OUR_NAME, *(model.name for model in allowed)]
     data = [{"id": name, "object": "model", "created": 0, "owned_by": OUR_NAME} for name in names]
     return web.json_response({"object": "list", "data": data})
 
 
-async def embeddings(request: web.Request) -> web.Response:
-    """POST /v1/embeddings."""
+async def embeddings(request: web.Request) -> web.StreamResponse:
+    """POST /v1/embeddings. The account's turn ends when the client disconnects."""
     wanted = read_embedding_request(await read_body(request, LARGEST_BODY))
-    made = await request.app[keys.RUNNER].embed(wanted.model, wanted.texts)
+    return await until_disconnect(request, _embedded(request, wanted))
+
+
+async def _embedded(request: web.Request, wanted: EmbeddingRequest) -> web.Response:
+    app, account = request.app, holder(request).account
+    model = await app[keys.ANSWERING].nameable(Purpose.SEARCH, wanted.model)
+    queue = app[keys.SHARES][Work.EMBEDDING]
+    made = await app[keys.BULK_EMBEDDER].embed_in_turn(queue, account.id, model.name, wanted.texts)
     data = [
         {"object": "embedding", "index": index, "embedding": vector}
         for index, vector in enumerate(made.vectors)
@@ -110,24 +120,17 @@ async def embeddings(request: web.Request) -> web.Response:
     tokens = made.prompt_tokens or 0
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return web.json_response(
-        {"object": "list", "data": data, "model": wanted.model, "usage": usage}
+        {"object": "list", "data": data, "model": wanted.model or OUR_NAME, "usage": usage}
     )
 
 
-async def _check_model(request: web.Request, name: str) -> None:
-    """Refuse a missing model: a client that names a model does not want quotations instead."""
-    if name == OUR_NAME:
+async def _check_model(request: web.Request, wanted: ChatRequest) -> None:
+    """Refuse a model at once: a client that names one does not want quotations instead."""
+    if wanted.model is None:
         return
-    try:
-        installed = await request.app[keys.RUNNER].models()
-    except ModelRunnerUnavailableError:
-        # The answer then quotes passages, and its note says why.
-        return
-    named = [model for model in installed if model.name in {name, f"{name}:latest"}]
-    if not named:
-        raise ModelMissingError(model=name)
-    if not named[0].can_chat:
-        raise ModelCannotChatError(model=name)
+    # Without a runner the answer quotes passages, and its note says why.
+    with contextlib.suppress(ModelRunnerUnavailableError):
+        await request.app[keys.ANSWERING].nameable(Purpose.CHAT, wanted.model)
 
 
 async def _whole(completion: Completion, parts: AsyncGenerator[Part, None]) -> web.StreamResponse:
@@ -179,7 +182,7 @@ async def _send_part(response: web.StreamResponse, completion: Completion, part:
             await _send(response, completion.chunk({"content": text}))
         case Queued():
             # A comment keeps proxies from closing a quiet stream.
-            await response.write(f": {part.ahead} answers before this one\n\n".encode())
+            await response.write(f": {_waiting(part)}\n\n".encode())
         case Finished(failure=None):
             await _send(response, completion.last_chunk(part))
             if completion.request.include_usage:
@@ -193,6 +196,11 @@ async def _send_part(response: web.StreamResponse, completion: Completion, part:
 
 async def _send(response: web.StreamResponse, content: JsonObject) -> None:
     await response.write(f"data: {json.dumps(content, ensure_ascii=False)}\n\n".encode())
+
+
+def _waiting(queued: Queued) -> str:
+    wait = "" if queued.seconds is None else f", about {queued.seconds} seconds"
+    return f"{queued.ahead} answers before this one{wait}"
 
 
 def _finish_reason(finished: Finished) -> str:

@@ -34,9 +34,9 @@ class InvalidBodyError(ApplianceError):
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A body of POST /v1/chat/completions."""
+    """A body of POST /v1/chat/completions; no `model` means the one in use."""
 
-    model: str
+    model: str | None
     question: str
     turns: tuple[Turn, ...]
     stream: bool
@@ -44,16 +44,15 @@ class ChatRequest:
     limit_tokens: int | None
 
     def for_reader(self, reader: Account) -> AnswerRequest:
-        """Return the request of a reader. “cloister” means the chosen model."""
-        model = None if self.model == OUR_NAME else self.model
-        return AnswerRequest(reader, self.question, self.turns, model, self.limit_tokens)
+        """Return the request of a reader."""
+        return AnswerRequest(reader, self.question, self.turns, self.model, self.limit_tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRequest:
-    """A body of POST /v1/embeddings."""
+    """A body of POST /v1/embeddings; no `model` means the one in use."""
 
-    model: str
+    model: str | None
     texts: tuple[str, ...]
 
 
@@ -109,11 +108,12 @@ def _is_text(body: JsonObject) -> bool:
     return True
 
 
-def _name(body: JsonObject) -> str:
+def _name(body: JsonObject) -> str | None:
+    """Return the name of a model; “cloister” means the one in use."""
     name = body.get("model", OUR_NAME)
     if not isinstance(name, str) or not name.strip():
         raise InvalidBodyError(problem="“model” is not a name.")
-    return name.strip()
+    return None if name.strip() == OUR_NAME else name.strip()
 
 
 def _limit(body: JsonObject) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg.conninfo
@@ -13,6 +14,8 @@ from appliance.health.service_words import DATABASE
 from appliance.probes.model import ProbeResult, ProbeState
 from appliance.probes.sql import SqlProbe
 
+_MOST_NAMED = 5
+
 
 def database_probe(address: str, *, limit: float) -> SqlProbe:
     """Return a probe that connects as the clients of `address` do."""
@@ -21,9 +24,13 @@ def database_probe(address: str, *, limit: float) -> SqlProbe:
     return SqlProbe(socket, role, Queries("appliance.probes"), name, limit)
 
 
-def evaluate_database(reading: ProbeResult) -> CheckResult:
-    """Say what the probe's answer means. Pure."""
+def evaluate_database(reading: ProbeResult, lost: Sequence[str] = ()) -> CheckResult:
+    """Say what the probe's answer means; `lost` names objects that should exist. Pure."""
     match reading.state:
+        case ProbeState.OK if lost:
+            sentence = f"The database answers, but lacks {', '.join(lost[:_MOST_NAMED])}."
+            hint = "`cloister doctor` names all that is missing."
+            return failed(CheckId.DATABASE, sentence, hint, ReadLog(DATABASE))
         case ProbeState.OK:
             return ok(CheckId.DATABASE, "The database answers.")
         case ProbeState.NOT_READY | ProbeState.BUSY:

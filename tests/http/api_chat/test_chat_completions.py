@@ -16,7 +16,6 @@ from appliance.accounts.model import Account
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
 from appliance.actors.model import CommandLine
-from appliance.answering.admission import MAX_WAITING_PER_ACCOUNT
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
@@ -148,11 +147,14 @@ async def test_without_evidence_it_says_so(ask: Ask, document: TestDocument) -> 
 async def test_a_named_model_is_used_and_a_missing_one_is_refused(
     ask: Ask, document: TestDocument, runner: FakeOllama
 ) -> None:
-    assert (await ask(model="fake-think")).status == 200
-    assert runner.requests_to("/api/chat")[-1].body["model"] == "fake-think:latest"
-    answer = await ask(model="nowhere")
-    assert answer.status == 404
-    assert (await answer.json())["error"]["code"] == "model_missing"
+    assert (await ask(model="fake-chat")).status == 200
+    assert runner.requests_to("/api/chat")[-1].body["model"] == "fake-chat:latest"
+    for name in ("nowhere", "fake-think"):
+        answer = await ask(model=name)
+        assert answer.status == 404
+        error = (await answer.json())["error"]
+        assert (error["code"], error["type"]) == ("model_not_found", "invalid_request_error")
+        assert name in error["message"]
     answer = await ask(model="fake-embed")
     assert (await answer.json())["error"]["code"] == "model_cannot_chat"
 
@@ -299,10 +301,12 @@ async def test_an_account_with_too_many_waiting_questions_gets_an_error_of_its_o
 ) -> None:
     admission = site.app[ANSWERING].admission
     with ExitStack() as stack:
-        while admission.waiting < MAX_WAITING_PER_ACCOUNT:
+        while admission.waiting < 20:
             stack.enter_context(admission.ticket(alice.id))
         answer = await ask(stream=stream)
         assert answer.status == 429
+        assert int(answer.headers["Retry-After"]) > 0
         error = (await answer.json())["error"]
         assert error["code"] == "too_many_of_yours_waiting"
+        assert error["type"] == "rate_limit_error"
         assert "20 of your questions" in error["message"]

@@ -12,16 +12,67 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
+from appliance.actors.model import CommandLine
 from appliance.core.clock import SystemClock
-from appliance.core.settings import MEBIBYTE
+from appliance.core.settings import MEBIBYTE, Settings
 from appliance.db.pool import Database
+from appliance.settings.service import OperatorSettings
+from tests.fakes.ollama import FakeOllama
+from webchat.keys import LIVE
 from webchat.pages.api_chat_body import LARGEST_BODY, LONGEST_TEXT
 
+IN_USE = ["cloister", "fake-chat:latest", "fake-embed:latest"]
 
-async def test_the_models_are_listed(client: TestClient[web.Request, web.Application]) -> None:
+
+async def listed(client: TestClient[web.Request, web.Application]) -> list[str]:
     body = await (await client.get("/v1/models")).json()
     assert body["object"] == "list"
-    assert [model["id"] for model in body["data"]][:2] == ["cloister", "fake-chat:latest"]
+    return [model["id"] for model in body["data"]]
+
+
+async def test_the_models_in_use_are_listed(
+    client: TestClient[web.Request, web.Application],
+) -> None:
+    assert await listed(client) == IN_USE
+    await client.session.close()
+
+
+async def test_an_operator_allows_further_models(
+    site: TestServer,
+    client: TestClient[web.Request, web.Application],
+    database: Database,
+    settings: Settings,
+    runner: FakeOllama,
+) -> None:
+    body = {"model": "fake-think", "messages": [{"role": "user", "content": "When?"}]}
+    assert (await client.post("/v1/chat/completions", json=body)).status == 404
+    chosen = OperatorSettings(database, settings)
+    await chosen.change(CommandLine(), {"allowed_models": ("fake-think", "missing")})
+    await site.app[LIVE].load()
+    assert await listed(client) == [*IN_USE, "fake-think:latest"]
+    assert (await client.post("/v1/chat/completions", json=body)).status == 200
+    await chosen.change(CommandLine(), {"allowed_models": None})
+    await site.app[LIVE].load()
+    assert await listed(client) == IN_USE
+    assert (await client.post("/v1/chat/completions", json=body)).status == 404
+    await client.session.close()
+
+
+async def test_no_request_loads_a_model_that_is_not_allowed(
+    client: TestClient[web.Request, web.Application], runner: FakeOllama
+) -> None:
+    messages = [{"role": "user", "content": "When?"}]
+    for name in ("fake-think", "fake-think:latest", "FAKE-THINK", "nowhere"):
+        for path, body in (
+            ("/v1/chat/completions", {"messages": messages}),
+            ("/v1/chat/completions", {"messages": messages, "stream": True}),
+            ("/v1/embeddings", {"input": "a pump"}),
+        ):
+            answer = await client.post(path, json={"model": name, **body})
+            assert answer.status == 404
+            error = (await answer.json())["error"]
+            assert (error["code"], error["type"]) == ("model_not_found", "invalid_request_error")
+    assert runner.loads == 0
     await client.session.close()
 
 
@@ -34,6 +85,8 @@ async def test_texts_become_vectors(client: TestClient[web.Request, web.Applicat
     for wrong in ("", [], [""], [5], None, "\ud800"):
         refused = await client.post("/v1/embeddings", json={"model": "fake-embed", "input": wrong})
         assert refused.status == 400
+    ours = await client.post("/v1/embeddings", json={"model": "cloister", "input": "a pump"})
+    assert (await ours.json())["data"][0] == answer["data"][0]
     refused = await client.post("/v1/embeddings", json={"model": "fake-chat", "input": "x"})
     assert (await refused.json())["error"]["code"] == "model_cannot_embed"
     await client.session.close()

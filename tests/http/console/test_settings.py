@@ -17,7 +17,12 @@ from appliance.settings.service import OperatorSettings
 from tests.http.console.conftest import ConsoleBrowser
 
 PATH = "/admin/settings"
-UNCHANGED = {"upload_limit": "200000 B", "context_tokens": "8192", "job_days": "60"}
+UNCHANGED = {
+    "upload_limit": "200000 B",
+    "context_tokens": "8192",
+    "allowed_models": "none",
+    "job_days": "60",
+}
 
 
 @pytest.fixture
@@ -77,6 +82,21 @@ async def test_wrong_values_are_marked_and_nothing_is_saved(
 async def test_sizes_may_have_a_unit(as_olga: ConsoleBrowser, chosen: OperatorSettings) -> None:
     await as_olga.post(PATH, UNCHANGED | {"upload_limit": "7 mb"})
     assert (await chosen.get("upload_limit")).value == 7 * MEBIBYTE
+
+
+async def test_names_are_saved_as_a_list(
+    as_olga: ConsoleBrowser, chosen: OperatorSettings, database: Database
+) -> None:
+    await as_olga.post(PATH, UNCHANGED | {"allowed_models": "mistral:7b, llama3.2"})
+    assert (await chosen.get("allowed_models")).value == ("mistral:7b", "llama3.2")
+    assert field(await as_olga.text(PATH), "allowed_models")["value"] == "mistral:7b, llama3.2"
+    answer = await as_olga.post(PATH, UNCHANGED | {"allowed_models": "<b>"})
+    assert answer.status == 422
+    async with database.connection() as connection:
+        rows = await connection.execute("SELECT detail FROM core.audit")
+        assert await rows.fetchall() == [
+            ({"from": "", "to": "mistral:7b, llama3.2", "source": "operator"},)
+        ]
 
 
 async def test_members_see_no_settings(as_alice: ConsoleBrowser) -> None:

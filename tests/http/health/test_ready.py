@@ -140,3 +140,24 @@ async def test_a_database_that_hangs_delays_no_answer(
             # Questions that still wait for the database take no connection from the next one.
             assert (await ready(client))[0] == 503
         assert (await ready(client))[1]["database"] is True
+
+
+async def test_without_a_table_it_is_not_ready(
+    settings: Settings, database: Database, chat_database: Database
+) -> None:
+    async with serving(settings, chat_database.address) as client:
+        assert (await ready(client))[1]["database"]
+        async with database.connection() as connection:
+            await connection.execute("ALTER TABLE chat.citation RENAME TO citation_lost")
+        status, checks = await ready(client)
+        assert (status, checks["database"]) == (503, False)
+
+
+async def test_a_server_of_an_earlier_version_stays_ready_until_it_is_replaced(
+    settings: Settings, database: Database, chat_database: Database
+) -> None:
+    async with database.connection() as connection:
+        await connection.execute("INSERT INTO public.migration VALUES (9999, 'later')")
+        await connection.execute("DROP INDEX library.chunk_words")
+    async with serving(settings, chat_database.address) as client:
+        assert (await ready(client))[1]["database"]

@@ -157,6 +157,17 @@ async def test_a_wrong_claim_code_costs_no_hash(
         await accounts.claim("AAAAA-AAAAA-AAAAA-AAAAA", "mallory", "M", PASSWORD)
 
 
+async def test_a_wrong_code_for_a_password_costs_no_hash(
+    chat_accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> str:
+        pytest.fail("a stranger made the machine hash a password")
+
+    monkeypatch.setattr(FAST_PASSWORDS, "new", fail)
+    with pytest.raises(InvitationUsedError):
+        await chat_accounts.set_password("AAAAA-AAAAA-AAAAA-AAAAA", PASSWORD)
+
+
 async def test_an_invited_person_sets_a_password_once(
     database: Database, chat_accounts: Accounts, clock: FakeClock
 ) -> None:

@@ -172,7 +172,7 @@ async def test_names_that_get_in_at_last_do_not_weigh_on_their_network(
 async def test_a_refusal_under_load_is_no_failed_attempt(
     alice: Account, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(*_: object) -> bytes:
+    async def refuse(*_: object, **__: object) -> bytes:
         raise TooManyAttemptsError(seconds=2)
 
     with monkeypatch.context() as patch:
@@ -180,6 +180,16 @@ async def test_a_refusal_under_load_is_no_failed_attempt(
         for _ in range(20):
             assert await is_delayed(accounts, "alice")
     assert not await is_delayed(accounts, "alice")
+
+
+async def test_strangers_who_fill_the_queue_do_not_refuse_a_known_browser(
+    alice: Account, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = secrets.token_urlsafe()
+    await accounts.sign_in("alice", PASSWORD, HERE, device)
+    monkeypatch.setattr(accounts._hashing, "_most_waiting", 0)
+    assert await is_delayed(accounts, "alice")
+    assert not await is_delayed(accounts, "alice", device=device)
 
 
 async def test_an_attempt_compares_one_key(alice: Account, chat_database: Database) -> None:

@@ -67,7 +67,7 @@ async def test_stop_works_while_waiting_for_a_place(chat: Chat) -> None:
         exchange = await answering.start(chat.alice, "When?")
         live = answering.live(exchange.answer.id)
         assert live is not None
-        await until(lambda: live.ahead == 0)
+        await until(lambda: live.queued is not None and live.queued.ahead == 0)
         assert answering.admission.waiting == 1
         await answering.stop(chat.alice, exchange.answer.id)
         assert (await chat.finished(exchange.answer.id)).state == MessageState.STOPPED

@@ -12,8 +12,7 @@ from appliance.db.schema_objects import SchemaState, expected_objects, found_obj
 
 async def test_the_list_is_what_the_migrations_make(database: Database) -> None:
     # After a change of the schema, `make schema` writes the list again.
-    async with database.connection() as connection:
-        assert await found_objects(connection) == expected_objects()
+    assert await found_objects(database) == expected_objects()
 
 
 async def test_a_migrated_database_lacks_nothing(database: Database) -> None:

@@ -95,6 +95,16 @@ async def test_chat_servers_follow_a_change_while_they_run(
         await until(followed, 10.0)
 
 
+async def test_chat_servers_follow_the_models_that_requests_may_name(
+    settings: OperatorSettings, chat_database: Database
+) -> None:
+    live = LiveSettings(chat_database, SystemClock(), SETTINGS)
+    assert live.allowed_models() == ()
+    await settings.change(CommandLine(), {"allowed_models": ("mistral:7b", "llama3.2")})
+    await live.load()
+    assert live.allowed_models() == ("mistral:7b", "llama3.2")
+
+
 async def test_no_process_reads_a_setting_that_it_does_not_use(
     settings: OperatorSettings, chat_database: Database
 ) -> None:

@@ -58,8 +58,12 @@ async def test_who_leaves_the_queue_makes_room() -> None:
     await asyncio.sleep(0)
     with pytest.raises(TooManyAttemptsError):
         await hashing.new("refused")
+    known = asyncio.ensure_future(hashing.derive(None, "right", in_any_case=True))
+    await asyncio.sleep(0)
+    assert not known.done()
     waiting.cancel()
     await asyncio.wait([waiting])
     passwords.may_go_on.set()
     assert (await hashing.new("welcome")).key == b"key"
+    assert await known == b"key"
     assert await asyncio.gather(*running) == [b"key", b"key"]

@@ -47,7 +47,7 @@ def test_a_key_is_of_one_password_and_one_salt() -> None:
 def test_it_derives_what_argon2_wrote_into_the_hashes_of_earlier_versions() -> None:
     encoded = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("right")
     parameters, _, key = encoded.rpartition("$")
-    assert Passwords().derive(parameters, "right") == base64.b64decode(key + "=")
+    assert Passwords().derive(parameters, "right") == base64.b64decode(key + "=" * (-len(key) % 4))
 
 
 def test_parameters_that_no_version_has_made_are_refused() -> None:

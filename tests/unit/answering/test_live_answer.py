@@ -94,6 +94,10 @@ def test_the_status_says_what_happens() -> None:
     assert status_words(writing) == "Waiting: 3 answers before yours…"
     writing.take(Queued(1))
     assert status_words(writing) == "Waiting: 1 answer before yours…"
+    writing.take(Queued(12, 95))
+    assert status_words(writing) == "Waiting: 12 answers before yours, about 1 min…"
+    writing.take(Queued(0, 20))
+    assert status_words(writing) == "Waiting: yours is next, about 20 s…"
     writing.take(Queued(0))
     assert status_words(writing) == "Waiting: yours is next…"
     writing.take(Context(12, ()))

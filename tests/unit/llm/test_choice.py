@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from appliance.llm.choice import Chosen, Purpose, Use, find, in_use, uses
+from appliance.llm.choice import Chosen, Purpose, Use, find, in_use, nameable, uses
 from appliance.llm.model import InstalledModel
 from tests.builders.models import CHAT, EMBED, installed
 
@@ -56,6 +56,15 @@ def test_a_model_searches_when_its_vectors_are_there() -> None:
     assert uses(OTHER_EMBED, chosen, ALL) == (Use(Purpose.SEARCH, ready=False),)
     assert uses(OTHER_CHAT, chosen, ALL) == (Use(Purpose.CHAT),)
     assert uses(CHAT, chosen, ALL) == ()
+
+
+def test_requests_may_name_what_is_in_use_and_what_is_allowed() -> None:
+    assert nameable(Chosen(), ALL, ()) == [OTHER_CHAT, OTHER_EMBED]
+    chosen = Chosen(chat="qwen", search="bge")
+    assert nameable(chosen, ALL, ()) == [CHAT, EMBED]
+    assert nameable(chosen, ALL, ("llama", "qwen", "gone")) == [CHAT, EMBED, OTHER_CHAT]
+    # A chosen model that is not installed has no replacement.
+    assert nameable(Chosen(chat="gone", search="gone"), ALL, ()) == []
 
 
 def test_a_name_needs_no_tag() -> None:

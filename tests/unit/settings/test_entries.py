@@ -10,6 +10,7 @@ import pytest
 from appliance.core.settings import MEBIBYTE, Settings, from_environment
 from appliance.settings.errors import SettingInvalidError, UnknownSettingError
 from appliance.settings.model import (
+    ALLOWED_MODELS,
     CONTEXT_TOKENS,
     ENTRIES,
     UPLOAD_LIMIT,
@@ -22,7 +23,11 @@ from appliance.settings.model import (
 SETTINGS = Settings(Path("/srv/cloister"))
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+NUMBERS = [entry for entry in ENTRIES if isinstance(entry, Entry)]
+each_number = pytest.mark.parametrize("entry", NUMBERS, ids=lambda entry: entry.name)
+
+
+@each_number
 def test_each_entry_reads_back_what_it_writes(entry: Entry) -> None:
     assert entry.minimum <= entry.default <= entry.maximum
     for value in (entry.minimum, entry.default, entry.maximum, entry.minimum + 1):
@@ -32,7 +37,7 @@ def test_each_entry_reads_back_what_it_writes(entry: Entry) -> None:
             entry.check(value)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+@each_number
 def test_the_default_of_an_entry_is_that_of_the_environment(entry: Entry) -> None:
     assert entry.default_in(from_environment({})) == entry.default
     if entry.variable is not None:
@@ -52,6 +57,35 @@ def test_sizes_have_units(text: str, value: int) -> None:
 def test_what_is_no_whole_number_is_refused_with_the_bounds(text: str) -> None:
     with pytest.raises(SettingInvalidError, match="from 2048 to 1048576 tokens"):
         CONTEXT_TOKENS.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("llama3.2:3b, mistral:7b", ("llama3.2:3b", "mistral:7b")),
+        ("a b,c a", ("a", "b", "c")),
+        ("hf.co/some/model:Q4_K_M", ("hf.co/some/model:Q4_K_M",)),
+        ("none", ()),
+    ],
+)
+def test_names_are_read_with_what_is_between_them(text: str, names: tuple[str, ...]) -> None:
+    assert ALLOWED_MODELS.parse(text) == names
+    assert ALLOWED_MODELS.parse(ALLOWED_MODELS.written(names)) == names
+    assert setting_of(ALLOWED_MODELS, list(names), SETTINGS).value == names
+
+
+@pytest.mark.parametrize("value", [5, [5], [""], ["a b"], ["x"] * 3 + [None], {"a": 1}])
+def test_what_is_no_list_of_names_is_refused(value: object) -> None:
+    with pytest.raises(SettingInvalidError, match="up to 50 names"):
+        ALLOWED_MODELS.check(value)
+    assert setting_of(ALLOWED_MODELS, value, SETTINGS).value == ()
+
+
+def test_too_many_names_are_refused() -> None:
+    names = [f"model{number}" for number in range(51)]
+    assert len(ALLOWED_MODELS.check(names[1:])) == 50
+    with pytest.raises(SettingInvalidError):
+        ALLOWED_MODELS.check(names)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from bs4 import BeautifulSoup
 
-from appliance.core.errors import InvalidInputError, NotFoundError
+from appliance.core.errors import BusyError, InvalidInputError, NotFoundError
 from appliance.core.log import OneLine
 from appliance.web.errors import ErrorAnswers, remember_start
 from appliance.web.headers import CONTENT_SECURITY_POLICY, add_security_headers
@@ -65,6 +65,10 @@ async def break_off(request: web.Request) -> web.StreamResponse:
     raise RuntimeError(SECRET)
 
 
+async def put_off(_request: web.Request) -> web.Response:
+    raise BusyError(seconds=7)
+
+
 @pytest.fixture
 async def client(aiohttp_client: Client, request: pytest.FixtureRequest) -> Browser:
     frame = getattr(request, "param", bare)
@@ -75,6 +79,7 @@ async def client(aiohttp_client: Client, request: pytest.FixtureRequest) -> Brow
         app.router.add_get(f"{place}/refuse", refuse)
         app.router.add_get(f"{place}/fail", fail)
         app.router.add_get(f"{place}/hide", hide)
+        app.router.add_get(f"{place}/put-off", put_off)
         app.router.add_post(f"{place}/swallow", swallow)
     app.router.add_get("/leave", leave)
     app.router.add_get("/break-off", break_off)
@@ -175,6 +180,16 @@ async def test_a_program_with_a_wrong_method_is_referred_to_the_header(
     assert error["code"] == "method_not_allowed"
     assert "Allow" in str(error)
     assert "buttons" not in str(error)
+
+
+@pytest.mark.parametrize("place", ["", "/api", "/v1"])
+async def test_who_is_put_off_learns_for_how_long(client: Browser, place: str) -> None:
+    answer = await client.get(f"{place}/put-off")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "7")
+    text = await answer.text()
+    assert "Many people are asking at the moment." in text
+    assert "database" not in text
+    assert "Retry-After" not in (await client.get(f"{place}/refuse")).headers
 
 
 async def test_a_body_that_is_too_large_is_refused(client: Browser) -> None:
