@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any
+
+from appliance.core.errors import ApplianceError
 
 # A body of a megabyte can be one text, or a million lists: those take a hundred times as long.
 _SMALL = 64 * 1024
 MOST_VALUES = 20_000
 
 
+class TooManyValuesError(ApplianceError):
+    """A large body consists of small pieces, which take long to read. Facts: `limit`."""
+
+    code = "too_many_values"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "The body has more than {limit:,} values."
+    hint = "Send fewer values at once; a long text counts as one."
+
+
 def json_object(content: bytes) -> dict[str, Any] | None:
     """Return the JSON object that a body contains; None for any other body.
 
-    A body with more than MOST_VALUES values counts as another one, unless it is small.
+    Raises TooManyValuesError, unless the body is small.
     """
     if len(content) > _SMALL and _count_values(content) > MOST_VALUES:
-        return None
+        raise TooManyValuesError(limit=MOST_VALUES)
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):

@@ -1,7 +1,8 @@
-"""`python -m appliance.web.markdown_program`: render Markdown for a process that may not wait.
+"""Render Markdown for a process that cannot wait: `… -m appliance.web.markdown_program SECONDS`.
 
 Requests and answers are JSON, framed by `appliance.core.coprocess`. A text that needs more than
-its share of the processor is answered as plain text.
+SECONDS of the processor is answered as plain text, and the program starts again in its place: an
+exception would not do, because Python drops those that are raised while it cleans an object up.
 """
 
 from __future__ import annotations
@@ -10,75 +11,72 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from appliance.core.coprocess import read_request, write_answer
+from appliance.core.python import module_command
 from appliance.web.markdown import plain, split_and_render, to_html
 from appliance.web.markdown_limits import Allowance
 
-# The longest ordinary answer takes a tenth of this.
-PROCESSOR_SECONDS = 1.0
 # Chat servers come first where processors are few.
 _NICENESS = 5
 
 
-class _TooCostlyError(Exception):
-    """The text has used its share of the processor."""
-
-
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Return the answer to one request: of a whole text, or of one that grows."""
-    text: str = request["text"]
+    text = _text(request)
     if "allowance" not in request:
-        return {"html": _whole(text)}
-    return _growing(text, Allowance(**request["allowance"]))
+        return {"html": to_html(text)}
+    allowance = Allowance(**request["allowance"])
+    closed, blocks, tail = split_and_render(text, allowance)
+    consumed = sum(map(len, closed))
+    return {
+        "blocks": blocks,
+        "consumed": consumed,
+        "tail": tail,
+        "allowance": asdict(allowance),
+    }
 
 
-def _whole(text: str) -> str:
-    with suppress(_TooCostlyError), _limited():
-        return to_html(text)
-    return plain(text)
+def plain_answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer to a request whose text costs too much."""
+    html = plain(_text(request))
+    if "allowance" not in request:
+        return {"html": html}
+    return {"blocks": [], "consumed": 0, "tail": html, "allowance": request["allowance"]}
 
 
-def _growing(text: str, allowance: Allowance) -> dict[str, Any]:
-    with suppress(_TooCostlyError), _limited():
-        closed, blocks, tail = split_and_render(text, allowance)
-        consumed = sum(map(len, closed))
-        return {
-            "blocks": blocks,
-            "consumed": consumed,
-            "tail": tail,
-            "allowance": asdict(allowance),
-        }
-    return {"blocks": [], "consumed": 0, "tail": plain(text), "allowance": asdict(allowance)}
+def _text(request: dict[str, Any]) -> str:
+    # Half a surrogate pair cannot be written. The length stays, which the answer may count.
+    return str(request["text"]).encode("utf-8", "replace").decode()
 
 
-@contextmanager
-def _limited() -> Iterator[None]:
-    """Raise _TooCostlyError in the block when its share is used up."""
-    signal.setitimer(signal.ITIMER_VIRTUAL, PROCESSOR_SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+def _give_up(request: dict[str, Any], arguments: list[str], *_: object) -> None:
+    _send(plain_answer(request))
+    argv = module_command("appliance.web.markdown_program", *arguments)
+    os.execv(argv[0], argv)  # noqa: S606 - this very program, which keeps its pipes and limits
 
 
-def _stop(*_: object) -> None:
-    raise _TooCostlyError
+def _send(found: dict[str, Any]) -> None:
+    write_answer(sys.stdout.buffer, json.dumps(found).encode())
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Answer requests until the other end closes."""
     with suppress(OSError):
-        os.nice(_NICENESS)
-    signal.signal(signal.SIGVTALRM, _stop)
-    while (request := read_request(sys.stdin.buffer)) is not None:
-        found = answer(json.loads(request))
-        write_answer(sys.stdout.buffer, json.dumps(found).encode())
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+    seconds = float(arguments[0])
+    while (content := read_request(sys.stdin.buffer)) is not None:
+        request = json.loads(content)
+        signal.signal(signal.SIGVTALRM, partial(_give_up, request, arguments))
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+        found = answer(request)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        _send(found)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -15,7 +15,9 @@ from appliance.core.process import Limits
 from appliance.core.python import module_command, module_environment
 from appliance.web.markdown_limits import Allowance
 
-# Of one text. The program itself ends at a limit of processor time long before, with plain text.
+# Of one text. The longest ordinary answer takes a tenth of it; beyond it a text stays plain.
+_PROCESSOR_SECONDS = 1.0
+# Of one text, on a machine that is busy with other work.
 _DEADLINE_SECONDS = 10.0
 _MEMORY = 512 * 1024 * 1024
 
@@ -45,10 +47,10 @@ class Markdown(Protocol):
 class MarkdownWorker:
     """The process that renders: `async with MarkdownWorker()`. It takes texts in turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, processor_seconds: float = _PROCESSOR_SECONDS) -> None:
         self._program = Coprocess(
             "markdown",
-            module_command("appliance.web.markdown_program"),
+            module_command("appliance.web.markdown_program", str(processor_seconds)),
             deadline=_DEADLINE_SECONDS,
             limits=Limits(memory=_MEMORY),
             env=module_environment(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 import pytest
@@ -159,3 +160,19 @@ async def test_before_the_first_message_there_is_none(
     address = await conversation(database, alice, 2, "Message")
     assert (await as_alice.get(f"{address}?until=1")).status == 404
     assert numbers(await opened(as_alice, f"{address}?until=many")) == [1, 2]
+
+
+async def test_a_view_costs_the_loop_less_than_rendering_would(
+    as_alice: Browser, alice: Account, database: Database
+) -> None:
+    text = "- a *point* of **a list**\n" * 600
+    address = await conversation(database, alice, 20, text)
+    started = time.thread_time()
+    markdown.to_html(text)
+    rendering = 10 * (time.thread_time() - started)
+    started = time.thread_time()
+    answer = await as_alice.get(address)
+    page = await answer.text()
+    spent = time.thread_time() - started
+    assert page.count("<li>") > 600
+    assert spent < rendering / 2

@@ -212,7 +212,6 @@ ELSEWHERE = {
     "appliance.web.markdown:split_blocks": "runs in markdown_program",
     "appliance.web.markdown:split_and_render": "runs in markdown_program",
     "appliance.web.markdown_worker:MarkdownWorker": "hands the text on",
-    "appliance.web.markdown_program:answer": "is that program",
 }
 
 
