@@ -23,9 +23,9 @@ INITDB_SECONDS = 120.0
 # How long a server may take to stop: one that hangs is back within 15 seconds of being noticed. To
 # write everything may take longer on a slow disk; a server that was killed loses nothing either,
 # and reads its log again at the next start.
-STOP_GRACE = 6.0
+STOP_GRACE = 5.0
 # The sessions of a server that is gone notice it at once, unless they hang, too.
-CHILD_PATIENCE = 2.0
+CHILD_PATIENCE = 1.0
 # A process that was killed ends, unless the kernel itself waits for a broken disk.
 KILL_PATIENCE = 30.0
 

@@ -120,7 +120,7 @@ async def test_a_server_that_accepts_no_session_any_more_is_restarted(
 
 
 def test_a_server_that_hangs_leaves_time_to_start_another_within_15_seconds() -> None:
-    assert STOP_GRACE + CHILD_PATIENCE <= 9
+    assert STOP_GRACE + CHILD_PATIENCE <= 6
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["the server", "all its processes"])
