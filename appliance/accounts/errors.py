@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
-from appliance.core.errors import ApplianceError, Audience, NotFoundError, Words
+from appliance.core.errors import ApplianceError, Audience, LaterError, NotFoundError, Words
 
 
 class SignInFailedError(ApplianceError):
@@ -36,7 +36,7 @@ class AccountLockedError(ApplianceError):
     hint = "Ask an operator to unlock it."
 
 
-class TooManyAttemptsError(ApplianceError):
+class TooManyAttemptsError(LaterError):
     """Too many attempts failed, or too many people sign in at once. Facts: `seconds`."""
 
     code = "too_many_attempts"

@@ -19,6 +19,7 @@ from aiohttp.typedefs import Middleware
 
 from appliance.accounts.command_line import is_command_line, named_person
 from appliance.accounts.errors import KeyRequiredError, RequestForgedError, ScopeMissingError
+from appliance.accounts.lookups import Lookups
 from appliance.accounts.model import Account, KeyHolder, Scope
 from appliance.accounts.secrets import Secret
 from appliance.accounts.service import SESSION_LASTS
@@ -147,6 +148,7 @@ class Guard:
         self._cookies = Cookies(secure=secure_cookies)
         self._command_socket = command_socket
         self._shares = shares
+        self._lookups = Lookups()
 
     def add(self, app: web.Application, routes: Iterable[Route]) -> None:
         """Add every row to the application."""
@@ -191,10 +193,12 @@ class Guard:
         scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if self._keys is not None and is_command_line(request, self._command_socket):
             request[AUDIENCE] = Audience.COMMAND_LINE
-            return await self._keys.command_line(named_person(request))
+            keys, name = self._keys, named_person(request)
+            return await self._lookups.ask(lambda: keys.command_line(name))
         if self._keys is None or scheme.lower() != "bearer" or not secret.strip():
             raise KeyRequiredError
-        return await self._keys.holder(secret.strip())
+        keys = self._keys
+        return await self._lookups.ask(lambda: keys.holder(secret.strip()))
 
     async def _check_person(self, request: web.Request, route: Route) -> None:
         await self.recognise(request)
@@ -211,11 +215,14 @@ class Guard:
         # Recorded before the database is asked, so that an error page can render its frame.
         request[_VISITOR] = unknown
         session = self.session_token(request)
-        signed_in = await self._identity.person(session) if session else None
+        signed_in = await self._person(session) if session else None
         if session and signed_in is not None:
             if request.method == hdrs.METH_GET:
                 await self._identity.extend_session(session)
             request[_VISITOR] = Visitor(signed_in, session, is_new=False)
+
+    async def _person(self, session: str) -> SignedIn | None:
+        return await self._lookups.ask(lambda: self._identity.person(session))
 
     @property
     def cookies(self) -> Middleware:

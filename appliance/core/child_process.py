@@ -9,11 +9,12 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from appliance.core.confinement import Confinement, confine_thread
+from appliance.core.confinement import Confinement
+from appliance.core.fork_server import FORK_SERVER, ForkedChild, ForkRequest
 
 _Result = TypeVar("_Result")
 
@@ -22,18 +23,20 @@ _Result = TypeVar("_Result")
 class Start:
     """Everything that a program needs to start.
 
-    `program` is the file that `argv` leads to in the end, behind the programs that set its limits.
-    Bytes arrive at its standard input as a file in memory, a path as that file. A line of output
-    may have `line_limit` bytes.
+    `program` is the file of the program, None for a module of ours, which only a confinement can
+    run. Bytes arrive at its standard input as a file in memory, a path as that file. A line of
+    output may have `line_limit` bytes. `limits` are for a confined program; the others get theirs
+    from programs in `argv`.
     """
 
     argv: tuple[str, ...]
-    program: Path
+    program: Path | None
     env: Mapping[str, str]
     line_limit: int
     stdin: bytes | Path | None = None
     cwd: Path | None = None
     confinement: Confinement | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 class ChildProcess:
@@ -140,7 +143,7 @@ class _Life:
     def run(self, start: Start, stdout: int, stderr: int) -> None:
         """Start the child and wait for its end; report both to the loop."""
         try:
-            child = _popen(start, stdout, stderr)
+            child = _launched(start, stdout, stderr)
         except BaseException as error:  # noqa: BLE001 - it is raised where the child is awaited
             self._report(self.started.set_exception, error)
             return
@@ -157,11 +160,18 @@ class _Life:
             self.loop.call_soon_threadsafe(report, result)
 
 
-def _popen(start: Start, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+def _launched(start: Start, stdout: int, stderr: int) -> ForkedChild | subprocess.Popen[bytes]:
     with _standard_input(start.stdin) as stdin:
         if start.confinement is not None:
-            document = stdin.fileno() if isinstance(start.stdin, Path) else None
-            confine_thread(start.confinement, start.program, document)
+            request = ForkRequest(
+                argv=start.argv,
+                program=start.program,
+                env=start.env,
+                limits=start.limits,
+                confinement=start.confinement,
+                reopens=isinstance(start.stdin, Path),
+            )
+            return FORK_SERVER.launch(request, (stdin.fileno(), stdout, stderr))
         return subprocess.Popen(
             start.argv,
             stdin=stdin,

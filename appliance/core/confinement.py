@@ -1,8 +1,4 @@
-"""What a program that handles hostile data is left with: the files that it needs, and no more.
-
-Landlock, seccomp and capabilities belong to a thread, and a program inherits them from the thread
-that starts it. So no launcher has to run between us and the program.
-"""
+"""What a program that handles hostile data is left with: the files that it needs, and no more."""
 
 from __future__ import annotations
 
@@ -28,8 +24,8 @@ class Confinement:
     landlock: int = field(default_factory=landlock.version)
 
 
-def confine_thread(confinement: Confinement, program: Path, document: int | None) -> None:
-    """Give up everything but `program` and what the confinement leaves, in the calling thread.
+def confine_thread(confinement: Confinement, document: int | None) -> None:
+    """Give up everything but what the confinement leaves, in the calling thread.
 
     `document` is an open file that may be opened again by way of its descriptor. Raises OSError.
     """
@@ -37,7 +33,7 @@ def confine_thread(confinement: Confinement, program: Path, document: int | None
     if confinement.landlock:
         readable = landlock.Readable(
             folders=confinement.folders,
-            files=(program, *confinement.files),
+            files=confinement.files,
             descriptors=() if document is None else (document,),
         )
         landlock.restrict_thread(readable, confinement.landlock)
@@ -47,9 +43,6 @@ def confine_thread(confinement: Confinement, program: Path, document: int | None
 
 
 def forbid_processes() -> None:
-    """Deny this confined process new processes; threads remain. Raises OSError.
-
-    The thread that starts a program cannot do it, because it has to start that program.
-    """
+    """Deny this confined process new processes; threads remain. Raises OSError."""
     if seccomp.is_available():
         seccomp.filter_thread(NO_PROCESSES)

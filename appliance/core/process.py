@@ -11,7 +11,7 @@ import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,15 @@ from appliance.core.confinement import Confinement
 from appliance.core.errors import ApplianceError
 
 Command = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PythonModule:
+    """A module of ours as a program: its function `main` gets the arguments."""
+
+    name: str
+    arguments: tuple[str, ...] = ()
+
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_LIMIT = 1024 * 1024
@@ -51,6 +60,11 @@ class Limits:
     cpu_seconds: int | None = None
     file_size: int | None = None
     tasks: int | None = None
+
+    def given(self) -> dict[str, int]:
+        """Return the limits that there are, by their names."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in named.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +165,7 @@ async def _read_capped(reader: asyncio.StreamReader, limit: int) -> bytes:
 class _Wanted:
     """What the caller of a short program asks for."""
 
-    argv: Command
+    argv: Command | PythonModule
     limits: Limits | None
     stdin: bytes | Path | None
     env: Mapping[str, str] | None
@@ -160,20 +174,31 @@ class _Wanted:
     confinement: Confinement | None
 
 
-@asynccontextmanager
-async def _started(wanted: _Wanted) -> AsyncIterator[ChildProcess]:
-    """Start a short program in its own group, and leave nothing of the group behind."""
+async def _start(wanted: _Wanted) -> Start:
     variables = environment(wanted.env)
-    start = Start(
-        argv=as_account(within_limits(wanted.argv, wanted.limits), wanted.account),
-        program=await _require(wanted.argv[0], variables),
+    limits = wanted.limits or Limits()
+    if isinstance(wanted.argv, PythonModule):
+        argv, program = (wanted.argv.name, *wanted.argv.arguments), None
+    else:
+        argv, program = wanted.argv, await _require(wanted.argv[0], variables)
+    if wanted.confinement is None:
+        argv = as_account(within_limits(argv, limits), wanted.account)
+    return Start(
+        argv=argv,
+        program=program,
         env=variables,
         line_limit=LINE_LIMIT,
         stdin=wanted.stdin,
         cwd=wanted.cwd,
         confinement=wanted.confinement,
+        limits=limits.given(),
     )
-    process = await start_child(start)
+
+
+@asynccontextmanager
+async def _started(wanted: _Wanted) -> AsyncIterator[ChildProcess]:
+    """Start a short program in its own group, and leave nothing of the group behind."""
+    process = await start_child(await _start(wanted))
     try:
         yield process
     finally:
@@ -185,7 +210,7 @@ async def _started(wanted: _Wanted) -> AsyncIterator[ChildProcess]:
 
 
 async def run(  # noqa: PLR0913 - what a program needs to start
-    argv: Command,
+    argv: Command | PythonModule,
     *,
     timeout: float = 60.0,  # noqa: ASYNC109 - the program is killed, not only left
     limits: Limits | None = None,
@@ -199,7 +224,7 @@ async def run(  # noqa: PLR0913 - what a program needs to start
     """Run a short program to its end and return what it wrote, each stream up to `output_limit`.
 
     It reads `stdin`, bytes or a file, as its standard input. With a `confinement` it is left with
-    no more than that names.
+    no more than that names; a Python module needs one.
     The program and everything it started are killed when the time is up or the caller is
     cancelled. Raises ProgramMissingError when the program is not installed.
     """
@@ -257,7 +282,7 @@ class Stream:
 
 @asynccontextmanager
 async def stream(  # noqa: PLR0913 - what a program needs to start
-    argv: Command,
+    argv: Command | PythonModule,
     *,
     timeout: float = 60.0,  # noqa: ASYNC109 - the program is killed, not only left
     limits: Limits | None = None,

@@ -20,7 +20,6 @@ from appliance.core.settings import Settings
 from appliance.db.pool import DATABASE, WORK_SECONDS, Database, conninfo
 from appliance.ingest.embed import Embedder
 from appliance.ingest.extract.catalog import extract
-from appliance.ingest.extract.child import compile_modules
 from appliance.ingest.extract.parser import ParserLimits
 from appliance.ingest.isolation import Isolation
 from appliance.ingest.pipeline import Pipeline
@@ -61,7 +60,6 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
         embedder = Embedder(database, bulk, jobs, clock, has_room=blobs.has_room)
         limits = ParserLimits(tasks=_MOST_TASKS if settings.packaged else None)
         isolation = Isolation(settings.documents, limits)
-        await asyncio.to_thread(compile_modules)
         pipeline = Pipeline(database, blobs, instance, extract, limits, clock)
         worker = Worker(database, pipeline, instance, clock, when_ready=embedder.wake)
         scrubber = Scrubber(Integrity(database, blobs), clock)

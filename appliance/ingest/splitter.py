@@ -21,7 +21,7 @@ _BREAKS = (
     re.compile(rf"\s+|(?<=[{_WIDE_COMMAS}])"),
 )
 # Scripts whose characters each carry about as much as half an English word.
-_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
+_DENSE = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]"
 _SAMPLE = 2000
 _NOT_SPACE = re.compile(r"\S")
 
@@ -37,7 +37,8 @@ class Sizes:
     def for_text(self, text: str) -> Sizes:
         """Return the sizes for the script of `text`: less than half for Chinese and its like."""
         sample = text[:_SAMPLE]
-        if len(_DENSE.findall(sample)) * 3 < len(sample):
+        # The pattern takes longer to compile than most pages to read.
+        if sample.isascii() or len(re.findall(_DENSE, sample)) * 3 < len(sample):
             return self
         return Sizes(self.target * 4 // 9, self.most * 4 // 9, self.least * 4 // 9)
 

@@ -16,7 +16,7 @@ from appliance.probes.process import ProcessFacts, facts
 LONGEST_TURN = 60.0
 # A process that writes no sign of life for so long is stopped, or one operation of it takes long.
 LONGEST_SILENCE = 5.0
-_RUNNING, _STOPPED = "R", {"T", "t"}
+_RUNNING, _STOPPED = "R", "T"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class HeartbeatProbe:
     """Asks a server; where it is silent, reads the signs of life of its process.
 
     A process that is alive and whose loop has turned within LONGEST_TURN seconds is busy. It is
-    no failure, so nothing is restarted for it.
+    no failure, so nothing is restarted for it. One that a signal has stopped is not asked: it is
+    dead until something continues it.
     """
 
     server: Probe
@@ -34,14 +35,20 @@ class HeartbeatProbe:
 
     async def read(self) -> ProbeResult:
         """Ask once."""
+        beat, state = await asyncio.to_thread(self._look)
+        if beat and state == _STOPPED:
+            return ProbeResult(ProbeState.FAILED, "a signal has stopped its process", dead=True)
         result = await self.server.read()
         if not result.silent:
             return result
-        beat = await asyncio.to_thread(read_beat, self.heartbeat)
-        if beat is None:
-            return result
-        found = await asyncio.to_thread(self.process, beat.pid)
-        return evaluate_beat(result, beat, found.state if found else None, self.monotonic())
+        beat, state = await asyncio.to_thread(self._look)
+        return evaluate_beat(result, beat, state, self.monotonic()) if beat else result
+
+    def _look(self) -> tuple[Beat | None, str | None]:
+        """Return the last sign of life, and the kernel's state of its process."""
+        beat = read_beat(self.heartbeat)
+        found = self.process(beat.pid) if beat else None
+        return beat, found.state if found else None
 
 
 def evaluate_beat(silence: ProbeResult, beat: Beat, state: str | None, now: float) -> ProbeResult:
@@ -54,8 +61,7 @@ def evaluate_beat(silence: ProbeResult, beat: Beat, state: str | None, now: floa
         sentence = f"its event loop has made no turn for {idle:.0f} s"
         return replace(silence, sentence=sentence)
     # One long operation of Python's own code stops the thread as well, but uses the processor.
-    is_alive = now - beat.written < LONGEST_SILENCE or state == _RUNNING
-    if is_alive and state not in _STOPPED:
+    if now - beat.written < LONGEST_SILENCE or state == _RUNNING:
         sentence = f"it is busy: its event loop made its last turn {max(idle, 0):.0f} s ago"
         return replace(silence, state=ProbeState.BUSY, sentence=sentence)
     return silence

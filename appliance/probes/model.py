@@ -24,7 +24,7 @@ class ProbeResult:
     """One answer: the state, a sentence for people, and how long the answer took.
 
     `taken` is the share of a finite thing that is in use, from 0 to 1, where one was asked about.
-    `silent` says that nothing came back.
+    `silent` says that nothing came back, `dead` that nothing will: there is no need to ask again.
     """
 
     state: ProbeState
@@ -32,6 +32,7 @@ class ProbeResult:
     took_seconds: float = 0.0
     taken: float | None = None
     silent: bool = False
+    dead: bool = False
 
 
 class Probe(Protocol):

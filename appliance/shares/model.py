@@ -62,7 +62,7 @@ def limits(settings: Settings) -> Mapping[Work, Limit]:
     """
     slots = max(1, settings.generation_slots // settings.chat_processes)
     return {
-        Work.REQUEST: Limit(at_once=24, of_one=6, waiting_of_one=100),
+        Work.REQUEST: Limit(at_once=12, of_one=4, waiting_of_one=100),
         Work.UPLOAD: Limit(at_once=8, of_one=2),
         Work.STREAM: Limit(at_once=5000, of_one=100, waiting=0, waiting_of_one=0),
         Work.SEARCH: Limit(at_once=_SEARCHES, of_one=1),

@@ -110,7 +110,8 @@ def _decide_ready(seen: Observation, now: float) -> Decision:
     """The unit has answered well since its start."""
     answer = _answer(seen)
     failing = now - seen.failing_since if seen.failing_since is not None else 0.0
-    if seen.failures >= FAILED_READINGS and failing >= FAILING_SECONDS:
+    is_dead = seen.reading is not None and seen.reading.dead
+    if is_dead or (seen.failures >= FAILED_READINGS and failing >= FAILING_SECONDS):
         return _restart_for(StoppedAnswering(seen.failures, round(failing), answer))
     if seen.reading and seen.reading.state is not ProbeState.OK:
         return _wait(Phase.FAILING, Cause.BAD_ANSWER, Facts(answer=answer))

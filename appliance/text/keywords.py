@@ -18,7 +18,8 @@ _REQUESTS = re.compile(
 )
 # Characters that act as particles, but are also half of many words.
 _JOINING = re.compile("[吗呢的了是在和与被有]|[はがをにの]")
-_ONE = UNSPACED.pattern
+_ONE = UNSPACED
+_UNSPACED = re.compile(UNSPACED)
 _ALONE = re.compile(f"(?<!{_ONE}){_ONE}(?!{_ONE})")
 
 
@@ -35,8 +36,8 @@ def keywords(text: str, language: str) -> tuple[str, ...]:
 
 def word_count(words: Sequence[str]) -> float:
     """Return the number of words; in scripts without spaces, two characters count as one."""
-    spaced = sum(1 for word in words if not UNSPACED.match(word))
-    characters = {sign for word in words for sign in word if UNSPACED.match(sign)}
+    spaced = sum(1 for word in words if not _UNSPACED.match(word))
+    characters = {sign for word in words for sign in word if _UNSPACED.match(sign)}
     return spaced + len(characters) / 2
 
 

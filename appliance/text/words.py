@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from appliance.core.text import normalized
 from appliance.text.language import detect
 from appliance.text.scripts import LETTERS
-from appliance.text.word_lists import REQUEST_WORDS, STOP_WORDS
-
-# Words of a question that do not describe its subject.
-_IN_QUESTIONS = {
-    language: STOP_WORDS[language] | REQUEST_WORDS[language] for language in STOP_WORDS
-}
+from appliance.text.word_lists import STOP_WORDS, request_words
 
 # Scripts written without spaces between words: Han with its marks, kana, Hangul, Thai, Lao,
 # Burmese and Khmer. Pairs of neighbours serve as words there, which needs no dictionary.
@@ -21,12 +17,9 @@ _IN_QUESTIONS = {
 _UNSPACED = LETTERS + r"\u3005-\u3007\uac00-\ud7af"
 # Vowel signs, which belong to the letter before them and are not matched by \w.
 _MARKS = r"\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
-UNSPACED = re.compile(rf"[{_UNSPACED}]")
-_TOKEN = re.compile(
-    rf"(?P<unspaced>[{_UNSPACED}]+)"
-    r"|(?P<number>\d+(?:[.,]\d+)+)(?![^\W_])"
-    rf"|(?P<word>(?:[^\W_{_UNSPACED}]|[{_MARKS}])+)"
-)
+UNSPACED = rf"[{_UNSPACED}]"
+_NUMBER = r"(?P<number>\d+(?:[.,]\d+)+)(?![^\W_])"
+_ASCII_TOKEN = re.compile(rf"{_NUMBER}|(?P<word>[^\W_]+)", re.ASCII)
 # Longer than any chunk of a document, and than what is read of a question.
 LONGEST = 8000
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -46,7 +39,7 @@ def question_language(text: str) -> str:
 
     Request words count here, unlike in documents: a short request has few other words.
     """
-    return detect(text, _IN_QUESTIONS)
+    return detect(text, _in_questions())
 
 
 def question_words(question: str, language: str) -> tuple[str, ...]:
@@ -54,7 +47,7 @@ def question_words(question: str, language: str) -> tuple[str, ...]:
 
     Each is there once, in order. The result may be empty.
     """
-    dropped = _IN_QUESTIONS.get(language, frozenset())
+    dropped = _in_questions().get(language, frozenset())
     return tuple(word for word in all_words(question) if word not in dropped)
 
 
@@ -65,7 +58,7 @@ def all_words(text: str) -> tuple[str, ...]:
 
 def _words(text: str) -> Iterator[str]:
     plain = normalized(text, "NFKC", LONGEST).casefold()
-    for match in _TOKEN.finditer(plain):
+    for match in (_ASCII_TOKEN if plain.isascii() else _token()).finditer(plain):
         found = match.group()
         match match.lastgroup:
             case "unspaced" if len(found) > 1:
@@ -74,3 +67,17 @@ def _words(text: str) -> Iterator[str]:
                 yield found.replace(",", "")
             case _:
                 yield found
+
+
+@cache
+def _token() -> re.Pattern[str]:
+    """Return the pattern of a word. It takes long to compile, and a text in ASCII needs less."""
+    return re.compile(
+        rf"(?P<unspaced>[{_UNSPACED}]+)|{_NUMBER}|(?P<word>(?:[^\W_{_UNSPACED}]|[{_MARKS}])+)"
+    )
+
+
+@cache
+def _in_questions() -> dict[str, frozenset[str]]:
+    """Return the words of a question that do not describe its subject, of each language."""
+    return {language: STOP_WORDS[language] | request_words()[language] for language in STOP_WORDS}

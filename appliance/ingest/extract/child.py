@@ -1,4 +1,4 @@
-"""`… child JOB LIMIT [CONVERTER…]`: read the document on standard input with a parser of ours.
+"""A parser in Python: `main` reads the document on standard input.
 
 Everything that depends on the text of a document happens here, confined and under limits of time
 and memory outside of the ingest process, because a hostile file may exhaust them or take over its
@@ -23,11 +23,11 @@ from appliance.library.errors import DocumentError
 REFUSED = 3
 
 
-def main(job: str, limit: int, *converter: str) -> int:
+def main(job: str, limit: str, *converter: str) -> int:
     """Do the job and return the exit status."""
     try:
         if converter:
-            _convert(job, limit, converter)
+            _convert(job, int(limit), converter)
         for record in _records(job):
             _print(line_of(record))
     except DocumentError as error:
@@ -36,21 +36,22 @@ def main(job: str, limit: int, *converter: str) -> int:
     return 0
 
 
-def compile_modules() -> None:
-    """Import what the jobs import, so that Python keeps it compiled: a parser cannot write it."""
-    from appliance.core import confinement  # noqa: F401
-    from appliance.ingest.extract import archive, legacy_encodings, markup, outline, pdf_pages, rows  # noqa: F401  # noqa: F401
+def prepare() -> None:
+    """Import and compute once, for all parsers, what the jobs need."""
+    from appliance.ingest.extract import archive, legacy_encodings, pdf_pages, rows  # noqa: F401
+    from appliance.ingest.extract.outline import read_html
+
+    for _ in _indexed(read_html(b"<p>Words.")):
+        pass
 
 
 def _convert(job: str, limit: int, converter: tuple[str, ...]) -> None:
     """Check an office document, then become the program that converts it."""
-    from appliance.core.confinement import forbid_processes
     from appliance.ingest.extract.archive import check_archive
 
     if job != "rtf":
         check_archive(sys.stdin.buffer, job, limit)
     os.lseek(sys.stdin.fileno(), 0, os.SEEK_SET)
-    forbid_processes()
     os.execvp(converter[0], converter)  # noqa: S606 - no shell is wanted
 
 
@@ -87,7 +88,3 @@ def _indexed(outline: Outline) -> Iterator[Record]:
 def _print(line: bytes) -> None:
     sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

@@ -7,9 +7,7 @@ It writes no file, has no socket, starts no process and reaches no other one.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import site
 import sys
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -22,6 +20,7 @@ from appliance.core.process import (
     Command,
     Finished,
     ProgramMissingError,
+    PythonModule,
     Stream,
     environment,
     run,
@@ -40,7 +39,7 @@ _LINKER_CACHE = "/etc/ld.so.cache"
 
 
 async def run_parser(
-    argv: Command,
+    argv: Command | PythonModule,
     document: bytes | Path,
     limits: ParserLimits,
     *,
@@ -72,7 +71,7 @@ async def run_parser(
 
 
 def stream_parser(
-    argv: Command, document: bytes | Path, limits: ParserLimits
+    argv: Command | PythonModule, document: bytes | Path, limits: ParserLimits
 ) -> AbstractAsyncContextManager[Stream]:
     """Start a parser, lend its lines; on leaving the block `finished` says how it ended."""
     return stream(
@@ -85,14 +84,9 @@ def stream_parser(
     )
 
 
-def python_parser(module: str, *arguments: str) -> Command:
-    """Return the command line of a parser that is a module of ours.
-
-    -B: Python does not try to keep compiled modules, because nothing can be written.
-    """
-    starter = OWN_CODE.parent / "core" / "start_module.py"
-    packages = os.pathsep.join(site.getsitepackages())
-    return (sys.executable, "-S", "-B", "-P", str(starter), packages, module, *arguments)
+def python_parser(module: str, *arguments: str) -> PythonModule:
+    """Return a parser that is a module of ours: its `main` gets the arguments."""
+    return PythonModule(module, arguments)
 
 
 @cache

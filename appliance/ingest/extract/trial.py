@@ -1,7 +1,4 @@
-"""`… trial FOLDER PROCESS`: try, as a parser, what no parser may do; print what succeeded.
-
-FOLDER holds the documents of others, PROCESS is the one that started this parser.
-"""
+"""Try, as a parser, what no parser may do, and print what succeeded."""
 
 from __future__ import annotations
 
@@ -21,9 +18,12 @@ _PUBLIC = Path("/etc/passwd")
 Attempt = Callable[[], object]
 
 
-def main(folder: Path, process: int) -> None:
-    """Print a JSON list of the members of Reach."""
-    json.dump(sorted(succeeded(folder, process)), sys.stdout)
+def main(folder: str, process: str) -> None:
+    """Print a JSON list of the members of Reach.
+
+    `folder` holds the documents of others, `process` is the document reader.
+    """
+    json.dump(sorted(succeeded(Path(folder), int(process))), sys.stdout)
 
 
 def succeeded(folder: Path, process: int) -> Iterator[Reach]:
@@ -55,7 +55,3 @@ def _write(folder: Path) -> None:
     path.touch(exist_ok=False)
     with contextlib.suppress(OSError):
         path.unlink()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))

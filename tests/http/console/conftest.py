@@ -104,12 +104,33 @@ def rescue() -> Rescue:
     return Rescue(SystemClock())
 
 
+@pytest.fixture
+async def document_reader(settings: Settings) -> AsyncIterator[None]:
+    """The document reader as far as the console asks it: its parsers are confined."""
+
+    async def confined(_: web.Request) -> web.Response:
+        return web.json_response({"reach": []})
+
+    app = web.Application()
+    app.router.add_get("/parsers", confined)
+    server = web.AppRunner(app)
+    await server.setup()
+    settings.ingest_socket.parent.mkdir(parents=True, exist_ok=True)
+    await web.UnixSite(server, settings.ingest_socket).start()
+    yield
+    await server.cleanup()
+
+
 Serve = Callable[[Database], Awaitable[Site]]
 
 
 @pytest.fixture
 async def serve(
-    settings: Settings, units: FakeUnits, rescue: Rescue, runner: FakeOllama
+    settings: Settings,
+    units: FakeUnits,
+    rescue: Rescue,
+    runner: FakeOllama,
+    document_reader: None,
 ) -> AsyncIterator[Serve]:
     """Start consoles, each with the database that it is given."""
     servers: list[Site] = []

@@ -228,7 +228,8 @@ async def test_health_and_ready_say_what_works(nobody: Browser) -> None:
     assert datetime.fromisoformat(health["time"]) > datetime.now(UTC) - timedelta(minutes=1)
     answer = await nobody.get("/ready")
     body = await answer.json()
-    assert set(body["checks"]) == {"database", "ollama", "disk_space", "memory"}
+    expected = {"database", "ollama", "document_reader", "disk_space", "memory"}
+    assert set(body["checks"]) == expected
     assert body["checks"]["database"] is True
     assert body["checks"]["ollama"] is True
     assert answer.status == (200 if all(body["checks"].values()) else 503)

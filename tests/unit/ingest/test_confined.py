@@ -68,7 +68,7 @@ async def test_a_missing_converter_is_named(tmp_path: Path) -> None:
 
 
 async def test_a_module_runs_without_a_look_at_the_folder_of_the_data() -> None:
-    """In a clone the code lies beside the data."""
+    """In a clone the data lies beside the code."""
     argv = python_parser("appliance.ingest.extract.child", "text", "1000")
     finished = await run_parser(argv, b"words", ParserLimits())
     assert b'"text": "words"' in finished.stdout

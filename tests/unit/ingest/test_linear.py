@@ -28,6 +28,7 @@ from appliance.text.words import search_text
 
 TIMES_LONGER = 4
 MOST_TIMES_SLOWER = 8
+ATTEMPTS = 4
 # Shorter times are noise; longer ones show a square and cost every run of the tests.
 LEAST_SECONDS, MOST_SECONDS = 0.02, 1.0
 FIRST_SIZE, LARGEST_SIZE = 2_000, 512_000
@@ -166,4 +167,8 @@ def test_four_times_the_text_takes_about_four_times_as_long(shape: Shape) -> Non
     if short < LEAST_SECONDS:
         # So fast at this size that its square would have shown.
         return
-    assert seconds(shape, size * TIMES_LONGER) < short * MOST_TIMES_SLOWER
+    # A busy machine slows one of the two down now and then; a square is slower each time.
+    assert any(
+        seconds(shape, size * TIMES_LONGER) < seconds(shape, size) * MOST_TIMES_SLOWER
+        for _ in range(ATTEMPTS)
+    )

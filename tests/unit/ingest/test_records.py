@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,8 @@ async def _read(path: Path, limits: ParserLimits | None = None) -> list[Record]:
 
 
 def _printed(*lines: bytes) -> str:
-    return "\n".join(f"cat <<'END'\n{line.decode().strip()}\nEND" for line in lines)
+    # With the shell's own command: a parser starts no process.
+    return "\n".join(f"printf '%s\\n' {shlex.quote(line.decode().strip())}" for line in lines)
 
 
 FACTS, END = line_of(DocumentFacts("The plan")), line_of(DocumentEnd("english"))

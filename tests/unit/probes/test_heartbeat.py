@@ -16,10 +16,11 @@ from appliance.probes.heartbeat import (
     evaluate_beat,
 )
 from appliance.probes.model import ProbeResult, ProbeState
+from appliance.probes.process import ProcessFacts
 
 NOW = 5000.0
 SILENCE = ProbeResult(ProbeState.FAILED, "no answer within 3 s", silent=True)
-SLEEPS, RUNS, STOPPED = "S", "R", "T"
+SLEEPS, RUNS = "S", "R"
 
 
 @pytest.mark.parametrize(
@@ -33,8 +34,7 @@ SLEEPS, RUNS, STOPPED = "S", "R", "T"
         (LONGEST_TURN - 1, LONGEST_TURN - 1, RUNS, ProbeState.BUSY),
         # Nothing has turned for so long that nothing will.
         (0.5, LONGEST_TURN, RUNS, ProbeState.FAILED),
-        # Stopped by a signal, or stuck without computing.
-        (0.5, 0.5, STOPPED, ProbeState.FAILED),
+        # Stuck without computing.
         (LONGEST_SILENCE, LONGEST_SILENCE, SLEEPS, ProbeState.FAILED),
         (LONGEST_SILENCE, LONGEST_SILENCE, None, ProbeState.FAILED),
     ],
@@ -84,3 +84,12 @@ async def test_silence_is_explained_by_the_last_sign_of_life(tmp_path: Path) -> 
     assert await _probe(SILENCE, heartbeat).read() == SILENCE
     heartbeat.write_text(f"{os.getpid()} {NOW} {NOW - 7}\n")
     assert (await _probe(SILENCE, heartbeat).read()).state is ProbeState.BUSY
+
+
+async def test_a_process_that_a_signal_has_stopped_is_dead_and_not_asked(tmp_path: Path) -> None:
+    heartbeat = tmp_path / "a.heartbeat"
+    heartbeat.write_text(f"1 {NOW} {NOW}\n")
+    stopped = ProcessFacts(1, "python", "T", 1, 1, 1)
+    server = Server(ProbeResult(ProbeState.OK, "answers"))
+    result = await HeartbeatProbe(server, heartbeat, lambda: NOW, lambda _: stopped).read()
+    assert (result.state, result.dead) == (ProbeState.FAILED, True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from appliance.probes.model import ProbeState
+from appliance.probes.model import ProbeResult, ProbeState
 from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.decide import decide
 from appliance.supervisor.desired_state import DesiredState
@@ -116,6 +116,12 @@ def test_several_failed_probes_over_a_while_restart_the_unit() -> None:
     assert (decision.action, decision.phase) == (Action.RESTART, Phase.FAILING)
     assert decision.cause is Cause.STOPPED_ANSWERING
     assert decision.facts.fault == StoppedAnswering(3, 30, "no answer within 3 s")
+
+
+def test_a_dead_unit_is_restarted_at_once() -> None:
+    dead = replace(failing(1, 0), reading=ProbeResult(FAILED, "stopped by a signal", dead=True))
+    decision = decided(dead)
+    assert (decision.action, decision.cause) == (Action.RESTART, Cause.STOPPED_ANSWERING)
 
 
 def test_many_failed_probes_in_a_moment_restart_nothing() -> None:

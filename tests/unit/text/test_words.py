@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.text.language import detect
-from appliance.text.word_lists import REQUEST_WORDS, STOP_WORDS
+from appliance.text.word_lists import STOP_WORDS, request_words
 from appliance.text.words import all_words, question_language, question_words, search_text
 
 
@@ -92,7 +92,7 @@ def test_it_tells_languages_apart(language: str, text: str) -> None:
 
 
 def test_every_language_has_a_sample_and_words_of_asking() -> None:
-    assert SAMPLES.keys() == STOP_WORDS.keys() == REQUEST_WORDS.keys()
+    assert SAMPLES.keys() == STOP_WORDS.keys() == request_words().keys()
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,17 @@ async def test_a_client_that_goes_away_is_not_logged_as_an_error(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+async def test_a_request_without_a_host_writes_no_traceback(
+    version: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = _free_port()
+    async with listening(_application(asyncio.Event()), [], ("127.0.0.1", port)):
+        head = b"GET /api/none HTTP/%s\r\nConnection: close\r\n\r\n" % version
+        assert b" 40" in await asyncio.to_thread(_ask, port, head)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 async def test_a_defect_is_still_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> None:
     ended, port = asyncio.Event(), _free_port()
     async with listening(_application(ended), [], ("127.0.0.1", port)):
