@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -141,6 +142,8 @@ class Composer:
                 async for chunk in chunks:
                     for part in stream.feed(chunk):
                         yield part
+                    # Chunks that are here already would keep the event loop up to the last one.
+                    await asyncio.sleep(0)
         except ApplianceError as error:
             _LOG.warning("the model %s failed: %s", model.name, error)
             self._choice.forget()
