@@ -1,5 +1,5 @@
--- The chat role loses sight of passwords and sessions. A chat server of the previous version
--- recognises no person until it is replaced, seconds later.
+-- The chat role loses sight of passwords and sessions: a chat server of the previous version could
+-- recognise no person any more.
 -- A stored password was Argon2's own text, with the derived key at its end. Of the key only the
 -- digest is kept from now on, so passwords stay as they are.
 ALTER TABLE core.account
