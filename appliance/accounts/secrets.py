@@ -26,7 +26,7 @@ _KEY_BYTES = 32
 _SALT_BYTES = 16
 _PARAMETERS = re.compile(
     r"\$argon2id\$v=(?P<version>\d+)\$m=(?P<memory>\d+),t=(?P<time>\d+),p=(?P<lanes>\d+)"
-    r"\$(?P<salt>[A-Za-z0-9+/]+)"
+    r"\$(?P<salt>[A-Za-z0-9+/]+)\$(?P<bytes>\d+)"
 )
 
 
@@ -121,11 +121,11 @@ class Passwords:
             time_cost=int(found["time"]),
             memory_cost=int(found["memory"]),
             parallelism=int(found["lanes"]),
-            hash_len=_KEY_BYTES,
+            hash_len=int(found["bytes"]),
             type=Type.ID,
             version=int(found["version"]),
         )
 
     def _new_parameters(self) -> str:
         salt = base64.b64encode(secrets.token_bytes(_SALT_BYTES)).decode().rstrip("=")
-        return f"$argon2id${self._costs}${salt}"
+        return f"$argon2id${self._costs}${salt}${_KEY_BYTES}"

@@ -1,12 +1,14 @@
 -- The chat role loses sight of passwords and sessions: a chat server of the previous version could
 -- recognise no person any more.
 -- A stored password was Argon2's own text, with the derived key at its end. Of the key only the
--- digest is kept from now on, so passwords stay as they are.
+-- digest and the number of bytes are kept from now on, so passwords stay as they are. The number
+-- differs: the argon2-cffi of Debian 13 makes keys of 16 bytes, a newer one makes 32.
 ALTER TABLE core.account
     ADD COLUMN password_parameters text,
     ADD COLUMN password_digest bytea;
 UPDATE core.account SET
-    password_parameters = regexp_replace(password_hash, '\$[^$]*$', ''),
+    password_parameters = regexp_replace(password_hash, '[^$]*$', '')
+        || length(substring(password_hash FROM '[^$]*$')) * 3 / 4,
     password_digest = sha256(decode(rpad(
         substring(password_hash FROM '[^$]*$'),
         (length(substring(password_hash FROM '[^$]*$')) + 3) / 4 * 4, '='), 'base64'))

@@ -44,10 +44,12 @@ def test_a_key_is_of_one_password_and_one_salt() -> None:
     assert passwords.new("right").key != stored.key
 
 
-def test_it_derives_what_argon2_wrote_into_the_hashes_of_earlier_versions() -> None:
-    encoded = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("right")
-    parameters, _, key = encoded.rpartition("$")
-    assert Passwords().derive(parameters, "right") == base64.b64decode(key + "=" * (-len(key) % 4))
+@pytest.mark.parametrize("length", [16, 32])
+def test_it_derives_what_argon2_wrote_into_the_hashes_of_earlier_versions(length: int) -> None:
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1, hash_len=length)
+    parameters, _, text = hasher.hash("right").rpartition("$")
+    key = base64.b64decode(text + "=" * (-len(text) % 4))
+    assert Passwords().derive(f"{parameters}${length}", "right") == key
 
 
 def test_parameters_that_no_version_has_made_are_refused() -> None:
