@@ -13,7 +13,8 @@ from appliance.core.settings import from_environment
 from appliance.core.signals import on_signals
 from appliance.ingest.app import run
 
-# As systemd has it in cloister-ingest.service; a question that a person waits for goes first.
+# A question that a person waits for goes first. In the package systemd has set it, and the service
+# may not change it.
 _NICE = 10
 
 
@@ -27,6 +28,7 @@ async def until_signal(work: Coroutine[None, None, None]) -> None:
 
 if __name__ == "__main__":
     log.set_up()
-    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    if os.getpriority(os.PRIO_PROCESS, 0) != _NICE:
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     slow_callbacks.watch()
     asyncio.run(until_signal(run(from_environment())))
