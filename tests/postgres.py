@@ -20,6 +20,7 @@ import psycopg
 from psycopg import sql
 
 from appliance.db.pool import conninfo
+from appliance.db.roles import install_extension
 from appliance.probes.process import processes
 
 TEMPLATE = "template_cloister"
@@ -60,6 +61,13 @@ class Server:
         """Copy the template, and return the name of the copy."""
         name = self.next_name()
         self._execute("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, TEMPLATE)
+        return name
+
+    async def create_empty(self) -> str:
+        """Make a database as the first migration finds it, and return its name."""
+        name = self.next_name()
+        self._execute("CREATE DATABASE {}", name)
+        await install_extension(conninfo(self.socket, "cloister", database=name))
         return name
 
     def drop(self, name: str) -> None:

@@ -31,7 +31,6 @@ from appliance.llm.model import InstalledModel
 from appliance.llm.service import ModelChoice as OperatorChoice
 from appliance.shares.admission import Ticket
 from appliance.shares.model import Work
-from appliance.shares.places import PlaceLocks
 from appliance.shares.service import Shares
 from appliance.web.markdown_worker import Markdown
 
@@ -55,10 +54,10 @@ class Answering:
         worker: int,
         *,
         markdown: Markdown,
+        shares: Shares,
         limits: Limits = DEFAULT_LIMITS,
         context_tokens: Callable[[], int] | None = None,
         allowed_models: Callable[[], Sequence[str]] = tuple,
-        shares: Shares | None = None,
     ) -> None:
         """Take `context_tokens` and `allowed_models` where they may change while it runs.
 
@@ -66,7 +65,7 @@ class Answering:
         """
         self.worker = worker
         self.subscriptions = Subscriptions()
-        self._shares = shares or Shares(settings, clock, PlaceLocks(database.address))
+        self._shares = shares
         self.admission = self._shares[Work.ANSWER]
         self._workers = settings.chat_processes
         self._clock = clock

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import platform
+
+from appliance.core.system_calls import system_call
 
 # ioprio_set(2), which the C library does not offer: its number on each architecture.
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
@@ -20,5 +21,8 @@ def yield_disk() -> bool:
     number = _IOPRIO_SET.get(platform.machine())
     if number is None:
         return False
-    refused: int = ctypes.CDLL(None).syscall(number, _OF_A_THREAD, _CALLER, _IDLE_CLASS)
-    return not refused
+    try:
+        system_call(number, _OF_A_THREAD, _CALLER, _IDLE_CLASS)
+    except OSError:
+        return False
+    return True

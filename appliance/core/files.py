@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import tempfile
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from appliance.core.errors import ApplianceError
 
 PRIVATE = 0o700
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class HomeUnusableError(ApplianceError):
@@ -54,6 +58,14 @@ def keep_written(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         if path.read_bytes() == content:
             return
     write_atomically(path, content, mode=mode)
+
+
+async def read_word(path: Path, kind: type[Word]) -> Word | None:
+    """Return the word that a small file holds; None without the file, or with another word."""
+    try:
+        return kind((await asyncio.to_thread(path.read_text)).strip())
+    except (OSError, ValueError):
+        return None
 
 
 def private_directory(directory: Path, *, mode: int = PRIVATE) -> Path:

@@ -9,15 +9,14 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-import appliance
 from appliance.core.confinement import Confinement
+from appliance.core.python import module_command, module_environment
 
 _ATTEMPTS = 2
 _END_SECONDS = 5.0
@@ -138,12 +137,11 @@ def _forked(line: str, replies: TextIO) -> ForkedChild:
 
 
 def _started(control: socket.socket) -> subprocess.Popen[bytes]:
-    code = Path(str(appliance.__file__)).parent.parent
     return subprocess.Popen(
-        (sys.executable, "-P", "-m", "appliance.core.forking"),
+        module_command("appliance.core.forking"),
         stdin=control.fileno(),
         stdout=subprocess.DEVNULL,
-        env={"LANG": "C.UTF-8", "PYTHONPATH": str(code)},
+        env={"LANG": "C.UTF-8", **module_environment()},
         cwd="/",
         start_new_session=True,
     )

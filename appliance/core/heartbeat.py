@@ -1,4 +1,4 @@
-"""Signs of life of a process with an event loop: whoever reads them can tell busy from dead.
+"""Signs of life of a process with an event loop, which tell a busy process from a dead one.
 
 A thread writes them, so they come also while the loop is busy.
 """

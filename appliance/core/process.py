@@ -145,8 +145,8 @@ def kill_group(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
         os.killpg(pid, number)
 
 
-async def _require(program: str, variables: Mapping[str, str]) -> Path:
-    """Return the file of the program."""
+async def find_program(program: str, variables: Mapping[str, str]) -> Path:
+    """Return the file of the program on the PATH of `variables`. Raises ProgramMissingError."""
     found = await asyncio.to_thread(shutil.which, program, path=variables["PATH"])
     if found is None:
         raise ProgramMissingError(program=program)
@@ -180,7 +180,7 @@ async def _start(wanted: _Wanted) -> Start:
     if isinstance(wanted.argv, PythonModule):
         argv, program = (wanted.argv.name, *wanted.argv.arguments), None
     else:
-        argv, program = wanted.argv, await _require(wanted.argv[0], variables)
+        argv, program = wanted.argv, await find_program(wanted.argv[0], variables)
     if wanted.confinement is None:
         argv = as_account(within_limits(argv, limits), wanted.account)
     return Start(
@@ -344,7 +344,7 @@ async def spawn(
     every grandchild that still holds it. Raises ProgramMissingError.
     """
     variables = environment(env)
-    await _require(argv[0], variables)
+    await find_program(argv[0], variables)
     reading, writing = os.pipe()
     reader = asyncio.StreamReader()
     pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
@@ -376,7 +376,7 @@ async def start_coprocess(
     The caller ends it with `end_coprocess`. Raises ProgramMissingError.
     """
     variables = environment(env)
-    await _require(argv[0], variables)
+    await find_program(argv[0], variables)
     return await asyncio.create_subprocess_exec(
         *within_limits(argv, limits),
         stdin=PIPE,

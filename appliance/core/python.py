@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import appliance
-from appliance.core.process import Command
+
+if TYPE_CHECKING:
+    from appliance.core.process import Command
 
 # Any file of the code will do: a package replaces all of them together.
 OWN_CODE = Path(str(appliance.__file__))

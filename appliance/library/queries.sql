@@ -190,12 +190,15 @@ FROM library.document WHERE state = 'failed';
 SELECT pg_advisory_xact_lock(hashtextextended('quota:' || %(account)s::text, 0));
 
 -- name: usage
--- What a person's files take: a file counts for each of their documents that has it.
-SELECT (SELECT coalesce(sum(d.size), 0)::bigint FROM library.document d
+-- What a person's files take: a file counts for each of their documents that has it. The names are
+-- null for an account that does not exist.
+SELECT asked.account AS id, a.name, a.display_name,
+       (SELECT coalesce(sum(d.size), 0)::bigint FROM library.document d
         WHERE d.uploaded_by = %(account)s) AS used,
        q.account_id IS NOT NULL AS is_own, q.bytes AS own,
        (SELECT s.value FROM core.operator_setting s WHERE s.name = %(setting)s) AS common
 FROM (VALUES (%(account)s::uuid)) AS asked (account)
+LEFT JOIN core.account a ON a.id = asked.account
 LEFT JOIN library.quota q ON q.account_id = asked.account;
 
 -- name: all_usages

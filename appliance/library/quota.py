@@ -150,7 +150,7 @@ def _require(usage: Usage, size: int) -> None:
 
 
 async def _find(store: QuotaStore, person: UUID) -> PersonUsage:
-    for found in await store.all_usages():
-        if found.id == person:
-            return found
-    raise NotFoundError(what="person")
+    found = await store.person(person)
+    if found is None:
+        raise NotFoundError(what="person")
+    return found

@@ -19,6 +19,9 @@ _QUERIES = Queries("appliance.library")
 class _Row:
     """`own` is the person's limit if `is_own`; `common` is what operators set for everybody."""
 
+    id: UUID
+    name: str | None
+    display_name: str | None
     used: int
     is_own: bool
     own: int | None
@@ -29,12 +32,11 @@ class _Row:
         limit = self.own if self.is_own else _common_limit(self.common)
         return Usage(self.used, limit, self.is_own)
 
-
-@dataclass(frozen=True, slots=True)
-class _PersonRow(_Row):
-    id: UUID
-    name: str
-    display_name: str
+    @property
+    def person(self) -> PersonUsage | None:
+        if self.name is None or self.display_name is None:
+            return None
+        return PersonUsage(self.id, self.name, self.display_name, self.usage)
 
 
 class QuotaStore:
@@ -43,24 +45,28 @@ class QuotaStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    async def _rows(self, query: str, /, **values: object) -> list[_Row]:
+        async with self._connection.cursor(row_factory=record_row(_Row)) as cursor:
+            await cursor.execute(_QUERIES[query], {"setting": DOCUMENT_QUOTA.name, **values})
+            return await cursor.fetchall()
+
     async def lock(self, account: UUID) -> None:
         """Let no other document of a person be added until the commit."""
         await self._connection.execute(_QUERIES["lock_quota"], {"account": account})
 
     async def usage(self, account: UUID) -> Usage:
         """Return what a person's files take."""
-        async with self._connection.cursor(row_factory=record_row(_Row)) as cursor:
-            values = {"account": account, "setting": DOCUMENT_QUOTA.name}
-            await cursor.execute(_QUERIES["usage"], values)
-            (row,) = await cursor.fetchall()
-            return row.usage
+        (row,) = await self._rows("usage", account=account)
+        return row.usage
+
+    async def person(self, account: UUID) -> PersonUsage | None:
+        """Return the same with the names of the person, if there is such a person."""
+        (row,) = await self._rows("usage", account=account)
+        return row.person
 
     async def all_usages(self) -> list[PersonUsage]:
         """Return what everybody's files take, the most first."""
-        async with self._connection.cursor(row_factory=record_row(_PersonRow)) as cursor:
-            await cursor.execute(_QUERIES["all_usages"], {"setting": DOCUMENT_QUOTA.name})
-            rows = await cursor.fetchall()
-        return [PersonUsage(row.id, row.name, row.display_name, row.usage) for row in rows]
+        return [row.person for row in await self._rows("all_usages") if row.person]
 
     async def set(self, account: UUID, size: int | None) -> None:
         """Give a person a limit of their own; None means without a limit."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
+
+from appliance.core.files import read_word
 
 
 class ReaderCondition(StrEnum):
@@ -31,9 +32,6 @@ def published_reader(path: Path) -> KnowReader:
     """
 
     async def read() -> ReaderCondition | None:
-        try:
-            return ReaderCondition((await asyncio.to_thread(path.read_text)).strip())
-        except (OSError, ValueError):
-            return None
+        return await read_word(path, ReaderCondition)
 
     return read

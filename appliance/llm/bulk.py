@@ -83,7 +83,7 @@ class BulkEmbedder:
 
 
 async def _at_once() -> None:
-    """Let nobody in between."""
+    """Go on at once: no account waits for this work."""
 
 
 def batches(texts: Sequence[str]) -> Iterator[list[str]]:

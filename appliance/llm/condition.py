@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
+
+from appliance.core.files import read_word
 
 
 class RunnerCondition(StrEnum):
@@ -49,10 +50,8 @@ def published_condition(path: Path, *, elsewhere: bool = False) -> KnowCondition
     """
 
     async def read() -> RunnerCondition | None:
-        try:
-            return RunnerCondition((await asyncio.to_thread(path.read_text)).strip())
-        except (OSError, ValueError):
-            return RunnerCondition.ELSEWHERE if elsewhere else None
+        found = await read_word(path, RunnerCondition)
+        return RunnerCondition.ELSEWHERE if found is None and elsewhere else found
 
     return read
 

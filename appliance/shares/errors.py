@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from appliance.core.errors import Audience, LaterError, Words
 
+_SEND_FEWER = "Send fewer at once; the header Retry-After names the seconds to wait."
+
 
 class ShareUsedError(LaterError):
     """One account has used its share. Facts: `limit`, `seconds`."""
@@ -19,7 +21,7 @@ class ShareUsedError(LaterError):
     variants: ClassVar[Mapping[Audience, Words]] = {
         Audience.PROGRAM: Words(
             "{limit} requests of this account are waiting already.",
-            "Send fewer at once; the header Retry-After names the seconds to wait.",
+            _SEND_FEWER,
         ),
     }
 
@@ -42,7 +44,7 @@ class TooManySearchesError(ShareUsedError):
     variants: ClassVar[Mapping[Audience, Words]] = {
         Audience.PROGRAM: Words(
             "{limit} searches of this account are waiting already.",
-            "Send fewer at once; the header Retry-After names the seconds to wait.",
+            _SEND_FEWER,
         ),
     }
 
@@ -55,7 +57,7 @@ class TooManyEmbeddingsError(ShareUsedError):
 
     code = "too_many_embeddings"
     sentence = "{limit} requests for vectors of this account are open already."
-    hint = "Send fewer at once; the header Retry-After names the seconds to wait."
+    hint = _SEND_FEWER
     variants: ClassVar[Mapping[Audience, Words]] = {}
 
 
@@ -68,7 +70,7 @@ class TooManyUploadsError(ShareUsedError):
     variants: ClassVar[Mapping[Audience, Words]] = {
         Audience.PROGRAM: Words(
             "{limit} uploads of this account are waiting already.",
-            "Send fewer at once; the header Retry-After names the seconds to wait.",
+            _SEND_FEWER,
         ),
     }
 

@@ -28,16 +28,13 @@ from pathlib import Path
 from statistics import quantiles
 from uuid import uuid4
 
-import psycopg
-from psycopg import sql
-
 from appliance.accounts.model import Account
 from appliance.actors.permissions import Role
 from appliance.answering.model import NumberedPassage
 from appliance.answering.quote import quote
 from appliance.db.migrate import migrate
 from appliance.db.pool import WORK_SECONDS, Database, conninfo
-from appliance.db.roles import create_database, install_extension
+from appliance.db.roles import create_database
 from appliance.llm.model import Embeddings, InstalledModel
 from appliance.retrieval.service import Retriever
 from tests.builders.models import installed
@@ -175,12 +172,8 @@ def print_hits(name: str, results: list[Found]) -> None:
 
 async def fill(server: Server, documents: list[TestDocument], *, vectors: bool) -> Database:
     """Make a database that holds `documents`."""
-    name = server.next_name()
-    admin = conninfo(server.socket, "cloister", database="postgres")
-    async with await psycopg.AsyncConnection.connect(admin, autocommit=True) as connection:
-        await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    name = await server.create_empty()
     address = conninfo(server.socket, "cloister", database=name)
-    await install_extension(address)
     await migrate(address)
     async with Database(address, limit=WORK_SECONDS) as owner:
         library = Library(owner)

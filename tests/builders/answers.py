@@ -7,9 +7,19 @@ from dataclasses import replace
 from uuid import UUID
 
 from appliance.accounts.model import Account
+from appliance.core.clock import SystemClock
+from appliance.core.settings import Settings
+from appliance.db.pool import Database
 from appliance.retrieval.model import Passage, Retrieved
+from appliance.shares.places import PlaceLocks
+from appliance.shares.service import Shares
 
 DOCUMENT = UUID(int=7)
+
+
+def shares_of(settings: Settings, database: Database) -> Shares:
+    """Return the shares of one chat server."""
+    return Shares(settings, SystemClock(), PlaceLocks(database.address))
 
 
 def passage(text: str = "The pump was repaired on 3 May.", **changes: object) -> Passage:

@@ -54,13 +54,7 @@ def test_a_killed_unit_serves_again_and_nothing_is_lost(
         client.finished(running.documents[0])
         before = appliance.kill(unit)
         killed = time.monotonic()
-        took = seconds_until(
-            lambda: _replaced(appliance, unit, before) and _question(client)(),
-            killed,
-            f"an answer after {unit}",
-        )
-        if unit == "ingest":
-            took = seconds_until(_reading(client), killed, "reading documents")
+        took = _seconds_until_served(appliance, client, unit, before, killed)
         if unit == "ollama":
             took = seconds_until(_writing(client), killed, "writing answers")
         print(f"{unit} serves again {took:.1f} s after kill -9")
@@ -77,16 +71,24 @@ def test_a_hung_unit_is_replaced_and_nothing_is_lost(
         running.until(documents=3, conversations=3)
         before = appliance.hang(unit)
         hung = time.monotonic()
-        took = seconds_until(
-            lambda: _replaced(appliance, unit, before) and _question(client)(),
-            hung,
-            f"an answer after {unit}",
-        )
-        if unit == "ingest":
-            took = seconds_until(_reading(client), hung, "reading documents")
+        took = _seconds_until_served(appliance, client, unit, before, hung)
         print(f"{unit} serves again {took:.1f} s after SIGSTOP")
         running.until(documents=2, conversations=2)
     check(running, client, operator)
+
+
+def _seconds_until_served(
+    appliance: Appliance, client: Program, unit: str, before: int, since: float
+) -> float:
+    """Wait until another process serves in the place of `before`, and does the unit's work."""
+    took = seconds_until(
+        lambda: _replaced(appliance, unit, before) and _question(client)(),
+        since,
+        f"an answer after {unit}",
+    )
+    if unit == "ingest":
+        took = seconds_until(_reading(client), since, "reading documents")
+    return took
 
 
 def _replaced(appliance: Appliance, unit: str, pid: int) -> bool:

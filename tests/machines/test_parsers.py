@@ -15,7 +15,7 @@ from tests.machines.machine import Machine
 from tests.machines.neighbour import Neighbour
 from tests.machines.visitor import Site
 
-PRIVATE = "The private diary of somebody else."
+PRIVATE = "The private diary of another person."
 DIGEST = hashlib.sha256(PRIVATE.encode()).hexdigest()
 LIB, RUN = "/var/lib/cloister", "/run/cloister"
 PROGRAM = "/usr/bin/pdftotext"

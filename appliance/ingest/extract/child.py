@@ -56,7 +56,7 @@ def _convert(job: str, limit: int, converter: tuple[str, ...]) -> None:
 
 
 def _records(job: str) -> Iterator[Record]:
-    # Imported where they are used, because every document starts this process.
+    # Imported here: ingest itself imports this module, and never what reads a text.
     content = sys.stdin.buffer.read()
     match job:
         case "pdf":

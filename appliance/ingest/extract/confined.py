@@ -6,8 +6,6 @@ It writes no file, has no socket, starts no process and reaches no other one.
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 import sys
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -19,10 +17,10 @@ from appliance.core.process import (
     OUTPUT_LIMIT,
     Command,
     Finished,
-    ProgramMissingError,
     PythonModule,
     Stream,
     environment,
+    find_program,
     run,
     stream,
 )
@@ -56,9 +54,8 @@ async def run_parser(
     confinement = parser_confinement()
     if converter is not None:
         allowed = replace(allowed, tasks=limits.tasks)
-        confinement = replace(
-            confinement, files=(*confinement.files, await _program_file(converter))
-        )
+        program = await find_program(converter, environment())
+        confinement = replace(confinement, files=(*confinement.files, program))
     return await run(
         argv,
         timeout=limits.seconds,
@@ -98,10 +95,3 @@ def parser_confinement() -> Confinement:
     if sys.prefix != sys.base_prefix:
         folders.append(Path(sys.prefix))
     return Confinement(tuple(dict.fromkeys(folders)), files=(Path(_LINKER_CACHE),))
-
-
-async def _program_file(name: str) -> Path:
-    found = await asyncio.to_thread(shutil.which, name, path=environment()["PATH"])
-    if found is None:
-        raise ProgramMissingError(program=name)
-    return Path(found)

@@ -10,26 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from appliance.core.text import is_storable
-from appliance.ingest.errors import (
-    ConverterFailedError,
-    DamagedFileError,
-    DocumentBombError,
-    EncryptedDocumentError,
-    MissingLanguageDataError,
-    MissingProgramError,
-    NoTextError,
-    NotTextError,
-    OnlyPicturesError,
-    ParserCrashedError,
-    ParserKilledError,
-    ParserMisbehavedError,
-    ParserTimedOutError,
-    ParserTooBigError,
-    StrictOpenXmlError,
-    TooManyPagesError,
-    UnknownEncodingError,
-    WrongContentError,
-)
+from appliance.ingest import errors
 from appliance.ingest.extract.page import (
     PAGE_CHARACTERS,
     RECORD_CHARACTERS,
@@ -57,23 +38,23 @@ _GREATEST_NUMBER = 2**31 - 1
 _ERRORS: Mapping[str, type[DocumentError]] = {
     error.__name__: error
     for error in (
-        ConverterFailedError,
-        DamagedFileError,
-        DocumentBombError,
-        EncryptedDocumentError,
-        MissingLanguageDataError,
-        MissingProgramError,
-        NoTextError,
-        NotTextError,
-        OnlyPicturesError,
-        ParserCrashedError,
-        ParserKilledError,
-        ParserTimedOutError,
-        ParserTooBigError,
-        StrictOpenXmlError,
-        TooManyPagesError,
-        UnknownEncodingError,
-        WrongContentError,
+        errors.ConverterFailedError,
+        errors.DamagedFileError,
+        errors.DocumentBombError,
+        errors.EncryptedDocumentError,
+        errors.MissingLanguageDataError,
+        errors.MissingProgramError,
+        errors.NoTextError,
+        errors.NotTextError,
+        errors.OnlyPicturesError,
+        errors.ParserCrashedError,
+        errors.ParserKilledError,
+        errors.ParserTimedOutError,
+        errors.ParserTooBigError,
+        errors.StrictOpenXmlError,
+        errors.TooManyPagesError,
+        errors.UnknownEncodingError,
+        errors.WrongContentError,
     )
 }
 
@@ -134,7 +115,7 @@ def record_of(line: bytes) -> Record:
     try:
         return _record(line)
     except (_InvalidError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ParserMisbehavedError from error
+        raise errors.ParserMisbehavedError from error
 
 
 def _record(line: bytes) -> Record:

@@ -1,4 +1,4 @@
-"""Many at once: each is served in turn or told to come back, and none hears of the database."""
+"""Many at once: each is served in turn or asked to come back; no answer names the database."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ async def test_clients_that_hang_up_at_any_moment_free_their_share(
 
     await asyncio.gather(*(leave_early(number) for number in range(80)))
     await until_nothing_is_held(site)
-    # Whoever stays is served, with a database connection that works.
+    # A client that stays is served, with a database connection that works.
     runner.behaviour.token_delay = 0
     for person in people:
         assert (await person.ask()).status == 200

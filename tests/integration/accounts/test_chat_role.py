@@ -17,7 +17,6 @@ from appliance.accounts.service import Accounts
 from appliance.core.clock import SystemClock
 from appliance.db.migrate import migrations
 from appliance.db.pool import Database, conninfo
-from appliance.db.roles import install_extension
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.postgres import Server
 
@@ -74,13 +73,8 @@ async def test_the_stored_digest_of_a_password_proves_nothing(
 @pytest.mark.parametrize("length", [16, 32])
 async def test_passwords_of_the_previous_version_still_work(server: Server, length: int) -> None:
     """A password that Argon2 wrote into a column of text, and a person who was only invited."""
-    name = server.next_name()
-    with psycopg.connect(
-        conninfo(server.socket, "cloister", database="postgres"), autocommit=True
-    ) as administrator:
-        administrator.execute(f"CREATE DATABASE {name}".encode())
+    name = await server.create_empty()
     address = conninfo(server.socket, "cloister", database=name)
-    await install_extension(address)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1, hash_len=length)
     encoded = hasher.hash(PASSWORD)
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:

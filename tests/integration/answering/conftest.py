@@ -20,7 +20,7 @@ from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
-from tests.builders.answers import FixedRetriever, passage
+from tests.builders.answers import FixedRetriever, passage, shares_of
 from tests.builders.retrieval import Library, TestDocument
 from tests.fakes.markdown import InlineMarkdown
 from tests.fakes.ollama import FakeOllama, running_fake
@@ -58,6 +58,7 @@ class Chat:
             settings,
             worker,
             markdown=InlineMarkdown(),
+            shares=shares_of(settings, self.database),
             limits=limits or Limits(),
         )
         async with service:
@@ -115,7 +116,14 @@ async def chat(
     async with AsyncExitStack() as stack:
         runner = await stack.enter_async_context(ModelRunner(fake.address))
         answering = Answering(
-            chat_database, retriever, runner, SystemClock(), SETTINGS, 1, markdown=InlineMarkdown()
+            chat_database,
+            retriever,
+            runner,
+            SystemClock(),
+            SETTINGS,
+            1,
+            markdown=InlineMarkdown(),
+            shares=shares_of(SETTINGS, chat_database),
         )
         await stack.enter_async_context(answering)
         yield Chat(

@@ -11,6 +11,7 @@ from appliance.conversations.errors import AnswerUnfinishedError, NothingToTryAg
 from appliance.conversations.model import MessageState
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
+from tests.builders.answers import shares_of
 from tests.fakes.markdown import InlineMarkdown
 from tests.integration.answering.conftest import SETTINGS, Chat, until
 
@@ -157,6 +158,7 @@ async def test_the_first_process_also_marks_what_no_process_will(chat: Chat) -> 
         settings,
         1,
         markdown=InlineMarkdown(),
+        shares=shares_of(settings, chat.database),
     )
     async with service:
         await chat.until(orphan.answer.id, MessageState.INTERRUPTED)

@@ -6,6 +6,7 @@ from appliance.answering.service import Answering
 from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from appliance.retrieval.service import Retriever
+from tests.builders.answers import shares_of
 from tests.builders.retrieval import Library, TestDocument
 from tests.fakes.markdown import InlineMarkdown
 from tests.integration.answering.conftest import SETTINGS, Chat
@@ -25,7 +26,14 @@ async def test_every_follow_up_is_answered_from_the_document_that_is_spoken_of(
     conversation = None
     best = []
     service = Answering(
-        chat.database, retriever, chat.runner, SystemClock(), SETTINGS, 2, markdown=InlineMarkdown()
+        chat.database,
+        retriever,
+        chat.runner,
+        SystemClock(),
+        SETTINGS,
+        2,
+        markdown=InlineMarkdown(),
+        shares=shares_of(SETTINGS, chat.database),
     )
     async with service as answering:
         for question in (

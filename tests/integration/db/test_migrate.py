@@ -7,25 +7,17 @@ from importlib import resources
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from appliance.db import migrate as module
 from appliance.db.errors import MigrationFailedError, SchemaTooNewError
 from appliance.db.migrate import Migration, migrate, migrations
 from appliance.db.pool import Database, conninfo
-from appliance.db.roles import install_extension
 from tests.integration.db.schema import describe
 from tests.postgres import Server
 
 
 async def _empty_database(server: Server) -> str:
-    name = server.next_name()
-    admin = conninfo(server.socket, "cloister", database="postgres")
-    async with await psycopg.AsyncConnection.connect(admin, autocommit=True) as connection:
-        await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    address = conninfo(server.socket, "cloister", database=name)
-    await install_extension(address)
-    return address
+    return conninfo(server.socket, "cloister", database=await server.create_empty())
 
 
 async def test_the_migrations_give_exactly_the_schema_of_schema_sql(server: Server) -> None:

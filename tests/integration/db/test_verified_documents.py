@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from appliance.db import migrate as module
 from appliance.db.migrate import migrate, migrations
 from appliance.db.pool import conninfo
-from appliance.db.roles import install_extension
 from tests.postgres import Server
 
 DOCUMENTS = """
@@ -33,12 +31,7 @@ DOCUMENTS = """
 async def test_the_upgrade_counts_chunks_and_lets_old_files_be_verified_soon(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = server.next_name()
-    admin = conninfo(server.socket, "cloister", database="postgres")
-    async with await psycopg.AsyncConnection.connect(admin, autocommit=True) as connection:
-        await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    address = conninfo(server.socket, "cloister", database=name)
-    await install_extension(address)
+    address = conninfo(server.socket, "cloister", database=await server.create_empty())
     known = migrations()
     (at,) = [at for at, each in enumerate(known) if each.name.endswith("verified_documents.sql")]
     with monkeypatch.context() as earlier:

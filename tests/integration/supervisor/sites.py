@@ -34,16 +34,24 @@ async def _websocket(request: web.Request) -> web.WebSocketResponse:
 @asynccontextmanager
 async def site(name: str, socket: Path) -> AsyncIterator[None]:
     """Serve under a name until the block ends."""
-    socket.parent.mkdir(exist_ok=True)
-    socket.parent.chmod(0o755)
     application = web.Application(client_max_size=0)
     application[NAME] = name
     application.router.add_get("/ws/{tail:.*}", _websocket)
     application.router.add_route("*", "/{tail:.*}", _echo)
+    async with served(application, socket):
+        yield
+
+
+@asynccontextmanager
+async def served(application: web.Application, *sockets: Path) -> AsyncIterator[None]:
+    """Serve on unix sockets that Nginx may use, until the block ends."""
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
-    await web.UnixSite(runner, str(socket)).start()
-    socket.chmod(0o777)
+    for socket in sockets:
+        socket.parent.mkdir(exist_ok=True)
+        socket.parent.chmod(0o755)
+        await web.UnixSite(runner, str(socket)).start()
+        socket.chmod(0o777)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What the real Nginx tells nobody: by the length of a response, or in its log."""
+"""What the real Nginx does not give away: by the length of a response, or in its log."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from appliance.core.settings import Settings
 from appliance.supervisor.loop import Supervisor
 from appliance.units.nginx import nginx
 from tests.integration.supervisor.parts import supervised, until
+from tests.integration.supervisor.sites import served
 
 # Long enough to be compressed by any server that compresses.
 PAGE = "<p>the same sentence</p>" * 1000
@@ -57,17 +58,8 @@ async def _served(settings: Settings) -> AsyncIterator[None]:
     """Chat and console behind Nginx."""
     application = web.Application()
     application.router.add_route("*", "/{tail:.*}", _site)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    for socket in (settings.chat_socket(1), settings.console_socket):
-        socket.parent.mkdir(exist_ok=True)
-        socket.parent.chmod(0o755)
-        await web.UnixSite(runner, str(socket)).start()
-        socket.chmod(0o777)
-    try:
+    async with served(application, settings.chat_socket(1), settings.console_socket):
         yield
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize(

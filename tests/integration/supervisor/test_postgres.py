@@ -16,6 +16,7 @@ from appliance.db.pool import CHAT_CONNECTIONS
 from appliance.probes.model import ProbeState
 from appliance.supervisor.loop import Policy
 from appliance.supervisor.model import Cause, Phase
+from appliance.units.child import ChildProcessDriver
 from appliance.units.cluster import CHILD_PATIENCE, STOP_GRACE
 from appliance.units.errors import DatabaseVersionError, PreparationError
 from appliance.units.model import Unit
@@ -145,14 +146,19 @@ async def test_a_server_that_hangs_is_killed_and_serves_again(
         assert await ask(settings, "SELECT number FROM kept") == 42
 
 
+async def _serving(driver: ChildProcessDriver, unit: Unit) -> int:
+    """Start the server without a supervisor, and return its process id when it answers."""
+    await driver.start(unit)
+    while (await unit.probe.read()).state is not ProbeState.OK:  # type: ignore[union-attr]
+        await asyncio.sleep(0.05)
+    return driver.status(unit.name).pid or 0
+
+
 async def test_a_server_that_was_left_running_and_hangs_is_killed_before_a_new_one_starts(
     settings: Settings, unit: Unit
 ) -> None:
     async with driver_of((unit,), settings) as driver:
-        await driver.start(unit)
-        first = driver.status("postgres").pid or 0
-        while (await unit.probe.read()).state is not ProbeState.OK:  # type: ignore[union-attr]
-            await asyncio.sleep(0.05)
+        first = await _serving(driver, unit)
         (settings.run / "units" / "postgres.json").unlink()
         hanging = [first, *await asyncio.to_thread(children, first)]
         with paused(*hanging):
@@ -164,10 +170,7 @@ async def test_a_server_that_was_left_running_is_stopped_before_a_new_one_starts
     settings: Settings, unit: Unit
 ) -> None:
     async with driver_of((unit,), settings) as driver:
-        await driver.start(unit)
-        first = driver.status("postgres").pid or 0
-        while (await unit.probe.read()).state is not ProbeState.OK:  # type: ignore[union-attr]
-            await asyncio.sleep(0.05)
+        first = await _serving(driver, unit)
         # There is no record of it, as after a crash between its start and the record.
         (settings.run / "units" / "postgres.json").unlink()
         await unit.prepare()
