@@ -1,4 +1,4 @@
-"""Write `appliance/db/schema_objects.txt`: what a database has after all migrations.
+"""Write `appliance/db/schema_objects.list`: what a database has after all migrations.
 
 `make schema` runs this after a change of the schema.
 """

@@ -1,6 +1,6 @@
 """What the database has, compared with what the migrations make.
 
-`schema_objects.txt` lists what a migrated database has, one object a line. `make schema` writes it
+`schema_objects.list` lists what a migrated database has, one object a line. `make schema` writes it
 again after a change of the schema; a test compares it with a migrated database.
 """
 
@@ -16,7 +16,7 @@ from appliance.db.pool import Connection, Database
 from appliance.db.queries import Queries
 
 _QUERIES = Queries("appliance.db")
-FILE = "schema_objects.txt"
+FILE = "schema_objects.list"
 # What has columns, constraints, indexes and triggers.
 _WHOLE = {"table", "view"}
 
