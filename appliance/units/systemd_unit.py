@@ -220,10 +220,13 @@ class SystemdUnit:
 
     def observe(self) -> ObservedState:
         """Return the unit's state now."""
+        was_up = self.state in {UnitState.RUNNING, UnitState.STOPPING}
+        # A stop of ours changes nothing about a unit that rests.
+        own = any(was_up or not job.stops for job in self.own_jobs.values())
         history = History(
             kind=self.unit.kind,
-            pending=self.asking or bool(self.own_jobs or self.foreign_jobs),
-            was_up=self.state in {UnitState.RUNNING, UnitState.STOPPING},
+            pending=self.asking or own or bool(self.foreign_jobs),
+            was_up=was_up,
             ran=self.ran,
             stopped_by=self.stopped_by,
             refused=self.refused,

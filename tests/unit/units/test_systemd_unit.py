@@ -44,6 +44,16 @@ async def test_a_stop_by_our_job_is_ours() -> None:
     assert job.result.result() == "done"
 
 
+async def test_a_unit_that_rests_is_not_prepared_while_we_have_it_stopped() -> None:
+    unit = running()
+    unit.update(TERM)
+    failed = unit.observe()
+    assert failed.state is UnitState.FAILED
+    unit.job_begun("/job/1")
+    unit.job_taken("/job/1", stops=True, before=NONE)
+    assert unit.observe() == failed
+
+
 async def test_a_stop_that_was_already_there_when_we_asked_stays_an_administrators() -> None:
     unit = running()
     unit.job_begun("/job/1")
