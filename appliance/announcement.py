@@ -35,7 +35,7 @@ class Announcement:
     async def run(self) -> None:
         """Print lines until every service is settled, then the addresses and a claim link."""
         for absent in self.absent:
-            self.say(f"  {absent.name:12} off: {absent.reason}")
+            self.say(f"  {absent.name:12} {absent.state}: {absent.reason}")
         started = self.clock.monotonic()
         await self._services()
         health = await self.health.current()

@@ -47,7 +47,7 @@ async def status(context: Context, _: argparse.Namespace) -> ExitCode:
     rows += [
         {
             "unit": unit["name"],
-            "state": "off",
+            "state": unit["state"],
             "since": None,
             "restarts": 0,
             "reason": unit["reason"],

@@ -22,7 +22,7 @@ async def units(request: web.Request) -> web.Response:
     """GET /units: every unit, and the units that this machine lacks."""
     supervisor = request.app[SUPERVISOR]
     absent = [
-        {"name": absent.name, "reason": absent.reason}
+        {"name": absent.name, "reason": absent.reason, "state": absent.state}
         for absent in request.app[SURROUNDINGS].absent
     ]
     units = [unit.as_json() for unit in supervisor.units()]

@@ -16,7 +16,7 @@ from appliance.probes.process import ProcessFacts, facts
 LONGEST_TURN = 60.0
 # A process that writes no sign of life for so long is stopped, or one operation of it takes long.
 LONGEST_SILENCE = 5.0
-_RUNNING, _STOPPED = "R", "T"
+_RUNNING = "R"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,7 @@ class HeartbeatProbe:
     """Asks a server; where it is silent, reads the signs of life of its process.
 
     A process that is alive and whose loop has turned within LONGEST_TURN seconds is busy. It is
-    no failure, so nothing is restarted for it. One that a signal has stopped is not asked: it is
-    dead until something continues it.
+    no failure, so nothing is restarted for it.
     """
 
     server: Probe
@@ -35,9 +34,6 @@ class HeartbeatProbe:
 
     async def read(self) -> ProbeResult:
         """Ask once."""
-        beat, state = await asyncio.to_thread(self._look)
-        if beat and state == _STOPPED:
-            return ProbeResult(ProbeState.FAILED, "a signal has stopped its process", dead=True)
         result = await self.server.read()
         if not result.silent:
             return result

@@ -12,6 +12,7 @@ from typing import Self
 
 from appliance.core.clock import Clock
 from appliance.core.sd_notify import Notifier
+from appliance.probes.stopped import read_unless_stopped
 from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.change_feed import ChangeFeed
 from appliance.supervisor.decide import decide
@@ -230,7 +231,7 @@ class Supervisor:
             status = self._driver.status(name)
             managed.take_status(status, self._clock.now())
             if status.state is UnitState.RUNNING:
-                reading = await probe.read()
+                reading = await read_unless_stopped(probe, status.pid)
                 # An answer of a process that has ended meanwhile says nothing about the next.
                 if self._driver.status(name) is status:
                     managed.take_reading(reading, self._clock.monotonic())

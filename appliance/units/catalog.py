@@ -49,7 +49,8 @@ def catalog(settings: Settings, programs: Programs, clock: Clock) -> Catalog:
 def _absent(settings: Settings, programs: Programs) -> tuple[Absent, ...]:
     absent = []
     if not programs.ollama and settings.ollama_url:
-        absent.append(Absent("ollama", f"runs on the server at {settings.ollama_url}"))
+        reason = f"runs on the server at {settings.ollama_url}"
+        absent.append(Absent("ollama", reason, elsewhere=True))
     elif not programs.ollama:
         remedy = (
             "put its program at /usr/local/bin/ollama, then `systemctl restart cloister`"

@@ -32,7 +32,5 @@ def ingest(settings: Settings, programs: Programs) -> Unit:
             prepare_directories, settings, settings.documents, settings.ingest_socket.parent
         ),
         stop_grace=10.0,
-        # Often: between two probes nothing notices that a signal has stopped it.
-        probe_interval=2.0,
         program_files=(OWN_CODE,),
     )

@@ -65,17 +65,27 @@ class Unit:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace: float = 10.0
     start_deadline: float = 60.0
-    probe_interval: float = 5.0
+    # Short: between two probes nothing notices that a unit hangs.
+    probe_interval: float = 2.0
     program_files: tuple[Path, ...] = ()
     log_format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A service that this machine does not have, and what the operator can do about it."""
+    """A service that this machine does not have, and what the operator can do about it.
+
+    `elsewhere` says that it runs on another machine.
+    """
 
     name: str
     reason: str
+    elsewhere: bool = False
+
+    @property
+    def state(self) -> str:
+        """How lists show it, where they show the state of a service."""
+        return "elsewhere" if self.elsewhere else "off"
 
 
 class EndingKind(StrEnum):

@@ -61,8 +61,6 @@ def postgres(settings: Settings, program: PostgresProgram, clock: Clock) -> Unit
         # Recovery after a crash reads the log since the last checkpoint: stopped half-way, it would
         # begin again, for ever. A server that dies meanwhile is seen at once.
         start_deadline=RECOVERY_SECONDS,
-        # Everybody waits for it: a server that hangs is noticed early.
-        probe_interval=2.0,
     )
 
 

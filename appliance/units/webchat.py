@@ -36,8 +36,6 @@ def webchat(settings: Settings, programs: Programs, worker: int) -> Unit:
             settings.command_socket(worker).parent,
         ),
         stop_grace=10.0,
-        # Often: between two probes nothing notices that a signal has stopped it.
-        probe_interval=2.0,
         program_files=(OWN_CODE,),
     )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from appliance.core.errors import (
     ApplianceError,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from appliance.web.render import Frame, Renderer
 
 _LOG = logging.getLogger(__name__)
+_SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 _STARTED = request_key("started")
 # A client that repeats a refused request without a pause cannot do it more often than this.
 REFUSAL_SECONDS = 0.5
@@ -130,7 +131,7 @@ _ERRORS: dict[int, type[ApplianceError]] = {
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
-    """What `error.html` shows."""
+    """What `error.html` shows; `may_pass`: opening the same address again may help."""
 
     template: ClassVar[str] = "error.html"
 
@@ -138,6 +139,7 @@ class ErrorPage:
     status: int
     sentence: str
     hint: str
+    may_pass: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +244,14 @@ class ErrorAnswers:
         except Exception as problem:  # noqa: BLE001 - an error page must not fail for its frame
             _LOG.warning("the frame of an error page failed: %r", problem)
             frame = self._bare_frame(request, title)
-        page = ErrorPage(frame, int(error.status), words.sentence, words.hint)
+        may_pass = request.method == hdrs.METH_GET and _may_pass(error)
+        page = ErrorPage(frame, int(error.status), words.sentence, words.hint, may_pass)
         return self._renderer.page(request, page, status=int(error.status))
+
+
+def _may_pass(error: ApplianceError) -> bool:
+    """Whether the same request may be answered in a while."""
+    return error.status == HTTPStatus.TOO_MANY_REQUESTS or error.status >= _SERVER_ERROR
 
 
 def _has_left(request: web.Request) -> bool:
@@ -270,7 +278,7 @@ def openai_error(error: ApplianceError, audience: Audience = Audience.PROGRAM) -
 
 
 def _openai_type(status: HTTPStatus) -> str:
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= _SERVER_ERROR:
         return "server_error"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return "rate_limit_error"
@@ -289,6 +297,6 @@ def _appliance_error(request: web.Request, error: Exception) -> ApplianceError:
 
 def _translate(error: web.HTTPException) -> ApplianceError:
     """Return aiohttp's own error as one of Cloister's."""
-    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if error.status >= _SERVER_ERROR:
         return InternalError()
     return _ERRORS.get(error.status, BadRequestError)()

@@ -25,11 +25,13 @@ PAGES = ("/", "/library", "/account")
 
 
 async def says_so(browser: Browser, path: str) -> None:
-    """Open a page, and expect it to say that the database does not answer."""
+    """Open a page that says that the database does not answer, and that offers to try again."""
     async with asyncio.timeout(NOT_FOR_EVER):
         answer = await browser.get(path)
     assert answer.status == 503, path
-    assert DatabaseUnavailableError.sentence in await answer.text()
+    text = await answer.text()
+    assert DatabaseUnavailableError.sentence in text
+    assert 'href=""><span>Try again</span>' in text
 
 
 async def test_pages_say_so_when_the_server_hangs(settings: Settings, own_server: Server) -> None:

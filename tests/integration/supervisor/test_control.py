@@ -64,7 +64,7 @@ async def test_it_lists_the_units(client: aiohttp.ClientSession) -> None:
     async with client.get("/units") as answer:
         facts = await answer.json()
     assert facts["ready"] is True
-    assert facts["absent"] == [{"name": "nginx", "reason": "not installed"}]
+    assert facts["absent"] == [{"name": "nginx", "reason": "not installed", "state": "off"}]
     (unit,) = facts["units"]
     assert unit["name"] == "one"
     assert unit["state"] == "ready"

@@ -16,7 +16,6 @@ from appliance.probes.heartbeat import (
     evaluate_beat,
 )
 from appliance.probes.model import ProbeResult, ProbeState
-from appliance.probes.process import ProcessFacts
 
 NOW = 5000.0
 SILENCE = ProbeResult(ProbeState.FAILED, "no answer within 3 s", silent=True)
@@ -84,12 +83,3 @@ async def test_silence_is_explained_by_the_last_sign_of_life(tmp_path: Path) -> 
     assert await _probe(SILENCE, heartbeat).read() == SILENCE
     heartbeat.write_text(f"{os.getpid()} {NOW} {NOW - 7}\n")
     assert (await _probe(SILENCE, heartbeat).read()).state is ProbeState.BUSY
-
-
-async def test_a_process_that_a_signal_has_stopped_is_dead_and_not_asked(tmp_path: Path) -> None:
-    heartbeat = tmp_path / "a.heartbeat"
-    heartbeat.write_text(f"1 {NOW} {NOW}\n")
-    stopped = ProcessFacts(1, "python", "T", 1, 1, 1)
-    server = Server(ProbeResult(ProbeState.OK, "answers"))
-    result = await HeartbeatProbe(server, heartbeat, lambda: NOW, lambda _: stopped).read()
-    assert (result.state, result.dead) == (ProbeState.FAILED, True)

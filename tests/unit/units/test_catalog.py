@@ -68,6 +68,7 @@ def test_a_model_runner_elsewhere_is_not_a_unit() -> None:
     settings = replace(SETTINGS, ollama_url="http://10.0.0.1:11434")
     found = catalog(settings, programs(ollama=None), FakeClock())
     assert found.absent[0].reason == "runs on the server at http://10.0.0.1:11434"
+    assert found.absent[0].state == "elsewhere"
 
 
 def test_without_postgresql_there_is_nothing() -> None:
