@@ -10,6 +10,7 @@ from webchat.pages import (
     answer_socket,
     api_chat,
     api_documents,
+    api_embeddings,
     api_search,
     conversation,
     document,
@@ -75,5 +76,5 @@ ROUTES: tuple[Route, ...] = (
     # Answers for programs, in the shape of OpenAI's API
     Route("GET", "/v1/models", api_chat.models, Access.KEY, Scope.CHAT),
     Route("POST", "/v1/chat/completions", api_chat.complete, Access.KEY, Scope.CHAT, work=None),
-    Route("POST", "/v1/embeddings", api_chat.embeddings, Access.KEY, Scope.CHAT, work=None),
+    Route("POST", "/v1/embeddings", api_embeddings.embeddings, Access.KEY, Scope.CHAT, work=None),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
 from typing import Protocol
 from uuid import UUID
 
@@ -49,12 +50,18 @@ class BulkEmbedder:
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Return one vector a text. Raises what the runner and the turn raise."""
-        return await self._embed(model, texts, _at_once)
+        vectors: list[list[float]] = []
+        tokens = 0
+        async with aclosing(self._batches(model, texts, _at_once)) as batches:
+            async for made in batches:
+                vectors += made.vectors
+                tokens += made.prompt_tokens or 0
+        return Embeddings(vectors, tokens)
 
     async def embed_in_turn(
         self, queue: Admission, account_id: UUID, model: str, texts: Sequence[str]
-    ) -> Embeddings:
-        """Return one vector a text; before each batch, other accounts of the queue come first.
+    ) -> AsyncGenerator[Embeddings, None]:
+        """Yield the vectors of each batch; before it, other accounts of the queue come first.
 
         Raises what the queue raises as well.
         """
@@ -65,28 +72,26 @@ class BulkEmbedder:
                 await ticket.until_admitted()
 
             await ticket.until_admitted()
-            return await self._embed(model, texts, next_turn)
+            async with aclosing(self._batches(model, texts, next_turn)) as batches:
+                async for made in batches:
+                    yield made
 
-    async def _embed(
+    async def _batches(
         self, model: str, texts: Sequence[str], between: Callable[[], Awaitable[None]]
-    ) -> Embeddings:
-        vectors: list[list[float]] = []
-        tokens = 0
-        for batch in batches(texts):
-            if vectors:
+    ) -> AsyncGenerator[Embeddings, None]:
+        for number, batch in enumerate(split(texts)):
+            if number:
                 await between()
             async with self._turn.hold():
                 made = await self._runner.embed(model, batch)
-            vectors += made.vectors
-            tokens += made.prompt_tokens or 0
-        return Embeddings(vectors, tokens)
+            yield made
 
 
 async def _at_once() -> None:
     """Go on at once: no account waits for this work."""
 
 
-def batches(texts: Sequence[str]) -> Iterator[list[str]]:
+def split(texts: Sequence[str]) -> Iterator[list[str]]:
     """Yield the texts in batches of bounded size; a text that is longer is a batch of its own."""
     batch: list[str] = []
     size = 0

@@ -1,4 +1,4 @@
-"""The OpenAI-shaped interface: POST /v1/chat/completions, /v1/embeddings and GET /v1/models.
+"""The OpenAI-shaped interface: POST /v1/chat/completions and GET /v1/models.
 
 Retrieval happens always; the answer, or its last chunk, carries the `citations`.
 Nothing is saved: these requests are not conversations.
@@ -21,7 +21,6 @@ from appliance.answering.model import Finished, Part, Queued, StopReason, TextDe
 from appliance.core.errors import ApplianceError, InternalError
 from appliance.llm.choice import Purpose
 from appliance.llm.runner_errors import ModelRunnerUnavailableError
-from appliance.shares.model import Work
 from appliance.web.errors import openai_error
 from appliance.web.stream import EVENT_STREAM_HEADERS
 from webchat import keys
@@ -29,9 +28,7 @@ from webchat.pages.api_chat_body import (
     LARGEST_BODY,
     OUR_NAME,
     ChatRequest,
-    EmbeddingRequest,
     read_chat_request,
-    read_embedding_request,
 )
 from webchat.pages.api_client import read_body, until_disconnect
 
@@ -100,28 +97,6 @@ async def models(request: web.Request) -> web.Response:
     names = [OUR_NAME, *(model.name for model in allowed)]
     data = [{"id": name, "object": "model", "created": 0, "owned_by": OUR_NAME} for name in names]
     return web.json_response({"object": "list", "data": data})
-
-
-async def embeddings(request: web.Request) -> web.StreamResponse:
-    """POST /v1/embeddings. The account's turn ends when the client disconnects."""
-    wanted = read_embedding_request(await read_body(request, LARGEST_BODY))
-    return await until_disconnect(request, _embedded(request, wanted))
-
-
-async def _embedded(request: web.Request, wanted: EmbeddingRequest) -> web.Response:
-    app, account = request.app, holder(request).account
-    model = await app[keys.ANSWERING].nameable(Purpose.SEARCH, wanted.model)
-    queue = app[keys.SHARES][Work.EMBEDDING]
-    made = await app[keys.BULK_EMBEDDER].embed_in_turn(queue, account.id, model.name, wanted.texts)
-    data = [
-        {"object": "embedding", "index": index, "embedding": vector}
-        for index, vector in enumerate(made.vectors)
-    ]
-    tokens = made.prompt_tokens or 0
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return web.json_response(
-        {"object": "list", "data": data, "model": wanted.model or OUR_NAME, "usage": usage}
-    )
 
 
 async def _check_model(request: web.Request, wanted: ChatRequest) -> None:

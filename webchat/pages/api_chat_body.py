@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from appliance.accounts.model import Account
@@ -48,12 +49,20 @@ class ChatRequest:
         return AnswerRequest(reader, self.question, self.turns, self.model, self.limit_tokens)
 
 
+class Encoding(StrEnum):
+    """How a vector is written: as a list of numbers, or as their bytes."""
+
+    FLOAT = "float"
+    BASE64 = "base64"
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddingRequest:
     """A body of POST /v1/embeddings; no `model` means the one in use."""
 
     model: str | None
     texts: tuple[str, ...]
+    encoding: Encoding
 
 
 def read_chat_request(content: bytes) -> ChatRequest:
@@ -87,9 +96,10 @@ def read_embedding_request(content: bytes) -> EmbeddingRequest:
     for text in texts:
         if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_TEXT:
             raise InvalidBodyError(problem="“input” holds something empty, too long or no text.")
-    if body.get("encoding_format", "float") != "float":
-        raise InvalidBodyError(problem="“encoding_format” can only be “float”.")
-    return EmbeddingRequest(_name(body), tuple(texts))
+    encoding = body.get("encoding_format", Encoding.FLOAT)
+    if encoding not in list(Encoding):
+        raise InvalidBodyError(problem="“encoding_format” is neither “float” nor “base64”.")
+    return EmbeddingRequest(_name(body), tuple(texts), Encoding(encoding))
 
 
 def _object(content: bytes) -> JsonObject:

@@ -87,6 +87,9 @@ async def test_texts_become_vectors(client: TestClient[web.Request, web.Applicat
         assert refused.status == 400
     ours = await client.post("/v1/embeddings", json={"model": "cloister", "input": "a pump"})
     assert (await ours.json())["data"][0] == answer["data"][0]
+    for encoding in ("hex", None, ["float"], 1):
+        unknown = {**body, "encoding_format": encoding}
+        assert (await client.post("/v1/embeddings", json=unknown)).status == 400
     refused = await client.post("/v1/embeddings", json={"model": "fake-chat", "input": "x"})
     assert (await refused.json())["error"]["code"] == "model_cannot_embed"
     await client.session.close()
