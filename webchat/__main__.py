@@ -10,6 +10,7 @@ from appliance.core import slow_callbacks
 from appliance.core.clock import SystemClock
 from appliance.core.heartbeat import heartbeat
 from appliance.core.log import set_up
+from appliance.core.memory import giving_memory_back
 from appliance.core.settings import Settings, from_environment
 from appliance.core.version import read_version
 from appliance.db.pool import CHAT_CONNECTIONS, Database, conninfo
@@ -33,7 +34,7 @@ async def _serve(settings: Settings, worker: int, port: tuple[str, int] | None) 
     database = Database(address, size=CHAT_CONNECTIONS)
     app = build(settings, SystemClock(), worker, database, Passwords(), await read_version())
     sockets = [settings.chat_socket(worker), settings.command_socket(worker)]
-    async with heartbeat(settings.chat_heartbeat(worker)):
+    async with heartbeat(settings.chat_heartbeat(worker)), giving_memory_back():
         await serve(app, sockets, port)
 
 

@@ -15,6 +15,7 @@ from appliance.core import slow_callbacks
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.core.heartbeat import heartbeat
+from appliance.core.memory import giving_memory_back
 from appliance.core.sd_notify import Notifier, watchdog_interval
 from appliance.core.settings import Settings
 from appliance.db.pool import DATABASE, WORK_SECONDS, Database, conninfo
@@ -50,6 +51,7 @@ async def run(settings: Settings, *, database_name: str = DATABASE) -> None:
     instance = f"ingest-{os.getpid()}-{secrets.token_hex(4)}"
     async with (
         heartbeat(settings.ingest_heartbeat),
+        giving_memory_back(),
         Database(address, limit=WORK_SECONDS) as database,
         ModelRunner(settings.runner_address) as runner,
         aclosing(MachineTurn(address, EMBEDDING_TURN)) as embedding_turn,
