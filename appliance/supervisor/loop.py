@@ -27,6 +27,7 @@ from appliance.supervisor.model import (
     Facts,
     Observation,
     Phase,
+    StoppedAnswering,
     UnitView,
 )
 from appliance.supervisor.stale_program import newest_change, runs_old_program
@@ -312,7 +313,8 @@ class Supervisor:
             case Action.STOP | Action.RESTART:
                 managed.take_stop(decision)
                 again = decision.action is Action.RESTART
-                return self._driver.stop(managed.unit, again=again)
+                hung = isinstance(decision.facts.fault, StoppedAnswering)
+                return self._driver.stop(managed.unit, again=again, hung=hung)
             case Action.START | Action.RETRY:
                 managed.take_start(decision.action, now)
                 return self._driver.start(managed.unit)

@@ -23,6 +23,9 @@ from appliance.units.observed_units import ObservedUnits
 from appliance.units.process_records import Record, Records, end, reap, send
 
 OUTPUT_PATIENCE = 1.0
+# How long a unit may take to stop that does not answer: everybody waits for the next one. Each unit
+# survives SIGKILL, since the power may fail as well.
+HUNG_GRACE = 1.0
 # How often a record that found no room on the disk is tried again.
 RECORD_PAUSE = 5.0
 
@@ -104,23 +107,30 @@ class ChildProcessDriver(ObservedUnits):
         self._tasks.create_task(self._attend(child), name=f"attend {unit.name}")
         await child.recorded.wait()
 
-    async def stop(self, unit: Unit, *, again: bool = False) -> None:  # noqa: ARG002
+    async def stop(
+        self,
+        unit: Unit,
+        *,
+        again: bool = False,  # noqa: ARG002
+        hung: bool = False,
+    ) -> None:
         """Stop a unit: its signal, then its grace, then SIGKILL for its whole group."""
         child = self._children.get(unit.name)
         if child is None:
             if not self.status(unit.name).state.active:
                 self._set(unit.name, UnitState.STOPPED)
             return
+        grace = min(unit.stop_grace, HUNG_GRACE) if hung else unit.stop_grace
         child.stop_asked = True
         self._set(unit.name, UnitState.STOPPING, pid=child.running.pid)
         send(child.running.pid, unit.stop_signal)
         # A paused process would not see the signal.
         send(child.running.pid, signal.SIGCONT)
         try:
-            async with asyncio.timeout(unit.stop_grace):
+            async with asyncio.timeout(grace):
                 await child.ended.wait()
         except TimeoutError:
-            await self._logs[unit.name].note(f"killed: not ended after {unit.stop_grace:g} s")
+            await self._logs[unit.name].note(f"killed: not ended after {grace:g} s")
             kill_group(child.running.pid)
             await child.ended.wait()
 

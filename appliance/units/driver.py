@@ -24,10 +24,11 @@ class UnitDriver(Protocol):
         """Prepare and start a unit that does not run; what goes wrong is in its status."""
         ...
 
-    async def stop(self, unit: Unit, *, again: bool = False) -> None:
+    async def stop(self, unit: Unit, *, again: bool = False, hung: bool = False) -> None:
         """Stop a unit and everything it started: politely first, and by force at the end.
 
-        `again` says that it starts right afterwards, so that its clients may wait.
+        `again` says that it starts right afterwards, so that its clients may wait. `hung` says that
+        it does not answer: the driver need not wait for what it has begun.
         """
         ...
 

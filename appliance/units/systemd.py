@@ -130,10 +130,17 @@ class SystemdDriver(ObservedUnits):
             observed.asking = False
             self._publish(observed)
 
-    async def stop(self, unit: Unit, *, again: bool = False) -> None:
+    async def stop(
+        self,
+        unit: Unit,
+        *,
+        again: bool = False,
+        hung: bool = False,  # noqa: ARG002
+    ) -> None:
         """Stop a unit and everything it started; systemd sends SIGKILL at the end.
 
-        One that starts again keeps the sockets that are part of it: its callers wait in them.
+        The unit file says when, also for one that hangs: the supervisor may not send signals. A
+        unit that starts again keeps the sockets that are part of it: its callers wait in them.
         """
         self.status(unit.name)
         mode = "ignore-dependencies" if again else "replace"

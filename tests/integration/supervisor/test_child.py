@@ -88,6 +88,15 @@ async def test_one_that_ignores_its_signal_is_killed_after_its_grace(settings: S
         assert any("not ended after 0.2 s" in line for line in driver.lines("one", 5))
 
 
+async def test_one_that_hangs_is_soon_killed(settings: Settings) -> None:
+    unit = script("one", STUBBORN, settings.home, stop_grace=3600.0)
+    async with driver_of((unit,), settings) as driver:
+        await driver.start(unit)
+        await until(lambda: driver.lines("one", 1))
+        await driver.stop(unit, again=True, hung=True)
+        assert driver.status("one").ending == killed(9)
+
+
 async def test_one_that_was_paused_can_be_stopped(settings: Settings) -> None:
     unit = script("one", SLEEPER, settings.home)
     async with driver_of((unit,), settings) as driver:
