@@ -155,7 +155,7 @@ def test_status_and_logs_show_the_units(appliance: Appliance) -> None:
         "ingest": "ready",
         "webchat@1": "ready",
         "nginx": "ready",
-        "ollama": "off",
+        "ollama": "elsewhere",
     }
     assert "database system is ready" in appliance.run_cli("logs", "postgres").stdout
     unknown = appliance.run_cli("logs", "nonsense")
