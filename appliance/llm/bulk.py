@@ -52,8 +52,8 @@ class BulkEmbedder:
         """Return one vector a text. Raises what the runner and the turn raise."""
         vectors: list[list[float]] = []
         tokens = 0
-        async with aclosing(self._batches(model, texts, _at_once)) as batches:
-            async for made in batches:
+        async with aclosing(self._made(model, texts, _at_once)) as parts:
+            async for made in parts:
                 vectors += made.vectors
                 tokens += made.prompt_tokens or 0
         return Embeddings(vectors, tokens)
@@ -72,14 +72,14 @@ class BulkEmbedder:
                 await ticket.until_admitted()
 
             await ticket.until_admitted()
-            async with aclosing(self._batches(model, texts, next_turn)) as batches:
-                async for made in batches:
+            async with aclosing(self._made(model, texts, next_turn)) as parts:
+                async for made in parts:
                     yield made
 
-    async def _batches(
+    async def _made(
         self, model: str, texts: Sequence[str], between: Callable[[], Awaitable[None]]
     ) -> AsyncGenerator[Embeddings, None]:
-        for number, batch in enumerate(split(texts)):
+        for number, batch in enumerate(batches(texts)):
             if number:
                 await between()
             async with self._turn.hold():
@@ -91,7 +91,7 @@ async def _at_once() -> None:
     """Go on at once: no account waits for this work."""
 
 
-def split(texts: Sequence[str]) -> Iterator[list[str]]:
+def batches(texts: Sequence[str]) -> Iterator[list[str]]:
     """Yield the texts in batches of bounded size; a text that is longer is a batch of its own."""
     batch: list[str] = []
     size = 0

@@ -27,7 +27,6 @@ from appliance.supervisor.model import (
     Facts,
     Observation,
     Phase,
-    StoppedAnswering,
     UnitView,
 )
 from appliance.supervisor.stale_program import newest_change, runs_old_program
@@ -313,7 +312,7 @@ class Supervisor:
             case Action.STOP | Action.RESTART:
                 managed.take_stop(decision)
                 again = decision.action is Action.RESTART
-                hung = isinstance(decision.facts.fault, StoppedAnswering)
+                hung = decision.cause is Cause.STOPPED_ANSWERING
                 return self._driver.stop(managed.unit, again=again, hung=hung)
             case Action.START | Action.RETRY:
                 managed.take_start(decision.action, now)

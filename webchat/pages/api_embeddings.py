@@ -6,7 +6,7 @@ import json
 import sys
 from array import array
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import aclosing
 
 from aiohttp import web
@@ -50,13 +50,13 @@ async def _embedded(request: web.Request, wanted: EmbeddingRequest) -> web.Respo
     return web.Response(text=text, content_type="application/json")
 
 
-def _entries(vectors: Sequence[Sequence[float]], first: int, encoding: Encoding) -> Iterator[str]:
+def _entries(vectors: list[list[float]], first: int, encoding: Encoding) -> Iterator[str]:
     for index, vector in enumerate(vectors, first):
-        written = list(vector) if encoding is Encoding.FLOAT else _base64(vector)
+        written = vector if encoding is Encoding.FLOAT else _base64(vector)
         yield json.dumps({"object": "embedding", "index": index, "embedding": written})
 
 
-def _base64(vector: Sequence[float]) -> str:
+def _base64(vector: list[float]) -> str:
     """Return the numbers as OpenAI's clients read them: 32 bits each, the lowest byte first."""
     numbers = array("f", vector)
     if sys.byteorder == "big":

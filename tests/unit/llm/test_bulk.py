@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.llm.bulk import MOST_CHARACTERS, MOST_TEXTS, split
+from appliance.llm.bulk import MOST_CHARACTERS, MOST_TEXTS, batches
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from appliance.llm.bulk import MOST_CHARACTERS, MOST_TEXTS, split
     ],
 )
 def test_texts_are_cut_into_small_batches_in_order(texts: list[str]) -> None:
-    made = list(split(texts))
+    made = list(batches(texts))
     assert [text for batch in made for text in batch] == texts
     for batch in made:
         assert 1 <= len(batch) <= MOST_TEXTS
