@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from aiohttp import web
@@ -72,7 +72,7 @@ async def _page(request: web.Request, *, welcome: bool = False) -> OverviewPage:
         overview_health(health),
         # A service that has done its work needs no attention.
         [service_card(unit, units) for unit in units if not unit.phase.is_finished],
-        tuple(Absent(title_of(absent.name), absent.reason) for absent in machine.absent),
+        tuple(replace(absent, name=title_of(absent.name)) for absent in machine.absent),
         facts,
         f"{request.app[keys.SETTINGS].address}/library",
         welcome=welcome,
