@@ -150,12 +150,13 @@ class Appliance:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def hang(self, name: str) -> int:
-        """Stop a unit's processes without ending them; return its process id."""
+    def hang(self, name: str) -> list[int]:
+        """Stop a unit's processes without ending them; return their ids, its own first."""
         pid: int = self.unit(name)["pid"]
-        for process in (pid, *_children_of(pid)):
+        stopped = [pid, *_children_of(pid)]
+        for process in stopped:
             os.kill(process, signal.SIGSTOP)
-        return pid
+        return stopped
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal that ends it, and wait for the end; return the exit code."""

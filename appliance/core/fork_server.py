@@ -137,13 +137,14 @@ def _forked(line: str, replies: TextIO) -> ForkedChild:
 
 
 def _started(control: socket.socket) -> subprocess.Popen[bytes]:
+    # In the session of our unit, which is killed with the unit: a server that a signal has stopped
+    # does not notice that its socket was closed.
     return subprocess.Popen(
         module_command("appliance.core.forking"),
         stdin=control.fileno(),
         stdout=subprocess.DEVNULL,
         env={"LANG": "C.UTF-8", **module_environment()},
         cwd="/",
-        start_new_session=True,
     )
 
 

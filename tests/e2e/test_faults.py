@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.appliance import ROOT, Appliance, home_folder, running_appliance
+from appliance.probes.process import facts
+from tests.appliance import ROOT, Appliance, home_folder, running_appliance, wait_until
 from tests.e2e.load import check, load, seconds_until
 from tests.e2e.visitor import Program, Visitor, claimed, program
 from tests.ports import free_port
@@ -69,10 +70,11 @@ def test_a_hung_unit_is_replaced_and_nothing_is_lost(
 ) -> None:
     with program(appliance) as uploader, load(f"hung {unit}", uploader, asker) as running:
         running.until(documents=3, conversations=3)
-        before = appliance.hang(unit)
+        stopped = appliance.hang(unit)
         hung = time.monotonic()
-        took = _seconds_until_served(appliance, client, unit, before, hung)
+        took = _seconds_until_served(appliance, client, unit, stopped[0], hung)
         print(f"{unit} serves again {took:.1f} s after SIGSTOP")
+        wait_until(lambda: not any(map(facts, stopped)), "an end of all that were stopped")
         running.until(documents=2, conversations=2)
     check(running, client, operator)
 
