@@ -15,8 +15,8 @@ help: ## Show these lines
 run: $(READY) ## Set everything up and start the whole appliance here
 	@exec packaging/clone/run
 
-check: lint ## Check the style and run the unit tests, in under a minute
-	$(PYTHON) -m pytest -q tests/unit tests/packaging
+check: lint ## Check the style and run the unit tests, in a minute or two
+	$(PYTHON) -m pytest -q --numprocesses $(PROCESSES) tests/unit tests/packaging
 
 test: $(READY) ## Check the style, then run every test
 	@packaging/clone/setup test
