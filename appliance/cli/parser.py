@@ -26,6 +26,7 @@ Verb = Callable[[Context, argparse.Namespace], Awaitable[ExitCode]]
 # and `status` need not wait until everything for answering a question is loaded.
 _MODULES = {
     "machine": ("run", "supervise", "launch", "migrate"),
+    "operations": ("operation",),
     "units": ("status", "logs", "start", "stop", "restart"),
     "doctor": ("doctor",),
     "people": ("claim", "rescue", "user", "api-key"),

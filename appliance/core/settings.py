@@ -180,6 +180,36 @@ class Settings:
         return self.home / "ollama"
 
     @property
+    def repository(self) -> Path:
+        """The encrypted backups of this machine. Packaged, their server alone can change them."""
+        return self.home / "repository"
+
+    @property
+    def backup(self) -> Path:
+        """Where sets are put together and drills restore them, and what the repository holds."""
+        return self.home / "backup"
+
+    @property
+    def offsite(self) -> Path:
+        """The targets of off-site copies, with what is needed to reach them."""
+        return self.home / "offsite"
+
+    @property
+    def operations(self) -> Path:
+        """What the supervisor and the operations say to each other, a folder an operation."""
+        return self.run / "operations"
+
+    @property
+    def repository_socket(self) -> Path:
+        """The server of the repository, which adds and never removes."""
+        return self.run / "repository" / "repository.sock"
+
+    @property
+    def repository_lock(self) -> Path:
+        """Held by those who read or add, or by the one who removes."""
+        return self.operations / "repository.lock"
+
+    @property
     def database_socket(self) -> Path:
         """The directory that holds PostgreSQL's socket."""
         return self.run / "postgres"

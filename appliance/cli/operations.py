@@ -1,0 +1,35 @@
+"""The verb that carries out an operation, in a process of its own; systemd or the supervisor calls.
+
+Each operation loads only what it needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+from appliance.cli.context import Context
+from appliance.cli.output import ExitCode
+from appliance.cli.verbs import Verbs, add_verb
+from appliance.core.log import set_up
+from appliance.operations.catalog import OPERATIONS
+from appliance.operations.folder import OperationFolder
+from appliance.operations.work import carry_out
+
+# The module that does the work of an operation has a function `work_of(settings, clock)`.
+_MODULES: dict[str, str] = {}
+
+
+def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    """Add operation."""
+    purpose = "carry out a part of a backup or a restore; systemd calls it"
+    parser = add_verb(verbs, shared, "operation", carry_out_operation, purpose)
+    parser.add_argument("name", choices=[operation.name for operation in OPERATIONS])
+
+
+async def carry_out_operation(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Carry out the request in the operation's folder."""
+    set_up()
+    work = import_module(_MODULES[options.name]).work_of(context.settings, context.clock)
+    folder = OperationFolder(context.settings.operations / options.name)
+    return ExitCode.DONE if await carry_out(folder, work, context.clock) else ExitCode.FAILED

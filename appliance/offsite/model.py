@@ -1,0 +1,76 @@
+"""Where copies of the repository go, and how the copying went. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from typing_extensions import override
+
+
+class TargetKind(StrEnum):
+    """How a target is reached."""
+
+    FOLDER = "folder"
+    SFTP = "sftp"
+    REST = "rest-server"
+    S3 = "s3"
+
+
+class Protection(StrEnum):
+    """Whether somebody who controls this machine could delete the copies; it was tried out."""
+
+    APPEND_ONLY = "append-only"
+    OBJECT_LOCK = "object lock"
+    NONE = "not protected against deletion"
+    UNKNOWN = "not tried yet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A target as the operator set it up.
+
+    `place` is a folder or an address: `/mnt/disk/cloister`, `sftp://host:22/path`,
+    `https://host:8000/path/`, `https://host/bucket/prefix`. `secret` is a password, a secret key,
+    or a private key in PEM; `identity` is the SHA-256 fingerprint of the host's key or of its
+    certificate where no authority of the machine vouches for it. `limit` is in KiB a second, 0 for
+    none. Between `opens` and `closes`, in local time, copies may be made; both empty: always.
+    """
+
+    number: int
+    name: str
+    kind: TargetKind
+    place: str
+    user: str = ""
+    secret: str = ""
+    identity: str = ""
+    region: str = ""
+    limit: int = 0
+    opens: str = ""
+    closes: str = ""
+
+    @override
+    def __repr__(self) -> str:
+        """Keep the secret out of logs and tracebacks."""
+        return f"Target({self.number}, {self.name}, {self.kind}, {self.place})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetState:
+    """How the copying to a target went.
+
+    `bytes` is what the copy takes there, `free` the room that is left where it is known.
+    `complete_at` is the time of the newest set that is there whole. `error` is a code.
+    """
+
+    tried_at: datetime | None = None
+    complete_at: datetime | None = None
+    files: int = 0
+    bytes: int = 0
+    free: int | None = None
+    protection: Protection = Protection.UNKNOWN
+    error: str = ""
+    message: str = ""
+    hint: str = ""
+    next_try_at: datetime | None = None

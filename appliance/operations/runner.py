@@ -1,0 +1,133 @@
+"""The side that asks: starts an operation, follows it, and returns what it found."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from appliance.core.clock import Clock
+from appliance.core.files import private_directory
+from appliance.operations.errors import (
+    OperationCancelledError,
+    OperationError,
+    OperationLostError,
+)
+from appliance.operations.folder import OperationFolder
+from appliance.operations.model import Facts, Operation, Outcome, Progress
+
+_POLL_SECONDS = 0.5
+
+
+class Follower(Protocol):
+    """Takes what an operation says while it works."""
+
+    async def progress(self, progress: Progress) -> None:
+        """Take how far it is."""
+        ...
+
+    async def log(self, line: str) -> None:
+        """Take a line of its log."""
+        ...
+
+
+class Nobody:
+    """Follows an operation that is over in a moment."""
+
+    async def progress(self, progress: Progress) -> None:
+        """Ignore how far it is."""
+
+    async def log(self, line: str) -> None:
+        """Ignore the line."""
+
+
+class Starter(Protocol):
+    """Starts the process of an operation: as our child, or through systemd."""
+
+    @property
+    def keeps_operations(self) -> bool:
+        """Whether an operation goes on when its asker ends, so that the next one can follow it."""
+        ...
+
+    async def runs(self, operation: Operation) -> bool:
+        """Say whether the process of an operation is there."""
+        ...
+
+    async def start(self, operation: Operation) -> None:
+        """Start the process. Raises what the system says against it."""
+        ...
+
+    async def stop(self, operation: Operation) -> None:
+        """End the process, and return when it has ended."""
+        ...
+
+
+@dataclass(slots=True)
+class OperationRunner:
+    """Carries out operations, each at most once at a time.
+
+    `folder` holds the folders of all operations. `leaving` says that the asker ends: operations
+    that can go on are left alone then.
+    """
+
+    folder: Path
+    starter: Starter
+    clock: Clock
+    leaving: bool = False
+
+    async def run(self, operation: Operation, request: Facts, follower: Follower) -> Facts:
+        """Return what the operation found; one that runs already is followed to its end.
+
+        Raises OperationError with its own words, OperationLostError and OperationCancelledError.
+        Cancelled, it ends the operation, unless `leaving` says that the next asker goes on.
+        """
+        folder = self.folder_of(operation)
+        try:
+            if not await self.starter.runs(operation):
+                await asyncio.to_thread(folder.ask, request)
+                await self.starter.start(operation)
+            await self._follow(operation, folder, follower)
+        except asyncio.CancelledError:
+            if not (self.leaving and self.starter.keeps_operations):
+                await self.starter.stop(operation)
+            raise
+        return self._found(operation, folder)
+
+    def folder_of(self, operation: Operation) -> OperationFolder:
+        """Return the folder of an operation. The package has made it; a clone makes it here."""
+        path = self.folder / operation.name
+        if not self.starter.keeps_operations:
+            private_directory(path)
+        return OperationFolder(path)
+
+    async def _follow(
+        self, operation: Operation, folder: OperationFolder, follower: Follower
+    ) -> None:
+        """Pass on what the operation says until its process has ended."""
+        count, latest, runs = 0, None, True
+        while runs:
+            # Read after the process has ended once more: nothing that it said is missed.
+            runs = await self.starter.runs(operation)
+            lines = await asyncio.to_thread(folder.lines, count)
+            count += len(lines)
+            for line in lines:
+                await follower.log(line)
+            progress = await asyncio.to_thread(folder.progress)
+            if progress is not None and progress != latest:
+                latest = progress
+                await follower.progress(progress)
+            if runs:
+                await self.clock.sleep(_POLL_SECONDS)
+
+    def _found(self, operation: Operation, folder: OperationFolder) -> Facts:
+        result = folder.result()
+        if result is None:
+            raise OperationLostError(operation=operation.name, unit=operation.unit)
+        match result.outcome:
+            case Outcome.DONE:
+                return result.found
+            case Outcome.FAILED:
+                raise OperationError(result)
+            case Outcome.CANCELLED:
+                raise OperationCancelledError

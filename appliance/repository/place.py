@@ -1,0 +1,60 @@
+"""Where this machine's own repository is, and the key with which the machine opens it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from appliance.core.files import private_directory, write_atomically
+from appliance.core.settings import Settings
+from appliance.repository.errors import KeyMissingError
+from appliance.repository.restic import Repository
+
+# The name under which systemd hands the key to the units that may have it.
+CREDENTIAL = "cloister.backup-key"
+_CACHE = "cache"
+
+
+def own_repository(settings: Settings, variables: Mapping[str, str] = os.environ) -> Repository:
+    """Return the repository of this machine, as this process reaches it. Raises KeyMissingError.
+
+    Packaged, only a server that adds and never removes can reach the files. In a clone they are in
+    a folder of the same account.
+    """
+    return Repository(
+        own_address(settings), machine_key(settings, variables), settings.backup / _CACHE
+    )
+
+
+def own_address(settings: Settings) -> str:
+    """Return the address of this machine's repository for the processes that add to it."""
+    if settings.packaged:
+        return f"rest:http+unix://{settings.repository_socket}:/"
+    return str(settings.repository)
+
+
+def machine_key(settings: Settings, variables: Mapping[str, str] = os.environ) -> str:
+    """Return the machine's own key. Raises KeyMissingError.
+
+    Packaged, systemd has decrypted it for this process alone; a clone makes it at the first use.
+    """
+    if settings.packaged:
+        path = Path(variables.get("CREDENTIALS_DIRECTORY", "/")) / CREDENTIAL
+    else:
+        path = settings.state / "backup.key"
+    try:
+        key = path.read_text().strip()
+    except OSError:
+        key = ""
+    if not key and settings.packaged:
+        raise KeyMissingError
+    return key or _made(path)
+
+
+def _made(path: Path) -> str:
+    key = secrets.token_urlsafe(32)
+    private_directory(path.parent)
+    write_atomically(path, key.encode())
+    return key
