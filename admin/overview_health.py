@@ -11,6 +11,8 @@ from appliance.health.remedies import (
     ChooseModels,
     FreeSpace,
     InstallRunner,
+    OpenBackups,
+    ProveRecoveryKey,
     ReadLog,
     Remedy,
     RestartService,
@@ -114,6 +116,10 @@ def action_for(remedy: Remedy | None) -> Action | None:
             return Action("Choose models", "/admin/models")
         case InstallRunner():
             return Action("How to install one", "/admin/models")
+        case OpenBackups():
+            return Action("Look at the backups", "/admin/backups")
+        case ProveRecoveryKey():
+            return Action("Recovery key", "/admin/backups/key")
         case FreeSpace() | RunCommand() | None:
             return None
 
