@@ -143,4 +143,4 @@ async def _answer(
         error,
         invitation,
     )
-    return request.app[keys.RENDERER].page(request, page, status=status)
+    return request.app[keys.RENDERER].page(request, page, status=status, refusal=error)
