@@ -33,6 +33,7 @@ class Role(StrEnum):
     OWNER = "cloister"
     CHAT = "cloister_chat"
     INGEST = "cloister_ingest"
+    BACKUP = "cloister_backup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
