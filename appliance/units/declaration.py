@@ -190,7 +190,7 @@ SERVICES = (
         account="cloister-repository",
         writes=(REPOSITORY, f"{OPERATIONS}/prune"),
         disks=True,
-        reads=(REPOSITORY_LOCK, TARGETS),
+        reads=(REPOSITORY_LOCK,),
         start=Start.OPERATION,
         has_key=True,
     ),

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.machines.accounts import run_as
+from tests.machines.backups import FOLDER, KEY, SERVER, SERVER_SOCKET, Backups
 from tests.machines.machine import Machine
 from tests.machines.sandbox import run_in_sandbox
 
 PROBE = Path(__file__).with_name("backup_probe.py")
-SOCKET = "/run/cloister/repository/repository.sock"
-FOLDER = "/var/lib/cloister/repository"
-SERVER = f"rest:http+unix://{SOCKET}:/"
-KEY = "/etc/credstore/cloister.backup-key"
 DOCUMENT = "/var/lib/cloister/documents/incoming/kept"
 CERTIFICATE_KEY = "/var/lib/cloister/tls/key.pem"
 TARGETS = "/var/lib/cloister/offsite/1.json"
@@ -27,37 +23,26 @@ WITH_KEY = {*ADDS, "cloister-prune.service"}
 ACCOUNTS = ("cloister", "cloister-backup", "cloister-offsite", "cloister-postgres", "cloister-chat")
 
 
-def restic(machine: Machine, repository: str, *words: str, check: bool = True) -> str:
-    """Work on the backups as root, with the machine's own key."""
-    options = (f"--repo={repository}", f"--password-file={KEY}", "--no-cache")
-    done = machine.run(shlex.join(("restic", *options, *words)), check=check, seconds=120)
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def kept(appliance: Machine) -> list[str]:
     """The snapshots of a repository that holds two, each of a file of its own."""
-    appliance.wait_until(f"test -S {SOCKET}")
-    restic(appliance, SERVER, "init")
+    appliance.wait_until(f"test -S {SERVER_SOCKET}")
+    backups = Backups(appliance)
+    backups.restic("init")
     for name in ("first", "second"):
         appliance.write(f"/srv/{name}", f"the {name} file")
-        restic(appliance, SERVER, "backup", f"/srv/{name}")
+        backups.restic("backup", f"/srv/{name}")
     appliance.run(f"echo document >{DOCUMENT} && chmod 640 {DOCUMENT}")
     appliance.run(f"chown cloister-chat:cloister-documents {DOCUMENT}")
     appliance.run(f"echo '{{}}' >{TARGETS} && chmod 640 {TARGETS}")
     appliance.run(f"chown cloister:cloister-targets {TARGETS}")
-    return snapshots(appliance)
-
-
-def snapshots(machine: Machine) -> list[str]:
-    listed: list[dict[str, Any]] = json.loads(restic(machine, SERVER, "snapshots", "--json"))
-    return sorted(entry["id"] for entry in listed)
+    return backups.snapshots()
 
 
 def tried(machine: Machine, service: str, repository: str = SERVER) -> dict[str, Any]:
     """What a service that was taken over could do."""
     paths = (FOLDER, f"{FOLDER}/config", DOCUMENT, CERTIFICATE_KEY, TARGETS, KEY, "/etc/shadow")
-    return run_in_sandbox(machine, service, SOCKET, repository, *paths, probe=PROBE)
+    return run_in_sandbox(machine, service, SERVER_SOCKET, repository, *paths, probe=PROBE)
 
 
 @pytest.mark.parametrize("service", ADDS)
@@ -77,8 +62,8 @@ def test_who_adds_to_the_backups_cannot_delete_them(
     assert found["read"][f"{FOLDER}/config"] in {"ENOENT", "EACCES"}
     assert found["read"][KEY] in {"ENOENT", "EACCES"}
     assert found["read"]["/etc/shadow"] == "EACCES"
-    assert snapshots(appliance) == kept
-    checked = restic(appliance, SERVER, "check", "--read-data", check=False)
+    assert Backups(appliance).snapshots() == kept
+    checked = Backups(appliance).restic("check", "--read-data", check=False)
     assert "no errors were found" in checked
 
 
@@ -113,7 +98,7 @@ def test_who_goes_online_has_ciphertext_and_no_key(appliance: Machine, kept: lis
     assert {*found["deleted"].values()} <= {"ENOENT", "EACCES"}
     change = f"rm {FOLDER}/config || touch {FOLDER}/data/new || chmod 0 {FOLDER}/config"
     assert run_as(appliance, "cloister-offsite", change).returncode != 0
-    assert snapshots(appliance) == kept
+    assert Backups(appliance).snapshots() == kept
 
 
 def test_every_finished_file_can_be_copied_and_no_folder_is_closed(
@@ -136,7 +121,7 @@ def test_the_supervisor_has_no_key_and_cannot_reach_the_backups(
     assert {*found["deleted"].values(), *found["replaced"].values()} == {"EACCES"}
     assert found["read"][FOLDER] == "EACCES"
     assert found["read"][KEY] == "EACCES"
-    assert snapshots(appliance) == kept
+    assert Backups(appliance).snapshots() == kept
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
@@ -153,7 +138,7 @@ def test_no_account_changes_the_files_or_reads_the_key(
         done = run_as(appliance, account, attack)
         assert done.returncode != 0, attack
         assert re.search(r"[Pp]ermission denied", done.stderr), done.stderr
-    assert snapshots(appliance) == kept
+    assert Backups(appliance).snapshots() == kept
 
 
 def test_only_the_owner_of_the_backups_removes_old_ones(
@@ -165,9 +150,9 @@ def test_only_the_owner_of_the_backups_removes_old_ones(
     assert found["read"][DOCUMENT] == "ENOENT"
     assert found["read"][CERTIFICATE_KEY] == "ENOENT"
     assert found["forget"]["code"] == 0, found["forget"]
-    assert len(snapshots(appliance)) == 1
+    assert len(Backups(appliance).snapshots()) == 1
     # What it has written anew can be read by the server, and copied.
-    assert "no errors were found" in restic(appliance, SERVER, "check", "--read-data")
+    assert "no errors were found" in Backups(appliance).restic("check", "--read-data")
     owners = appliance.run(f"find {FOLDER} -printf '%u:%g\n' | sort -u").stdout.split()
     assert owners == ["cloister-repository:cloister-offsite"]
 

@@ -85,9 +85,7 @@ POWERS = {
         reads=f"{SOCKETS}/postgres {SOCKETS}/repository {SOCKETS}/offsite {DOCUMENTS} {DATA}/tls"
         f" {DATA}/offsite",
     ),
-    "cloister-prune.service": powers(
-        writes=f"{REPOSITORY} {OPERATIONS}/prune", reads=f"{DATA}/offsite"
-    ),
+    "cloister-prune.service": powers(writes=f"{REPOSITORY} {OPERATIONS}/prune"),
     "cloister-repository-share.service": powers(writes=REPOSITORY),
     "cloister-offsite@1.service": powers(
         writes=f"{SOCKETS}/offsite {OPERATIONS}/offsite-1 {DATA}/offsite", reads=REPOSITORY
