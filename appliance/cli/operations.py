@@ -17,7 +17,14 @@ from appliance.operations.folder import OperationFolder
 from appliance.operations.work import carry_out
 
 # The module that does the work of an operation has a function `work_of(settings, clock)`.
-_MODULES: dict[str, str] = {}
+_MODULES: dict[str, str] = {
+    "set": "appliance.backup.set",
+    "hot": "appliance.backup.hot",
+    "list": "appliance.backup.list",
+    "key": "appliance.backup.key",
+    "check": "appliance.backup.check",
+    "prune": "appliance.backup.prune",
+}
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:

@@ -52,7 +52,7 @@ class Catalog:
     @property
     def recovery_key(self) -> KeyFile | None:
         """The recovery key that opens the repository."""
-        return next((key for key in self.keys if key.role is KeyRole.RECOVERY), None)
+        return next((key for key in self.keys if key.is_recovery), None)
 
 
 def write(path: Path, catalog: Catalog) -> None:

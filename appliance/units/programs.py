@@ -65,8 +65,7 @@ class Programs:
 
 async def find_programs(settings: Settings) -> Programs:
     """Look for every program that a unit may run."""
-    installations = await asyncio.to_thread(_installations)
-    found = [program for folder in installations if (program := await _postgres_in(folder))]
+    found = await installed_postgres()
     nginx = None if settings.nginx == OFF else settings.nginx or await _which("nginx")
     ollama = None if settings.ollama_url else await _which("ollama")
     rest_server = await _which("restic-rest-server") if settings.packaged else None
@@ -78,6 +77,12 @@ async def find_programs(settings: Settings) -> Programs:
         ollama_port=await _runner_port(settings) if ollama else 0,
         rest_server=Path(rest_server) if rest_server else None,
     )
+
+
+async def installed_postgres() -> list[PostgresProgram]:
+    """Return the installations of PostgreSQL that can serve us, the preferred first."""
+    installations = await asyncio.to_thread(_installations)
+    return [program for folder in installations if (program := await _postgres_in(folder))]
 
 
 async def _runner_port(settings: Settings) -> int:
