@@ -47,9 +47,27 @@ def backup_server(settings: Settings, program: Path) -> Unit:
 
 async def _prepare(settings: Settings) -> None:
     await prepare_directories(settings, settings.repository, settings.repository_socket.parent)
+    await asyncio.to_thread(_forget_unfinished, settings.repository)
     await asyncio.to_thread(_make_folders, settings.repository)
     # After a kill its file is still there, and nothing can listen at a path that exists.
     await asyncio.to_thread(settings.repository_socket.unlink, missing_ok=True)
+
+
+def _forget_unfinished(repository: Path) -> None:
+    """Remove what a power cut has left of a repository that was just being made.
+
+    The server does not sync the file `config`, and replaces none that is there. An empty one
+    without any snapshot holds nothing; with a snapshot it is a damage, which the check names.
+    """
+    config = repository / "config"
+    if not config.exists() or config.stat().st_size or _has_files(repository / "snapshots"):
+        return
+    for path in (config, *repository.glob("keys/*"), *repository.glob("locks/*")):
+        path.unlink()
+
+
+def _has_files(folder: Path) -> bool:
+    return folder.exists() and any(folder.iterdir())
 
 
 def _make_folders(repository: Path) -> None:

@@ -51,6 +51,33 @@ async def test_what_is_in_the_repository_stays_as_it_is(unit: Unit, settings: Se
     assert pack.read_bytes() == b"pack"
 
 
+async def test_a_repository_that_lost_its_power_while_it_was_made_is_made_again(
+    unit: Unit, settings: Settings
+) -> None:
+    await unit.prepare()
+    config, key = settings.repository / "config", settings.repository / "keys" / "11"
+    config.touch()
+    key.write_text("{}")
+    await unit.prepare()
+    assert not config.exists()
+    assert not key.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"a whole one"])
+async def test_a_repository_with_a_snapshot_or_a_whole_config_is_left_alone(
+    unit: Unit, settings: Settings, content: bytes
+) -> None:
+    await unit.prepare()
+    config, key = settings.repository / "config", settings.repository / "keys" / "11"
+    config.write_bytes(content)
+    key.write_text("{}")
+    if not content:
+        (settings.repository / "snapshots" / "22").write_bytes(b"snapshot")
+    await unit.prepare()
+    assert config.read_bytes() == content
+    assert key.exists()
+
+
 async def test_it_serves_when_it_listens_and_not_before(unit: Unit, settings: Settings) -> None:
     assert unit.probe is not None
     await unit.prepare()
