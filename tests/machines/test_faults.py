@@ -15,6 +15,7 @@ from appliance.cli.output import ExitCode
 from tests.builders.documents import LOREM, pdf, word, written
 from tests.e2e.load import check, load, seconds_until
 from tests.e2e.visitor import Program, Visitor
+from tests.machines.accounts import run_as
 from tests.machines.conftest import APPLIANCE
 from tests.machines.ground import Ground
 from tests.machines.installed import wait_until_serving
@@ -31,6 +32,15 @@ QUESTION = "Which gate has the copper lantern?"
 WATCHDOG = "/etc/systemd/system/cloister.service.d/short.conf"
 # The processes of our accounts; none is no match, which ends badly.
 OURS = "ps -eo user:32=,pid=,args= | grep ^cloister"
+# 404 before the first backup: the server answers, and has nothing.
+ASK_FOR_BACKUPS = """/usr/bin/python3 -c '
+import socket
+with socket.socket(socket.AF_UNIX) as client:
+    client.settimeout(3)
+    client.connect("/run/cloister/repository/repository.sock")
+    client.sendall(b"HEAD /config HTTP/1.0\r\n\r\n")
+    assert client.recv(100).split()[1] in {b"200", b"404"}
+'"""
 Measure = Callable[[], bool]
 # The supervisor does not see the proxy itself: it counts questions to the model runner that fail.
 LONGEST_HUNG = {"ollama-proxy": 30}
@@ -101,6 +111,7 @@ class Measures:
             "nginx": self.is_ready,
             "ollama": self.writes,
             "ollama-proxy": self.writes,
+            "backup-server": self.keeps_backups,
             "supervisor": self.shows_the_console,
         }
         return measures[unit]
@@ -123,6 +134,11 @@ class Measures:
     def is_ready(self) -> bool:
         """Nginx and a chat server behind it say that all is well."""
         return self.caller.http.get("/ready").status_code == httpx.codes.OK
+
+    def keeps_backups(self) -> bool:
+        """The server of the backups answers those for whom it is."""
+        asked = run_as(self.site.machine, "cloister-backup", ASK_FOR_BACKUPS)
+        return asked.returncode == 0
 
     def shows_the_console(self) -> bool:
         """The console shows the operator every unit as ready."""

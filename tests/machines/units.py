@@ -21,6 +21,7 @@ SERVICES = {
     "nginx": "cloister-nginx.service",
     "ollama": "cloister-ollama.service",
     "ollama-proxy": "cloister-ollama-proxy.service",
+    "backup-server": "cloister-backup-server.service",
     "supervisor": "cloister.service",
 }
 SOCKET = "run/cloister/control/control.sock"

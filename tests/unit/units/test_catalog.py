@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,21 @@ def test_without_nginx_one_chat_server_listens_by_itself() -> None:
     assert [absent.name for absent in found.absent] == ["nginx"]
     assert "package nginx" in found.absent[0].reason
     assert from_environment(named(found)["webchat@1"].environment).nginx is None
+
+
+def test_the_package_has_a_server_in_front_of_the_backups_and_a_clone_has_none() -> None:
+    packaged = replace(SETTINGS, packaged=True)
+    with_server = programs(rest_server=Path("/usr/bin/restic-rest-server"))
+    unit = named(catalog(packaged, with_server, FakeClock()))["backup-server"]
+    assert unit.needs == ()
+    assert {"--append-only", "--no-auth"} <= set(unit.command)
+    assert f"--listen=unix:{packaged.repository_socket}" in unit.command
+    assert "backup-server" not in named(catalog(SETTINGS, PROGRAMS, FakeClock()))
+    without = catalog(packaged, PROGRAMS, FakeClock())
+    assert "backup-server" not in named(without)
+    (absent,) = without.absent
+    assert absent.name == "backup-server"
+    assert "package restic-rest-server" in absent.reason
 
 
 def test_without_a_model_runner_the_reason_is_given() -> None:
