@@ -30,6 +30,8 @@ from appliance.health.service_words import (
 )
 from appliance.supervisor.model import Phase, UnitView
 
+_OnPage = StartJob | ReviewDocuments | ChooseModels | InstallRunner | OpenBackups | ProveRecoveryKey
+
 
 class Tone(StrEnum):
     """The colour of a state."""
@@ -108,6 +110,14 @@ def action_for(remedy: Remedy | None) -> Action | None:
     match remedy:
         case StartService() | RestartService() | ReadLog():
             return _service_action(remedy)
+        case FreeSpace() | RunCommand() | None:
+            return None
+        case _:
+            return _page_action(remedy)
+
+
+def _page_action(remedy: _OnPage) -> Action:
+    match remedy:
         case StartJob(kind):
             return Action("Look at the job", f"/admin/jobs?kind={quote(kind, safe='')}")
         case ReviewDocuments():
@@ -120,8 +130,6 @@ def action_for(remedy: Remedy | None) -> Action | None:
             return Action("Look at the backups", "/admin/backups")
         case ProveRecoveryKey():
             return Action("Recovery key", "/admin/backups/key")
-        case FreeSpace() | RunCommand() | None:
-            return None
 
 
 def _service_action(remedy: StartService | RestartService | ReadLog) -> Action:

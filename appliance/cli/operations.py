@@ -17,14 +17,22 @@ from appliance.operations.folder import OperationFolder
 from appliance.operations.work import carry_out
 
 # The module that does the work of an operation has a function `work_of(settings, clock)`.
-_MODULES: dict[str, str] = {}
+_MODULES: dict[str, str] = {
+    "set": "appliance.backup.set",
+    "hot": "appliance.backup.hot",
+    "list": "appliance.backup.list",
+    "key": "appliance.backup.key",
+    "check": "appliance.backup.check",
+    "prune": "appliance.backup.prune",
+}
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add operation."""
     purpose = "carry out a part of a backup or a restore; systemd calls it"
     parser = add_verb(verbs, shared, "operation", carry_out_operation, purpose)
-    parser.add_argument("name", choices=[operation.name for operation in OPERATIONS])
+    names = [operation.name for operation in OPERATIONS]
+    parser.add_argument("name", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
 
 
 async def carry_out_operation(context: Context, options: argparse.Namespace) -> ExitCode:

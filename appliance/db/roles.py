@@ -14,6 +14,10 @@ OWNER = "cloister"
 PROCESS_ROLES = ("cloister_chat", "cloister_ingest")
 # Owns the functions that check passwords and open sessions; no process can log in as it.
 ACCOUNTS_ROLE = "cloister_accounts"
+# Reads every table for the backups, and changes nothing.
+BACKUP_ROLE = "cloister_backup"
+# The role of PostgreSQL itself that may read everything.
+_READER = "pg_read_all_data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,13 @@ class SessionLimits:
 
 
 # People wait for the chat server and the console. The document reader works for itself: the chunks
-# of a large document, or the vectors of all, take their time.
+# of a large document, or the vectors of all, take their time. A backup holds one transaction, idle
+# meanwhile, until the dump of all tables is written; appliance/backup/dump.py ends it earlier.
 LIMITS = {
     "cloister_chat": SessionLimits("4s", "3s", "10s"),
     "cloister_ingest": SessionLimits("15min", "5min", "5min"),
     OWNER: SessionLimits("1min", "3s", "1min"),
+    BACKUP_ROLE: SessionLimits("7h", "1min", "7h"),
 }
 # A migration takes as long as the data need; `options` of its connections.
 WITHOUT_LIMITS = " ".join(f"-c {name}=0" for name in SessionLimits.__slots__)
@@ -43,13 +49,14 @@ async def create_database(address: str) -> None:
     """
     connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
     async with connection:
-        for role in (*PROCESS_ROLES, ACCOUNTS_ROLE):
+        for role in (*PROCESS_ROLES, ACCOUNTS_ROLE, BACKUP_ROLE):
             found = await connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,))
             if not found.rowcount:
                 kind = sql.SQL("NOLOGIN" if role == ACCOUNTS_ROLE else "LOGIN")
                 await connection.execute(
                     sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), kind)
                 )
+        await _let_read_all(connection, BACKUP_ROLE)
         for role, limits in LIMITS.items():
             await _limit(connection, role, limits)
         found = await connection.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,))
@@ -59,6 +66,16 @@ async def create_database(address: str) -> None:
                     sql.Identifier(DATABASE), sql.Identifier(OWNER)
                 )
             )
+
+
+async def _let_read_all(connection: AsyncConnection[TupleRow], role: str) -> None:
+    """Make a role a member of the one that may read everything."""
+    found = await connection.execute("SELECT pg_has_role(%s, %s, 'member')", (role, _READER))
+    # A membership that is there is left alone: two processes that grant it at once fail.
+    if await found.fetchone() != (True,):
+        await connection.execute(
+            sql.SQL("GRANT {} TO {}").format(sql.Identifier(_READER), sql.Identifier(role))
+        )
 
 
 async def install_extension(address: str) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from appliance.core.files import private_directory, write_atomically
+from appliance.core.settings import MOST_TARGETS
 from appliance.offsite.model import Protection, Target, TargetKind, TargetState
-from appliance.operations.catalog import MOST_TARGETS
 
 # The folder's group is those who copy, and those who make and restore sets.
 _MODE = 0o640

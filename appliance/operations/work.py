@@ -30,13 +30,20 @@ class Reporter:
 
     def progress(self, progress: Progress) -> None:
         """Say how far it is; a new sentence is said at once, and goes to the log as well."""
-        now = self.clock.monotonic()
-        if progress.sentence != self._sentence:
-            self._sentence = progress.sentence
-            self.log(progress.sentence)
-        elif now - self._written_at < _EVERY_SECONDS:
+        if progress.sentence == self._sentence:
+            self.update(progress)
             return
-        self._written_at = now
+        self._sentence = progress.sentence
+        self.log(progress.sentence)
+        self._say(progress)
+
+    def update(self, progress: Progress) -> None:
+        """Say how far the same step is, in a sentence with numbers that the log does not get."""
+        if self.clock.monotonic() - self._written_at >= _EVERY_SECONDS:
+            self._say(progress)
+
+    def _say(self, progress: Progress) -> None:
+        self._written_at = self.clock.monotonic()
         self.folder.say(progress)
 
     def log(self, line: str) -> None:

@@ -52,7 +52,7 @@ class Catalog:
     @property
     def recovery_key(self) -> KeyFile | None:
         """The newest recovery key that opens the repository."""
-        recovery = [key for key in self.keys if key.role is KeyRole.RECOVERY]
+        recovery = [key for key in self.keys if key.is_recovery]
         return max(recovery, key=lambda key: key.created_at, default=None)
 
 

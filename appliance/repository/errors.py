@@ -94,3 +94,12 @@ class RepositoryDamagedError(ApplianceError):
         "Nothing is removed until it is repaired. A new set is made at once; restore from an "
         "off-site copy, or from a set that is still verified."
     )
+
+
+class KeyNeededError(ApplianceError):
+    """The key must stay. Facts: `key`: the name of its file."""
+
+    code = "key_needed"
+    status = HTTPStatus.CONFLICT
+    sentence = "The key {key} must stay: it is the only recovery key, or there is no such key."
+    hint = "Make a new recovery key and prove it first; then the old one can be removed."

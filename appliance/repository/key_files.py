@@ -42,6 +42,11 @@ class KeyFile:
     retired: tuple[str, ...] = ()
 
     @property
+    def is_recovery(self) -> bool:
+        """Whether people have it on paper; otherwise it is a machine's own."""
+        return self.role is KeyRole.RECOVERY
+
+    @property
     def user(self) -> str:
         """What restic keeps as the name of the user."""
         return self.role
@@ -57,11 +62,11 @@ def key_file(name: str, content: bytes) -> KeyFile:
     try:
         found = json.loads(content)
         created_at, host = time_of(str(found["created"])), str(found["hostname"])
-        is_recovery = found["username"] == KeyRole.RECOVERY
+        user = str(found["username"])
     except (KeyError, TypeError) as error:
         message = f"{name} is no key file"
         raise ValueError(message) from error
-    if not is_recovery:
+    if user != KeyRole.RECOVERY.value:
         return KeyFile(name, KeyRole.MACHINE, "", created_at)
     fingerprint, *retired = host.split(_SEPARATOR)
     return KeyFile(name, KeyRole.RECOVERY, fingerprint, created_at, tuple(retired))
@@ -80,7 +85,7 @@ def key_files(contents: Mapping[str, bytes]) -> tuple[KeyFile, ...]:
 
 def refusal(fingerprint: str, keys: Iterable[KeyFile]) -> ApplianceError:
     """Return why a recovery key does not open a repository that has these keys."""
-    recovery = [key for key in keys if key.role is KeyRole.RECOVERY]
+    recovery = [key for key in keys if key.is_recovery]
     expected = ", ".join(key.fingerprint for key in recovery) or "of another sheet"
     if any(fingerprint in key.retired for key in recovery):
         return KeyRetiredError(found=fingerprint, expected=expected)

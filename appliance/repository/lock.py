@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from appliance.core.clock import Clock
+from appliance.core.files import private_directory
 from appliance.repository.errors import RepositoryBusyError
 
 _POLL_SECONDS = 0.2
@@ -37,8 +38,7 @@ async def exclusive(path: Path, clock: Clock, *, patience: float) -> AsyncIterat
 @asynccontextmanager
 async def _locked(path: Path, kind: int, clock: Clock, patience: float) -> AsyncIterator[None]:
     deadline = clock.monotonic() + patience
-    # A descriptor that can only be read is enough: other accounts own the file.
-    descriptor = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = await asyncio.to_thread(_opened, path)
     try:
         while not _try(descriptor, kind):
             if clock.monotonic() > deadline:
@@ -47,6 +47,16 @@ async def _locked(path: Path, kind: int, clock: Clock, patience: float) -> Async
         yield
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    """Open the lock's file, which the package has made; a clone makes it here."""
+    # A descriptor that can only be read is enough: packaged, another account owns the file.
+    options = os.O_RDONLY | os.O_CLOEXEC
+    with contextlib.suppress(FileNotFoundError):
+        return os.open(path, options)
+    private_directory(path.parent)
+    return os.open(path, options | os.O_CREAT, 0o600)
 
 
 def _try(descriptor: int, kind: int) -> bool:

@@ -15,6 +15,8 @@ from typing import Any
 
 # The layout of a set. Older ones are read for ever; a later one is refused by its version.
 FORMAT = 1
+# The reason of a report about a snapshot that lacks files: it is in no list.
+INCOMPLETE = "incomplete"
 # restic of Debian 12 writes nanoseconds, which Python does not read.
 _FRACTION = re.compile(r"\.(\d{6})\d*")
 
@@ -43,7 +45,8 @@ class Content:
     """What a set or a hot snapshot holds, in the tags of its snapshot.
 
     `version` is that of Cloister, `schema` the number of its last migration, `postgres` the major
-    version of the server. `bytes` is the room that a restore needs for the database and documents.
+    version of the server. `bytes` is the room that a restore needs for the database and documents,
+    `seconds` how long the database took.
     """
 
     format: int
@@ -119,7 +122,7 @@ class Snapshot:
 def snapshots_from(listed: Iterable[Mapping[str, Any]]) -> tuple[Snapshot, ...]:
     """Return the sets and hot snapshots of `restic snapshots --json`, the newest first.
 
-    Snapshots that others have put there are left out.
+    Snapshots that others have put there are left out, and those that lack files.
     """
     found, drills = [], dict[str, list[Drilled]]()
     for entry in listed:
@@ -134,6 +137,7 @@ def snapshots_from(listed: Iterable[Mapping[str, Any]]) -> tuple[Snapshot, ...]:
     return tuple(
         Snapshot(*facts, tuple(sorted(drills.get(facts[0], ()), key=lambda d: d.at, reverse=True)))
         for facts in sorted(found, key=lambda facts: facts[2], reverse=True)
+        if all(report.reason != INCOMPLETE for report in drills.get(facts[0], ()))
     )
 
 

@@ -6,9 +6,11 @@ The key goes to its standard input: never into an argument, the environment, or 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,10 @@ from typing_extensions import override
 
 from appliance.core.errors import ApplianceError
 from appliance.core.process import Command, Finished, ProgramMissingError, Stream, run, stream
+from appliance.repository.damage import damaged, damaged_files
 from appliance.repository.errors import (
     KeyRefusedError,
     RepositoryBusyError,
-    RepositoryDamagedError,
     RepositoryFailedError,
     RepositoryMissingError,
     ResticMissingError,
@@ -31,8 +33,14 @@ _SHORT_SECONDS = 120.0
 # The longest work: everything is read once. The deadline of the job is shorter.
 LONG_SECONDS = 24 * 3600.0
 _LIST_LIMIT = 64 * 1024 * 1024
-# Progress twice a second, also where it writes to no terminal.
-_ENVIRONMENT = {"RESTIC_PROGRESS_FPS": "2"}
+# Progress twice a second, also where it writes to no terminal; times are read and written in UTC.
+_ENVIRONMENT = {"RESTIC_PROGRESS_FPS": "2", "TZ": "UTC"}
+_WHOLE_ID = 64
+_TIME = "%Y-%m-%d %H:%M:%S"
+# The versions since which it saves what is whole of a damaged pack, and repairs an index by name.
+_REPAIRS_PACKS, _REPAIRS_INDEX = (0, 17), (0, 15)
+# It said that all went well, except that some files could not be read.
+_SOURCES_UNREAD = 3
 
 Bytes = Callable[[int, int], None]
 """Takes the bytes that are done, and all of them."""
@@ -47,23 +55,44 @@ class Saved:
     added: int
 
 
+class SourcesUnreadError(Exception):
+    """A snapshot was saved without some of its files: `items`, as far as the program names them."""
+
+    def __init__(self, saved: Saved, items: tuple[str, ...]) -> None:
+        super().__init__(saved.id)
+        self.saved = saved
+        self.items = items
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     """A repository at an address of restic, such as a folder, opened by a key.
 
     Work on it raises ResticMissingError, RepositoryMissingError, KeyRefusedError,
     RepositoryBusyError and RepositoryFailedError. `cache` is a folder for what restic reads often;
-    without one each work reads from the repository itself.
+    without one each work reads from the repository itself. `key` names the file of the key, if it
+    is known: each other one that is tried first costs half a second of the processor.
     """
 
     address: str
     password: str
     cache: Path | None = None
+    key: str | None = None
 
     @override
     def __repr__(self) -> str:
         """Keep the key out of logs and tracebacks."""
         return f"Repository({self.address})"
+
+    @staticmethod
+    async def version() -> tuple[int, int]:
+        """Return the version of the program. Raises ResticMissingError."""
+        try:
+            finished = await run(("restic", "version"), timeout=_SHORT_SECONDS)
+        except ProgramMissingError as error:
+            raise ResticMissingError from error
+        found = re.search(rb"restic (\d+)\.(\d+)", finished.stdout)
+        return (int(found[1]), int(found[2])) if found else (0, 0)
 
     async def create(self) -> None:
         """Make an empty repository."""
@@ -80,11 +109,14 @@ class Repository:
         finished = await self._done("snapshots", ("snapshots", "--json"))
         return snapshots_from(json.loads(finished.stdout))
 
-    async def unlock(self) -> None:
-        """Remove locks of processes that are gone; ours is held, so they can only be leftovers."""
-        await self._done("unlock", ("unlock",))
+    async def unlock(self, *, everyone: bool = False) -> None:
+        """Remove the locks of processes that are gone.
 
-    async def backup(
+        `everyone` is for the caller that keeps all others out: each lock is a leftover then.
+        """
+        await self._done("unlock", ("unlock", *(("--remove-all",) if everyone else ())))
+
+    async def backup(  # noqa: PLR0913 - what a snapshot needs
         self,
         folder: Path,
         paths: Sequence[str],
@@ -92,16 +124,19 @@ class Repository:
         tags: Sequence[str],
         parent: str | None = None,
         exclude: Sequence[str] = (),
+        taken_at: datetime | None = None,
         progress: Bytes,
     ) -> Saved:
         """Save `paths` below `folder` as one snapshot, whole or not at all.
 
         In the snapshot the paths begin at its root. Files that have not changed since the snapshot
-        `parent` are not read again.
+        `parent` are not read again. `taken_at` is the time of the content, now without it. Raises
+        SourcesUnreadError after the snapshot was saved without some of the files.
         """
         options = [f"--tag={','.join(tags)}", "--host=cloister"]
         options += [f"--exclude={pattern}" for pattern in exclude]
         options += [f"--parent={parent}"] if parent else ["--force"]
+        options += [f"--time={taken_at.astimezone(UTC):{_TIME}}"] if taken_at else []
         summary: dict[str, Any] = {}
         async with self._stream(("backup", "--json", *options, "--", *paths), folder) as lent:
             async for line in lent.lines():
@@ -113,14 +148,20 @@ class Repository:
                         summary = entry
                     case _:
                         pass
-        self._check("backup", lent.finished)
+        finished = lent.finished
+        is_unread = finished is not None and finished.returncode == _SOURCES_UNREAD
+        if not (is_unread and summary):
+            self._check("backup", finished)
         if "snapshot_id" not in summary:
             raise RepositoryFailedError(work="backup", reason="it named no snapshot.")
-        return Saved(
+        saved = Saved(
             await self._whole_id(str(summary["snapshot_id"])),
             int(summary["total_bytes_processed"]),
             int(summary["data_added"]),
         )
+        if is_unread and finished is not None:
+            raise SourcesUnreadError(saved, _unread(finished))
+        return saved
 
     async def restore(self, snapshot: str, target: Path, include: Sequence[str] = ()) -> None:
         """Write the files of a snapshot below `target`, or of some paths in it; each is checked."""
@@ -145,23 +186,57 @@ class Repository:
     async def check(self, read: str) -> None:
         """Verify the structure, and read packs: all (`100%`) or a part (`3/7`).
 
-        Raises RepositoryDamagedError, which names what is damaged.
+        Raises RepositoryDamagedError, which names what is damaged: `files` has it as values.
         """
         finished = await self._run(("check", f"--read-data-subset={read}"), timeout=LONG_SECONDS)
         if not finished.succeeded:
-            self._check("check", finished, refused=RepositoryDamagedError(reason=_last(finished)))
+            found = damaged_files((finished.stdout + finished.stderr).decode(errors="replace"))
+            self._check("check", finished, refused=damaged(found, otherwise=_last(finished)))
 
-    async def forget(self, kind: str, keep_within: str) -> None:
+    async def forget(self, kind: str, keep_within: str, keep_last: int) -> None:
         """Forget snapshots of a kind that are older than `keep_within`, such as `7d`.
 
-        The time counts from the newest one, so that nothing ends while no new ones are made.
+        The time counts from the newest one that is not in the future, so that nothing ends while no
+        new ones are made. The newest `keep_last` stay whatever their age: a clock that jumps
+        forward for a night ends nothing.
         """
-        options = ("--group-by=", f"--tag={kind}", f"--keep-within={keep_within}")
-        await self._done("forget", ("forget", *options), timeout=LONG_SECONDS)
+        kept = (f"--keep-within={keep_within}", f"--keep-last={keep_last}")
+        work = ("forget", "--group-by=", f"--tag={kind}", *kept)
+        await self._done("forget", work, timeout=LONG_SECONDS)
 
-    async def prune(self) -> None:
-        """Remove what no snapshot needs any more."""
-        await self._done("prune", ("prune",), timeout=LONG_SECONDS)
+    async def prune(self, *, rewrite: bool = True) -> None:
+        """Remove what no snapshot needs any more.
+
+        Without `rewrite` a pack that is needed in part stays as it is, so that a copy of the
+        repository keeps the files that it was given.
+        """
+        options = () if rewrite else ("--max-repack-size=0",)
+        await self._done("prune", ("prune", *options), timeout=LONG_SECONDS)
+
+    async def is_whole(self, snapshot: str) -> bool:
+        """Say whether the repository has all parts of a snapshot; they are not read."""
+        work = ("stats", "--mode=raw-data", snapshot)
+        return (await self._run(work, timeout=LONG_SECONDS)).succeeded
+
+    async def forget_snapshots(self, snapshots: Sequence[str]) -> None:
+        """Forget these snapshots."""
+        await self._done("forget", ("forget", *snapshots))
+
+    async def repair_index(self) -> None:
+        """Make the index again from the packs that are there."""
+        work = ("repair", "index") if await self.version() >= _REPAIRS_INDEX else ("rebuild-index",)
+        await self._done("repair index", work, timeout=LONG_SECONDS)
+
+    async def repair_packs(self, packs: Sequence[str], folder: Path) -> bool:
+        """Save what is whole of damaged packs, and keep copies of them in `folder`.
+
+        Returns False where the program is too old for that.
+        """
+        if await self.version() < _REPAIRS_PACKS:
+            return False
+        work = ("repair", "packs", *packs)
+        await self._done("repair packs", work, timeout=LONG_SECONDS, folder=folder)
+        return True
 
     async def add_key(self, password_file: Path, *, user: str, host: str) -> None:
         """Let a further key open the repository; `user` and `host` can be read without any key."""
@@ -173,12 +248,16 @@ class Repository:
         await self._done("key remove", ("key", "remove", key))
 
     async def _whole_id(self, short: str) -> str:
+        if len(short) == _WHOLE_ID:
+            return short
         listed = json.loads((await self._done("snapshots", ("snapshots", "--json", short))).stdout)
         return str(listed[0]["id"])
 
     def _argv(self, work: Sequence[str]) -> Command:
         cache = f"--cache-dir={self.cache}" if self.cache else "--no-cache"
-        return ("restic", f"--repo={self.address}", "--password-file=/dev/stdin", cache, *work)
+        options = ("--password-file=/dev/stdin", cache)
+        hint = (f"--key-hint={self.key}",) if self.key else ()
+        return ("restic", f"--repo={self.address}", *options, *hint, *work)
 
     @asynccontextmanager
     async def _stream(self, work: Sequence[str], folder: Path) -> AsyncIterator[Stream]:
@@ -198,6 +277,7 @@ class Repository:
         self,
         work: Sequence[str],
         timeout: float = _SHORT_SECONDS,  # noqa: ASYNC109 - `run` kills the program
+        folder: Path | None = None,
     ) -> Finished:
         try:
             return await run(
@@ -205,6 +285,7 @@ class Repository:
                 timeout=timeout,
                 stdin=self.password.encode(),
                 env=_ENVIRONMENT,
+                cwd=folder,
                 output_limit=_LIST_LIMIT,
             )
         except ProgramMissingError as error:
@@ -215,8 +296,9 @@ class Repository:
         name: str,
         work: Sequence[str],
         timeout: float = _SHORT_SECONDS,  # noqa: ASYNC109 - as above
+        folder: Path | None = None,
     ) -> Finished:
-        finished = await self._run(work, timeout)
+        finished = await self._run(work, timeout, folder)
         self._check(name, finished)
         return finished
 
@@ -243,7 +325,21 @@ class Repository:
 def _last(finished: Finished) -> str:
     """Return the last line of what a program said about its end."""
     lines = finished.stderr.decode(errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("Fatal: ") if lines else finished.description
+    if not lines:
+        return finished.description
+    # Later versions write it as JSON where the output is JSON.
+    said = _object(lines[-1].encode()).get("message", lines[-1])
+    return str(said).removeprefix("Fatal: ")
+
+
+def _unread(finished: Finished) -> tuple[str, ...]:
+    """Return the files that could not be read."""
+    entries = map(_object, finished.stderr.splitlines())
+    return tuple(
+        str(entry["item"])
+        for entry in entries
+        if entry.get("message_type") == "error" and entry.get("item")
+    )
 
 
 def _object(line: bytes) -> dict[str, Any]:

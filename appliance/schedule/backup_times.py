@@ -146,4 +146,5 @@ class BackupSchedule:
 
 
 def _later(at: time, by: timedelta) -> time:
-    return (datetime.combine(datetime.min, at) + by).time()
+    minutes = at.hour * 60 + at.minute + round(by.total_seconds() / 60)
+    return time(minutes // 60 % 24, minutes % 60)

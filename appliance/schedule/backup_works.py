@@ -33,7 +33,6 @@ from appliance.operations.errors import OperationError
 from appliance.operations.model import Facts, Operation
 from appliance.operations.runner import Nobody, OperationRunner
 from appliance.repository.errors import RepositoryDamagedError
-from appliance.repository.key_files import KeyRole
 from appliance.schedule.chain import Ended, Outcome, next_jobs
 from appliance.schedule.following import JobFollower
 from appliance.settings.model import BACKUP_DAYS, HOT_DAYS, OFFSITE_DAYS, Entry
@@ -238,5 +237,5 @@ def _replaced_keys(facts: BackupFacts) -> list[str]:
     return [
         key.id
         for key in facts.catalog.keys
-        if key.role is KeyRole.RECOVERY and key.fingerprint in newest.retired
+        if key.is_recovery and key.fingerprint in newest.retired
     ]

@@ -260,7 +260,7 @@ CONTEXT_TOKENS = Entry(
 BACKUP_TIME = TimeEntry(
     name="backup_time",
     title="Nightly backup",
-    help="When a set with everything is made each day, in the machine's own time. A restore of it "
+    help="When a set with everything is made each day, in local time. A restore of it "
     "is tried right afterwards, and two hours later each file of the backups is read.",
     group=Group.BACKUPS,
     default="02:00",

@@ -20,7 +20,7 @@ from appliance.db.pool import (
     Database,
     conninfo,
 )
-from appliance.db.roles import LIMITS, OWNER, PROCESS_ROLES, install_extension
+from appliance.db.roles import BACKUP_ROLE, LIMITS, OWNER, PROCESS_ROLES, install_extension
 from tests.postgres import Server, hung
 
 CHAT, INGEST = PROCESS_ROLES
@@ -141,9 +141,10 @@ def test_people_are_answered_within_five_seconds() -> None:
 
 
 def test_only_people_wait_a_short_time() -> None:
-    assert set(LIMITS) == {OWNER, CHAT, INGEST}
+    assert set(LIMITS) == {OWNER, CHAT, INGEST, BACKUP_ROLE}
     assert LIMITS[CHAT].statement_timeout == "4s"
     assert LIMITS[INGEST].statement_timeout == "15min"
+    assert LIMITS[BACKUP_ROLE].idle_in_transaction_session_timeout == "7h"
 
 
 async def test_an_operation_may_take_longer_than_a_request(chat_database: Database) -> None:

@@ -17,11 +17,12 @@ from appliance.db.queries import Queries
 from appliance.retrieval.store import Ranking
 
 _ROOTS = (appliance, webchat)
-# What a feature fills into a statement itself: numbers that an index must see as literals.
-_LITERALS = {
+# What a feature fills into a statement itself: numbers that an index must see as literals, and the
+# names of tables that it found in the catalogue of PostgreSQL.
+_LITERALS: dict[str, sql.Composable] = {
     name: sql.Literal(number)
     for name, number in asdict(Ranking()).items() | {("dimensions", 256), ("model", 1)}
-}
+} | {"table": sql.Identifier("core", "account"), "columns": sql.Identifier("id")}
 
 
 def _all_queries() -> list[tuple[str, str]]:

@@ -28,6 +28,8 @@ ROLES = {"operator", "member"}
 NAMES_A_ROLE = {
     # A role of the database.
     "appliance/units/declaration.py": ["a role is compared"],
+    # Whether a key of the backups is on paper.
+    "appliance/repository/key_files.py": ["a role is compared"],
     # The action that the audit records when a person gets a role.
     "appliance/accounts/people.py": ["a role is matched", "a role is matched"],
     # The words of a page for it.

@@ -39,7 +39,7 @@ def test_each_system_user_may_become_only_its_roles() -> None:
 
 
 def test_one_system_user_for_everything_may_become_every_role() -> None:
-    roles = ("cloister", "cloister_chat", "cloister_ingest")
+    roles = ("cloister", "cloister_chat", "cloister_ingest", "cloister_backup")
     assert users_of(SETTINGS) == {getpass.getuser(): roles}
     assert users_of(replace(SETTINGS, account="nobody"))["nobody"] == roles
 

@@ -1,0 +1,155 @@
+"""The operation that removes: old snapshots, replaced keys, damaged files. The owner's alone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.backup.check import find_damage
+from appliance.backup.publish import OwnRepository
+from appliance.backup.retention import KEEP_LAST, kept_within, refusal
+from appliance.core.clock import Clock
+from appliance.core.files import private_directory
+from appliance.core.settings import Settings
+from appliance.operations.model import Facts, Progress
+from appliance.operations.work import Reporter, Work
+from appliance.repository import catalog, lock
+from appliance.repository.damage import DamagedFile, FileKind
+from appliance.repository.errors import KeyNeededError, RepositoryMissingError
+from appliance.repository.files import CONFIG, LOCKS, FolderFiles, keys_of, size_of
+from appliance.repository.model import Kind
+from appliance.repository.place import machine_key
+from appliance.repository.restic import Repository
+
+_PATIENCE = 1800.0
+# What is damaged is moved here, and not deleted: a part of it may be of use to a person.
+_ASIDE = "damaged"
+
+
+def work_of(settings: Settings, clock: Clock) -> Work:
+    """Return the work, on the folder of the repository, or of a copy that `address` names.
+
+    `remove_key` names a key file that is removed, `repair` asks for the removal of what is damaged.
+    Otherwise old snapshots are removed: `keep_set` and `keep_hot` are days, `damage` is what the
+    asker knows to be damaged. Nothing is removed where `refused` is in the result.
+    """
+
+    async def work(request: Facts, report: Reporter) -> Facts:
+        address = request.get("address")
+        folder = settings.repository if address is None else Path(str(address))
+        async with lock.exclusive(settings.repository_lock, clock, patience=_PATIENCE):
+            owner = _Owner(settings, clock, report, folder, is_copy=address is not None)
+            found = await owner.do(request)
+            if address is None and not settings.packaged:
+                # Packaged, its owner cannot write the list: the asker has it listed afterwards.
+                await OwnRepository(settings, clock).publish()
+        return found
+
+    return work
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    settings: Settings
+    clock: Clock
+    report: Reporter
+    folder: Path
+    is_copy: bool
+
+    @property
+    def _files(self) -> FolderFiles:
+        return FolderFiles(self.folder)
+
+    @property
+    def _repository(self) -> Repository:
+        return Repository(str(self.folder), machine_key(self.settings))
+
+    async def do(self, request: Facts) -> Facts:
+        """Carry out one request, with all others kept out."""
+        if await self._files.read(CONFIG) is None:
+            raise RepositoryMissingError(place=self.folder)
+        if await self._files.names(LOCKS):
+            await self._repository.unlock(everyone=True)
+        if key := request.get("remove_key"):
+            return await self._remove_key(str(key))
+        if request.get("repair"):
+            return await self._repair()
+        return await self._prune(request)
+
+    async def _prune(self, request: Facts) -> Facts:
+        repository, files = self._repository, self._files
+        before, size = await repository.snapshots(), await size_of(files)
+        if refused := refusal(before, await self._damage(request), self.clock.now()):
+            return {"refused": refused, "removed": 0}
+        self.report.progress(Progress("Removing old snapshots."))
+        for kind, days in kept_within(request).items():
+            await repository.forget(kind, f"{days}d", KEEP_LAST[kind])
+        self.report.progress(Progress("Removing what no snapshot needs any more."))
+        # A copy keeps the files that it was given: others would be sent again.
+        await repository.prune(rewrite=not self.is_copy)
+        left = await repository.snapshots()
+        return {
+            "removed": len({one.id for one in before} - {one.id for one in left}),
+            "snapshots": len(left),
+            "freed": size - await size_of(files),
+        }
+
+    async def _damage(self, request: Facts) -> str:
+        """Return what is known to be damaged; packaged, only the asker can read the list."""
+        if known := request.get("damage"):
+            return str(known)
+        published = await catalog.read(self.settings.backup / catalog.FILE)
+        return published.damage if published and not self.is_copy else ""
+
+    async def _remove_key(self, key: str) -> Facts:
+        """Remove a key; at least one recovery key stays."""
+        keys = {one.id: one for one in await keys_of(self._files)}
+        recovery = [one for one in keys.values() if one.is_recovery]
+        if key not in keys or (len(recovery) < 2 and keys[key] in recovery):
+            raise KeyNeededError(key=key)
+        await self._repository.remove_key(key)
+        return {"removed_key": key}
+
+    async def _repair(self) -> Facts:
+        """Remove what is damaged, so that the next set saves again what it has.
+
+        Damaged snapshots and keys are moved aside; the index is made again from the packs. Sets
+        that a newer set has not made whole again are forgotten. So, as long as a check finds
+        something: repair, then make a set.
+        """
+        repository, aside = self._repository, self.folder / _ASIDE
+        found = await find_damage(repository, self._files, self.report)
+        self.report.progress(Progress("Repairing the repository."))
+        await asyncio.to_thread(private_directory, aside)
+        packs = sorted(file.id for file in found if file.kind is FileKind.PACK)
+        for file in found:
+            if file.kind not in {FileKind.PACK, FileKind.CONFIG}:
+                await asyncio.to_thread(self._move_aside, file)
+        if any(file.kind is FileKind.INDEX for file in found):
+            await repository.repair_index()
+        if packs and not await repository.repair_packs(packs, aside):
+            for pack in packs:
+                await asyncio.to_thread(self._move_aside, DamagedFile(FileKind.PACK, pack))
+            await repository.repair_index()
+        return {"repaired": sorted(map(str, found)), "forgotten": await self._forget_broken()}
+
+    async def _forget_broken(self) -> list[str]:
+        """Forget the snapshots that lack parts, if the newest set lacks none.
+
+        What that one does not have, no later one would bring back.
+        """
+        snapshots = await self._repository.snapshots()
+        broken = [one for one in snapshots if not await self._repository.is_whole(one.id)]
+        newest = next((one for one in snapshots if one.kind is Kind.SET), None)
+        if not broken or newest is None or newest in broken:
+            return []
+        names = [one.id for one in broken]
+        await self._repository.forget_snapshots(names)
+        return names
+
+    def _move_aside(self, file: DamagedFile) -> None:
+        folder = self.folder / file.kind
+        spread = folder / file.id[:2] if file.kind is FileKind.PACK else folder
+        for path in spread.glob(f"{file.id}*"):
+            path.replace(self.folder / _ASIDE / f"{file.kind}-{path.name}")

@@ -1,0 +1,80 @@
+"""The folder in which a set is put together before it is saved. Nothing of it stays behind."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from appliance.backup.errors import BackupRunsError, StageFailedError
+from appliance.backup.layout import CONFIGURATION, STAGES, TARGETS, TLS
+from appliance.core.files import private_directory
+from appliance.core.settings import ENVIRONMENT_FILE, LAST_GOOD_ENVIRONMENT, Settings
+
+_LOCK = "backup.lock"
+_PRIVATE_FILE = 0o600
+_STATES = ".state.json"
+
+
+@contextmanager
+def only_backup(settings: Settings) -> Iterator[None]:
+    """Let no second backup run meanwhile. Raises BackupRunsError."""
+    if not settings.packaged:
+        private_directory(settings.backup)
+    with (settings.backup / _LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BackupRunsError from error
+        yield
+
+
+@contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """Turn what the system says against a file of a set into StageFailedError."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StageFailedError(place=error.filename or folder, reason=reason) from error
+
+
+def clear(settings: Settings) -> None:
+    """Remove what is in the stages: it is in clear text, and a killed backup leaves it."""
+    for stage in STAGES.values():
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(settings.home / stage)
+
+
+def copy_settings(settings: Settings, stage: Path) -> None:
+    """Copy what is neither in the database nor a document: configuration, TLS keys, targets."""
+    if settings.packaged:
+        private_directory(stage / CONFIGURATION)
+        # Without an error in it, the administrator's own file is the newer one.
+        for path in (LAST_GOOD_ENVIRONMENT, ENVIRONMENT_FILE):
+            if path.is_file():
+                _copy(path, stage / CONFIGURATION / path.name)
+    _copy_folder(settings.tls, stage / TLS)
+    _copy_folder(settings.offsite, stage / TARGETS)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        return
+    private_directory(target)
+    for path in sorted(source.iterdir()):
+        # How the copying went describes the machine that did it, and no other.
+        if path.is_file() and not path.name.endswith(_STATES):
+            _copy(path, target / path.name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; nobody else can read the copy, at no moment."""
+    target.unlink(missing_ok=True)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as written, source.open("rb") as read:
+        shutil.copyfileobj(read, written)

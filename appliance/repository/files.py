@@ -1,0 +1,155 @@
+"""The files of a repository as they lie there, read without any key.
+
+All but one are named by the SHA-256 of their content, so that each can be verified by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+
+from appliance.repository.damage import FOLDERS, DamagedFile, FileKind
+from appliance.repository.errors import RepositoryMissingError
+from appliance.repository.key_files import KeyFile, key_files
+
+CONFIG = "config"
+LOCKS = "locks"
+_NAME = re.compile(r"[0-9a-f]{64}")
+_REST, _UNIX = "rest:", "http+unix://"
+_LISTS = {"Accept": "application/vnd.x.restic.rest.v2"}
+_TIMEOUT = aiohttp.ClientTimeout(total=120.0)
+
+
+class RepositoryFiles(Protocol):
+    """The files of one repository. Each work raises RepositoryMissingError where it is not there.
+
+    A folder is `keys`, `snapshots`, `index`, `data` or `locks`.
+    """
+
+    async def names(self, folder: str) -> dict[str, int]:
+        """Return the names of the files in a folder, with their sizes."""
+        ...
+
+    async def read(self, path: str) -> bytes | None:
+        """Return the content of `config`, or of `folder/name`; None where there is no such file."""
+        ...
+
+
+def files_at(address: str) -> RepositoryFiles:
+    """Return the files of the repository at an address of restic: a folder, or a REST server."""
+    if not address.startswith(_REST):
+        return FolderFiles(Path(address))
+    place = address.removeprefix(_REST)
+    if not place.startswith(_UNIX):
+        return ServerFiles(place.rstrip("/"))
+    socket, _, path = place.removeprefix(_UNIX).rpartition(":")
+    return ServerFiles(f"http://localhost{path.rstrip('/')}", socket)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFiles:
+    """A repository in a folder of this machine."""
+
+    folder: Path
+
+    async def names(self, folder: str) -> dict[str, int]:
+        """Return the names of the files in a folder, with their sizes."""
+        return await asyncio.to_thread(self._names, folder)
+
+    async def read(self, path: str) -> bytes | None:
+        """Return the content of a file."""
+        return await asyncio.to_thread(self._read, path)
+
+    def _names(self, folder: str) -> dict[str, int]:
+        pattern = "*/*" if folder == FileKind.PACK else "*"
+        found = (self.folder / folder).glob(pattern)
+        return {path.name: path.stat().st_size for path in found if _NAME.fullmatch(path.name)}
+
+    def _read(self, path: str) -> bytes | None:
+        folder, _, name = path.rpartition("/")
+        spread = f"{folder}/{name[:2]}/{name}" if folder == FileKind.PACK else path
+        try:
+            return (self.folder / spread).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RepositoryMissingError(place=self.folder) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFiles:
+    """A repository behind a REST server, on a unix socket or at an address of this machine."""
+
+    address: str
+    socket: str | None = None
+
+    async def names(self, folder: str) -> dict[str, int]:
+        """Return the names of the files in a folder, with their sizes."""
+        async with self._answer(f"{folder}/", _LISTS) as response:
+            if response.status == 404:
+                return {}
+            listed: list[dict[str, Any]] = await response.json(content_type=None)
+        return {
+            str(entry["name"]): int(entry["size"])
+            for entry in listed or ()
+            if _NAME.fullmatch(str(entry["name"]))
+        }
+
+    async def read(self, path: str) -> bytes | None:
+        """Return the content of a file."""
+        async with self._answer(path) as response:
+            return None if response.status == 404 else await response.read()
+
+    @asynccontextmanager
+    async def _answer(
+        self, path: str, headers: dict[str, str] | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        connector = aiohttp.UnixConnector(self.socket) if self.socket else aiohttp.TCPConnector()
+        try:
+            async with (
+                aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT) as session,
+                session.get(f"{self.address}/{path}", headers=headers) as response,
+            ):
+                if response.status != 404:
+                    response.raise_for_status()
+                yield response
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise RepositoryMissingError(place=self.socket or self.address) from error
+
+
+async def keys_of(files: RepositoryFiles) -> tuple[KeyFile, ...]:
+    """Return the keys of a repository, the oldest first; damaged key files are left out."""
+    contents = {
+        name: content
+        for name in await files.names(FileKind.KEY)
+        if (content := await files.read(f"{FileKind.KEY}/{name}")) is not None
+    }
+    return key_files(contents)
+
+
+async def size_of(files: RepositoryFiles) -> int:
+    """Return how much room a repository takes."""
+    return sum([sum((await files.names(kind)).values()) for kind in FOLDERS])
+
+
+async def renamed_or_changed(files: RepositoryFiles) -> tuple[DamagedFile, ...]:
+    """Return the small files whose content is not what their name says.
+
+    The program's own check does not look at the keys that it was not opened with.
+    """
+    found = []
+    for kind in (FileKind.KEY, FileKind.SNAPSHOT, FileKind.INDEX):
+        for name in await files.names(kind):
+            content = await files.read(f"{kind}/{name}")
+            # A file that is gone meanwhile was removed by its owner.
+            if content is not None and hashlib.sha256(content).hexdigest() != name:
+                found.append(DamagedFile(kind, name))
+    return tuple(found)
