@@ -35,6 +35,7 @@ _MODULES = {
     "questions": ("search", "ask"),
     "models": ("model", "fetch"),
     "jobs": ("job",),
+    "backup": ("backup",),
     "settings": ("setting",),
 }
 
