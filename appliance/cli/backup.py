@@ -38,7 +38,7 @@ _HELP = {
     "closes": "copy only until this time of the day",
 }
 _REPLACES = (
-    "The new key opens all sets. The present sheet opens them until the new key was proved; then it "
+    "The new key opens all sets. The present sheet opens them until the new key is proved; then it "
     "opens nothing any more."
 )
 

@@ -109,7 +109,8 @@ MODEL_FETCH = Kind(
     lock_each=True,
 )
 
-_SAVING, _TRYING = "backup", "drill"
+# At most one of both kinds saves at a time.
+_SAVING = "backup"
 BACKUP = Kind(
     name="backup",
     title="Back up",
@@ -142,7 +143,6 @@ DRILL = Kind(
     process=Process.SUPERVISOR,
     deadline=timedelta(days=1),
     rhythm="after every set",
-    lock=_TRYING,
     resumes=True,
     counts_bytes=True,
 )
@@ -154,7 +154,6 @@ VERIFY_BACKUPS = Kind(
     deadline=timedelta(days=1),
     cron="0 4 * * *",
     rhythm="every night",
-    lock=_TRYING,
     counts_bytes=True,
 )
 OFFSITE = Kind(

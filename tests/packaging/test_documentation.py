@@ -179,7 +179,14 @@ def test_the_reference_has_every_audit_action() -> None:
 
 
 def test_the_reference_has_the_table_of_permissions() -> None:
-    columns = (Role.MEMBER, Role.OPERATOR, Kind.COMMAND_LINE, Kind.RESCUE_CODE, Kind.SYSTEM)
+    columns = (
+        Role.MEMBER,
+        Role.OPERATOR,
+        Kind.COMMAND_LINE,
+        Kind.RESCUE_CODE,
+        Kind.CLAIM_CODE,
+        Kind.SYSTEM,
+    )
     rows = table("docs/reference/permissions-and-audit.md", "| permission |")
     shown = {row[0].strip("`"): [cell == "yes" for cell in row[1:]] for row in rows}
     assert shown == {
