@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -47,6 +49,9 @@ class OwnRepository:
             if not self._settings.packaged:
                 private_directory(self._settings.repository)
             await self.opened.create()
+            # Packaged, another account owns the files, and its program does not sync the one that
+            # nothing can be opened without.
+            await asyncio.to_thread(os.sync)
             return
         if (published := await self.published()) is not None:
             machine = [key.id for key in published.keys if not key.is_recovery]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from appliance.core.settings import MOST_TARGETS
 from appliance.operations.model import Operation
-
-# As many as systemd/50-cloister.rules lets the supervisor start.
-MOST_TARGETS = 4
 
 SET = Operation("set", "cloister-backup@set.service")
 HOT = Operation("hot", "cloister-backup@hot.service")
