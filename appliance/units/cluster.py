@@ -56,6 +56,10 @@ class Cluster:
         await asyncio.to_thread(self._require_version, data)
         await asyncio.to_thread(self._write_files, data)
 
+    async def refresh(self) -> None:
+        """Write our configuration again, for the server that runs."""
+        await asyncio.to_thread(self._write_files, self.settings.database)
+
     async def _create(self, data: Path) -> None:
         new = data.with_name(f"{data.name}.new")
         await asyncio.to_thread(self._make_room, data, new)
