@@ -27,8 +27,9 @@ _MODE = 0o640
 class Catalog:
     """What a repository holds, the newest snapshot first.
 
-    `repository` is its id, `bytes` how much room it takes. `checked_at` is when each of its files
-    was last read and found whole, `damage` what the latest such reading found wrong.
+    `repository` is its id, `bytes` how much room it takes; `keys` has the oldest first.
+    `checked_at` is when each of its files was last read and found whole, `damage` what the latest
+    such reading found wrong.
     """
 
     repository: str
@@ -51,8 +52,8 @@ class Catalog:
 
     @property
     def recovery_key(self) -> KeyFile | None:
-        """The recovery key that opens the repository."""
-        return next((key for key in self.keys if key.is_recovery), None)
+        """The newest recovery key; one that it replaced may still open the repository."""
+        return next((key for key in reversed(self.keys) if key.is_recovery), None)
 
 
 def write(path: Path, catalog: Catalog) -> None:
