@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from appliance.backup import hot_sums
 from appliance.backup.errors import BackupSpaceError, DocumentsMissingError
@@ -126,6 +127,7 @@ class Ticking(SystemClock):
 
     seconds = 0.0
 
+    @override
     def monotonic(self) -> float:
         self.seconds += 5
         return self.seconds
