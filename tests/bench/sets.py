@@ -83,8 +83,8 @@ def set_rows(chunks: int) -> tuple[list[Row], str]:
             ),
         ],
         (
-            f"sets: {RUNS} runs each, the median counts; a set starts a process of its own, computes "
-            "the sums of all tables, and makes the repository with its key"
+            f"sets: {RUNS} runs each, the median counts; a set starts a process of its own, "
+            "computes the sums of all tables, and makes the repository with its key"
         ),
     )
 
