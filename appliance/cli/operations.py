@@ -24,6 +24,8 @@ _MODULES: dict[str, str] = {
     "key": "appliance.backup.key",
     "check": "appliance.backup.check",
     "prune": "appliance.backup.prune",
+    "drill": "appliance.restore.drill",
+    "restore": "appliance.restore.restore",
 }
 
 

@@ -27,9 +27,8 @@ _MODE = 0o640
 class Catalog:
     """What a repository holds, the newest snapshot first.
 
-    `repository` is its id, `bytes` how much room it takes; `keys` has the oldest first.
-    `checked_at` is when each of its files was last read and found whole, `damage` what the latest
-    such reading found wrong.
+    `repository` is its id, `bytes` how much room it takes. `checked_at` is when each of its files
+    was last read and found whole, `damage` what the latest such reading found wrong.
     """
 
     repository: str
@@ -52,8 +51,9 @@ class Catalog:
 
     @property
     def recovery_key(self) -> KeyFile | None:
-        """The newest recovery key; one that it replaced may still open the repository."""
-        return next((key for key in reversed(self.keys) if key.is_recovery), None)
+        """The newest recovery key that opens the repository."""
+        recovery = [key for key in self.keys if key.is_recovery]
+        return max(recovery, key=lambda key: key.created_at, default=None)
 
 
 def write(path: Path, catalog: Catalog) -> None:
@@ -64,8 +64,13 @@ def write(path: Path, catalog: Catalog) -> None:
 
 async def read(path: Path) -> Catalog | None:
     """Return the catalogue; None without one, or if it cannot be read."""
+    return await asyncio.to_thread(read_at_once, path)
+
+
+def read_at_once(path: Path) -> Catalog | None:
+    """Return the catalogue as `read` does, for callers outside of an event loop."""
     try:
-        return _catalog(json.loads(await asyncio.to_thread(path.read_text)))
+        return _catalog(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -41,6 +41,11 @@ _WHOLE_ID = 64
 _TIME = "%Y-%m-%d %H:%M:%S"
 # The versions since which it saves what is whole of a damaged pack, and repairs an index by name.
 _REPAIRS_PACKS, _REPAIRS_INDEX = (0, 17), (0, 15)
+# A file of a snapshot that cannot be restored, in the words of all versions so far.
+_UNRESTORED = re.compile(r"ignoring error for (/[^\n]*?): ")
+_MOST_NAMED = 5
+# How the system, and so the program, says that a disk is full.
+_NO_ROOM = b"no space left on device"
 # It said that all went well, except that some files could not be read.
 _SOURCES_UNREAD = 3
 
@@ -74,12 +79,15 @@ class Repository:
     RepositoryBusyError and RepositoryFailedError. `cache` is a folder for what restic reads often;
     without one each work reads from the repository itself. `key` names the file of the key, if it
     is known: each other one that is tried first costs half a second of the processor.
+    `is_read_only` leaves no lock there: the caller holds `repository.lock`, or nobody else can
+    remove anything.
     """
 
     address: str
     password: str
     cache: Path | None = None
     key: str | None = None
+    is_read_only: bool = False
 
     @override
     def __repr__(self) -> str:
@@ -167,10 +175,17 @@ class Repository:
         return saved
 
     async def restore(self, snapshot: str, target: Path, include: Sequence[str] = ()) -> None:
-        """Write the files of a snapshot below `target`, or of some paths in it; each is checked."""
+        """Write the files of a snapshot below `target`, or of some paths in it; each is checked.
+
+        Raises RepositoryDamagedError, which names the files that could not be read.
+        """
         options = [f"--include={path}" for path in include]
         work = (_NO_LOCK, "restore", snapshot, f"--target={target}", *options)
-        await self._done("restore", work, timeout=LONG_SECONDS)
+        finished = await self._run(work, LONG_SECONDS)
+        unread = _unrestored(finished)
+        # Without room on the disk no file can be written, and none is damaged.
+        refused = damaged((), ", ".join(unread)) if unread and not _is_full(finished) else None
+        self._check("restore", finished, refused=refused)
 
     async def read(self, snapshot: str, path: str) -> bytes:
         """Return one small file of a snapshot."""
@@ -266,7 +281,8 @@ class Repository:
         cache = f"--cache-dir={self.cache}" if self.cache else "--no-cache"
         options = ("--password-file=/dev/stdin", cache)
         hint = (f"--key-hint={self.key}",) if self.key else ()
-        return ("restic", f"--repo={self.address}", *options, *hint, *work)
+        lock = ("--no-lock",) if self.is_read_only else ()
+        return ("restic", f"--repo={self.address}", *options, *hint, *lock, *work)
 
     @asynccontextmanager
     async def _stream(self, work: Sequence[str], folder: Path) -> AsyncIterator[Stream]:
@@ -339,6 +355,17 @@ def _last(finished: Finished) -> str:
     # Later versions write it as JSON where the output is JSON.
     said = _object(lines[-1].encode()).get("message", lines[-1])
     return str(said).removeprefix("Fatal: ")
+
+
+def _unrestored(finished: Finished) -> list[str]:
+    """Return some of the files of a snapshot that could not be restored."""
+    found = _UNRESTORED.findall(finished.stderr.decode(errors="replace"))
+    return sorted(set(found))[:_MOST_NAMED]
+
+
+def _is_full(finished: Finished) -> bool:
+    """Whether the disk to which a snapshot is restored has no room."""
+    return _NO_ROOM in finished.stderr
 
 
 def _unread(finished: Finished) -> tuple[str, ...]:
