@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,7 +34,7 @@ CATALOG = Catalog(
     keys=(
         KeyFile("1", KeyRole.MACHINE, "", NOW),
         KeyFile("2", KeyRole.RECOVERY, "AAAA", NOW),
-        KeyFile("3", KeyRole.RECOVERY, "BBBB", NOW, ("AAAA",)),
+        KeyFile("3", KeyRole.RECOVERY, "BBBB", NOW + timedelta(days=1), ("AAAA",)),
     ),
     checked_at=NOW,
     damage="pack 0123.",
