@@ -135,9 +135,8 @@ async def _one_after_the_other(appliance: Appliance) -> None:
 
 
 def _fill(home: BackedUp, chunks: int) -> None:
-    for _ in range(max(1, chunks // CHUNKS_A_DOCUMENT)):
-        digest = home.add_document(os.urandom(FILE_SIZE))
-        home.add_chunks(digest, CHUNKS_A_DOCUMENT, DIMENSIONS)
+    digests = home.add_documents(max(1, chunks // CHUNKS_A_DOCUMENT), FILE_SIZE)
+    home.add_chunks(digests, CHUNKS_A_DOCUMENT, DIMENSIONS)
     home.execute("VACUUM ANALYZE")
 
 
