@@ -193,7 +193,13 @@ async def _schedule(
     jobs, kinds = services.jobs, available(packaged=settings.packaged)
     restart_nginx = partial(supervisor.restart, "nginx", System.phrase)
     works = SupervisorWorks(
-        settings, clock, jobs, services.operator_settings, services.accounts.sweep, restart_nginx
+        settings,
+        clock,
+        jobs,
+        services.operator_settings,
+        services.accounts.sweep,
+        restart_nginx,
+        services.database,
     )
 
     def serves(name: str) -> bool:

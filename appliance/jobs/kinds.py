@@ -86,6 +86,15 @@ EMBED = Kind(
     deadline=timedelta(days=2),
     resumes=True,
 )
+VECTOR_INDEX = Kind(
+    name="vector_index",
+    title="Index the passages",
+    purpose="Makes search by meaning fast again after a restore; until then it compares each "
+    "passage.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(days=1),
+    resumes=True,
+)
 SCRUB = Kind(
     name="scrub",
     title="Verify what is kept",
@@ -107,7 +116,7 @@ MODEL_FETCH = Kind(
     lock_each=True,
 )
 
-KINDS: tuple[Kind, ...] = (SWEEP, CERTIFICATE, EMBED, SCRUB, MODEL_FETCH)
+KINDS: tuple[Kind, ...] = (SWEEP, CERTIFICATE, EMBED, VECTOR_INDEX, SCRUB, MODEL_FETCH)
 
 
 def available(*, packaged: bool) -> tuple[Kind, ...]:

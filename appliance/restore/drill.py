@@ -137,8 +137,9 @@ class Drill:
     ) -> Facts:
         """Compare the sizes of all documents, and read some of them back."""
         self.report.progress(Progress("Comparing the documents of the set."))
-        found = await source.repository.files(snapshot.id, f"/{DOCUMENTS}")
-        sizes = {Path(path).name: size for path, size in found.items()}
+        found = await source.listed(snapshot)
+        folder = f"/{DOCUMENTS}/"
+        sizes = {Path(path).name: size for path, size in found.items() if path.startswith(folder)}
         missing = {one for one, size in manifest.documents.items() if sizes.get(one) != size}
         if missing:
             missing -= await self._excused(scratch, missing)
