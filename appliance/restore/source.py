@@ -133,20 +133,23 @@ def _link(repository: Path, folder: Path, place: Place) -> None:
         (folder / kind).symlink_to(repository / kind)
     keys = folder / FileKind.KEY
     if place.key_file:
-        content = _decoded(place.key_file)
+        content = decoded(place.key_file)
         keys.mkdir()
         (keys / hashlib.sha256(content).hexdigest()).write_bytes(content)
     else:
         keys.symlink_to(repository / FileKind.KEY)
     config = folder / CONFIG
     if place.config:
-        config.write_bytes(_decoded(place.config))
+        config.write_bytes(decoded(place.config))
     else:
         config.symlink_to(repository / CONFIG)
 
 
-def _decoded(text: str) -> bytes:
-    """Return a file of the sheet: key files are JSON and may be typed as they are."""
+def decoded(text: str) -> bytes:
+    """Return a file of the sheet: key files are JSON and may be typed as they are.
+
+    Raises RestoreRequestError.
+    """
     if text.lstrip().startswith("{"):
         return text.strip().encode()
     try:
