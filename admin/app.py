@@ -17,6 +17,7 @@ from admin.rescue import Rescue
 from admin.routes import ROUTES
 from admin.units import Units
 from appliance.accounts.guard import Guard
+from appliance.backup_plan.facts import read_facts
 from appliance.core.clock import Clock
 from appliance.core.errors import Audience
 from appliance.core.settings import ENVIRONMENT_FILE, MEBIBYTE, Settings
@@ -29,7 +30,7 @@ from appliance.services import Services
 from appliance.units.model import Absent
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
-from appliance.web.headers import add_security_headers
+from appliance.web.headers import add_retry_after, add_security_headers
 from appliance.web.render import Renderer
 
 _FORM_LIMIT = MEBIBYTE
@@ -64,7 +65,7 @@ def build(console: Console) -> web.Application:
 
     answers = ErrorAnswers(renderer, frame, frame, Audience.OPERATOR)
     app.middlewares.extend([guard.cookies, answers.middleware, redirect_to_login])
-    app.on_response_prepare.extend([remember_start, add_security_headers])
+    app.on_response_prepare.extend([remember_start, add_retry_after, add_security_headers])
     app.on_shutdown.append(_end_streams)
     guard.add(app, ROUTES)
     app.add_routes(assets.routes())
@@ -114,6 +115,8 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         elsewhere=settings.ollama_url is not None,
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
         kept=kept(console.services.database, settings),
+        backups=lambda: read_facts(settings),
+        clock=console.clock,
     )
     return HealthService(checks.checks)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -34,9 +36,10 @@ class OwnRepository:
         """Return the list as it was published last."""
         return await catalog.read(self._path)
 
-    async def ensure(self) -> None:
+    async def ensure(self, *, alone: bool = False) -> None:
         """Make the repository if this machine never had one, and remove what killed work left.
 
+        `alone` says that no other backup runs: then each lock was left by killed work.
         Raises RepositoryMissingError where there was one: its disk may not be mounted, and a new
         one in its place would hide that. Raises what opening it raises.
         """
@@ -46,12 +49,15 @@ class OwnRepository:
             if not self._settings.packaged:
                 private_directory(self._settings.repository)
             await self.opened.create()
+            # Packaged, another account owns the files, and its program does not sync the one that
+            # nothing can be opened without.
+            await asyncio.to_thread(os.sync)
             return
         if (published := await self.published()) is not None:
             machine = [key.id for key in published.keys if not key.is_recovery]
             self.opened = replace(self.opened, key=machine[-1] if machine else None)
         if await self.files.names(LOCKS):
-            await self.opened.unlock()
+            await self.opened.unlock(everyone=alone)
 
     async def mark_damaged(self, damage: str) -> None:
         """Publish what is damaged. The repository itself, which may not open, is not asked."""

@@ -16,6 +16,7 @@ MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
 # As many as systemd/50-cloister.rules lets the supervisor start.
 MOST_CHAT_PROCESSES = 16
+MOST_TARGETS = 4
 # What an administrator sets before the start of an installed appliance, and its last version
 # without an error, which each process can read and only the supervisor's account can write.
 ENVIRONMENT_FILE = Path("/etc/cloister/cloister.env")

@@ -10,7 +10,8 @@ MODEL_RUNNER = "ollama"
 WEB_SERVER = "nginx"
 DOCUMENT_READER = "ingest"
 MIGRATION = "migrate"
-_WITHOUT_DATABASE = {DATABASE, MODEL_RUNNER, WEB_SERVER}
+BACKUP_SERVER = "backup-server"
+_WITHOUT_DATABASE = {DATABASE, MODEL_RUNNER, WEB_SERVER, BACKUP_SERVER}
 _CHAT_SERVER = re.compile(r"webchat[@-](\d+)")
 _TITLES = {
     DATABASE: "Database",
@@ -18,6 +19,7 @@ _TITLES = {
     MODEL_RUNNER: "Model runner",
     DOCUMENT_READER: "Document reader",
     WEB_SERVER: "Web server",
+    BACKUP_SERVER: "Backup server",
 }
 _STOPPING = {
     DATABASE: (
@@ -33,6 +35,7 @@ _STOPPING = {
     ),
     DOCUMENT_READER: "New documents wait unread until it runs again. Chat and search go on.",
     WEB_SERVER: "No one can reach Cloister any more, not even you: this console is behind it.",
+    BACKUP_SERVER: "No backup is made, and none can be restored. Chat and search go on.",
 }
 _ONLY_CHAT_SERVER = (
     "No member can open the chat, search or add documents, and programs get errors. This console "

@@ -15,8 +15,9 @@ from appliance.ingest.model import IndexedDocument, Lease
 from appliance.library.model import DocumentState, Fault
 
 _QUERIES = Queries("appliance.ingest")
-# Chunks of one statement: the connection encodes them on the event loop.
-_BATCH = 500
+# Chunks of one statement: the connection encodes them on the event loop, and keeps a buffer of the
+# size of its largest statement.
+_BATCH = 100
 
 
 class IngestStore:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from appliance.db.pool import Connection, Database
+from appliance.db.pool import Connection
 from appliance.ingest.model import EmbeddingModel
 from appliance.ingest.vectors import VectorStore
 from appliance.jobs.record import JobRecord
 
 
-async def build_missing(database: Database, record: JobRecord) -> str:
-    """Build each missing index, and return what was done. Needs the owner of the tables.
+async def build_missing(record: JobRecord) -> str:
+    """Build each missing index, and return what was done.
+
+    The database of the record has the role that owns the tables.
 
     Interrupted, an index remains that does not count; the next build replaces it.
     """
     # A connection of its own: it is closed afterwards, with its settings.
-    async with database.held_connection() as connection:
+    async with record.database.held_connection() as connection:
         models = await VectorStore(connection).unindexed()
         await connection.execute("SELECT set_config('statement_timeout', '0', false)")
         await connection.execute("SELECT set_config('lock_timeout', '0', false)")

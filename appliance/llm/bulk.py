@@ -75,6 +75,8 @@ class BulkEmbedder:
             async with aclosing(self._made(model, texts, next_turn)) as parts:
                 async for made in parts:
                     yield made
+                    # Many requests wait for their next turn: none of them keeps its last vectors.
+                    del made
 
     async def _made(
         self, model: str, texts: Sequence[str], between: Callable[[], Awaitable[None]]
@@ -85,6 +87,7 @@ class BulkEmbedder:
             async with self._turn.hold():
                 made = await self._runner.embed(model, batch)
             yield made
+            del made
 
 
 async def _at_once() -> None:

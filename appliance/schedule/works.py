@@ -9,7 +9,6 @@ from datetime import timedelta
 
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
-from appliance.db.pool import Database
 from appliance.ingest.vector_index import build_missing
 from appliance.jobs.engine import Work
 from appliance.jobs.kinds import CERTIFICATE, SWEEP, VECTOR_INDEX
@@ -25,7 +24,7 @@ class SupervisorWorks:
     """The works of `Process.SUPERVISOR`, with what they need of the rest of the process.
 
     `sweep` removes expired sessions and codes and returns how many; `restart_nginx` asks the
-    supervisor to restart the web server; `database` has the role of the owner.
+    supervisor to restart the web server.
     """
 
     settings: Settings
@@ -34,7 +33,6 @@ class SupervisorWorks:
     chosen: OperatorSettings
     sweep: Callable[[], Awaitable[int]]
     restart_nginx: Callable[[], Awaitable[None]]
-    database: Database
 
     def table(self) -> Mapping[str, Work]:
         """Return the work of each kind that this installation has."""
@@ -55,8 +53,8 @@ class SupervisorWorks:
         return f"Removed {expired} expired sessions and codes, and {old} old records of jobs."
 
     async def index_vectors(self, record: JobRecord) -> str:
-        """Build the indexes of vectors that a restore has left out."""
-        return await build_missing(self.database, record)
+        """Build the indexes of vectors that a restore has left out, as their owner."""
+        return await build_missing(record)
 
     async def renew_certificate(self, _: JobRecord) -> str:
         """Restart the web server when its certificate ends soon; it makes the new one itself.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
+from appliance.units.backup_server import NAME as BACKUP_SERVER
+from appliance.units.backup_server import backup_server
 from appliance.units.errors import DatabaseMissingError
 from appliance.units.ingest import ingest
 from appliance.units.migrate import migrate
@@ -36,6 +38,8 @@ def catalog(settings: Settings, programs: Programs, clock: Clock) -> Catalog:
     applied = programs.applied_to(settings)
     absent = _absent(applied, programs)
     units = [postgres(applied, programs.postgres, clock), migrate(applied, programs)]
+    if programs.rest_server:
+        units.append(backup_server(applied, programs.rest_server))
     if programs.ollama:
         units.append(ollama(applied, programs.ollama, programs.ollama_port))
     units.append(ingest(applied, programs))
@@ -62,4 +66,7 @@ def _absent(settings: Settings, programs: Programs) -> tuple[Absent, ...]:
     if not programs.nginx:
         reason = "not installed: one chat server listens by itself; install the package nginx"
         absent.append(Absent("nginx", reason))
+    if settings.packaged and not programs.rest_server:
+        reason = "not installed: no backup can be made; install the package restic-rest-server"
+        absent.append(Absent(BACKUP_SERVER, reason))
     return tuple(absent)

@@ -21,6 +21,8 @@ from appliance.units.selfsigned import Pair, is_current, is_ours, self_signed
 
 CERTIFICATE = "certificate.pem"
 KEY = "key.pem"
+# A backup reads the key as its group, which has no member. The folder keeps all others out.
+KEY_MODE = 0o640
 ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 
@@ -70,7 +72,7 @@ def _ensured(folder: Path, host: str, now: datetime, *, known_time: bool) -> Pai
             return pair
         pair = self_signed(host, now)
         # The key first: after a crash in between both halves are ours, and are made again.
-        write_atomically(folder / KEY, pair.key, mode=0o600)
+        write_atomically(folder / KEY, pair.key, mode=KEY_MODE)
         write_atomically(folder / CERTIFICATE, pair.certificate, mode=0o644)
     elif problem:
         raise CertificateError(folder=folder, problem=problem)

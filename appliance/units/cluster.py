@@ -62,6 +62,10 @@ class Cluster:
         await asyncio.to_thread(self._require_version, data)
         await asyncio.to_thread(self._write_files, data)
 
+    async def refresh(self) -> None:
+        """Write our configuration again, for the server that runs."""
+        await asyncio.to_thread(self._write_files, self.settings.database)
+
     def _put_restored_in_place(self, data: Path) -> None:
         try:
             if Places(data).put_in_place():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from appliance.core.settings import MOST_CHAT_PROCESSES
+from appliance.core.settings import MOST_CHAT_PROCESSES, MOST_TARGETS
 
 RUN = "/run/cloister"
 LIB = "/var/lib/cloister"
@@ -17,6 +17,16 @@ LIB = "/var/lib/cloister"
 DATABASE, RUNNER, CHAT, CONSOLE, HEALTH = (
     f"{RUN}/{name}" for name in ("postgres", "ollama", "chat", "console", "health")
 )
+DOCUMENTS, TLS, REPOSITORY, TARGETS = (
+    f"{LIB}/{name}" for name in ("documents", "tls", "repository", "offsite")
+)
+# Where the repository's server and off-site copies are reached, and who uses the repository.
+REPOSITORY_SERVER, COPIES, OPERATIONS = (
+    f"{RUN}/{name}" for name in ("repository", "offsite", "operations")
+)
+REPOSITORY_LOCK = f"{OPERATIONS}/repository.lock"
+# Below these an administrator mounts disks for copies of the repository.
+DISKS = ("/mnt", "/media")
 
 
 class Network(StrEnum):
@@ -36,13 +46,25 @@ class Role(StrEnum):
     BACKUP = "cloister_backup"
 
 
+class Start(StrEnum):
+    """What starts a service: UNIT and OPERATION the supervisor, OTHER root or systemd itself.
+
+    A unit runs for as long as the appliance does; an operation ends by itself.
+    """
+
+    UNIT = "unit"
+    OPERATION = "operation"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One service of the package.
 
     `account` is None where systemd makes one up for the run. `writes` and `reads` are the folders
-    of Cloister that it sees, `instances` is how many there may be of a template, and `managed` says
-    that the supervisor starts and stops it.
+    of Cloister that it sees, with `%i` for the instance of a template. `instances` names those that
+    the supervisor starts of one. `has_key` says that it gets the machine's key to the backups, and
+    `disks` that it writes to what an administrator has mounted below DISKS.
     """
 
     name: str
@@ -51,8 +73,10 @@ class Service:
     writes: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     role: Role | None = None
-    instances: int | None = None
-    managed: bool = True
+    instances: tuple[str, ...] | None = None
+    start: Start = Start.UNIT
+    has_key: bool = False
+    disks: bool = False
 
     @property
     def file(self) -> str:
@@ -67,11 +91,15 @@ class Service:
     @property
     def units(self) -> tuple[str, ...]:
         """The names under which the supervisor starts it; none of a service that it does not."""
-        if not self.managed:
+        if self.start is Start.OTHER:
             return ()
         if self.instances is None:
             return (self.file,)
-        return tuple(f"{self.name}@{number}.service" for number in range(1, self.instances + 1))
+        return tuple(f"{self.name}@{instance}.service" for instance in self.instances)
+
+
+def _numbers(most: int) -> tuple[str, ...]:
+    return tuple(str(number) for number in range(1, most + 1))
 
 
 SERVICES = (
@@ -85,12 +113,14 @@ SERVICES = (
             HEALTH,
             f"{LIB}/state",
             f"{LIB}/settings",
-            f"{LIB}/documents",
+            DOCUMENTS,
+            OPERATIONS,
+            TARGETS,
         ),
         # It asks every unit on its socket, and looks at the room on the disk.
         reads=(RUN, LIB),
         role=Role.OWNER,
-        managed=False,
+        start=Start.OTHER,
     ),
     Service(
         name="cloister-postgres", account="cloister-postgres", writes=(f"{LIB}/postgres", DATABASE)
@@ -99,15 +129,15 @@ SERVICES = (
     Service(
         name="cloister-webchat",
         account="cloister-chat",
-        writes=(CHAT, f"{RUN}/commands", f"{LIB}/documents"),
+        writes=(CHAT, f"{RUN}/commands", DOCUMENTS),
         reads=(DATABASE, RUNNER, HEALTH),
         role=Role.CHAT,
-        instances=MOST_CHAT_PROCESSES,
+        instances=_numbers(MOST_CHAT_PROCESSES),
     ),
     Service(
         name="cloister-ingest",
         account="cloister-ingest",
-        writes=(f"{RUN}/ingest", f"{LIB}/documents"),
+        writes=(f"{RUN}/ingest", DOCUMENTS),
         reads=(DATABASE, RUNNER),
         role=Role.INGEST,
     ),
@@ -118,11 +148,16 @@ SERVICES = (
         writes=(f"{LIB}/ollama/.ollama",),
         reads=(f"{LIB}/ollama/models",),
     ),
-    Service(name="cloister-ollama-proxy", account=None, network=Network.LOOPBACK, managed=False),
+    Service(
+        name="cloister-ollama-proxy",
+        account=None,
+        network=Network.LOOPBACK,
+        start=Start.OTHER,
+    ),
     Service(
         name="cloister-nginx",
         account="cloister-nginx",
-        writes=(f"{RUN}/nginx", f"{LIB}/tls"),
+        writes=(f"{RUN}/nginx", TLS),
         reads=(CHAT, CONSOLE),
     ),
     Service(
@@ -131,10 +166,61 @@ SERVICES = (
         network=Network.HOST,
         writes=(f"{LIB}/ollama",),
         # The instance is a model's name; root starts it.
-        instances=0,
-        managed=False,
+        instances=(),
+        start=Start.OTHER,
     ),
-    Service(name="cloister-firewall", account=None, network=Network.HOST, managed=False),
+    Service(name="cloister-firewall", account=None, network=Network.HOST, start=Start.OTHER),
+    Service(
+        name="cloister-backup-server",
+        account="cloister-repository",
+        writes=(REPOSITORY, REPOSITORY_SERVER),
+    ),
+    Service(
+        name="cloister-backup",
+        account="cloister-backup",
+        writes=(f"{LIB}/backup", f"{OPERATIONS}/%i"),
+        reads=(DATABASE, REPOSITORY_SERVER, COPIES, REPOSITORY_LOCK, DOCUMENTS, TLS, TARGETS),
+        role=Role.BACKUP,
+        instances=("set", "hot", "list", "key", "drill", "check"),
+        start=Start.OPERATION,
+        has_key=True,
+    ),
+    Service(
+        name="cloister-prune",
+        account="cloister-repository",
+        writes=(REPOSITORY, f"{OPERATIONS}/prune"),
+        disks=True,
+        reads=(REPOSITORY_LOCK,),
+        start=Start.OPERATION,
+        has_key=True,
+    ),
+    Service(
+        name="cloister-repository-share",
+        account="cloister-repository",
+        writes=(REPOSITORY,),
+        # An off-site copy starts it.
+        start=Start.OTHER,
+    ),
+    Service(
+        name="cloister-offsite",
+        account="cloister-offsite",
+        network=Network.HOST,
+        writes=(COPIES, f"{OPERATIONS}/offsite-%i", TARGETS),
+        disks=True,
+        reads=(REPOSITORY, REPOSITORY_LOCK),
+        instances=_numbers(MOST_TARGETS),
+        start=Start.OPERATION,
+    ),
+    Service(
+        name="cloister-restore",
+        account="cloister-postgres",
+        writes=(f"{LIB}/postgres", DOCUMENTS, f"{OPERATIONS}/restore"),
+        reads=(DATABASE, REPOSITORY_SERVER, COPIES, REPOSITORY_LOCK),
+        # The account owns the files of the database in any case.
+        role=Role.OWNER,
+        start=Start.OPERATION,
+        has_key=True,
+    ),
 )
 
 

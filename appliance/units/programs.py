@@ -35,13 +35,17 @@ class PostgresProgram:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """What was found. `ollama_port` is the private port of our own model runner."""
+    """What was found. `ollama_port` is the private port of our own model runner.
+
+    `rest_server` keeps the backups in the package; a clone uses their folder directly.
+    """
 
     python: Path
     postgres: PostgresProgram | None
     nginx: Path | None
     ollama: Path | None
     ollama_port: int
+    rest_server: Path | None = None
 
     def applied_to(self, settings: Settings) -> Settings:
         """Return the settings as they are with these programs, for every process.
@@ -64,12 +68,14 @@ async def find_programs(settings: Settings) -> Programs:
     found = await installed_postgres()
     nginx = None if settings.nginx == OFF else settings.nginx or await _which("nginx")
     ollama = None if settings.ollama_url else await _which("ollama")
+    rest_server = await _which("restic-rest-server") if settings.packaged else None
     return Programs(
         python=Path(sys.executable),
         postgres=await asyncio.to_thread(choose_postgres, found, settings.database),
         nginx=Path(nginx) if nginx else None,
         ollama=Path(ollama) if ollama else None,
         ollama_port=await _runner_port(settings) if ollama else 0,
+        rest_server=Path(rest_server) if rest_server else None,
     )
 
 

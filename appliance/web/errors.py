@@ -82,6 +82,15 @@ class TooLargeError(ApplianceError):
     hint = "Nothing was saved. Send less at once."
 
 
+class BodyTooSlowError(ApplianceError):
+    """The body did not arrive in time. Facts: `seconds`."""
+
+    code = "body_too_slow"
+    status = HTTPStatus.REQUEST_TIMEOUT
+    sentence = "The request did not arrive within {seconds} seconds."
+    hint = "Nothing was saved. Check the connection, and send it again."
+
+
 class CompressedBodyError(ApplianceError):
     """The body is compressed: a kilobyte of it may expand to gigabytes."""
 
@@ -190,15 +199,15 @@ class ErrorAnswers:
     async def _handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
-        except ConnectionResetError:
-            raise
+        except ConnectionResetError as error:
+            raise _without_traceback(error) from None
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise
             return self.answer(request, _translate(error), error.headers.get("Allow"))
         except Exception as error:
             if isinstance(error, ConnectionError) and _has_left(request):
-                raise
+                raise _without_traceback(error) from None
             if request.get(_STARTED):
                 _LOG.exception("%s %s failed after its answer began", request.method, request.path)
                 raise
@@ -252,6 +261,16 @@ class ErrorAnswers:
 def _may_pass(error: ApplianceError) -> bool:
     """Whether the same request may be answered in a while."""
     return error.status == HTTPStatus.TOO_MANY_REQUESTS or error.status >= _SERVER_ERROR
+
+
+def _without_traceback(error: ConnectionError) -> ConnectionResetError:
+    """Return an error to raise in place of one that the stream of a body raised.
+
+    The stream keeps its error, and the error's traceback keeps the request with its stream: a cycle
+    that holds the memory of each request whose client has left until a full collection.
+    """
+    error.__traceback__ = None
+    return ConnectionResetError()
 
 
 def _has_left(request: web.Request) -> bool:

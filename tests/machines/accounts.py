@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from tests.machines.machine import Machine
 
-ROLES = ("cloister", "cloister_chat", "cloister_ingest")
+ROLES = ("cloister", "cloister_chat", "cloister_ingest", "cloister_backup")
 DATABASE = "/run/cloister/postgres"
 # Without capabilities, and without a way to them.
 _CONFINED = "--bounding-set=-all --inh-caps=-all --no-new-privs"

@@ -15,6 +15,8 @@ PROBE_HOME = "/usr/local/lib/cloister-tests"
 # of one of them, and not for that of cloister.service.
 NAMES = {"cloister.service": "cloister.probe.service"}
 OTHER_NAME = "cloister-probe-{}.service"
+# The instances of templates that have no numbers.
+INSTANCES = {"cloister-backup": "set"}
 # Comes last in [Service]: only how it starts and ends, and where it prints, is another.
 INSTEAD = """
 Type=oneshot
@@ -35,20 +37,26 @@ StandardOutput=truncate:{output}
 
 def services() -> list[str]:
     """The names of the services in the package, an instance of each template."""
-    return sorted(path.name.replace("@.", "@1.") for path in UNITS.glob("*.service"))
+    names = (path.name for path in UNITS.glob("*.service"))
+    return sorted(
+        name.replace("@.", f"@{INSTANCES.get(name.partition('@')[0], '1')}.") for name in names
+    )
 
 
-def run_in_sandbox(machine: Machine, service: str, *arguments: str) -> dict[str, Any]:
-    """Run the probe with these arguments as systemd would run the service, and return its finding.
+def run_in_sandbox(
+    machine: Machine, service: str, *arguments: str, probe: Path = PROBE
+) -> dict[str, Any]:
+    """Run a probe with these arguments as systemd would run the service, and return its finding.
 
     The text is the machine's own: its unit file, with every drop-in that lies beside it.
     """
     other = OTHER_NAME.format(service.removesuffix(".service").replace("@", "-"))
     name = NAMES.get(service, other)
     output = f"/run/{name}.json"
-    command = " ".join(("/usr/bin/python3", f"{PROBE_HOME}/{PROBE.name}", *arguments))
-    machine.copy_in(PROBE, PROBE_HOME)
-    text = _sections(machine.run(f"systemctl cat {service}").stdout)
+    command = " ".join(("/usr/bin/python3", f"{PROBE_HOME}/{probe.name}", *arguments))
+    machine.copy_in(probe, PROBE_HOME)
+    instance = service.partition("@")[2].removesuffix(".service")
+    text = _sections(machine.run(f"systemctl cat {service}").stdout).replace("%i", instance)
     machine.write(
         f"/run/systemd/system/{name}", text + INSTEAD.format(command=command, output=output)
     )

@@ -15,6 +15,7 @@ from appliance.cli.output import ExitCode
 from tests.builders.documents import LOREM, pdf, word, written
 from tests.e2e.load import check, load, seconds_until
 from tests.e2e.visitor import Program, Visitor
+from tests.machines.accounts import run_as
 from tests.machines.conftest import APPLIANCE
 from tests.machines.ground import Ground
 from tests.machines.installed import wait_until_serving
@@ -31,7 +32,18 @@ QUESTION = "Which gate has the copper lantern?"
 WATCHDOG = "/etc/systemd/system/cloister.service.d/short.conf"
 # The processes of our accounts; none is no match, which ends badly.
 OURS = "ps -eo user:32=,pid=,args= | grep ^cloister"
+# 404 before the first backup: the server answers, and has nothing.
+ASK_FOR_BACKUPS = """/usr/bin/python3 -c '
+import socket
+with socket.socket(socket.AF_UNIX) as client:
+    client.settimeout(3)
+    client.connect("/run/cloister/repository/repository.sock")
+    client.sendall(b"HEAD /config HTTP/1.0\r\n\r\n")
+    assert client.recv(100).split()[1] in {b"200", b"404"}
+'"""
 Measure = Callable[[], bool]
+# The supervisor does not see the proxy itself: it counts questions to the model runner that fail.
+LONGEST_HUNG = {"ollama-proxy": 30}
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +111,7 @@ class Measures:
             "nginx": self.is_ready,
             "ollama": self.writes,
             "ollama-proxy": self.writes,
+            "backup-server": self.keeps_backups,
             "supervisor": self.shows_the_console,
         }
         return measures[unit]
@@ -121,6 +134,11 @@ class Measures:
     def is_ready(self) -> bool:
         """Nginx and a chat server behind it say that all is well."""
         return self.caller.http.get("/ready").status_code == httpx.codes.OK
+
+    def keeps_backups(self) -> bool:
+        """The server of the backups answers those for whom it is."""
+        asked = run_as(self.site.machine, "cloister-backup", ASK_FOR_BACKUPS)
+        return asked.returncode == 0
 
     def shows_the_console(self) -> bool:
         """The console shows the operator every unit as ready."""
@@ -159,6 +177,30 @@ def test_a_killed_unit_serves_again_and_nothing_is_lost(
         running.until(documents=2, conversations=2)
     check(running, measures.caller, measures.operator)
     assert units.pids(unit) == others
+
+
+@pytest.mark.parametrize("unit", [name for name in SERVICES if name != "supervisor"])
+def test_a_hung_unit_is_killed_long_before_its_time_to_stop_is_over(
+    appliance: Machine, measures: Measures, asker: Visitor, unit: str
+) -> None:
+    units, serves = measures.units, measures.of(unit)
+    assert serves()
+    # Stopping the model runner ends its proxy, which may be what hangs, and the reverse.
+    together = ("ollama", "ollama-proxy") if unit.startswith("ollama") else (unit,)
+    others, hung = units.pids(*together), units.pid(unit)
+    with measures.site.program() as uploader, load(f"hung {unit}", uploader, asker) as running:
+        running.until(documents=1, conversations=1)
+        # All its processes, as where a machine runs out of something.
+        appliance.run(f"kill -STOP $(cat '/sys/fs/cgroup{units.control_group(unit)}/cgroup.procs')")
+        stopped = time.monotonic()
+        wait_until(lambda: units.pid(unit) not in {0, hung}, f"another {unit}", 60)
+        took = seconds_until(serves, stopped, f"what shows that {unit} serves")
+        print(f"{unit} serves again {took:.1f} s after SIGSTOP")
+        running.until(documents=1, conversations=1)
+    check(running, measures.caller, measures.operator)
+    assert units.pids(*together) == others
+    # Before systemd would have killed it, at the end of TimeoutStopSec.
+    assert took < LONGEST_HUNG.get(unit, 15)
 
 
 def test_a_hung_supervisor_is_replaced_and_nothing_else_is_touched(

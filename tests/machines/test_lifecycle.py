@@ -12,6 +12,7 @@ import pytest
 
 from tests.builders import documents
 from tests.e2e.visitor import Answer, Program, Visitor
+from tests.machines.backups import KEY, Backups, can_back_up
 from tests.machines.bystander import Observations, watching
 from tests.machines.former import VERSION, former_commit, former_package
 from tests.machines.installed import assert_debians_own_are_off, install_package, put_in_ollama
@@ -50,6 +51,8 @@ class Story:
     before: dict[str, int]
     after: dict[str, int]
     runs: tuple[str, str]
+    keys: tuple[str, str]
+    sets: list[str]
     seen: Observations
 
     @property
@@ -95,6 +98,12 @@ def story(
         wait_until(lambda: "1742" in operator.http.get(conversation).text, "an answer")
 
         units = Units(machine)
+        # A former package that made no backups has no key either.
+        former_key = machine.run(f"cat {KEY}", check=False).stdout
+        backups = Backups(machine)
+        if can_back_up(machine):
+            backups.do("set")
+        sets = backups.snapshots("set") if can_back_up(machine) else []
         before = units.pids()
         # It reads nothing from here on: what comes now is still waiting when it is replaced.
         machine.run(f"kill -STOP {before['ingest']}")
@@ -110,9 +119,10 @@ def story(
             wait_until(lambda: renewed(units, before), "every unit to be renewed", 60)
             wait_until(lambda: ready(site), "the new package to serve", 60)
         runs = (run, migration(machine))
+        keys = (former_key, machine.run(f"cat {KEY}").stdout)
         yield Story(
             *(site, units, operator, program, bell, conversation, waiting),
-            *(before, units.pids(), runs, seen),
+            *(before, units.pids(), runs, keys, sets, seen),
         )
 
 
@@ -197,6 +207,16 @@ def test_sessions_keys_and_answers_outlive_an_upgrade(story: Story) -> None:
     assert_all_is_as_it_was(story)
 
 
+def test_an_upgrade_keeps_the_backups_and_the_key_to_them(story: Story) -> None:
+    former, present = story.keys
+    assert len(present) > 40
+    assert former in {"", present}
+    backups = Backups(story.machine)
+    made = backups.do("set")["snapshot"]
+    assert backups.snapshots("set") == [*story.sets, made]
+    story.sets.append(made)
+
+
 def test_the_same_version_can_be_installed_again(story: Story, package: Path) -> None:
     before, restarts = story.units.pids(), restarts_of_replaced(story.machine)
     story.machine.copy_in(package, "/srv")
@@ -207,6 +227,7 @@ def test_the_same_version_can_be_installed_again(story: Story, package: Path) ->
         unit: before[unit] for unit in GOES_ON
     }
     assert restarts_of_replaced(story.machine) == {unit: restarts[unit] + 1 for unit in restarts}
+    assert story.machine.run(f"cat {KEY}").stdout == story.keys[1]
     assert_all_is_as_it_was(story)
 
 
@@ -215,6 +236,7 @@ def test_the_same_version_can_be_installed_again(story: Story, package: Path) ->
     [
         ("postgresql-17", "postgres", "/usr/lib/postgresql/17/bin/postgres"),
         ("nginx", "nginx", "/usr/sbin/nginx"),
+        ("restic-rest-server", "backup-server", "/usr/bin/restic-rest-server"),
     ],
 )
 def test_a_replaced_program_of_debians_is_restarted(
@@ -248,6 +270,8 @@ def test_who_removes_it_and_installs_it_again_finds_everything(story: Story, pac
     install_package(machine, package)
     wait_until(lambda: ready(story.site), "it to serve again", 60)
     assert_all_is_as_it_was(story)
+    assert machine.run(f"cat {KEY}").stdout == story.keys[1]
+    assert Backups(machine).snapshots("set") == story.sets
     with story.site.visitor() as returning:
         assert returning.sign_in().status_code == 303
         assert returning.questions_in(story.conversation) == 1

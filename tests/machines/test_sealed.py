@@ -18,6 +18,11 @@ HIGHER_EXPOSURE = {"cloister-firewall.service": 1.1}
 SERVICES = services()
 # They run, do their one thing, and are gone: there is no process to look at.
 FLEETING = {
+    "cloister-backup@set.service",
+    "cloister-prune.service",
+    "cloister-repository-share.service",
+    "cloister-offsite@1.service",
+    "cloister-restore.service",
     "cloister-fetch@1.service",
     "cloister-firewall.service",
     "cloister-migrate.service",
@@ -39,6 +44,9 @@ FOLDERS = (
     *(f"{DATA}{name}" for name in ("", "/postgres", "/documents", "/documents/incoming")),
     *(f"{DATA}{name}" for name in ("/ollama", "/ollama/models", "/ollama/.ollama")),
     *(f"{DATA}{name}" for name in ("/state", "/settings", "/tls")),
+    *(f"{DATA}{name}" for name in ("/backup", "/repository", "/repository/data", "/offsite")),
+    *(f"{SOCKETS}{name}" for name in ("/repository", "/offsite", "/operations")),
+    *(f"{SOCKETS}/operations/{name}" for name in ("set", "prune", "offsite-1", "restore")),
     *("/", "/etc", "/etc/cloister", "/home", "/opt", "/root", "/run", "/srv"),
     *("/run/dbus", "/run/systemd/private", "/run/lock", "/run/log/journal", "/run/user"),
     *("/usr", "/usr/share/cloister", "/usr/local/bin", "/var", "/var/log", "/var/log/journal"),
@@ -60,12 +68,31 @@ def powers(*, writes: str = "", reads: str = "") -> Powers:
 
 DOCUMENTS = f"{DATA}/documents {DATA}/documents/incoming"
 MODELS = f"{DATA}/ollama {DATA}/ollama/models"
+OPERATIONS = f"{SOCKETS}/operations"
+REPOSITORY = f"{DATA}/repository {DATA}/repository/data"
 POWERS = {
     "cloister.service": powers(
         writes=f"{SOCKETS}/console {SOCKETS}/control {SOCKETS}/health {SOCKETS}/motd {DATA}/state"
-        f" {DATA}/settings {DOCUMENTS}",
+        f" {DATA}/settings {DATA}/offsite {DOCUMENTS} {OPERATIONS}/set {OPERATIONS}/prune"
+        f" {OPERATIONS}/offsite-1 {OPERATIONS}/restore",
         reads=f"{SOCKETS} {SOCKETS}/postgres {SOCKETS}/chat {SOCKETS}/ingest {SOCKETS}/ollama"
-        f" {SOCKETS}/nginx {DATA} /run/dbus /run/log/journal /var/log/journal",
+        f" {SOCKETS}/nginx {SOCKETS}/repository {DATA} {DATA}/backup /run/dbus /run/log/journal"
+        " /var/log/journal",
+    ),
+    "cloister-backup-server.service": powers(writes=f"{REPOSITORY} {SOCKETS}/repository"),
+    "cloister-backup@set.service": powers(
+        writes=f"{DATA}/backup {OPERATIONS}/set",
+        reads=f"{SOCKETS}/postgres {SOCKETS}/repository {SOCKETS}/offsite {DOCUMENTS} {DATA}/tls"
+        f" {DATA}/offsite",
+    ),
+    "cloister-prune.service": powers(writes=f"{REPOSITORY} {OPERATIONS}/prune"),
+    "cloister-repository-share.service": powers(writes=REPOSITORY),
+    "cloister-offsite@1.service": powers(
+        writes=f"{SOCKETS}/offsite {OPERATIONS}/offsite-1 {DATA}/offsite", reads=REPOSITORY
+    ),
+    "cloister-restore.service": powers(
+        writes=f"{DATA}/postgres {DOCUMENTS} {OPERATIONS}/restore",
+        reads=f"{SOCKETS}/postgres {SOCKETS}/repository {SOCKETS}/offsite",
     ),
     "cloister-fetch@1.service": powers(writes=MODELS),
     "cloister-firewall.service": powers(),
@@ -155,7 +182,7 @@ def test_every_service_has_an_account_of_its_own(appliance: Machine) -> None:
 
 def test_no_login_as_one_of_the_accounts_is_possible(appliance: Machine) -> None:
     shadow = appliance.run("grep ^cloister /etc/shadow").stdout.splitlines()
-    assert len(shadow) == 7
+    assert len(shadow) == 10
     assert all(line.split(":")[1].startswith(("!", "*")) for line in shadow)
     shells = appliance.run("grep ^cloister /etc/passwd").stdout.splitlines()
     assert {line.split(":")[6] for line in shells} == {"/usr/sbin/nologin"}
@@ -186,6 +213,7 @@ def test_secrets_are_closed_to_all_accounts_but_their_own(appliance: Machine) ->
     secrets = {
         f"{DATA}/tls/key.pem": "cloister-nginx",
         f"{DATA}/postgres/data/PG_VERSION": "cloister-postgres",
+        "/etc/credstore/cloister.backup-key": "",
     }
     accounts = appliance.run("grep -o '^cloister[^:]*' /etc/passwd").stdout.split()
     for path, owner in secrets.items():
@@ -197,4 +225,4 @@ def test_secrets_are_closed_to_all_accounts_but_their_own(appliance: Machine) ->
             ).returncode
             == 0
         }
-        assert readers == {owner}
+        assert readers == {owner} - {""}, path

@@ -21,6 +21,7 @@ SERVICES = {
     "nginx": "cloister-nginx.service",
     "ollama": "cloister-ollama.service",
     "ollama-proxy": "cloister-ollama-proxy.service",
+    "backup-server": "cloister-backup-server.service",
     "supervisor": "cloister.service",
 }
 SOCKET = "run/cloister/control/control.sock"
@@ -36,6 +37,11 @@ class Units:
         """The main process of a unit, as the machine counts; 0 when it does not run."""
         show = f"systemctl show --property=MainPID --value {SERVICES[unit]}"
         return int(self._machine.run(show).stdout)
+
+    def control_group(self, unit: str) -> str:
+        """The path of a unit's control group."""
+        show = f"systemctl show --property=ControlGroup --value {SERVICES[unit]}"
+        return self._machine.run(show).stdout.strip()
 
     def pids(self, *except_for: str) -> dict[str, int]:
         """The main process of every unit, but for those that are named."""

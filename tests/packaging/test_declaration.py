@@ -11,9 +11,20 @@ import pytest
 
 from appliance.core.settings import Settings
 from appliance.db.roles import ACCOUNTS_ROLE
-from appliance.units.declaration import LIB, RUN, SERVICES, Network, Role, Service
+from appliance.operations.catalog import OPERATIONS as OPERATIONS_LIST
+from appliance.units.declaration import (
+    DISKS,
+    LIB,
+    OPERATIONS,
+    RUN,
+    SERVICES,
+    Network,
+    Role,
+    Service,
+    Start,
+)
 from appliance.units.postgres import users_of
-from tests.packaging.test_units import catalogue
+from tests.packaging.test_units import catalogue, operations
 from tests.packaging.unit_files import FOLDER, UnitFile, javascript_lists, services
 
 ROOT = Path(__file__).parents[2]
@@ -38,9 +49,10 @@ class Folder:
     owner: str
     group: str
 
-    def lets_write(self, account: str) -> bool:
-        """Whether an account may make files in it."""
-        as_group = account == self.group or (account, self.group) in memberships()
+    def lets_write(self, account: str, groups: set[str]) -> bool:
+        """Whether an account may make files in it, with the groups that its unit adds."""
+        known = (account, self.group) in memberships() or self.group in groups
+        as_group = account == self.group or known
         return account == self.owner or bool(as_group and self.mode & 0o020)
 
 
@@ -48,8 +60,9 @@ class Folder:
 def folders() -> dict[str, Folder]:
     found = {}
     for line in lines_of("cloister.tmpfiles"):
-        _, path, mode, owner, group = line.split()
-        found[path] = Folder(int(mode, 8), owner, group)
+        kind, path, mode, owner, group = line.split()
+        if kind != "z":
+            found[path] = Folder(int(mode, 8), owner, group)
     return found
 
 
@@ -101,19 +114,37 @@ def test_its_unit_file_shows_it_its_folders(service: Service) -> None:
     unit = unit_of(service)
     assert ours(unit.words("BindPaths")) == set(service.writes)
     assert ours(unit.words("BindReadOnlyPaths")) == set(service.reads)
+    disks = {f"-{disk}" for disk in DISKS}
+    assert disks & set(unit.words("BindPaths")) == (disks if service.disks else set())
+
+
+@each_service
+def test_its_unit_file_gives_it_the_key_to_the_backups_or_not(service: Service) -> None:
+    key = ["cloister.backup-key"] if service.has_key else []
+    assert unit_of(service).values("ImportCredential") == key
+    assert key == [] or service.network is Network.NONE
+
+
+def every_instance(service: Service) -> set[str]:
+    """Return the folders that a service writes to, as the instances of its unit have them."""
+    names = service.instances or ("",)
+    return {path.replace("%i", name) for path in service.writes for name in names}
 
 
 @each_service
 def test_its_folders_are_made_at_boot_and_let_it_write(service: Service) -> None:
-    for path in service.writes:
+    groups = set(unit_of(service).words("SupplementaryGroups"))
+    for path in every_instance(service):
         assert service.account is not None
-        assert folders()[path].lets_write(service.account), path
+        # The supervisor writes into the folders in there.
+        if path != OPERATIONS:
+            assert folders()[path].lets_write(service.account, groups), path
     for path in service.reads:
         assert path in folders()
 
 
 def test_no_folder_is_left_over() -> None:
-    written = {PurePosixPath(path) for service in SERVICES for path in service.writes}
+    written = {PurePosixPath(path) for service in SERVICES for path in every_instance(service)}
     for path in map(PurePosixPath, folders()):
         part = any(path.is_relative_to(one) or one.is_relative_to(path) for one in written)
         by_systemd = path in {PurePosixPath(f"{RUN}/ollama"), PurePosixPath(f"{RUN}/empty")}
@@ -127,9 +158,21 @@ def test_the_package_makes_exactly_their_accounts() -> None:
 
 def test_the_polkit_rule_names_exactly_what_the_supervisor_starts() -> None:
     names = javascript_lists((FOLDER / "50-cloister.rules").read_text())["CLOISTER_UNITS"]
-    managed = [unit for service in SERVICES for unit in service.units]
-    assert sorted(names) == sorted(managed)
-    assert set(managed) == catalogue()
+    started = {start: units_started(start) for start in Start}
+    assert sorted(names) == sorted(started[Start.UNIT] | started[Start.OPERATION])
+    assert started[Start.UNIT] == catalogue()
+    assert started[Start.OPERATION] == operations()
+
+
+def units_started(start: Start) -> set[str]:
+    return {unit for service in SERVICES if service.start is start for unit in service.units}
+
+
+def test_each_operation_has_a_folder_that_the_one_who_works_and_the_supervisor_share() -> None:
+    accounts_by_unit = {unit: service.account for service in SERVICES for unit in service.units}
+    for operation in OPERATIONS_LIST:
+        folder = folders()[f"{OPERATIONS}/{operation.name}"]
+        assert folder == Folder(0o2770, accounts_by_unit[operation.unit] or "", "cloister")
 
 
 def test_the_packet_filter_stops_every_account_that_is_not_online() -> None:
@@ -146,6 +189,8 @@ def test_the_database_knows_exactly_their_roles() -> None:
         "cloister": ("cloister",),
         "cloister-chat": ("cloister_chat",),
         "cloister-ingest": ("cloister_ingest",),
+        "cloister-backup": ("cloister_backup",),
+        "cloister-postgres": ("cloister",),
     }
     assert {role for roles in users.values() for role in roles} == set(Role)
     granted = re.findall(r"\bTO (cloister\w*)", (ROOT / "appliance/db/schema.sql").read_text())

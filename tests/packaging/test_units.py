@@ -9,6 +9,7 @@ import pytest
 
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
+from appliance.operations.catalog import OPERATIONS
 from appliance.units.catalog import catalog
 from appliance.units.programs import PostgresProgram, Programs
 from tests.packaging.unit_files import (
@@ -23,12 +24,21 @@ from tests.packaging.unit_files import (
 )
 
 MOST_CHAT_SERVERS = 16
-WITH_THE_MACHINES_NETWORK = {"cloister-fetch@.service", "cloister-firewall.service"}
-# Started because another unit wants them, never by the supervisor.
+WITH_THE_MACHINES_NETWORK = {
+    "cloister-fetch@.service",
+    "cloister-firewall.service",
+    "cloister-offsite@.service",
+}
+# They have the key to the backups, and the supervisor starts them as operations.
+WITH_THE_KEY = {"cloister-backup@.service", "cloister-prune.service", "cloister-restore.service"}
+OPERATIONS_FILES = {*WITH_THE_KEY, "cloister-offsite@.service"}
+# Started because another unit wants them, by root, or as operations, never as units.
 BESIDE_THE_CATALOGUE = {
     "cloister.service",
     "cloister-ollama-proxy.service",
+    "cloister-repository-share.service",
     *WITH_THE_MACHINES_NETWORK,
+    *OPERATIONS_FILES,
 }
 
 
@@ -36,9 +46,14 @@ def catalogue() -> set[str]:
     """The services of every unit that the supervisor may ever have to start."""
     settings = Settings(Path("/home"), packaged=True, chat_processes=MOST_CHAT_SERVERS)
     postgres = PostgresProgram(Path("/usr/lib/postgresql/17/bin"), 17)
-    programs = Programs(Path("/python"), postgres, Path("/nginx"), Path("/ollama"), 11434)
-    found = catalog(settings, programs, SystemClock()).units
+    paths = (Path("/python"), postgres, Path("/nginx"), Path("/ollama"), 11434, Path("/server"))
+    found = catalog(settings, Programs(*paths), SystemClock()).units
     return {f"cloister-{unit.name}.service" for unit in found}
+
+
+def operations() -> set[str]:
+    """The services of every operation."""
+    return {operation.unit for operation in OPERATIONS}
 
 
 def file_of(service: str) -> str:
@@ -78,9 +93,9 @@ def test_a_service_is_confined_in_every_respect(name: str) -> None:
     for key in ("CapabilityBoundingSet", "AmbientCapabilities"):
         assert unit.values(key) == ["CAP_NET_ADMIN" if loader else ""]
     families = {"AF_NETLINK"} if loader else {"AF_UNIX"}
-    if name.startswith(("cloister-ollama", "cloister-fetch")):
+    if name.startswith(("cloister-ollama", "cloister-fetch", "cloister-offsite")):
         families |= {"AF_INET"}
-    if name.startswith("cloister-fetch"):
+    if name.startswith(("cloister-fetch", "cloister-offsite")):
         families |= {"AF_INET6"}
     assert set(unit.words("RestrictAddressFamilies")) == families
 
@@ -154,9 +169,9 @@ def test_the_rule_names_exactly_the_units_that_have_files() -> None:
     """A name without a file would let the supervisor's account run any program as root."""
     text = (FOLDER / "50-cloister.rules").read_text()
     lists = javascript_lists(text)
-    assert set(lists["CLOISTER_UNITS"]) == catalogue()
+    assert set(lists["CLOISTER_UNITS"]) == catalogue() | operations()
     assert {file_of(name) for name in lists["CLOISTER_UNITS"]} <= set(services())
-    assert set(lists["CLOISTER_VERBS"]) == {"start", "stop", "restart", "reset-failed"}
+    assert set(lists["CLOISTER_VERBS"]) == {"start", "stop", "restart", "kill", "reset-failed"}
     # No pattern, and no other way to say yes.
     assert not re.search(r"RegExp|\.test\(|\.match\(|startsWith|\.indexOf\(\"", text)
     assert text.count("polkit.Result.YES") == 1
@@ -176,7 +191,11 @@ def test_folders_belong_to_accounts_and_groups_that_exist() -> None:
     made = {line.split()[1] for line in lines_of("cloister.sysusers") if line.startswith("g ")}
     for line in lines_of("cloister.tmpfiles"):
         kind, path, mode, user, group = line.split()
-        assert kind == "d", path
+        if kind == "z":
+            # A file that a service has made: its mode alone.
+            assert (user, group, int(mode, 8) & 0o007) == ("-", "-", 0), path
+            continue
+        assert kind == ("f" if path.endswith(".lock") else "d"), path
         assert user in users, path
         assert group in users | made, path
         # Only the owner and a group change anything.
@@ -187,4 +206,84 @@ def test_debians_own_services_stay_off() -> None:
     assert lines_of("50-cloister.preset") == [
         "disable nginx.service",
         "disable postgresql.service",
+        "disable restic-rest-server.service",
     ]
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_no_service_has_both_the_key_and_the_network(name: str) -> None:
+    unit = services()[name]
+    key = ["cloister.backup-key"] if name in WITH_THE_KEY else []
+    assert unit.values("ImportCredential") == key
+    online = name in WITH_THE_MACHINES_NETWORK
+    assert unit.values("PrivateNetwork") == ["no" if online else "yes"]
+    # No other way to a secret of the machine.
+    others = {key for key in unit.keys("Service") if "Credential" in key}
+    assert others <= {"ImportCredential"}
+
+
+def test_the_off_site_copy_sees_ciphertext_and_nothing_that_people_wrote() -> None:
+    unit = services()["cloister-offsite@.service"]
+    seen = {*unit.words("BindPaths"), *unit.words("BindReadOnlyPaths")}
+    assert {path for path in seen if "cloister" in path} == {
+        "/run/cloister/offsite",
+        "/run/cloister/operations/offsite-%i",
+        "/run/cloister/operations/repository.lock",
+        "/var/lib/cloister/offsite",
+        "/var/lib/cloister/repository",
+    }
+    assert "/var/lib/cloister/repository" in unit.words("BindReadOnlyPaths")
+    assert unit.values("SocketBindDeny") == ["any"]
+    fetch = services()["cloister-fetch@.service"]
+    assert unit.words("IPAddressAllow") == fetch.words("IPAddressAllow")
+    assert unit.words("IPAddressDeny") == ["any"]
+
+
+def test_only_the_owner_of_the_repository_changes_its_files() -> None:
+    changing = {
+        name
+        for name, unit in services().items()
+        if "/var/lib/cloister/repository" in unit.words("BindPaths")
+    }
+    owners = {
+        name for name in services() if "cloister-repository" in services()[name].words("User")
+    }
+    assert changing == owners
+    assert changing == {
+        "cloister-backup-server.service",
+        "cloister-prune.service",
+        "cloister-repository-share.service",
+    }
+
+
+def test_a_backup_reads_what_it_saves_and_changes_none_of_it() -> None:
+    unit = services()["cloister-backup@.service"]
+    saved = {f"/var/lib/cloister/{name}" for name in ("documents", "tls", "offsite")}
+    assert saved <= set(unit.words("BindReadOnlyPaths"))
+    assert not saved & set(unit.words("BindPaths"))
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS_FILES))
+def test_an_operation_ends_by_itself_and_gives_way(name: str) -> None:
+    unit = services()[name]
+    instance = {"cloister-backup@.service": "%i", "cloister-offsite@.service": "offsite-%i"}
+    plain = name.removeprefix("cloister-").removesuffix(".service")
+    work = instance.get(name, plain)
+    assert unit.values("ExecStart") == [f"/usr/bin/cloister operation {work}"]
+    assert f"/run/cloister/operations/{work}" in unit.words("BindPaths")
+    assert unit.values("RuntimeMaxSec")
+    assert unit.values("TimeoutStopSec")
+    assert unit.values("CollectMode") == ["inactive-or-failed"]
+    assert "cloister.target" in unit.words("PartOf")
+    assert int(unit.values("OOMScoreAdjust")[0]) >= 500
+    # People wait for a restore.
+    if name != "cloister-restore.service":
+        assert unit.values("IOSchedulingClass") == ["idle"]
+        assert unit.values("Nice") == ["10"]
+
+
+def test_a_drill_has_a_limit_of_memory() -> None:
+    limits = read(FOLDER / "cloister-backup@drill.service.d/10-memory.conf")
+    assert limits.values("MemoryMax") == ["50%"]
+    install = (FOLDER.parent / "packaging/debian/cloister.install").read_text()
+    assert "systemd/cloister-backup@drill.service.d usr/lib/systemd/system" in install

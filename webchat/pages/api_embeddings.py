@@ -44,6 +44,8 @@ async def _embedded(request: web.Request, wanted: EmbeddingRequest) -> web.Respo
         async for batch in made:
             entries += _entries(batch.vectors, len(entries), wanted.encoding)
             tokens += batch.prompt_tokens or 0
+            # Not kept until the next turn, for which this request may wait for long.
+            del batch
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     rest = json.dumps({"model": wanted.model or OUR_NAME, "usage": usage})
     text = f'{{"object": "list", "data": [{", ".join(entries)}], {rest[1:]}'

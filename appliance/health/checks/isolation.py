@@ -15,8 +15,9 @@ from appliance.health.remedies import ReadLog, RunCommand
 
 TABLE = "cloister"
 STOPPING = {"reject", "drop"}
-# The only services that may have the host's network, while they run.
-MAY_GO_ONLINE = "cloister-fetch@"
+# The only services that may have the host's network, while they run. Root starts the first by hand;
+# the other copies encrypted backups to where an operator wants them.
+FETCH, OFFSITE = "cloister-fetch@", "cloister-offsite@"
 RESTART = RunCommand("systemctl restart cloister-firewall.service")
 LOAD_AGAIN = "Load it again; `systemctl status cloister-firewall.service` says more."
 
@@ -86,7 +87,7 @@ def _stopped(rule: dict[str, Any], named: dict[str, int]) -> dict[str, int]:
 def evaluate_networks(host: str, found: Iterable[Network]) -> CheckResult:
     """Say which networks the processes of Cloister's services are in. Pure."""
     services = {network: str(network.process.service) for network in found}
-    online = {name for name in services.values() if name.startswith(MAY_GO_ONLINE)}
+    online = {name for name in services.values() if name.startswith((FETCH, OFFSITE))}
     sealed = [network for network, name in services.items() if name not in online]
     if open_ones := [n for n in sealed if n.namespace == host or n.interfaces != {"lo"}]:
         facts = ", ".join(
@@ -95,13 +96,14 @@ def evaluate_networks(host: str, found: Iterable[Network]) -> CheckResult:
         hint = "`systemctl cat` of that service shows what takes PrivateNetwork=yes away."
         sentence = f"These are not cut off from the network: {facts}."
         return failed(CheckId.NETWORKS, sentence, hint)
-    if online:
-        sentence = f"{', '.join(sorted(online))} is online to fetch a model; nothing else is."
+    if fetching := sorted(name for name in online if name.startswith(FETCH)):
+        sentence = f"{', '.join(fetching)} is online to fetch a model."
         return warning(CheckId.NETWORKS, sentence, "It ends by itself when the model has arrived.")
     if not sealed:
         return unknown(CheckId.NETWORKS, "No service of Cloister runs.")
+    copying = f" {', '.join(sorted(online))} is online for an off-site copy." if online else ""
     return ok(
         CheckId.NETWORKS,
-        f"{len(sealed)} processes of {len(set(services.values()))} services: each is in a "
-        "network of its own with no interface but loopback.",
+        f"{len(sealed)} processes of {len(set(services.values()) - online)} services: each is in "
+        f"a network of its own with no interface but loopback.{copying}",
     )

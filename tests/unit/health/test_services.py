@@ -95,10 +95,12 @@ def test_stopping_says_what_follows_for_whom() -> None:
     assert "No member can open the chat" in only
     assert "other chat servers" in one
     assert stopping_means("ingest", ["ingest"]) not in {database, only, one}
+    assert "No backup is made" in stopping_means("backup-server", ["backup-server"])
 
 
 def test_people_read_titles_and_never_the_names_of_units() -> None:
     names = ["postgres", "migrate", "ollama", "ingest", "webchat@1", "webchat-12", "nginx"]
+    names += ["backup-server"]
     titles = [title_of(name) for name in names]
     assert titles[4:6] == ["Chat server 1", "Chat server 12"]
     assert not set(titles) & set(names)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from appliance.core.settings import from_environment
+from appliance.health.service_words import title_of
 from appliance.units.catalog import Catalog, catalog
 from appliance.units.errors import DatabaseMissingError
 from appliance.units.model import Kind, Unit
@@ -23,6 +25,11 @@ def test_with_everything_installed_there_is_everything() -> None:
     names = ["postgres", "migrate", "ollama", "ingest", "webchat@1", "webchat@2", "nginx"]
     assert [unit.name for unit in found.units] == names
     assert found.absent == ()
+
+
+def test_each_service_says_more_than_its_title() -> None:
+    for unit in catalog(SETTINGS, PROGRAMS, FakeClock()).units:
+        assert unit.description not in {"", title_of(unit.name)}, unit.name
 
 
 def test_every_need_and_every_front_is_a_unit() -> None:
@@ -56,6 +63,21 @@ def test_without_nginx_one_chat_server_listens_by_itself() -> None:
     assert [absent.name for absent in found.absent] == ["nginx"]
     assert "package nginx" in found.absent[0].reason
     assert from_environment(named(found)["webchat@1"].environment).nginx is None
+
+
+def test_the_package_has_a_server_in_front_of_the_backups_and_a_clone_has_none() -> None:
+    packaged = replace(SETTINGS, packaged=True)
+    with_server = programs(rest_server=Path("/usr/bin/restic-rest-server"))
+    unit = named(catalog(packaged, with_server, FakeClock()))["backup-server"]
+    assert unit.needs == ()
+    assert {"--append-only", "--no-auth"} <= set(unit.command)
+    assert f"--listen=unix:{packaged.repository_socket}" in unit.command
+    assert "backup-server" not in named(catalog(SETTINGS, PROGRAMS, FakeClock()))
+    without = catalog(packaged, PROGRAMS, FakeClock())
+    assert "backup-server" not in named(without)
+    (absent,) = without.absent
+    assert absent.name == "backup-server"
+    assert "package restic-rest-server" in absent.reason
 
 
 def test_without_a_model_runner_the_reason_is_given() -> None:

@@ -86,9 +86,11 @@ def test_a_new_pair_is_a_server_s_and_can_issue_nothing(tmp_path: Path, clock: F
     assert not extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
 
 
-def test_the_key_is_for_its_owner_only(tmp_path: Path, clock: FakeClock) -> None:
+def test_the_key_is_for_its_owner_and_for_a_group_without_members(
+    tmp_path: Path, clock: FakeClock
+) -> None:
     ensure_certificate(tmp_path, HOST, clock)
-    assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o640
     assert (tmp_path / "certificate.pem").stat().st_mode & 0o777 == 0o644
     ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
         tmp_path / "certificate.pem", tmp_path / "key.pem"

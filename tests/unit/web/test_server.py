@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import logging
 import socket as sockets
 import struct
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -108,6 +110,39 @@ async def test_a_client_that_goes_away_is_not_logged_as_an_error(
         head = b"GET /api/none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         assert b" 404 " in await asyncio.to_thread(_ask, port, head)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """Free only what nothing refers to."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("sent", [UPLOAD, CHUNKED])
+@pytest.mark.parametrize("leave", [_reset, sockets.socket.close])
+async def test_a_request_whose_client_has_left_needs_no_collection(
+    sent: bytes, leave: Callable[[sockets.socket], None], without_collector: None
+) -> None:
+    port = _free_port()
+    requests: list[weakref.ref[web.Request]] = []
+
+    @web.middleware
+    async def remember(request: web.Request, handler: object) -> web.StreamResponse:
+        requests.append(weakref.ref(request))
+        return await handler(request)  # type: ignore[operator,no-any-return]
+
+    application = _application(asyncio.Event())
+    application.middlewares.insert(0, remember)
+    async with listening(application, [], ("127.0.0.1", port)), asyncio.timeout(10):
+        client = sockets.create_connection(("127.0.0.1", port))
+        client.sendall(sent)
+        while not requests:
+            await asyncio.sleep(0.01)
+        leave(client)
+        while requests[0]() is not None:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])

@@ -1,0 +1,79 @@
+"""The server of the repository: adds to the backups of this machine, and removes nothing.
+
+Only the package has it. In a clone the account that makes the backups could delete them in any
+case, so that they are kept in the folder without a server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from appliance.core.settings import Settings
+from appliance.probes.socket_file import SocketFileProbe
+from appliance.units.directories import prepare_directories
+from appliance.units.model import Unit
+
+NAME = "backup-server"
+# The folders of a repository, as restic lays them out.
+_FOLDERS = ("snapshots", "index", "keys", "locks", "data", *(f"data/{n:02x}" for n in range(256)))
+# The group is that of the folder above: it reads ciphertext, for off-site copies.
+_MODE = 0o750
+
+
+def backup_server(settings: Settings, program: Path) -> Unit:
+    """Return the unit of the server of the repository."""
+    return Unit(
+        name=NAME,
+        description="Backup server (restic rest-server)",
+        command=(
+            str(program),
+            "--append-only",
+            # Whoever may connect to the socket may add: its folder decides who that is.
+            "--no-auth",
+            f"--listen=unix:{settings.repository_socket}",
+            f"--path={settings.repository}",
+        ),
+        probe=SocketFileProbe(settings.repository_socket),
+        directory=settings.home,
+        environment={"HOME": str(settings.home)},
+        account=settings.account,
+        prepare=partial(_prepare, settings),
+        stop_grace=10.0,
+        program_files=(program,),
+    )
+
+
+async def _prepare(settings: Settings) -> None:
+    await prepare_directories(settings, settings.repository, settings.repository_socket.parent)
+    await asyncio.to_thread(_forget_unfinished, settings.repository)
+    await asyncio.to_thread(_make_folders, settings.repository)
+    # After a kill its file is still there, and nothing can listen at a path that exists.
+    await asyncio.to_thread(settings.repository_socket.unlink, missing_ok=True)
+
+
+def _forget_unfinished(repository: Path) -> None:
+    """Remove what a power cut has left of a repository that was just being made.
+
+    The server does not sync the file `config`, and replaces none that is there. An empty one
+    without any snapshot holds nothing; with a snapshot it is a damage, which the check names.
+    """
+    config = repository / "config"
+    if not config.exists() or config.stat().st_size or _has_files(repository / "snapshots"):
+        return
+    for path in (config, *repository.glob("keys/*"), *repository.glob("locks/*")):
+        path.unlink()
+
+
+def _has_files(folder: Path) -> bool:
+    return folder.exists() and any(folder.iterdir())
+
+
+def _make_folders(repository: Path) -> None:
+    """Make the folders for the group, too: the server would make them for its account alone.
+
+    Their set-group-id bit comes from the folder above; a sealed service cannot set it.
+    """
+    for name in _FOLDERS:
+        (repository / name).mkdir(mode=_MODE, exist_ok=True)

@@ -1,0 +1,147 @@
+"""The power fails while backups are made or removed: earlier sets are whole, the next one too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.machines.acknowledged import Acknowledged, working
+from tests.machines.backups import Backups
+from tests.machines.conftest import APPLIANCE
+from tests.machines.installed import wait_until_serving
+from tests.machines.machine import Machine
+from tests.machines.neighbour import Neighbour
+from tests.machines.network import Network, Place
+from tests.machines.programs import wait_until
+from tests.machines.units import Units
+from tests.machines.visitor import Site
+
+BACKUP = "var/lib/cloister/backup"
+REPOSITORY = "var/lib/cloister/repository"
+# So much is saved and removed again that a prune has work to do, in files of which none is alike.
+OLD_MEGABYTES = 40
+Seen = Callable[[Path], bool]
+
+
+def exists(path: str) -> Seen:
+    return lambda root: (root / path).exists()
+
+
+def files(root: Path, folder: str) -> set[str]:
+    return {path.name for path in (root / REPOSITORY / folder).rglob("*") if path.is_file()}
+
+
+class Change:
+    """Whether files of the repository have come or gone since the operation began."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._before = {folder: files(root, folder) for folder in ("data", "index", "snapshots")}
+
+    def came(self, folder: str) -> bool:
+        return bool(files(self._root, folder) - self._before[folder])
+
+    def went(self, folder: str) -> bool:
+        return bool(self._before[folder] - files(self._root, folder))
+
+
+Moment = Callable[[Path, Change], bool]
+# Where the operation is when the current goes.
+SET_MOMENTS: dict[str, Moment] = {
+    "at the beginning": lambda root, _: exists(f"{BACKUP}/backup.lock")(root),
+    "in the dump": lambda root, _: exists(f"{BACKUP}/set/database/toc.dat")(root),
+    "when the stage is whole": lambda root, _: exists(f"{BACKUP}/set/manifest.json")(root),
+    "after a part is saved": lambda _, change: change.came("data"),
+    "after the index is saved": lambda _, change: change.came("index"),
+    "after the snapshot is saved": lambda _, change: change.came("snapshots"),
+}
+PRUNE_MOMENTS: dict[str, Moment] = {
+    "when it has locked": lambda root, _: bool(files(root, "locks")),
+    "after a snapshot is removed": lambda _, change: change.went("snapshots"),
+    "after a part is removed": lambda _, change: change.went("data"),
+    "after an index is removed": lambda _, change: change.went("index"),
+}
+
+
+def cut_during(
+    machine: Machine,
+    place: Place,
+    name: str,
+    moment: Callable[[Path, Change], bool],
+    **request: object,
+) -> None:
+    """Cut the power at a moment of an operation, or right after its end; serve again."""
+    backups, change = Backups(machine), Change(machine.root)
+    backups.begin(name, **request)
+    wait_until(lambda: moment(machine.root, change) or not backups.runs(name), name, 120)
+    machine.cut_power()
+    machine.boot(place)
+    wait_until_serving(machine, 60)
+    Units(machine).wait_until_all_ready(60)
+
+
+def expect_sound(backups: Backups, before: list[str]) -> None:
+    """Every earlier set is there, every byte is as it was, and another set can be made."""
+    backups.do("list")
+    assert set(before) <= set(backups.snapshots("set"))
+    backups.do("check")
+    assert backups.catalog()["damage"] == ""
+    made = backups.do("set")["snapshot"]
+    assert made in backups.snapshots("set")
+
+
+def test_sets_outlive_power_cuts(on_disk: Machine, network: Network, client: Neighbour) -> None:
+    machine, kept = on_disk, Acknowledged()
+    backups, place = Backups(machine), network.place(APPLIANCE)
+    machine.boot(place)
+    wait_until_serving(machine)
+    site = Site(machine, client, APPLIANCE)
+    site.claim()
+    with working(site, kept, "before"):
+        kept.until(documents=4, answers=2)
+    backups.do("set")
+    for label, moment in SET_MOMENTS.items():
+        before = backups.snapshots("set")
+        with site.program() as program:
+            kept.add(program, label.replace(" ", "-"))
+        cut_during(machine, place, "set", moment)
+        expect_sound(backups, before)
+        print(f"cut {label}: {len(before)} sets are whole")
+    with site.program() as program, site.visitor() as visitor:
+        assert visitor.sign_in().is_redirect
+        kept.check(program, visitor)
+
+
+def test_sets_outlive_power_cuts_while_old_ones_are_removed(
+    on_disk: Machine, network: Network, client: Neighbour
+) -> None:
+    machine = on_disk
+    backups, place = Backups(machine), network.place(APPLIANCE)
+    machine.boot(place)
+    wait_until_serving(machine)
+    Site(machine, client, APPLIANCE).claim()
+    for label, moment in PRUNE_MOMENTS.items():
+        add_old_sets(backups)
+        kept = backups.do("set")["snapshot"]
+        verify(backups, kept)
+        cut_during(machine, place, "prune", moment, keep_set=7)
+        expect_sound(backups, [kept])
+        assert "refused" not in backups.do("prune", keep_set=7)
+        assert kept in backups.snapshots("set")
+        print(f"cut {label}: the verified set is whole")
+
+
+def add_old_sets(backups: Backups) -> None:
+    """Let there be sets of a month ago, each with content of its own."""
+    month_ago = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - 30 * 86400))
+    for number in range(4):
+        path = f"/root/old-{number}"
+        backups.machine.run(f"head -c {OLD_MEGABYTES}M /dev/urandom >{path}")
+        backups.restic("backup", "--tag=set", "--host=cloister", f"--time={month_ago}", path)
+        backups.machine.run(f"rm {path}")
+
+
+def verify(backups: Backups, snapshot: str) -> None:
+    """Have a drill restore a set."""
+    backups.do("drill", snapshot=snapshot)

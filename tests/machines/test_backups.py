@@ -1,0 +1,196 @@
+"""Backups of an installed machine: made under load, tried, and of use when the machine is gone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from appliance.repository.recovery_key import RecoveryKey
+from tests.machines.acknowledged import Acknowledged, working
+from tests.machines.backups import KEY, OPERATIONS, Backups
+from tests.machines.conftest import APPLIANCE
+from tests.machines.machine import Machine
+from tests.machines.neighbour import Neighbour
+from tests.machines.units import Units
+from tests.machines.visitor import Site
+
+
+@pytest.fixture(scope="module")
+def site(appliance: Machine, client: Neighbour) -> Site:
+    """The appliance with an operator, and models to choose."""
+    site = Site(appliance, client, APPLIANCE)
+    Units(appliance).wait_until_all_ready(60)
+    site.choose_models()
+    site.claim()
+    return site
+
+
+@pytest.fixture(scope="module")
+def backups(site: Site) -> Backups:
+    return Backups(site.machine)
+
+
+@pytest.fixture(scope="module")
+def kept(site: Site) -> Acknowledged:
+    """What people were told is there, before the first set and while it was made."""
+    return Acknowledged()
+
+
+@pytest.fixture(scope="module")
+def first(site: Site, backups: Backups, kept: Acknowledged) -> str:
+    """A set that was made while people worked: its id."""
+    with working(site, kept, "nightly"):
+        kept.until(documents=3, answers=2)
+        made = backups.do("set", models=[{"name": "fake-chat:latest", "digest": "0" * 64}])
+        kept.until(documents=2, answers=1)
+    return str(made["snapshot"])
+
+
+def test_a_set_is_made_while_people_work(backups: Backups, first: str, site: Site) -> None:
+    catalog = backups.catalog()
+    (made,) = [found for found in catalog["snapshots"] if found["kind"] == "set"]
+    assert made["id"] == first
+    assert made["content"]["documents"] >= 3
+    assert made["content"]["people"] == 1
+    listed = backups.restic("ls", first)
+    for part in ("manifest.json", "/tls/key.pem", "/database/toc.dat", "/configuration/"):
+        assert part in listed, part
+    # What is in clear text while a set is put together is gone.
+    assert site.machine.run("ls /var/lib/cloister/backup").stdout.split().count("set") == 0
+
+
+def test_what_was_asked_is_not_kept_and_no_secret_is_printed(
+    backups: Backups, first: str, site: Site
+) -> None:
+    key = RecoveryKey.new()
+    backups.do("key", work="add", recovery_key=key.text)
+    assert backups.do("key", work="verify", recovery_key=key.text)["fingerprint"] == (
+        key.fingerprint
+    )
+    machine = site.machine
+    requests = machine.run(f"find {OPERATIONS} -name request").stdout
+    assert requests == ""
+    everywhere = "grep --recursive --files-with-matches --fixed-strings --"
+    for secret in (key.text, key.password, machine.run(f"cat {KEY}").stdout):
+        found = machine.run(
+            f"{everywhere} {secret} /run/cloister /var/lib/cloister /var/log /tmp; "
+            f"journalctl --output=cat | grep --fixed-strings -- {secret}",
+            check=False,
+        )
+        assert found.stdout == ""
+
+
+def test_a_wrong_key_is_named_and_nothing_is_opened(backups: Backups, first: str) -> None:
+    backups.begin("key", work="verify", recovery_key=RecoveryKey.new().text)
+    assert backups.end("key")["code"] == "key_unknown"
+    backups.begin("key", work="verify", recovery_key="0000-0000")
+    assert backups.end("key")["code"] == "key_mistyped"
+
+
+def test_nothing_new_makes_no_hot_snapshot_and_something_new_makes_one(
+    backups: Backups, first: str, site: Site
+) -> None:
+    backups.do("hot")
+    assert backups.do("hot") == {"skipped": True}
+    with site.program() as program:
+        sent = program.upload("hot.txt", b"The hot lantern hangs over gate hot.")
+        assert program.finished(sent.json()["id"])["status"] == "ready"
+    made = backups.do("hot")
+    assert made["snapshot"] in backups.snapshots("hot")
+
+
+def test_every_byte_is_read_and_a_changed_one_is_found(
+    backups: Backups, first: str, site: Site
+) -> None:
+    backups.do("check")
+    assert backups.catalog()["checked_at"]
+    assert backups.catalog()["damage"] == ""
+    folder = "/var/lib/cloister/repository/data"
+    machine = site.machine
+    pack = machine.run(f"find {folder} -type f -size +1k | sort | head -n1").stdout.strip()
+    machine.run(f"cp -p {pack} /root/pack")
+    machine.run(f"printf x | dd of={pack} bs=1 seek=200 conv=notrunc status=none")
+    try:
+        backups.begin("check")
+        failed = backups.end("check")
+        assert failed["outcome"] == "failed"
+        assert failed["code"] == "repository_damaged"
+        assert backups.catalog()["damage"] != ""
+    finally:
+        machine.run(f"cp -p /root/pack {pack}")
+    backups.do("check")
+    assert backups.catalog()["damage"] == ""
+
+
+def test_pruning_refuses_while_no_set_is_verified(backups: Backups, first: str) -> None:
+    before = backups.snapshots()
+    found = backups.do("prune", keep_set=1)
+    assert found["refused"] == "unverified"
+    assert backups.snapshots() == before
+
+
+def test_a_stopped_operation_ends_at_once_and_is_no_set(
+    backups: Backups, first: str, site: Site
+) -> None:
+    before = backups.snapshots("set")
+    backups.begin("set")
+    site.machine.wait_until(f"test -s {OPERATIONS}/set/progress")
+    stop = "busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1"
+    stop += " org.freedesktop.systemd1.Manager StopUnit ss cloister-backup@set.service replace"
+    # As the supervisor's account, which may do that.
+    site.machine.run_as_service(stop, "User=cloister")
+    assert backups.end("set", 60)["outcome"] in {"cancelled", "done"}
+    assert len(backups.snapshots("set")) <= len(before) + 1
+    assert site.machine.run("systemctl --failed --no-legend").stdout == ""
+    assert json.loads(site.machine.run("cloister status --json").stdout)
+
+
+def test_a_drill_verifies_a_set_in_a_database_of_its_own(
+    backups: Backups, first: str, site: Site
+) -> None:
+    before = Units(site.machine).pids()
+    found = backups.do("drill", snapshot=first)
+    assert (found["verdict"], found["source"]) == ("verified", "local")
+    assert found["tables"] > 10
+    (made,) = [one for one in backups.catalog()["snapshots"] if one["id"] == first]
+    assert made["drills"][0]["verdict"] == "verified"
+    # Nothing of it stays, and the database of the people was left alone.
+    left = site.machine.run("ls /var/lib/cloister/backup").stdout.split()
+    assert "drill" not in left
+    assert site.machine.run("pgrep -u cloister-backup", check=False).stdout == ""
+    assert Units(site.machine).pids() == before
+    assert "refused" not in backups.do("prune", keep_set=7)
+    assert first in backups.snapshots("set")
+
+
+def test_a_restore_on_the_same_machine_can_be_undone_and_confirmed(
+    backups: Backups, first: str, site: Site, kept: Acknowledged
+) -> None:
+    machine, units = site.machine, Units(site.machine)
+    made = backups.do("set")["snapshot"]
+    with site.program() as program:
+        later = program.upload("later.txt", b"The later lantern hangs over gate later.")
+        number = later.json()["id"]
+        assert program.finished(number)["status"] == "ready"
+    restore = f"cloister restore --set {made[:12]} --yes"
+
+    def there() -> bool:
+        units.wait_until_all_ready(120)
+        with site.program() as program:
+            return bool(program.http.get(f"/api/documents/{number}").is_success)
+
+    assert there()
+    machine.run(restore, seconds=600)
+    assert not there()
+    machine.run("cloister restore undo", seconds=300)
+    assert there()
+    machine.run("cloister restore confirm", check=False)
+    machine.run(restore, seconds=600)
+    assert not there()
+    machine.run("cloister restore confirm", seconds=300)
+    folders = machine.run("ls /var/lib/cloister/postgres").stdout.split()
+    assert folders == ["data", *(["restore.lock"] if "restore.lock" in folders else [])]
+    with site.program() as program, site.visitor() as visitor:
+        assert visitor.sign_in().is_redirect
+        kept.check(program, visitor)
