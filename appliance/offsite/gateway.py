@@ -6,6 +6,7 @@ runs. https://restic.readthedocs.io/en/stable/REST_backend.html
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from dataclasses import dataclass, field
@@ -122,8 +123,13 @@ class Gateway:
 def _listing(request: web.Request, sizes: dict[str, int]) -> web.Response:
     if _V2 in request.headers.get("Accept", ""):
         entries = [{"name": name, "size": size} for name, size in sizes.items()]
-        return web.json_response(entries, content_type=_V2)
-    return web.json_response(list(sizes), content_type=_V1)
+        return _json(entries, _V2)
+    return _json(list(sizes), _V1)
+
+
+def _json(found: object, kind: str) -> web.Response:
+    # restic compares the whole header, which must not name a character set.
+    return web.Response(body=json.dumps(found).encode(), headers={"Content-Type": kind})
 
 
 def _part(request: web.Request, size: int) -> tuple[int, int]:
