@@ -17,6 +17,7 @@ from admin.rescue import Rescue
 from admin.routes import ROUTES
 from admin.units import Units
 from appliance.accounts.guard import Guard
+from appliance.backup_plan.facts import read_facts
 from appliance.core.clock import Clock
 from appliance.core.errors import Audience
 from appliance.core.settings import ENVIRONMENT_FILE, MEBIBYTE, Settings
@@ -114,6 +115,8 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         elsewhere=settings.ollama_url is not None,
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
         kept=kept(console.services.database, settings),
+        backups=lambda: read_facts(settings),
+        clock=console.clock,
     )
     return HealthService(checks.checks)
 

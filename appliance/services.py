@@ -17,6 +17,7 @@ from appliance.library.queue import QueueService
 from appliance.library.quota import Quotas
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
+from appliance.operations.runner import OperationRunner
 from appliance.settings.service import OperatorSettings
 
 
@@ -35,10 +36,16 @@ class Services:
     jobs: JobService
     choice: ModelChoice
     operator_settings: OperatorSettings
+    operations: OperationRunner
 
 
 def build_services(
-    settings: Settings, database: Database, runner: ModelRunner, clock: Clock, passwords: Passwords
+    settings: Settings,
+    database: Database,
+    runner: ModelRunner,
+    clock: Clock,
+    passwords: Passwords,
+    operations: OperationRunner,
 ) -> Services:
     """Return the services; none of them asks the database yet."""
     return Services(
@@ -53,4 +60,5 @@ def build_services(
         jobs=JobService(database, clock),
         choice=ModelChoice(database, runner),
         operator_settings=OperatorSettings(database, settings),
+        operations=operations,
     )

@@ -9,12 +9,14 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+from typing_extensions import override
 
 from appliance.cli.operations import _MODULES
 from appliance.core.clock import Clock, SystemClock
@@ -30,6 +32,17 @@ from appliance.repository.recovery_key import RecoveryKey
 from tests.appliance import ROOT
 from tests.builders.repositories import PASSWORD, fast_repository, make_fast
 from tests.postgres import Server
+
+
+class After(SystemClock):
+    """The clock of a machine some time later."""
+
+    def __init__(self, **parts: float) -> None:
+        self._later = timedelta(**parts)
+
+    @override
+    def now(self) -> datetime:
+        return super().now() + self._later
 
 
 @dataclass
@@ -113,14 +126,14 @@ class BackedUp:
         work = module.work_of(self.settings, self.clock)
         return dict(await work(request, Reporter(OperationFolder(folder), self.clock)))
 
-    def start(self, name: str, **request: object) -> Popen[bytes]:
+    def start(self, name: str, *, prefix: tuple[str, ...] = (), **request: object) -> Popen[bytes]:
         """Start an operation as a process of its own, as the supervisor does."""
         folder = self.settings.operations / name
         folder.mkdir(parents=True, exist_ok=True)
         OperationFolder(folder).ask(request)
         environment = {**os.environ, **self.settings.as_environment()}
         return Popen(
-            [sys.executable, "-m", "appliance", "operation", name],
+            [*prefix, sys.executable, "-m", "appliance", "operation", name],
             cwd=ROOT,
             env=environment,
             stdout=DEVNULL,
@@ -156,9 +169,10 @@ class BackedUp:
             progress=lambda _done, _total: None,
         )
 
-    async def forge(self, kind: Kind, moment: Any, **changes: int) -> str:
+    async def forge(self, kind: Kind, moment: datetime) -> str:
         """Put a snapshot of junk there, with the tags of a set and a time of one's choice."""
         path = self.settings.backup / "junk"
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(os.urandom(64))
         content = Content(1, "0.2.0", 1, 16, 0, 0, 0, 5, 1)
         saved = await own_repository(self.settings).backup(
