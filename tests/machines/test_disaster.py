@@ -110,7 +110,8 @@ def gone(
         # What was acknowledged while the set was made is in the hot snapshot after it.
         backups.do("drill", snapshot=made)
         backups.do("hot")
-        copied = backups.do("offsite-1", work="copy")
+        backups.do("offsite-1", work="probe", prepare=True)
+        copied = backups.do("offsite-1", work="copy", now=True)
         assert copied, copied
         machine.run("sync")
     return Gone(disk, key, kept, bell, conversation)
@@ -119,8 +120,10 @@ def gone(
 def set_up_folder(machine: Machine) -> None:
     """Name a folder on the disk as target 1, as the console does."""
     machine.run(f"install -d -o cloister-offsite -g cloister-repository -m 2770 {COPY}")
-    target = {"number": 1, "name": "disk", "kind": "folder", "place": COPY}
-    machine.write("/var/lib/cloister/offsite/1.json", json.dumps(target))
+    target = dict.fromkeys(("user", "secret", "identity", "region", "opens", "closes"), "")
+    target |= {"name": "disk", "kind": "folder", "place": COPY}
+    text = json.dumps({**target, "number": 1, "limit": 0})
+    machine.write("/var/lib/cloister/offsite/1.json", text)
     machine.run("chown cloister:cloister-targets /var/lib/cloister/offsite/1.json")
 
 
