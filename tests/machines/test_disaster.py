@@ -154,7 +154,7 @@ def carry_out(machine: Machine, step: str, package: Path) -> None:
         command = f"{step} --key-file /root/key"
         command += "" if "--list" in step else " --yes"
     if step == "cloister restore confirm":
-        Units(machine).wait_until_all_ready(120)
+        Backups(machine).wait_until_exchanged()
     done = machine.run(command, check=False, seconds=600)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     print(f"# {command}\n{done.stdout}")

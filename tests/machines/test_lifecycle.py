@@ -227,13 +227,13 @@ def test_a_set_of_the_former_package_is_restored_by_this_one(story: Story, forme
     for snapshot in story.former_sets:
         assert backups.do("drill", snapshot=snapshot)["verdict"] == "verified"
         machine.run(f"cloister restore --set {snapshot[:12]} --yes", seconds=600)
-        story.units.wait_until_all_ready(120)
+        backups.wait_until_exchanged()
         with story.site.program() as program, story.site.visitor() as visitor:
             assert visitor.sign_in().is_redirect
             assert visitor.questions_in(story.conversation) == 1
             assert_cited(program.ask(QUESTION), story.bell)
         machine.run("cloister restore undo", seconds=300)
-        story.units.wait_until_all_ready(120)
+        backups.wait_until_exchanged()
         machine.run("cloister restore confirm", seconds=300)
     assert_all_is_as_it_was(story)
 
