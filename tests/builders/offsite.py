@@ -32,17 +32,19 @@ from tests.fakes.offsite import (
 )
 
 
-def restic(repository: object, *work: str, folder: Path | None = None, check: bool = True) -> str:
-    """Run restic with the machine's key, and return what it printed."""
+def restic(
+    repository: object, *work: str, folder: Path | None = None, password: str = PASSWORD
+) -> str:
+    """Run restic, which must succeed, and return what it printed."""
     finished = subprocess.run(
         ["restic", f"--repo={repository}", "--no-cache", *work],
-        env={**os.environ, "RESTIC_PASSWORD": PASSWORD},
+        env={**os.environ, "RESTIC_PASSWORD": password},
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert not check or finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout + finished.stderr
 
 
@@ -124,11 +126,11 @@ class Machine:
         return folder
 
 
-def machine(folder: Path) -> Machine:
-    """Return a machine in a new folder, with an empty repository."""
+def machine(folder: Path, password: str = PASSWORD) -> Machine:
+    """Return a machine in a new folder, whose empty repository this password opens."""
     settings = Settings(folder / "home")
     settings.documents.mkdir(parents=True)
-    fast_repository(settings.repository)
+    fast_repository(settings.repository, password)
     return Machine(settings)
 
 
