@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -29,6 +31,9 @@ from tests.fakes.offsite import (
     account,
     client_key,
     host_fingerprint,
+    rest_server,
+    s3_server,
+    sftp_server,
 )
 
 
@@ -152,10 +157,21 @@ def sftp_target(server: RunningServer, **changes: Any) -> Target:
 def rest_target(server: RunningServer, **changes: Any) -> Target:
     """Return the target of a REST server."""
     place = f"http://127.0.0.1:{server.port}/copy/"
-    return _target(TargetKind.REST, place, **{"user": USER, "secret": SECRET, **changes})
+    given = {"place": place, "user": USER, "secret": SECRET, **changes}
+    return _target(TargetKind.REST, **given)
 
 
 def s3_target(server: RunningServer, **changes: Any) -> Target:
     """Return the target of an S3 server."""
     place = f"http://127.0.0.1:{server.port}/copies/machine"
     return _target(TargetKind.S3, place, **{"user": USER, "secret": SECRET, **changes})
+
+
+# A server of each kind, and what makes a target of it.
+SERVERS: Mapping[
+    str, tuple[Callable[..., AbstractContextManager[RunningServer]], Callable[..., Target]]
+] = {
+    "rest": (rest_server, rest_target),
+    "ssh": (sftp_server, sftp_target),
+    "s3": (s3_server, s3_target),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from contextlib import ExitStack
 from dataclasses import replace
@@ -24,7 +25,7 @@ from appliance.operations.model import Outcome
 from appliance.repository import lock
 from appliance.repository.errors import RepositoryMissingError
 from tests.appliance import wait_until
-from tests.builders.offsite import Machine, machine, rest_target
+from tests.builders.offsite import Machine, machine, rest_target, restic
 from tests.fakes.clock import FakeClock
 from tests.fakes.offsite import rest_server
 
@@ -126,9 +127,7 @@ async def test_nothing_is_removed_here_while_it_is_made(home: Machine, tmp_path:
     home.folder_target(tmp_path / "disk", limit=100)
     await home.do("probe")
     process = home.start("copy")
-    wait_until(
-        lambda: (progress := home.folder().progress()) and progress.done, "the first bytes"
-    )
+    wait_until(lambda: (progress := home.folder().progress()) and progress.done, "the first bytes")
     with pytest.raises(Exception, match="locked"):
         async with lock.exclusive(home.settings.repository_lock, home.clock, patience=0):
             pass
@@ -136,6 +135,28 @@ async def test_nothing_is_removed_here_while_it_is_made(home: Machine, tmp_path:
     process.communicate()
     async with lock.exclusive(home.settings.repository_lock, home.clock, patience=5):
         pass
+
+
+async def test_a_file_that_is_not_opened_to_this_account_yet_is_left_to_the_next_copy(
+    home: Machine, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = home.back_up()
+    await home.do("probe")
+    before = {path for path in home.settings.repository.rglob("*") if path.is_file()}
+    home.add_documents(1)
+    second = home.back_up()
+
+    def may_read(path: str, _: int) -> bool:
+        return Path(path) in before
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", may_read)
+        found = await home.do("copy")
+    assert found["files"] == len(before)
+    assert "no errors were found" in restic(disk, "check", "--read-data")
+    assert [path.name for path in disk.glob("snapshots/*")] == [first]
+    await home.do("copy")
+    assert {path.name for path in disk.glob("snapshots/*")} == {first, second}
 
 
 async def test_a_machine_without_backups_has_nothing_to_copy(tmp_path: Path) -> None:
@@ -163,10 +184,12 @@ async def test_a_certificate_is_known_by_its_fingerprint(
     options = (f"--cert={tmp_path / 'cert.pem'}", f"--key={tmp_path / 'key.pem'}")
     server = servers.enter_context(rest_server(tmp_path / "rest", *options))
     target = rest_target(server, place=f"https://127.0.0.1:{server.port}/copy/")
-    for identity in ("", "ab" * 32):
-        home.set_up(replace(target, identity=identity))
-        with pytest.raises(TargetUnprovenError) as caught:
-            await home.do("copy")
+    home.set_up(target)
+    with pytest.raises(TargetUnprovenError):
+        await home.do("copy")
+    home.set_up(replace(target, identity="ab" * 32))
+    with pytest.raises(TargetUnprovenError) as caught:
+        await home.do("copy")
     assert caught.value.facts["found"] == fingerprint
     assert list(server.folder.iterdir()) == []
     home.set_up(replace(target, identity=fingerprint))

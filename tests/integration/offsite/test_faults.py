@@ -27,6 +27,7 @@ from appliance.offsite.model import Target, TargetKind
 from appliance.offsite.places import folder as folder_place
 from tests.builders.damage import change
 from tests.builders.offsite import (
+    SERVERS,
     Machine,
     machine,
     rest_target,
@@ -67,9 +68,7 @@ async def test_an_unmounted_disk_is_not_filled(home: Machine, tmp_path: Path) ->
     assert (await home.do("copy"))["complete"]
 
 
-async def test_a_disk_that_goes_away_in_mid_copy_is_an_error(
-    home: Machine, tmp_path: Path
-) -> None:
+async def test_a_disk_that_goes_away_in_mid_copy_is_an_error(home: Machine, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     home.folder_target(disk, limit=200)
     home.back_up()
@@ -204,16 +203,12 @@ async def test_a_target_that_is_away_is_tried_later_and_later(
         assert (state.failures, state.next_try_at, state.error) == (0, None, "")
 
 
-@pytest.mark.parametrize("kind", ["rest", "ssh", "s3"])
+@pytest.mark.parametrize("kind", SERVERS)
 async def test_a_server_that_disappears_in_mid_copy_is_an_error_and_the_next_copy_goes_on(
     kind: str, home: Machine, tmp_path: Path, servers: ExitStack
 ) -> None:
     home.back_up()
-    start, make = {
-        "rest": (rest_server, rest_target),
-        "ssh": (sftp_server, sftp_target),
-        "s3": (s3_server, s3_target),
-    }[kind]
+    start, make = SERVERS[kind]
     server = servers.enter_context(start(tmp_path / "server"))
     home.set_up(make(server, limit=300))
     copy = asyncio.create_task(home.do("copy"))
@@ -267,7 +262,7 @@ def _serves(process: Path, port: int) -> bool:
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
         if line.split()[1] == local
     }
-    held = {os.readlink(path) for path in (process / "fd").iterdir()}
+    held = {str(path.readlink()) for path in (process / "fd").iterdir()}
     return any(f"socket:[{inode}]" in held for inode in inodes)
 
 
@@ -292,7 +287,7 @@ async def test_a_file_that_differs_there_is_named_and_left_alone(
     home.back_up()
     await home.do("probe")
     await home.do("copy")
-    pack = sorted(disk.glob("data/*/*"))[0]
+    pack = min(disk.glob("data/*/*"))
     pack.write_bytes(pack.read_bytes()[:-7])
     cut = pack.read_bytes()
     home.add_documents(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +9,14 @@ import pytest
 
 from appliance.offsite.model import Target
 from tests.builders.offsite import Machine, restic
-from tests.integration.offsite.test_union import kill_in_mid_copy
+from tests.integration.offsite.test_union import kill_in_mid_copy, random_moments
 
 
 @pytest.mark.timeout(200)
 async def test_the_next_copy_completes_what_was_killed(
     home: Machine, target: tuple[Target, Path]
 ) -> None:
-    chance = random.Random(21)
+    chance = random_moments(21)
     home.set_up(_slow(target[0]))
     home.back_up()
     await home.do("probe")

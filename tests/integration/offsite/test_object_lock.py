@@ -45,8 +45,6 @@ async def test_a_server_that_only_adds_is_recognised(
     home: Machine, servers: ExitStack, tmp_path: Path
 ) -> None:
 
-
-
     server = servers.enter_context(rest_server(tmp_path / "rest", "--append-only"))
     home.set_up(rest_target(server))
     home.back_up()

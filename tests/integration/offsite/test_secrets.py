@@ -12,8 +12,8 @@ import pytest
 from appliance.offsite.errors import TargetInvalidError
 from appliance.offsite.model import Target
 from appliance.offsite.targets import public
-from tests.builders.offsite import Machine, rest_target, s3_target, sftp_target
-from tests.fakes.offsite import PASSWORD, client_key, rest_server, s3_server, sftp_server
+from tests.builders.offsite import SERVERS, Machine, rest_target, s3_target
+from tests.fakes.offsite import PASSWORD, client_key, rest_server, s3_server
 
 
 def texts_of(home: Machine) -> str:
@@ -23,15 +23,11 @@ def texts_of(home: Machine) -> str:
     return "\n".join(path.read_text(errors="replace") for path in kept)
 
 
-@pytest.mark.parametrize("kind", ["rest", "ssh", "s3"])
+@pytest.mark.parametrize("kind", SERVERS)
 async def test_it_is_in_no_log_state_error_or_argument(
     kind: str, home: Machine, servers: ExitStack, tmp_path: Path
 ) -> None:
-    start, make = {
-        "rest": (rest_server, rest_target),
-        "ssh": (sftp_server, sftp_target),
-        "s3": (s3_server, s3_target),
-    }[kind]
+    start, make = SERVERS[kind]
     server = servers.enter_context(start(tmp_path / "server"))
     secret = client_key(server).splitlines()[2] if kind == "ssh" else PASSWORD
     target: Target = home.set_up(make(server))

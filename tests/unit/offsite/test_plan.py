@@ -7,7 +7,7 @@ from appliance.offsite.plan import LISTED, ORDER, must_wait, plan
 from appliance.repository.damage import FileKind
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
-NONE = dict.fromkeys(FileKind, {})
+NONE: dict[FileKind, dict[str, int]] = {kind: {} for kind in FileKind}
 
 
 def test_what_is_needed_comes_first_and_is_listed_last() -> None:

@@ -70,10 +70,14 @@ async def test_no_more_than_the_limit_goes_out_in_a_second() -> None:
 
 async def test_a_target_that_takes_nothing_is_given_up() -> None:
     line = Line(FakeClock(), "cellar", silence=0.05)
-    with pytest.raises(TargetSilentError):
+
+    async def wait() -> None:
         async with line.watched():
             await line.pace(1)
             await asyncio.Event().wait()
+
+    with pytest.raises(TargetSilentError):
+        await wait()
 
 
 async def test_a_slow_target_that_takes_something_is_not() -> None:
