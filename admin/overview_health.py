@@ -11,6 +11,8 @@ from appliance.health.remedies import (
     ChooseModels,
     FreeSpace,
     InstallRunner,
+    OpenBackups,
+    ProveRecoveryKey,
     ReadLog,
     Remedy,
     RestartService,
@@ -27,6 +29,8 @@ from appliance.health.service_words import (
     title_of,
 )
 from appliance.supervisor.model import Phase, UnitView
+
+_OnPage = StartJob | ReviewDocuments | ChooseModels | InstallRunner | OpenBackups | ProveRecoveryKey
 
 
 class Tone(StrEnum):
@@ -106,6 +110,14 @@ def action_for(remedy: Remedy | None) -> Action | None:
     match remedy:
         case StartService() | RestartService() | ReadLog():
             return _service_action(remedy)
+        case FreeSpace() | RunCommand() | None:
+            return None
+        case _:
+            return _page_action(remedy)
+
+
+def _page_action(remedy: _OnPage) -> Action:
+    match remedy:
         case StartJob(kind):
             return Action("Look at the job", f"/admin/jobs?kind={quote(kind, safe='')}")
         case ReviewDocuments():
@@ -114,8 +126,10 @@ def action_for(remedy: Remedy | None) -> Action | None:
             return Action("Choose models", "/admin/models")
         case InstallRunner():
             return Action("How to install one", "/admin/models")
-        case FreeSpace() | RunCommand() | None:
-            return None
+        case OpenBackups():
+            return Action("Look at the backups", "/admin/backups")
+        case ProveRecoveryKey():
+            return Action("Recovery key", "/admin/backups/key")
 
 
 def _service_action(remedy: StartService | RestartService | ReadLog) -> Action:

@@ -32,10 +32,15 @@ from appliance.health.publisher import ConditionFile, HealthPublisher, Sink, Sta
 from appliance.health.seen import reader_condition, runner_condition, seen_in_process
 from appliance.health.service import HealthService
 from appliance.jobs.engine import JobEngine
-from appliance.jobs.kinds import Process, available
+from appliance.jobs.kinds import BACKUP_KINDS, Process, available
 from appliance.library.reader_condition import KnowReader, ReaderCondition
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import KnowCondition, RunnerCondition
+from appliance.operations.child import ChildOperations
+from appliance.operations.runner import OperationRunner
+from appliance.operations.systemd import SystemdOperations
+from appliance.schedule.backup_times import BackupSchedule
+from appliance.schedule.backup_works import BackupWorks
 from appliance.schedule.cron import Schedule
 from appliance.schedule.works import SupervisorWorks
 from appliance.services import Services, build_services
@@ -73,7 +78,8 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
         )
         know = _condition(applied, parts, supervisor)
         runner = await stack.enter_async_context(ModelRunner(applied.runner_address, know=know))
-        services = build_services(applied, database, runner, clock, Passwords())
+        operations = await stack.enter_async_context(_operations(applied, clock))
+        services = build_services(applied, database, runner, clock, Passwords(), operations)
         console = await stack.enter_async_context(
             _sites(applied, clock, supervisor, parts, services)
         )
@@ -160,6 +166,16 @@ def _driver(
 
 
 @asynccontextmanager
+async def _operations(settings: Settings, clock: Clock) -> AsyncIterator[OperationRunner]:
+    """Lend what carries out operations: units of systemd, or our children, which end with us."""
+    if settings.packaged:
+        yield OperationRunner(settings.operations, SystemdOperations(clock), clock)
+        return
+    async with ChildOperations(settings) as starter:
+        yield OperationRunner(settings.operations, starter, clock)
+
+
+@asynccontextmanager
 async def _sites(
     settings: Settings, clock: Clock, supervisor: Supervisor, parts: Catalog, services: Services
 ) -> AsyncIterator[web.Application]:
@@ -190,15 +206,26 @@ async def _schedule(
     settings: Settings, clock: Clock, services: Services, supervisor: Supervisor
 ) -> AsyncIterator[None]:
     """Queue jobs at their times, and run those that are the supervisor's."""
-    jobs, kinds = services.jobs, available(packaged=settings.packaged)
-    restart_nginx = partial(supervisor.restart, "nginx", System.phrase)
-    works = SupervisorWorks(
-        settings, clock, jobs, services.operator_settings, services.accounts.sweep, restart_nginx
+    jobs, kinds, operations = (
+        services.jobs,
+        available(packaged=settings.packaged),
+        services.operations,
     )
+    restart_nginx = partial(supervisor.restart, "nginx", System.phrase)
+    chosen, accounts = services.operator_settings, services.accounts
+    works = SupervisorWorks(settings, clock, jobs, chosen, accounts.sweep, restart_nginx)
+    backups = BackupWorks(settings, clock, jobs, chosen, services.runner, operations)
+    table = {**works.table(), **backups.table()}
 
     def serves(name: str) -> bool:
         return any(unit.name == name and unit.phase.is_healthy for unit in supervisor.units())
 
-    engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, works.table(), serves)
-    async with engine, Schedule(jobs, kinds):
-        yield
+    engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, table, serves)
+    times = BackupSchedule(settings, clock, jobs, chosen, operations, accounts.is_claimed)
+    others = [kind for kind in kinds if kind not in BACKUP_KINDS]
+    async with engine, Schedule(jobs, others), times:
+        try:
+            yield
+        finally:
+            # Before the engine ends its jobs: what has a unit of its own goes on.
+            operations.leaving = True

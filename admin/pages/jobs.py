@@ -39,11 +39,12 @@ class KindRow:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job as the pages show it."""
+    """A job as the pages show it; `counts_bytes` says what its numbers are."""
 
     job: Job
     title: str
     can_cancel: bool
+    counts_bytes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,9 @@ async def cancel_job(request: web.Request) -> web.Response:
 
 def row_of(job: Job) -> JobRow:
     """Return a job as pages show it."""
-    return JobRow(job, title_of(job.kind), is_cancellable(job) and not job.is_cancelling)
+    counts_bytes = any(kind.counts_bytes for kind in KINDS if kind.name == job.kind)
+    can_cancel = is_cancellable(job) and not job.is_cancelling
+    return JobRow(job, title_of(job.kind), can_cancel, counts_bytes)
 
 
 async def _all(request: web.Request) -> JobsPage:
@@ -150,7 +153,8 @@ async def _all(request: web.Request) -> JobsPage:
 
 def _kind_row(kind: Kind, latest: Job | None) -> KindRow:
     is_idle = latest is None or not latest.state.is_active
-    return KindRow(kind, latest, kind.starter is Starter.OPERATOR and is_idle)
+    by_button = kind.starter is Starter.OPERATOR and not kind.lock_each
+    return KindRow(kind, latest, by_button and is_idle)
 
 
 async def _one(request: web.Request) -> JobPage:

@@ -27,6 +27,7 @@ SETTINGS = "/admin/settings"
 _TITLES = {
     Group.DOCUMENTS: "Documents",
     Group.ANSWERS: "Answers",
+    Group.BACKUPS: "Backups",
     Group.RECORDS: "Records",
 }
 

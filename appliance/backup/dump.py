@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
+from psycopg.conninfo import make_conninfo
+
 from appliance.backup.errors import DumpFailedError
 from appliance.backup.source import DUMP_SECONDS, Source
 from appliance.backup.store import DatabaseFacts
@@ -66,7 +68,7 @@ async def _pg_dump(
     program = min(able, key=lambda program: program.version)
     return (
         str(program.folder / "pg_dump"),
-        f"--dbname={source.address}",
+        f"--dbname={make_conninfo(source.address, application_name='pg_dump')}",
         f"--snapshot={source.snapshot}",
         "--format=directory",
         # What restic finds again, and compresses itself.

@@ -36,9 +36,10 @@ class OwnRepository:
         """Return the list as it was published last."""
         return await catalog.read(self._path)
 
-    async def ensure(self) -> None:
+    async def ensure(self, *, alone: bool = False) -> None:
         """Make the repository if this machine never had one, and remove what killed work left.
 
+        `alone` says that no other backup runs: then each lock was left by killed work.
         Raises RepositoryMissingError where there was one: its disk may not be mounted, and a new
         one in its place would hide that. Raises what opening it raises.
         """
@@ -56,7 +57,7 @@ class OwnRepository:
             machine = [key.id for key in published.keys if not key.is_recovery]
             self.opened = replace(self.opened, key=machine[-1] if machine else None)
         if await self.files.names(LOCKS):
-            await self.opened.unlock()
+            await self.opened.unlock(everyone=alone)
 
     async def mark_damaged(self, damage: str) -> None:
         """Publish what is damaged. The repository itself, which may not open, is not asked."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from appliance.backup import hot_sums, stage
 from appliance.backup.dump import write_dump
-from appliance.backup.errors import FilesUnreadError
+from appliance.backup.errors import DumpFailedError, FilesUnreadError
 from appliance.backup.hot_sums import SavedState
 from appliance.backup.layout import DATABASE, DERIVED, DOCUMENTS, MANIFEST, STAGES, TRANSIENT
 from appliance.backup.manifest import Manifest, ModelName, TableSum
@@ -94,14 +94,15 @@ class Saver:
         staged = await self._stage(own, published, request, begin)
         if staged is None:
             return {"skipped": True}
-        await own.ensure()
+        await own.ensure(alone=True)
         saved = await self._back_up(own, published, staged)
         lost = await self._lost(staged)
         if lost:
             count = len(lost)
             self.report.log(f"{count} documents have no file any more, such as {min(lost)}.")
-        self._remember(saved, staged)
-        await own.publish()
+        with stage.usable(self.settings.backup):
+            self._remember(saved, staged)
+            await own.publish()
         return {
             "snapshot": saved.id,
             "kind": self.kind,
@@ -172,7 +173,12 @@ class Saver:
     async def _dump(self, source: Source, facts: DatabaseFacts) -> dict[str, str]:
         folder = self.settings.home / STAGES[self.kind] / DATABASE
         without = TRANSIENT if self.kind is Kind.SET else (*TRANSIENT, *DERIVED)
-        return await write_dump(source, folder, facts, without, self.report)
+        try:
+            return await write_dump(source, folder, facts, without, self.report)
+        except DumpFailedError:
+            # If PostgreSQL has ended, that is the reason.
+            await source.store.extensions()
+            raise
 
     async def _is_saved(
         self, own: OwnRepository, facts: DatabaseFacts, tables: Mapping[str, TableSum]

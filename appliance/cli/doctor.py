@@ -9,6 +9,7 @@ import pwd
 import textwrap
 from collections.abc import Sequence
 
+from appliance.backup_plan.facts import read_facts
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode, Output
 from appliance.cli.verbs import Verbs, add_verb
@@ -114,6 +115,8 @@ def _appliance(context: Context, database: Database, runner: ModelRunner) -> lis
         has_systemd=settings.packaged,
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
         kept=what_is_kept,
+        backups=lambda: read_facts(settings),
+        clock=context.clock,
         patience=_PATIENCE,
     )
     return [

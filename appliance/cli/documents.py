@@ -50,8 +50,8 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     ingest_verb.add_argument(
         "--collection",
         default=PRIVATE_NAME,
-        help=f"its name or id (default: “{PRIVATE_NAME}”, which only their owner can read; "
-        f"“{SHARED_NAME}”, which everyone can read)",
+        help=f"its name or id (default: {PRIVATE_NAME}, which only their owner can read; "
+        f"{SHARED_NAME}, which everyone can read)",
     )
     ingest_verb.add_argument("--no-wait", action="store_true", help="do not wait until all is read")
     ingest_verb.add_argument("--user", help=WHOSE)

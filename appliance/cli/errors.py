@@ -57,3 +57,11 @@ class DeclinedError(ApplianceError):
     code = "declined"
     sentence = "Nothing was changed."
     hint = "Answer y to go on."
+
+
+class KeyNotTypedError(ApplianceError):
+    """A recovery key is needed, and there is no terminal at which it could be typed."""
+
+    code = "recovery_key_needed"
+    sentence = "The recovery key is needed, and there is no terminal at which it could be typed."
+    hint = "Add --key-file FILE, or --key-file - to read the key from standard input."

@@ -10,7 +10,7 @@ from appliance.cli.verbs import Verbs, add_verb
 from appliance.db.migrate import migrate as migrate_database
 from appliance.db.pool import conninfo
 from appliance.db.roles import create_database, install_extension
-from appliance.units.launch import launch
+from appliance.units.launch import launch, refresh
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -19,6 +19,8 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     add_verb(verbs, shared, "supervise", run, "supervise the package's units; systemd calls it")
     unit = add_verb(verbs, shared, "launch", launch_unit, "become a unit; systemd calls it")
     unit.add_argument("unit", help="a name that `cloister status` shows")
+    rewrite = "only write again the files that the running unit reads when it is told to"
+    unit.add_argument("--refresh", action="store_true", help=rewrite)
     add_verb(verbs, shared, "migrate", migrate, "bring the database's schema up to date")
 
 
@@ -32,8 +34,11 @@ async def run(context: Context, _: argparse.Namespace) -> ExitCode:
 
 
 async def launch_unit(context: Context, options: argparse.Namespace) -> ExitCode:
-    """Become the program of one unit."""
-    await launch(context.settings, context.clock, options.unit)
+    """Become the program of one unit, or write its files again."""
+    if not options.refresh:
+        await launch(context.settings, context.clock, options.unit)
+    await refresh(context.settings, context.clock, options.unit)
+    return ExitCode.DONE
 
 
 async def migrate(context: Context, _: argparse.Namespace) -> ExitCode:

@@ -24,6 +24,8 @@ _MODULES: dict[str, str] = {
     "key": "appliance.backup.key",
     "check": "appliance.backup.check",
     "prune": "appliance.backup.prune",
+    "drill": "appliance.restore.drill",
+    "restore": "appliance.restore.restore",
 }
 
 
@@ -31,7 +33,8 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add operation."""
     purpose = "carry out a part of a backup or a restore; systemd calls it"
     parser = add_verb(verbs, shared, "operation", carry_out_operation, purpose)
-    parser.add_argument("name", choices=[operation.name for operation in OPERATIONS])
+    names = [operation.name for operation in OPERATIONS]
+    parser.add_argument("name", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
 
 
 async def carry_out_operation(context: Context, options: argparse.Namespace) -> ExitCode:

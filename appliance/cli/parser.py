@@ -27,6 +27,7 @@ Verb = Callable[[Context, argparse.Namespace], Awaitable[ExitCode]]
 _MODULES = {
     "machine": ("run", "supervise", "launch", "migrate"),
     "operations": ("operation",),
+    "restore": ("restore", "drill"),
     "units": ("status", "logs", "start", "stop", "restart"),
     "doctor": ("doctor",),
     "people": ("claim", "rescue", "user", "api-key"),
@@ -35,6 +36,7 @@ _MODULES = {
     "questions": ("search", "ask"),
     "models": ("model", "fetch"),
     "jobs": ("job",),
+    "backup": ("backup",),
     "settings": ("setting",),
 }
 

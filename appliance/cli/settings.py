@@ -34,7 +34,8 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     change = add_verb(group, shared, "set", set_setting, "change a setting")
     change.add_argument("name", help=_WHICH)
     change.add_argument(
-        "value", help="a number, a size such as 100MB, or names with commas between"
+        "value",
+        help="a number, a size such as 100MB, a time such as 02:00, or names with commas between",
     )
     reset = add_verb(group, shared, "reset", reset_setting, "go back to the default of a setting")
     reset.add_argument("name", help=_WHICH)

@@ -47,13 +47,15 @@ def number(body: Body, name: str) -> int:
     return value
 
 
-def optional_value(body: Body, name: str) -> int | tuple[str, ...] | None:
-    """Return a whole number, texts, or None where the field is null."""
+def optional_value(body: Body, name: str) -> int | str | tuple[str, ...] | None:
+    """Return a whole number, a text, texts, or None where the field is null."""
     match body.get(name, ""):
         case None:
             return None
         case list():
             return tuple(texts(body, name))
+        case str() if name in body:
+            return text(body, name)
         case _:
             return number(body, name)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+from pathlib import Path
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LIBC.syscall.restype = ctypes.c_long
 
 _NO_NEW_PRIVILEGES = 38
 _CAPABILITIES_VERSION = 0x20080522
+_WORKING_DIRECTORY, _RENAME_EXCHANGE = -100, 2
 
 Argument = int | bytes | None
 
@@ -36,6 +38,22 @@ def renounce_privileges() -> None:
     control_process(_NO_NEW_PRIVILEGES, 1)
     header = _CAPABILITIES_VERSION.to_bytes(4, "little") + bytes(4)
     _checked(_LIBC.capset(header, bytes(24)))
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two paths on the same file system change their names in one step: renameat2(2).
+
+    Raises OSError: with EINVAL where the file system cannot do it.
+    """
+    _checked(
+        _LIBC.renameat2(
+            ctypes.c_int(_WORKING_DIRECTORY),
+            os.fsencode(one),
+            ctypes.c_int(_WORKING_DIRECTORY),
+            os.fsencode(other),
+            ctypes.c_uint(_RENAME_EXCHANGE),
+        )
+    )
 
 
 def _word(argument: Argument) -> ctypes.c_long | ctypes.c_char_p:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from appliance.core.clock import Clock, SystemClock
 from appliance.core.settings import Settings
 from appliance.db.checksums import page_checksums
 from appliance.db.pool import Database
 from appliance.db.schema_objects import schema_state
+from appliance.health.checks.backups import AskBackups, backups_check
 from appliance.health.checks.checksums import checksums_check
 from appliance.health.checks.database import evaluate_database
 from appliance.health.checks.disk_space import disk_check
@@ -63,7 +65,8 @@ class ApplianceChecks:
     `see` returns how the supervisor sees its services, or None where it does not answer; `chosen`
     which models operators chose. `elsewhere` says that OLLAMA_HOST names the model runner;
     `reader` is the socket of the document reader, `settings_file` what the package reads at each
-    start. `kept` is asked what the database and the documents have lost.
+    start. `kept` is asked what the database and the documents have lost, `backups` what is known of
+    the backups, and `clock` how old they are.
     """
 
     home: Path
@@ -77,6 +80,8 @@ class ApplianceChecks:
     has_systemd: bool = False
     settings_file: Path | None = None
     kept: Kept | None = None
+    backups: AskBackups | None = None
+    clock: Clock = field(default_factory=SystemClock)
     patience: float = PATIENCE
 
     def checks(self) -> list[Check]:
@@ -93,6 +98,8 @@ class ApplianceChecks:
         ]
         if self.kept is not None:
             checks += self._kept_checks(self.kept, limit)
+        if self.backups is not None:
+            checks.append(backups_check(self.backups, self.clock, limit=limit))
         if self.settings_file is not None:
             checks.append(environment_check(self.settings_file, limit=limit))
         return checks

@@ -50,6 +50,7 @@ class CheckId(StrEnum):
     MODEL_RUNNER = "model runner"
     MODELS = "models"
     DOCUMENT_READER = "document reader"
+    BACKUPS = "backups"
     DISK_SPACE = "disk"
     MEMORY = "memory"
     CLOCK = "time"

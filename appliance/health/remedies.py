@@ -97,6 +97,26 @@ class ReviewDocuments:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenBackups:
+    """Look at the backups, their targets and what lacks."""
+
+    @property
+    def command(self) -> str:
+        """What to type."""
+        return "cloister backup status"
+
+
+@dataclass(frozen=True, slots=True)
+class ProveRecoveryKey:
+    """Make a recovery key, or prove that the printed one opens the backups."""
+
+    @property
+    def command(self) -> str:
+        """What to type."""
+        return "cloister backup key verify"
+
+
+@dataclass(frozen=True, slots=True)
 class RunCommand:
     """Run a command of the operating system, for which the console has no button."""
 
@@ -112,5 +132,7 @@ Remedy = (
     | FreeSpace
     | StartJob
     | ReviewDocuments
+    | OpenBackups
+    | ProveRecoveryKey
     | RunCommand
 )

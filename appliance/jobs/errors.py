@@ -59,3 +59,12 @@ class JobEndedError(ApplianceError):
     status = HTTPStatus.CONFLICT
     sentence = "The record of this job was closed while it worked."
     hint = "Start it again. What it had done is kept."
+
+
+class SubjectNeededError(ApplianceError):
+    """The kind works on one of several things, and none was named. Facts: `title`."""
+
+    code = "job_subject_needed"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "“{title}” needs to know on what."
+    hint = "The page Backups starts it beside each target."

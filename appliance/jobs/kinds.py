@@ -34,6 +34,7 @@ class Kind:
     - `needs` names units that must serve; until then the job stays queued.
     - A kind with `resumes` goes on after a restart of its process; another one is interrupted.
     - `packaged` kinds exist only where the Debian package is installed.
+    - `counts_bytes` says what `done` and `total` of its jobs count.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Kind:
     cancellable: bool = True
     resumes: bool = False
     packaged: bool = False
+    counts_bytes: bool = False
 
     def lock_for(self, subject: str) -> str:
         """Return the name of the lock that a job about `subject` holds."""
@@ -86,6 +88,15 @@ EMBED = Kind(
     deadline=timedelta(days=2),
     resumes=True,
 )
+VECTOR_INDEX = Kind(
+    name="vector_index",
+    title="Index the passages",
+    purpose="Makes search by meaning fast again after a restore; until then it compares each "
+    "passage.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(days=1),
+    resumes=True,
+)
 SCRUB = Kind(
     name="scrub",
     title="Verify what is kept",
@@ -107,7 +118,72 @@ MODEL_FETCH = Kind(
     lock_each=True,
 )
 
-KINDS: tuple[Kind, ...] = (SWEEP, CERTIFICATE, EMBED, SCRUB, MODEL_FETCH)
+_SAVING, _TRYING = "backup", "drill"
+BACKUP = Kind(
+    name="backup",
+    title="Back up",
+    purpose="Saves everything in one encrypted set. Then a restore of it is tried, and it is "
+    "copied to the targets.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(days=1),
+    cron="0 2 * * *",
+    rhythm="every night",
+    lock=_SAVING,
+    resumes=True,
+    counts_bytes=True,
+)
+HOT_BACKUP = Kind(
+    name="hot_backup",
+    title="Back up what changed",
+    purpose="Saves documents, conversations, people and settings between two sets, if they have "
+    "changed.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(hours=6),
+    rhythm="every 15 minutes",
+    lock=_SAVING,
+    resumes=True,
+    counts_bytes=True,
+)
+DRILL = Kind(
+    name="drill",
+    title="Try a restore",
+    purpose="Restores a set into a database of its own, compares each table, and throws it away.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(days=1),
+    rhythm="after every set",
+    lock=_TRYING,
+    resumes=True,
+    counts_bytes=True,
+)
+VERIFY_BACKUPS = Kind(
+    name="verify_backups",
+    title="Verify the backups",
+    purpose="Reads each file of the backups, and then removes what is older than it is to be kept.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(days=1),
+    cron="0 4 * * *",
+    rhythm="every night",
+    lock=_TRYING,
+    counts_bytes=True,
+)
+OFFSITE = Kind(
+    name="offsite",
+    title="Copy the backups",
+    purpose="Copies the encrypted backups to a target.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(days=7),
+    rhythm="after every backup",
+    lock_each=True,
+    resumes=True,
+    counts_bytes=True,
+)
+
+BACKUP_KINDS = (BACKUP, HOT_BACKUP, DRILL, VERIFY_BACKUPS, OFFSITE)
+KINDS: tuple[Kind, ...] = (
+    *(SWEEP, CERTIFICATE, EMBED, VECTOR_INDEX, SCRUB),
+    *BACKUP_KINDS,
+    MODEL_FETCH,
+)
 
 
 def available(*, packaged: bool) -> tuple[Kind, ...]:

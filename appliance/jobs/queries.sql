@@ -110,6 +110,20 @@ SELECT id, kind, subject, state, requested_by, created_at, started_at, heartbeat
        finished_at, cancel_asked_at, progress, done, total, result, log
 FROM core.job WHERE id = %(id)s;
 
+-- name: holder
+-- The kind of the job that holds a lock.
+SELECT kind FROM core.job WHERE lock = %(lock)s AND state IN ('queued', 'running');
+
+-- name: was_requested
+-- Whether a job of a kind was requested within a time.
+SELECT EXISTS (SELECT 1 FROM core.job
+               WHERE kind = %(kind)s AND subject = coalesce(%(subject)s::text, subject)
+                 AND created_at >= %(since)s AND created_at < %(until)s);
+
+-- name: discard
+-- A job that found nothing to do leaves no record.
+DELETE FROM core.job WHERE id = %(id)s AND state = 'running';
+
 -- name: forget
 -- Remove the records of jobs that ended long ago.
 DELETE FROM core.job WHERE finished_at < %(before)s;

@@ -57,6 +57,11 @@ class JobRecord:
                 self.job.id, now=self.clock.now(), state=state, result=result
             )
 
+    async def discard(self) -> None:
+        """Remove the record: the job found nothing to do, and hundreds of such say nothing."""
+        async with self.database.connection() as connection:
+            await JobStore(connection).discard(self.job.id)
+
     async def queue_again(self, reason: str) -> None:
         """Let the next process go on with the job."""
         async with self.database.connection() as connection:

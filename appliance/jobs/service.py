@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from appliance.actors.model import Actor
@@ -18,6 +18,7 @@ from appliance.jobs.errors import (
     JobForRootError,
     JobNotCancellableError,
     JobRunningError,
+    SubjectNeededError,
 )
 from appliance.jobs.kinds import KINDS, MODEL_FETCH, Kind, Starter, find_kind, title_of
 from appliance.jobs.model import Job, JobState
@@ -44,17 +45,20 @@ class JobService:
         self._database = database
         self._clock = clock
 
-    async def start(self, actor: Actor, name: str) -> Job:
-        """Queue a job for a person.
+    async def start(self, actor: Actor, name: str, subject: str = "") -> Job:
+        """Queue a job for a person; `subject` is for kinds that work on one of several things.
 
-        Raises ForbiddenError, UnknownKindError, JobForRootError and JobRunningError.
+        Raises ForbiddenError, UnknownKindError, JobForRootError, SubjectNeededError and
+        JobRunningError.
         """
         actor.require(Permission.MANAGE_JOBS)
         kind = find_kind(name)
         if kind.starter is Starter.ROOT:
             raise JobForRootError(title=kind.title, command="cloister model fetch NAME")
+        if kind.lock_each and not subject:
+            raise SubjectNeededError(title=kind.title)
         async with self._database.transaction() as connection:
-            job = await self._add(connection, kind, "", actor.name)
+            job = await self._add(connection, kind, subject, actor.name)
             event = AuditEvent(Action.JOB_START, ObjectType.JOB, str(job.id), kind.name)
             await record(connection, actor, event)
         return job
@@ -99,6 +103,15 @@ class JobService:
         """Return the newest job of a kind about a subject."""
         async with self._database.connection() as connection:
             return await JobStore(connection).latest_about(name, subject)
+
+    async def was_requested(
+        self, name: str, *, since: datetime, until: datetime, subject: str | None = None
+    ) -> bool:
+        """Say whether a job of a kind was requested from `since` on, and before `until`."""
+        async with self._database.connection() as connection:
+            return await JobStore(connection).was_requested(
+                name, since=since, until=until, subject=subject
+            )
 
     async def job(self, job_id: UUID) -> Job:
         """Return one job with its log. Raises NotFoundError."""
@@ -151,7 +164,8 @@ class JobService:
             now=self._clock.now(),
         )
         if job is None:
-            raise JobRunningError(title=kind.title)
+            holder = await store.holder(kind.lock_for(subject))
+            raise JobRunningError(title=title_of(holder or kind.name))
         await store.wake()
         return job
 

@@ -123,6 +123,25 @@ class JobStore:
         """Return one job with its log."""
         return await self._one("job", id=job)
 
+    async def holder(self, lock: str) -> str | None:
+        """Return the kind of the job that holds a lock."""
+        cursor = await self._connection.execute(_QUERIES["holder"], {"lock": lock})
+        row = await cursor.fetchone()
+        return str(row[0]) if row else None
+
+    async def was_requested(
+        self, kind: str, *, since: datetime, until: datetime, subject: str | None = None
+    ) -> bool:
+        """Say whether a job of a kind was requested within a time."""
+        values = {"kind": kind, "subject": subject, "since": since, "until": until}
+        cursor = await self._connection.execute(_QUERIES["was_requested"], values)
+        row = await cursor.fetchone()
+        return row is not None and bool(row[0])
+
+    async def discard(self, job: UUID) -> None:
+        """Remove the record of a job that runs."""
+        await self._changed("discard", id=job)
+
     async def forget(self, before: datetime) -> int:
         """Remove the records of jobs that ended before a moment; return how many."""
         return await self._changed("forget", before=before)

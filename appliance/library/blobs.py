@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 _PIECE = MEBIBYTE
 # The ingest process may run as another user than the chat server; they share the folder's group.
 _READABLE_BY_GROUP = 0o640
+# While this file is there, files that no document uses are kept: a restore adds files before their
+# documents, and the documents of the state before it may come back.
+UNCONFIRMED = "unconfirmed-restore"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
@@ -183,6 +186,10 @@ class Blobs:
         async with self.reading(digest) as file:
             async for _ in file.pieces():
                 pass
+
+    async def keeps_orphans(self) -> bool:
+        """Return whether files that no document uses must stay, because of a restore."""
+        return await asyncio.to_thread((self._folder / UNCONFIRMED).exists)
 
     async def remove(self, digest: str) -> None:
         """Delete a file that no document uses. The caller holds the lock on its digest."""

@@ -64,7 +64,12 @@ class Sweeper:
 
 
 async def remove_unused(database: Database, blobs: Blobs, digest: str) -> bool:
-    """Delete one file unless a document uses it; return whether it was deleted."""
+    """Delete one file unless a document uses it; return whether it was deleted.
+
+    Nothing is deleted before a restore is confirmed: the next sweep does it then.
+    """
+    if await blobs.keeps_orphans():
+        return False
     async with database.transaction() as connection:
         store = DocumentStore(connection)
         await store.lock_digest(digest)
@@ -77,11 +82,16 @@ async def remove_unused(database: Database, blobs: Blobs, digest: str) -> bool:
 async def sweep(database: Database, blobs: Blobs) -> None:
     """Delete all orphans: of interrupted uploads and deletions, and of deleted accounts."""
     abandoned = await asyncio.to_thread(blobs.sweep_incoming)
+    unused = 0 if await blobs.keeps_orphans() else await _sweep_files(database, blobs)
+    if abandoned or unused:
+        _LOG.info("orphans deleted: uploads=%d files=%d", abandoned, unused)
+
+
+async def _sweep_files(database: Database, blobs: Blobs) -> int:
     digests = await asyncio.to_thread(lambda: list(blobs.digests()))
     async with database.connection() as connection:
         candidates = await DocumentStore(connection).unused_digests(digests)
     unused = 0
     for digest in candidates:
         unused += await remove_unused(database, blobs, digest)
-    if abandoned or unused:
-        _LOG.info("orphans deleted: uploads=%d files=%d", abandoned, unused)
+    return unused

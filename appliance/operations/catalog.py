@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from appliance.core.settings import MOST_TARGETS
+from appliance.core import settings
 from appliance.operations.model import Operation
 
+# As many as systemd/50-cloister.rules lets the supervisor start.
+MOST_TARGETS = settings.MOST_TARGETS
 SET = Operation("set", "cloister-backup@set.service")
 HOT = Operation("hot", "cloister-backup@hot.service")
 LIST = Operation("list", "cloister-backup@list.service")

@@ -7,10 +7,12 @@ import contextlib
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from appliance.core.process import BLOCK, Running, kill_group, spawn, within_limits
 from appliance.core.python import module_command, module_environment
 from appliance.core.settings import Settings
+from appliance.operations.catalog import find_operation
 from appliance.operations.model import Operation
 
 _ENDS_WITHIN = 10.0
@@ -21,11 +23,21 @@ _GIVING_WAY = ("nice", "-n10", "ionice", "-c3")
 
 @dataclass(slots=True)
 class ChildOperations:
-    """A Starter. The output of the processes goes to files beside the logs of the units."""
+    """A Starter. The output of the processes goes to files beside the logs of the units.
+
+    Use it as a context manager: the processes end with the block.
+    """
 
     settings: Settings
     _running: dict[str, Running] = field(default_factory=dict)
     _output: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        names = list(self._running)
+        await asyncio.gather(*(self.stop(find_operation(name)) for name in names))
 
     @property
     def keeps_operations(self) -> bool:
@@ -71,7 +83,11 @@ class ChildOperations:
         await self._forget(operation)
 
     async def _forget(self, operation: Operation) -> None:
-        running, output = self._running.pop(operation.name), self._output.pop(operation.name)
+        running = self._running.pop(operation.name, None)
+        if running is None:
+            # Another caller saw the end first.
+            return
+        output = self._output.pop(operation.name)
         # What it has started does not outlive it.
         kill_group(running.pid)
         await running.process.wait()

@@ -33,6 +33,15 @@ class OperationError(ApplianceError):
         }
 
 
+class OperationBusyError(ApplianceError):
+    """The operation works for another asker. Facts: `operation`."""
+
+    code = "operation_busy"
+    status = HTTPStatus.CONFLICT
+    sentence = "The work “{operation}” is being done for another request."
+    hint = "Wait until it has ended, then try again. The list of jobs may show it."
+
+
 class OperationLostError(ApplianceError):
     """The process of an operation ended without saying how: killed, or out of memory."""
 

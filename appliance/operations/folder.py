@@ -85,6 +85,12 @@ class OperationFolder:
         except (KeyError, TypeError, ValueError):
             return None
 
+    def take_result(self) -> Result | None:
+        """Return how the work ended, and remove it: an asker that comes later asks again."""
+        found = self.result()
+        (self.path / _RESULT).unlink(missing_ok=True)
+        return found
+
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:

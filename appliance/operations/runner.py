@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from appliance.core.clock import Clock
 from appliance.core.files import private_directory
 from appliance.operations.errors import (
+    OperationBusyError,
     OperationCancelledError,
     OperationError,
     OperationLostError,
@@ -75,24 +78,44 @@ class OperationRunner:
     starter: Starter
     clock: Clock
     leaving: bool = False
+    _taken: set[str] = field(default_factory=set)
 
-    async def run(self, operation: Operation, request: Facts, follower: Follower) -> Facts:
-        """Return what the operation found; one that runs already is followed to its end.
+    async def run(
+        self, operation: Operation, request: Facts, follower: Follower, *, resumed: bool = False
+    ) -> Facts:
+        """Carry out a request and return what the operation found.
 
-        Raises OperationError with its own words, OperationLostError and OperationCancelledError.
-        Cancelled, it ends the operation, unless `leaving` says that the next asker goes on.
+        With `resumed` an earlier asker left the operation alone: it is followed to its end, and if
+        it has ended meanwhile, its result counts. Raises OperationBusyError when it works for
+        another asker, OperationError with its own words, OperationLostError and
+        OperationCancelledError. Cancelled, it ends the operation, unless `leaving` says that the
+        next asker goes on.
         """
         folder = self.folder_of(operation)
-        try:
-            if not await self.starter.runs(operation):
-                await asyncio.to_thread(folder.ask, request)
-                await self.starter.start(operation)
-            await self._follow(operation, folder, follower)
-        except asyncio.CancelledError:
-            if not (self.leaving and self.starter.keeps_operations):
+        async with self._alone(operation):
+            is_running = await self.starter.runs(operation)
+            if is_running and not resumed:
+                raise OperationBusyError(operation=operation.name)
+            try:
+                if not is_running and not (
+                    resumed and await asyncio.to_thread(folder.result) is not None
+                ):
+                    await asyncio.to_thread(folder.ask, request)
+                    await self.starter.start(operation)
+                await self._follow(operation, folder, follower)
+            except asyncio.CancelledError:
+                if not (self.leaving and self.starter.keeps_operations):
+                    await self.starter.stop(operation)
+                raise
+            except Exception:
+                # Its asker cannot follow it any more: it would work for no one.
                 await self.starter.stop(operation)
-            raise
-        return self._found(operation, folder)
+                raise
+            return await asyncio.to_thread(_found, operation, folder)
+
+    async def is_busy(self, operation: Operation) -> bool:
+        """Say whether the operation works at this moment, for any asker."""
+        return operation.name in self._taken or await self.starter.runs(operation)
 
     def folder_of(self, operation: Operation) -> OperationFolder:
         """Return the folder of an operation. The package has made it; a clone makes it here."""
@@ -100,6 +123,16 @@ class OperationRunner:
         if not self.starter.keeps_operations:
             private_directory(path)
         return OperationFolder(path)
+
+    @asynccontextmanager
+    async def _alone(self, operation: Operation) -> AsyncIterator[None]:
+        if operation.name in self._taken:
+            raise OperationBusyError(operation=operation.name)
+        self._taken.add(operation.name)
+        try:
+            yield
+        finally:
+            self._taken.discard(operation.name)
 
     async def _follow(
         self, operation: Operation, folder: OperationFolder, follower: Follower
@@ -120,14 +153,15 @@ class OperationRunner:
             if runs:
                 await self.clock.sleep(_POLL_SECONDS)
 
-    def _found(self, operation: Operation, folder: OperationFolder) -> Facts:
-        result = folder.result()
-        if result is None:
-            raise OperationLostError(operation=operation.name, unit=operation.unit)
-        match result.outcome:
-            case Outcome.DONE:
-                return result.found
-            case Outcome.FAILED:
-                raise OperationError(result)
-            case Outcome.CANCELLED:
-                raise OperationCancelledError
+
+def _found(operation: Operation, folder: OperationFolder) -> Facts:
+    result = folder.take_result()
+    if result is None:
+        raise OperationLostError(operation=operation.name, unit=operation.unit)
+    match result.outcome:
+        case Outcome.DONE:
+            return result.found
+        case Outcome.FAILED:
+            raise OperationError(result)
+        case Outcome.CANCELLED:
+            raise OperationCancelledError

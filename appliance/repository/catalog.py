@@ -51,8 +51,9 @@ class Catalog:
 
     @property
     def recovery_key(self) -> KeyFile | None:
-        """The recovery key that opens the repository."""
-        return next((key for key in self.keys if key.is_recovery), None)
+        """The newest recovery key that opens the repository."""
+        recovery = [key for key in self.keys if key.is_recovery]
+        return max(recovery, key=lambda key: key.created_at, default=None)
 
 
 def write(path: Path, catalog: Catalog) -> None:
@@ -63,8 +64,13 @@ def write(path: Path, catalog: Catalog) -> None:
 
 async def read(path: Path) -> Catalog | None:
     """Return the catalogue; None without one, or if it cannot be read."""
+    return await asyncio.to_thread(read_at_once, path)
+
+
+def read_at_once(path: Path) -> Catalog | None:
+    """Return the catalogue as `read` does, for callers outside of an event loop."""
     try:
-        return _catalog(json.loads(await asyncio.to_thread(path.read_text)))
+        return _catalog(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

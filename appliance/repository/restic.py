@@ -35,10 +35,17 @@ LONG_SECONDS = 24 * 3600.0
 _LIST_LIMIT = 64 * 1024 * 1024
 # Progress twice a second, also where it writes to no terminal; times are read and written in UTC.
 _ENVIRONMENT = {"RESTIC_PROGRESS_FPS": "2", "TZ": "UTC"}
+# Our own lock keeps those who remove away from those who read. A check would lock everyone out.
+_NO_LOCK = "--no-lock"
 _WHOLE_ID = 64
 _TIME = "%Y-%m-%d %H:%M:%S"
 # The versions since which it saves what is whole of a damaged pack, and repairs an index by name.
 _REPAIRS_PACKS, _REPAIRS_INDEX = (0, 17), (0, 15)
+# A file of a snapshot that cannot be restored, in the words of all versions so far.
+_UNRESTORED = re.compile(r"ignoring error for (/[^\n]*?): ")
+_MOST_NAMED = 5
+# How the system, and so the program, says that a disk is full.
+_NO_ROOM = b"no space left on device"
 # It said that all went well, except that some files could not be read.
 _SOURCES_UNREAD = 3
 
@@ -72,12 +79,15 @@ class Repository:
     RepositoryBusyError and RepositoryFailedError. `cache` is a folder for what restic reads often;
     without one each work reads from the repository itself. `key` names the file of the key, if it
     is known: each other one that is tried first costs half a second of the processor.
+    `is_read_only` leaves no lock there: the caller holds `repository.lock`, or nobody else can
+    remove anything.
     """
 
     address: str
     password: str
     cache: Path | None = None
     key: str | None = None
+    is_read_only: bool = False
 
     @override
     def __repr__(self) -> str:
@@ -100,19 +110,20 @@ class Repository:
 
     async def open(self) -> str:
         """Return the id of the repository: the key opens it."""
-        finished = await self._run(("cat", "config"))
+        finished = await self._run((_NO_LOCK, "cat", "config"))
         self._check("open", finished, refused=KeyRefusedError(found=fingerprint(self.password)))
         return str(json.loads(finished.stdout)["id"])
 
     async def snapshots(self) -> tuple[Snapshot, ...]:
         """Return the sets and hot snapshots, the newest first."""
-        finished = await self._done("snapshots", ("snapshots", "--json"))
+        finished = await self._done("snapshots", (_NO_LOCK, "snapshots", "--json"))
         return snapshots_from(json.loads(finished.stdout))
 
     async def unlock(self, *, everyone: bool = False) -> None:
         """Remove the locks of processes that are gone.
 
-        `everyone` is for the caller that keeps all others out: each lock is a leftover then.
+        `everyone` is for the caller that no other long work that writes can run beside: what the
+        program itself takes for alive may be a process that has just been killed.
         """
         await self._done("unlock", ("unlock", *(("--remove-all",) if everyone else ())))
 
@@ -164,18 +175,27 @@ class Repository:
         return saved
 
     async def restore(self, snapshot: str, target: Path, include: Sequence[str] = ()) -> None:
-        """Write the files of a snapshot below `target`, or of some paths in it; each is checked."""
+        """Write the files of a snapshot below `target`, or of some paths in it; each is checked.
+
+        Raises RepositoryDamagedError, which names the files that could not be read.
+        """
         options = [f"--include={path}" for path in include]
-        work = ("restore", snapshot, f"--target={target}", *options)
-        await self._done("restore", work, timeout=LONG_SECONDS)
+        work = (_NO_LOCK, "restore", snapshot, f"--target={target}", *options)
+        finished = await self._run(work, LONG_SECONDS)
+        unread = _unrestored(finished)
+        # Without room on the disk no file can be written, and none is damaged.
+        refused = damaged((), ", ".join(unread)) if unread and not _is_full(finished) else None
+        self._check("restore", finished, refused=refused)
 
     async def read(self, snapshot: str, path: str) -> bytes:
         """Return one small file of a snapshot."""
-        return (await self._done("dump", ("dump", snapshot, path))).stdout
+        return (await self._done("dump", (_NO_LOCK, "dump", snapshot, path))).stdout
 
     async def files(self, snapshot: str, *paths: str) -> dict[str, int]:
         """Return the files of a snapshot, or below some folders of it, with their sizes."""
-        finished = await self._done("ls", ("ls", "--json", "--recursive", snapshot, *paths))
+        finished = await self._done(
+            "ls", (_NO_LOCK, "ls", "--json", "--recursive", snapshot, *paths)
+        )
         entries = map(_object, finished.stdout.splitlines())
         return {
             entry["path"]: int(entry.get("size", 0))
@@ -188,7 +208,9 @@ class Repository:
 
         Raises RepositoryDamagedError, which names what is damaged: `files` has it as values.
         """
-        finished = await self._run(("check", f"--read-data-subset={read}"), timeout=LONG_SECONDS)
+        finished = await self._run(
+            (_NO_LOCK, "check", f"--read-data-subset={read}"), timeout=LONG_SECONDS
+        )
         if not finished.succeeded:
             found = damaged_files((finished.stdout + finished.stderr).decode(errors="replace"))
             self._check("check", finished, refused=damaged(found, otherwise=_last(finished)))
@@ -215,7 +237,7 @@ class Repository:
 
     async def is_whole(self, snapshot: str) -> bool:
         """Say whether the repository has all parts of a snapshot; they are not read."""
-        work = ("stats", "--mode=raw-data", snapshot)
+        work = (_NO_LOCK, "stats", "--mode=raw-data", snapshot)
         return (await self._run(work, timeout=LONG_SECONDS)).succeeded
 
     async def forget_snapshots(self, snapshots: Sequence[str]) -> None:
@@ -250,14 +272,17 @@ class Repository:
     async def _whole_id(self, short: str) -> str:
         if len(short) == _WHOLE_ID:
             return short
-        listed = json.loads((await self._done("snapshots", ("snapshots", "--json", short))).stdout)
+        listed = json.loads(
+            (await self._done("snapshots", (_NO_LOCK, "snapshots", "--json", short))).stdout
+        )
         return str(listed[0]["id"])
 
     def _argv(self, work: Sequence[str]) -> Command:
         cache = f"--cache-dir={self.cache}" if self.cache else "--no-cache"
         options = ("--password-file=/dev/stdin", cache)
         hint = (f"--key-hint={self.key}",) if self.key else ()
-        return ("restic", f"--repo={self.address}", *options, *hint, *work)
+        lock = ("--no-lock",) if self.is_read_only else ()
+        return ("restic", f"--repo={self.address}", *options, *hint, *lock, *work)
 
     @asynccontextmanager
     async def _stream(self, work: Sequence[str], folder: Path) -> AsyncIterator[Stream]:
@@ -330,6 +355,17 @@ def _last(finished: Finished) -> str:
     # Later versions write it as JSON where the output is JSON.
     said = _object(lines[-1].encode()).get("message", lines[-1])
     return str(said).removeprefix("Fatal: ")
+
+
+def _unrestored(finished: Finished) -> list[str]:
+    """Return some of the files of a snapshot that could not be restored."""
+    found = _UNRESTORED.findall(finished.stderr.decode(errors="replace"))
+    return sorted(set(found))[:_MOST_NAMED]
+
+
+def _is_full(finished: Finished) -> bool:
+    """Whether the disk to which a snapshot is restored has no room."""
+    return _NO_ROOM in finished.stderr
 
 
 def _unread(finished: Finished) -> tuple[str, ...]:

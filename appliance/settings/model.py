@@ -18,8 +18,11 @@ NO_LIMIT = "none"
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}")
 
-Value = int | tuple[str, ...]
-"""A whole number, or names without a repetition."""
+# As a clock shows it, with one digit or two for the hour.
+_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+
+Value = int | str | tuple[str, ...]
+"""A whole number, a time of day, or names without a repetition."""
 
 
 class Group(StrEnum):
@@ -27,6 +30,7 @@ class Group(StrEnum):
 
     DOCUMENTS = "documents"
     ANSWERS = "answers"
+    BACKUPS = "backups"
     RECORDS = "records"
 
 
@@ -36,6 +40,8 @@ class Unit(StrEnum):
     BYTES = "bytes"
     TOKENS = "tokens"
     DAYS = "days"
+    MINUTES = "minutes"
+    TIME = "time"
     NAMES = "names"
 
 
@@ -167,11 +173,52 @@ class NamesEntry:
         return f"up to {self.maximum} names with commas between, or “{NO_LIMIT}”"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeEntry:
+    """One setting: a time of day in the machine's local time, written `02:00`."""
+
+    name: str
+    title: str
+    help: str
+    group: Group
+    default: str
+    minimum: str = "00:00"
+    maximum: str = "23:59"
+    unit: Unit = Unit.TIME
+    variable: str | None = None
+    restarts: tuple[str, ...] = ()
+    longest_text: int = 5
+
+    def default_in(self, _: Settings) -> str:
+        """Return the value that counts while an operator has set none."""
+        return self.default
+
+    def parse(self, text: str) -> str:
+        """Read a time such as `2:00` or `14:30`. Raises SettingInvalidError."""
+        found = _TIME.fullmatch(text.strip())
+        if found is None:
+            raise SettingInvalidError(title=self.title, bounds=self.bounds)
+        return f"{int(found[1]):02}:{found[2]}"
+
+    def check(self, value: object) -> str:
+        """Return a time of day. Raises SettingInvalidError."""
+        return self.parse(value if isinstance(value, str) else "")
+
+    def written(self, value: Value) -> str:
+        """Write a value as `parse` reads it."""
+        return str(value)
+
+    @property
+    def bounds(self) -> str:
+        """Say which values are possible."""
+        return f"from {self.minimum} to {self.maximum}, such as “14:30”"
+
+
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
-AnyEntry = Entry | NamesEntry
+AnyEntry = Entry | TimeEntry | NamesEntry
 
 UPLOAD_LIMIT = Entry(
     name="upload_limit",
@@ -210,6 +257,55 @@ CONTEXT_TOKENS = Entry(
     field="context_tokens",
     variable="CLOISTER_CONTEXT_TOKENS",
 )
+BACKUP_TIME = TimeEntry(
+    name="backup_time",
+    title="Nightly backup",
+    help="When a set with everything is made each day, in local time. A restore of it "
+    "is tried right afterwards, and two hours later each file of the backups is read.",
+    group=Group.BACKUPS,
+    default="02:00",
+)
+HOT_MINUTES = Entry(
+    name="hot_minutes",
+    title="Backups in between",
+    help="How often documents, conversations, people and settings are saved if they have changed.",
+    group=Group.BACKUPS,
+    unit=Unit.MINUTES,
+    default=15,
+    minimum=5,
+    maximum=1440,
+)
+BACKUP_DAYS = Entry(
+    name="backup_days",
+    title="Sets on this machine",
+    help="How long nightly sets are kept. What people delete lives on in backups for this long.",
+    group=Group.BACKUPS,
+    unit=Unit.DAYS,
+    default=7,
+    minimum=2,
+    maximum=3650,
+)
+HOT_DAYS = Entry(
+    name="hot_days",
+    title="Backups in between on this machine",
+    help="How long the backups between two sets are kept.",
+    group=Group.BACKUPS,
+    unit=Unit.DAYS,
+    default=2,
+    minimum=1,
+    maximum=3650,
+)
+OFFSITE_DAYS = Entry(
+    name="offsite_days",
+    title="Sets in folders elsewhere",
+    help="How long sets are kept in a folder or on a disk that they are copied to. The owner of "
+    "another kind of target decides that there.",
+    group=Group.BACKUPS,
+    unit=Unit.DAYS,
+    default=30,
+    minimum=2,
+    maximum=3650,
+)
 JOB_DAYS = Entry(
     name="job_days",
     title="Records of jobs",
@@ -233,6 +329,11 @@ ENTRIES: tuple[AnyEntry, ...] = (
     DOCUMENT_QUOTA,
     CONTEXT_TOKENS,
     ALLOWED_MODELS,
+    BACKUP_TIME,
+    HOT_MINUTES,
+    BACKUP_DAYS,
+    HOT_DAYS,
+    OFFSITE_DAYS,
     JOB_DAYS,
 )
 

@@ -79,4 +79,4 @@ def _event(before: Setting, after: Setting) -> AuditEvent:
 
 
 def _in_audit(value: Value) -> str | int:
-    return value if isinstance(value, int) else ", ".join(value)
+    return ", ".join(value) if isinstance(value, tuple) else value

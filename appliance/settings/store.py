@@ -31,7 +31,7 @@ class SettingStore:
 
     async def set(self, name: str, value: Value) -> None:
         """Replace a value."""
-        stored = value if isinstance(value, int) else list(value)
+        stored = list(value) if isinstance(value, tuple) else value
         await self._connection.execute(_QUERIES["set"], {"name": name, "value": Jsonb(stored)})
         await self._connection.execute(_QUERIES["notify"], {"name": name})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import signal
 from collections.abc import Callable, Mapping
@@ -17,7 +18,10 @@ from appliance.core.settings import Settings
 from appliance.probes.process import ProcessFacts, alive, directory_of, facts, standing_in
 from appliance.units.directories import give_to, owned_directory, prepare_directories
 from appliance.units.errors import DatabaseVersionError, PreparationError
+from appliance.units.exchange import Places
 from appliance.units.process_records import PAUSE, send
+
+_LOG = logging.getLogger(__name__)
 
 INITDB_SECONDS = 120.0
 # How long a server may take to stop: one that hangs is back within 15 seconds of being noticed. To
@@ -44,17 +48,31 @@ class Cluster:
         """Make the directory ready for a start.
 
         1. A server that is still there, left by a supervisor that was killed, is stopped.
-        2. A new data directory is made beside its place, then renamed: a crash leaves none.
-        3. Data of another major version is refused, and left as it is.
-        4. Our configuration is written again.
+        2. A restored data directory that is ready takes its place; the former one is kept.
+        3. A new data directory is made beside its place, then renamed: a crash leaves none.
+        4. Data of another major version is refused, and left as it is.
+        5. Our configuration is written again.
         """
         await prepare_directories(self.settings, self.settings.database_socket)
         data = self.settings.database
         await self._end_leftovers(data)
+        await asyncio.to_thread(self._put_restored_in_place, data)
         if not await asyncio.to_thread((data / "PG_VERSION").exists):
             await self._create(data)
         await asyncio.to_thread(self._require_version, data)
         await asyncio.to_thread(self._write_files, data)
+
+    async def refresh(self) -> None:
+        """Write our configuration again, for the server that runs."""
+        await asyncio.to_thread(self._write_files, self.settings.database)
+
+    def _put_restored_in_place(self, data: Path) -> None:
+        try:
+            if Places(data).put_in_place():
+                _LOG.info("a restored database is in use: data=%s", data)
+        except OSError as error:
+            problem = f"the restored database cannot take its place: {error}"
+            raise PreparationError(unit="postgres", problem=problem) from error
 
     async def _create(self, data: Path) -> None:
         new = data.with_name(f"{data.name}.new")

@@ -214,8 +214,10 @@ SERVICES = (
     Service(
         name="cloister-restore",
         account="cloister-postgres",
-        writes=(f"{LIB}/postgres", DOCUMENTS, TLS, TARGETS, f"{OPERATIONS}/restore"),
+        writes=(f"{LIB}/postgres", DOCUMENTS, f"{OPERATIONS}/restore"),
         reads=(DATABASE, REPOSITORY_SERVER, COPIES, REPOSITORY_LOCK),
+        # The account owns the files of the database in any case.
+        role=Role.OWNER,
         start=Start.OPERATION,
         has_key=True,
     ),

@@ -28,12 +28,22 @@ async def launch(settings: Settings, clock: Clock, name: str) -> NoReturn:
 
     Raises UnitUnknownError, and what the unit's preparation raises.
     """
+    unit = await _find(settings, clock, name)
+    await unit.prepare()
+    exec_program(unit.command, unit.environment, output=_log_filter(unit))
+
+
+async def refresh(settings: Settings, clock: Clock, name: str) -> None:
+    """Write again what a running unit reads when it is told to. Raises UnitUnknownError."""
+    await (await _find(settings, clock, name)).refresh()
+
+
+async def _find(settings: Settings, clock: Clock, name: str) -> Unit:
     units = catalog(settings, await find_programs(settings), clock).units
     unit = next((unit for unit in units if unit.name == name), None)
     if unit is None:
         raise UnitUnknownError(unit=name)
-    await unit.prepare()
-    exec_program(unit.command, unit.environment, output=_log_filter(unit))
+    return unit
 
 
 def _log_filter(unit: Unit) -> OutputFilter | None:

@@ -55,6 +55,7 @@ def postgres(settings: Settings, program: PostgresProgram, clock: Clock) -> Unit
         environment={"HOME": str(settings.home)},
         account=settings.account,
         prepare=cluster.prepare,
+        refresh=cluster.refresh,
         # Fast shutdown: sessions are ended and everything is written; SIGTERM would wait for them.
         stop_signal=signal.SIGINT,
         stop_grace=STOP_GRACE,

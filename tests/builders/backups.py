@@ -7,14 +7,16 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+from typing_extensions import override
 
 from appliance.cli.operations import _MODULES
 from appliance.core.clock import Clock, SystemClock
@@ -30,6 +32,17 @@ from appliance.repository.recovery_key import RecoveryKey
 from tests.appliance import ROOT
 from tests.builders.repositories import PASSWORD, fast_repository, make_fast
 from tests.postgres import Server
+
+
+class After(SystemClock):
+    """The clock of a machine some time later."""
+
+    def __init__(self, **parts: float) -> None:
+        self._later = timedelta(**parts)
+
+    @override
+    def now(self) -> datetime:
+        return super().now() + self._later
 
 
 @dataclass
@@ -53,27 +66,38 @@ class BackedUp:
 
     def add_document(self, content: bytes, name: str = "report.txt") -> str:
         """Add a document with its file; return the digest."""
-        digest = hashlib.sha256(content).hexdigest()
-        path = self.path_of(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        self.execute(
-            "INSERT INTO library.document (collection_id, file_name, digest, size)"
-            " SELECT id, %s, %s, %s FROM library.collection LIMIT 1 ON CONFLICT DO NOTHING",
-            *(name, digest, len(content)),
-        )
+        digest = self._write_file(content)
+        self._add_rows([digest], len(content), name)
         return digest
 
     def add_documents(self, count: int, size: int = 4096) -> list[str]:
         """Add documents of random bytes."""
-        return [self.add_document(os.urandom(size)) for _ in range(count)]
+        digests = [self._write_file(os.urandom(size)) for _ in range(count)]
+        self._add_rows(digests, size)
+        return digests
 
-    def add_chunks(self, digest: str, count: int, dimensions: int = 64) -> None:
-        """Give a document a page, chunks and vectors."""
+    def _write_file(self, content: bytes) -> str:
+        digest = hashlib.sha256(content).hexdigest()
+        path = self.path_of(digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return digest
+
+    def _add_rows(self, digests: Sequence[str], size: int, name: str = "report.txt") -> None:
+        self.execute(
+            "INSERT INTO library.document (collection_id, file_name, digest, size)"
+            " SELECT (SELECT id FROM library.collection LIMIT 1), %s, given, %s"
+            " FROM unnest(%s::text[]) AS given ON CONFLICT DO NOTHING",
+            *(name, size, list(digests)),
+        )
+
+    def add_chunks(self, digests: str | list[str], count: int, dimensions: int = 64) -> None:
+        """Give a document, or each of several, a page, chunks and vectors."""
+        given = [digests] if isinstance(digests, str) else digests
         self.execute(
             "INSERT INTO library.page (document_id, number, state, text)"
-            " SELECT id, 1, 'read', 'pump' FROM library.document WHERE digest = %s",
-            digest,
+            " SELECT id, 1, 'read', 'pump' FROM library.document WHERE digest = ANY(%s)",
+            given,
         )
         self.execute(
             "INSERT INTO library.embedding_model (name, digest, dimensions)"
@@ -85,11 +109,11 @@ class BackedUp:
             " start_at, end_at, text, language, words)"
             " SELECT d.id, d.collection_id, n, 1, 0, 4, md5(n::text) || repeat(' pump', 20),"
             " 'simple', to_tsvector('simple', md5(n::text))"
-            " FROM library.document d, generate_series(1, %s) AS n WHERE digest = %s"
+            " FROM library.document d, generate_series(1, %s) AS n WHERE digest = ANY(%s)"
             " RETURNING id) INSERT INTO library.embedding SELECT m.id, made.id, (SELECT"
             " array_agg(random())::real[] FROM generate_series(1, %s) AS g WHERE made.id > 0"
             " )::public.halfvec FROM made, library.embedding_model m WHERE m.name = 'fake'",
-            *(count, digest, dimensions),
+            *(count, given, dimensions),
         )
 
     def add_person(self, name: str | None = None) -> UUID:
@@ -113,14 +137,14 @@ class BackedUp:
         work = module.work_of(self.settings, self.clock)
         return dict(await work(request, Reporter(OperationFolder(folder), self.clock)))
 
-    def start(self, name: str, **request: object) -> Popen[bytes]:
+    def start(self, name: str, *, prefix: tuple[str, ...] = (), **request: object) -> Popen[bytes]:
         """Start an operation as a process of its own, as the supervisor does."""
         folder = self.settings.operations / name
         folder.mkdir(parents=True, exist_ok=True)
         OperationFolder(folder).ask(request)
         environment = {**os.environ, **self.settings.as_environment()}
         return Popen(
-            [sys.executable, "-m", "appliance", "operation", name],
+            [*prefix, sys.executable, "-m", "appliance", "operation", name],
             cwd=ROOT,
             env=environment,
             stdout=DEVNULL,
@@ -156,9 +180,10 @@ class BackedUp:
             progress=lambda _done, _total: None,
         )
 
-    async def forge(self, kind: Kind, moment: Any, **changes: int) -> str:
+    async def forge(self, kind: Kind, moment: datetime) -> str:
         """Put a snapshot of junk there, with the tags of a set and a time of one's choice."""
         path = self.settings.backup / "junk"
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(os.urandom(64))
         content = Content(1, "0.2.0", 1, 16, 0, 0, 0, 5, 1)
         saved = await own_repository(self.settings).backup(

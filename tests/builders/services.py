@@ -10,14 +10,15 @@ from appliance.db.pool import Database, conninfo
 from appliance.llm.client import ModelRunner
 from appliance.services import Services, build_services
 from tests.builders.people import FAST_PASSWORDS
+from tests.fakes.operations import fake_runner
 
 
 def services_of(database: Database, clock: Clock | None = None) -> Services:
     """Return services that use a database, with a model runner that does not exist."""
-    runner = ModelRunner("http://127.0.0.1:9")
-    return build_services(
-        Settings(home=Path("/nowhere")), database, runner, clock or SystemClock(), FAST_PASSWORDS
-    )
+    runner, clock = ModelRunner("http://127.0.0.1:9"), clock or SystemClock()
+    settings = Settings(home=Path("/nowhere"))
+    operations, _ = fake_runner(settings.operations, clock)
+    return build_services(settings, database, runner, clock, FAST_PASSWORDS, operations)
 
 
 def services_without_database() -> Services:

@@ -34,6 +34,10 @@ class Ground:
     def prepare(self) -> None:
         self._group.create()
         self.folder.mkdir(parents=True)
+        # Machines of another run that boot meanwhile copy all mounts. Below a shared one, what is
+        # unmounted here is unmounted there, too; else a disk would stay in use.
+        run_program("mount", "--bind", str(self.folder), str(self.folder))
+        run_program("mount", "--make-shared", str(self.folder))
 
     def control_group(self, label: str) -> ControlGroup:
         """A group of this label, not made yet: who runs in it ends with the run at the latest."""

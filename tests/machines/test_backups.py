@@ -144,3 +144,55 @@ def test_a_stopped_operation_ends_at_once_and_is_no_set(
     assert len(backups.snapshots("set")) <= len(before) + 1
     assert site.machine.run("systemctl --failed --no-legend").stdout == ""
     assert json.loads(site.machine.run("cloister status --json").stdout)
+
+
+def test_a_drill_verifies_a_set_in_a_database_of_its_own(
+    backups: Backups, first: str, site: Site
+) -> None:
+    before = Units(site.machine).pids()
+    found = backups.do("drill", snapshot=first)
+    assert (found["verdict"], found["source"]) == ("verified", "local")
+    assert found["tables"] > 10
+    (made,) = [one for one in backups.catalog()["snapshots"] if one["id"] == first]
+    assert made["drills"][0]["verdict"] == "verified"
+    # Nothing of it stays, and the database of the people was left alone.
+    left = site.machine.run("ls /var/lib/cloister/backup").stdout.split()
+    assert "drill" not in left
+    assert site.machine.run("pgrep -u cloister-backup", check=False).stdout == ""
+    assert Units(site.machine).pids() == before
+    assert "refused" not in backups.do("prune", keep_set=7)
+    assert first in backups.snapshots("set")
+
+
+def test_a_restore_on_the_same_machine_can_be_undone_and_confirmed(
+    backups: Backups, first: str, site: Site, kept: Acknowledged
+) -> None:
+    machine = site.machine
+    made = backups.do("set")["snapshot"]
+    with site.program() as program:
+        later = program.upload("later.txt", b"The later lantern hangs over gate later.")
+        number = later.json()["id"]
+        assert program.finished(number)["status"] == "ready"
+    restore = f"cloister restore --set {made[:12]} --yes"
+
+    def there() -> bool:
+        with site.program() as program:
+            return bool(program.http.get(f"/api/documents/{number}").is_success)
+
+    assert there()
+    machine.run(restore, seconds=600)
+    backups.wait_until_exchanged()
+    assert not there()
+    machine.run("cloister restore undo", seconds=300)
+    backups.wait_until_exchanged()
+    assert there()
+    machine.run("cloister restore confirm", seconds=300)
+    machine.run(restore, seconds=600)
+    backups.wait_until_exchanged()
+    assert not there()
+    machine.run("cloister restore confirm", seconds=300)
+    folders = machine.run("ls /var/lib/cloister/postgres").stdout.split()
+    assert folders == ["data", *(["restore.lock"] if "restore.lock" in folders else [])]
+    with site.program() as program, site.visitor() as visitor:
+        assert visitor.sign_in().is_redirect
+        kept.check(program, visitor)

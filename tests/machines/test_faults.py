@@ -191,7 +191,7 @@ def test_a_hung_unit_is_killed_long_before_its_time_to_stop_is_over(
     with measures.site.program() as uploader, load(f"hung {unit}", uploader, asker) as running:
         running.until(documents=1, conversations=1)
         # All its processes, as where a machine runs out of something.
-        appliance.run(f"kill -STOP $(cat /sys/fs/cgroup{units.control_group(unit)}/cgroup.procs)")
+        appliance.run(f"kill -STOP $(cat '/sys/fs/cgroup{units.control_group(unit)}/cgroup.procs')")
         stopped = time.monotonic()
         wait_until(lambda: units.pid(unit) not in {0, hung}, f"another {unit}", 60)
         took = seconds_until(serves, stopped, f"what shows that {unit} serves")

@@ -190,6 +190,7 @@ def test_the_database_knows_exactly_their_roles() -> None:
         "cloister-chat": ("cloister_chat",),
         "cloister-ingest": ("cloister_ingest",),
         "cloister-backup": ("cloister_backup",),
+        "cloister-postgres": ("cloister",),
     }
     assert {role for roles in users.values() for role in roles} == set(Role)
     granted = re.findall(r"\bTO (cloister\w*)", (ROOT / "appliance/db/schema.sql").read_text())

@@ -22,10 +22,12 @@ from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database, conninfo
 from appliance.llm.client import ModelRunner
+from appliance.operations.runner import OperationRunner
 from appliance.services import build_services
 from appliance.units.model import Absent
 from tests.builders.people import FAST_PASSWORDS, PASSWORD
 from tests.fakes.ollama import FakeOllama
+from tests.fakes.operations import FakeOperations
 from tests.fakes.units import FakeUnits
 from tests.http.conftest import _TOKEN, VERSION, Browser
 
@@ -121,6 +123,12 @@ async def document_reader(settings: Settings) -> AsyncIterator[None]:
     await server.cleanup()
 
 
+@pytest.fixture
+def operations(settings: Settings) -> FakeOperations:
+    """The operations that the console starts."""
+    return FakeOperations(settings.operations)
+
+
 Serve = Callable[[Database], Awaitable[Site]]
 
 
@@ -130,15 +138,19 @@ async def serve(
     units: FakeUnits,
     rescue: Rescue,
     runner: FakeOllama,
+    operations: FakeOperations,
     document_reader: None,
 ) -> AsyncIterator[Serve]:
     """Start consoles, each with the database that it is given."""
     servers: list[Site] = []
+    runner_of_operations = OperationRunner(settings.operations, operations, SystemClock())
     async with ModelRunner(runner.address) as client:
 
         async def start(database: Database) -> Site:
             clock = SystemClock()
-            services = build_services(settings, database, client, clock, FAST_PASSWORDS)
+            services = build_services(
+                settings, database, client, clock, FAST_PASSWORDS, runner_of_operations
+            )
             console = Console(settings, clock, units, ABSENT, services, rescue, VERSION)
             server: Site = TestServer(build(console))
             await server.start_server()

@@ -19,6 +19,7 @@ from appliance.services import build_services
 from appliance.units.model import Absent
 from tests.builders.people import FAST_PASSWORDS
 from tests.fakes.ollama import FakeModel, FakeOllama
+from tests.fakes.operations import fake_runner
 from tests.fakes.units import UNITS, FakeUnits
 from tests.http.conftest import VERSION
 from tests.http.console.conftest import ConsoleBrowser, Open, Site
@@ -139,7 +140,8 @@ async def test_without_a_runner_the_page_says_how_to_get_one_and_models(
     absent = (Absent("ollama", "not found"),)
     async with ModelRunner(alone.runner_address, know=know) as runner:
         clock = SystemClock()
-        services = build_services(alone, database, runner, clock, FAST_PASSWORDS)
+        operations, _ = fake_runner(alone.operations, clock)
+        services = build_services(alone, database, runner, clock, FAST_PASSWORDS, operations)
         console = Console(alone, clock, units, absent, services, Rescue(clock), VERSION)
         site: Site = TestServer(build(console))
         async with site:

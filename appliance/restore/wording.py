@@ -1,0 +1,107 @@
+"""What a restore says to people at the machine: words are made here, and only here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from appliance.operations.model import Facts
+from appliance.restore.model import What
+from appliance.units.exchange import RestoreState
+from appliance.web.formats import count_of, size
+
+_SHORT_ID = 8
+
+
+def snapshot_rows(found: Facts) -> list[dict[str, object]]:
+    """Return the snapshots as rows of a table."""
+    listed: Any = found["snapshots"]
+    return [
+        {
+            "id": one["id"][:_SHORT_ID],
+            "kind": one["kind"],
+            "taken": _time(one["taken_at"]),
+            "verified": one["verified"],
+            "version": one["version"],
+            "people": one["people"],
+            "documents": one["documents"],
+            "conversations": one["conversations"],
+            "room needed": size(one["room"]),
+        }
+        for one in listed
+    ]
+
+
+def preview_lines(found: Facts) -> list[str]:
+    """Return what a restore of everything would change, a sentence a line."""
+    then: Any = found["then"]
+    verified = "verified by a drill" if then["verified"] else "not verified by a drill yet"
+    made = f"{_time(then['taken_at'])}, made by Cloister {then['version']}, {verified}"
+    lines = [f"Restores the state of {made}: {_contents(then)}."]
+    if derived := found["derived_from"]:
+        taken: Any = derived
+        lines.append(f"Its search passages are those of the set of {_time(taken['taken_at'])}.")
+    if found["gone"] is None:
+        lines.append("The present database does not answer: what it holds is not known.")
+    else:
+        gone: Any = found["gone"]
+        lines.append(
+            f"Newer than that, and not there afterwards: {_contents(gone)}, "
+            f"{count_of(gone['messages'], 'message')}."
+        )
+    lines.append("Nobody stays signed in; invitations end.")
+    if not found["keys_stay_ended"]:
+        lines.append("API keys that were ended since then are valid again: look through them.")
+    lines.append(f"Needs {size(_number(found['room']))}; {size(_number(found['free']))} are free.")
+    lines.append("The present state is kept until you confirm the restore.")
+    return lines
+
+
+def done_sentence(found: Facts, what: What, files: list[str], *, is_running: bool) -> str:
+    """Say what was restored, and what comes next."""
+    lines = [f"Put in place: {path}" for path in files]
+    match what:
+        case What.EVERYTHING:
+            lines.append(f"The state of {_time(found['taken_at'])} is restored.")
+            if not is_running:
+                lines.append("Start Cloister: the database takes its place at the start.")
+            lines.append(
+                "Then `cloister restore confirm` keeps it, `cloister restore undo` returns."
+            )
+        case What.DOCUMENTS | What.DOCUMENT:
+            added = _number(found["documents"])
+            lines.append(f"{count_of(added, 'document')} were missing, and are read again.")
+        case What.CONVERSATIONS:
+            lines.append(f"{count_of(_number(found['conversations']), 'conversation')} are back.")
+        case What.CONFIGURATION:
+            lines.append("The settings are as they were.")
+    return "\n".join(lines)
+
+
+def status_sentence(found: Facts) -> str:
+    """Say how far the latest restore is."""
+    match RestoreState(str(found["state"])):
+        case RestoreState.NONE:
+            return "No restore waits for anything."
+        case RestoreState.READY:
+            return "Another state is ready; the next start of the database puts it in its place."
+        case RestoreState.UNCONFIRMED:
+            return (
+                "A restored state is in use, and the former one is kept. "
+                "`cloister restore confirm` deletes that, `cloister restore undo` returns to it."
+            )
+
+
+def _contents(found: Mapping[str, Any]) -> str:
+    people = count_of(found["people"], "person", "people")
+    documents = count_of(found["documents"], "document")
+    return f"{people}, {documents}, {count_of(found['conversations'], 'conversation')}"
+
+
+def _time(text: object) -> str:
+    return datetime.fromisoformat(str(text)).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
