@@ -65,15 +65,19 @@ def target_from(number: int, typed: Mapping[str, str], before: Target | None = N
         opens=_time(given, "opens"),
         closes=_time(given, "closes"),
     )
-    if bool(target.opens) != bool(target.closes):
-        given.wrong("closes", "Give both times, or none.")
-    elif target.opens and target.opens == target.closes:
-        given.wrong(
-            "closes", "The times must differ; leave both empty to allow copies at any time."
-        )
+    _expect_a_window(given, target)
     if given.problems:
         raise TargetInvalidError(given.problems)
     return target
+
+
+def _expect_a_window(given: _Fields, target: Target) -> None:
+    if {"opens", "closes"} & given.problems.keys():
+        return
+    if bool(target.opens) != bool(target.closes):
+        given.wrong("closes", "Give both times, or none.")
+    elif target.opens and target.opens == target.closes:
+        given.wrong("closes", "The times must differ. Without both, copies are made at any time.")
 
 
 def _kind(given: _Fields) -> TargetKind | None:

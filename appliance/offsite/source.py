@@ -37,7 +37,9 @@ class Source:
     async def sizes(self) -> Sizes:
         """Return all files, in the order in which nothing that a file names can be missed.
 
-        A folder that cannot be read is an error, and never one without files.
+        A folder that cannot be read is an error, and never one without files. A file that cannot
+        be read came after the others were opened to this account, which is done in the same order:
+        the next copy brings it.
         """
         return {kind: await asyncio.to_thread(self._sizes, kind) for kind in LISTED}
 
@@ -68,7 +70,7 @@ class Source:
                 entry.name: entry.stat().st_size
                 for folder in folders
                 for entry in os.scandir(folder)
-                if _NAME.fullmatch(entry.name)
+                if _NAME.fullmatch(entry.name) and os.access(entry.path, os.R_OK)
             }
         except OSError as error:
             raise _unreadable(error) from error

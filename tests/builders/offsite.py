@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -29,20 +31,25 @@ from tests.fakes.offsite import (
     account,
     client_key,
     host_fingerprint,
+    rest_server,
+    s3_server,
+    sftp_server,
 )
 
 
-def restic(repository: object, *work: str, folder: Path | None = None, check: bool = True) -> str:
-    """Run restic with the machine's key, and return what it printed."""
+def restic(
+    repository: object, *work: str, folder: Path | None = None, password: str = PASSWORD
+) -> str:
+    """Run restic, which must succeed, and return what it printed."""
     finished = subprocess.run(
         ["restic", f"--repo={repository}", "--no-cache", *work],
-        env={**os.environ, "RESTIC_PASSWORD": PASSWORD},
+        env={**os.environ, "RESTIC_PASSWORD": password},
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert not check or finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout + finished.stderr
 
 
@@ -124,11 +131,11 @@ class Machine:
         return folder
 
 
-def machine(folder: Path) -> Machine:
-    """Return a machine in a new folder, with an empty repository."""
+def machine(folder: Path, password: str = PASSWORD) -> Machine:
+    """Return a machine in a new folder, whose empty repository this password opens."""
     settings = Settings(folder / "home")
     settings.documents.mkdir(parents=True)
-    fast_repository(settings.repository)
+    fast_repository(settings.repository, password)
     return Machine(settings)
 
 
@@ -150,10 +157,21 @@ def sftp_target(server: RunningServer, **changes: Any) -> Target:
 def rest_target(server: RunningServer, **changes: Any) -> Target:
     """Return the target of a REST server."""
     place = f"http://127.0.0.1:{server.port}/copy/"
-    return _target(TargetKind.REST, place, **{"user": USER, "secret": SECRET, **changes})
+    given = {"place": place, "user": USER, "secret": SECRET, **changes}
+    return _target(TargetKind.REST, **given)
 
 
 def s3_target(server: RunningServer, **changes: Any) -> Target:
     """Return the target of an S3 server."""
     place = f"http://127.0.0.1:{server.port}/copies/machine"
     return _target(TargetKind.S3, place, **{"user": USER, "secret": SECRET, **changes})
+
+
+# A server of each kind, and what makes a target of it.
+SERVERS: Mapping[
+    str, tuple[Callable[..., AbstractContextManager[RunningServer]], Callable[..., Target]]
+] = {
+    "rest": (rest_server, rest_target),
+    "ssh": (sftp_server, sftp_target),
+    "s3": (s3_server, s3_target),
+}
