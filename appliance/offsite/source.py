@@ -70,7 +70,7 @@ class Source:
                 entry.name: entry.stat().st_size
                 for folder in folders
                 for entry in os.scandir(folder)
-                if _NAME.fullmatch(entry.name) and os.access(entry.path, os.R_OK)
+                if _NAME.fullmatch(entry.name) and _is_open(entry)
             }
         except OSError as error:
             raise _unreadable(error) from error
@@ -88,6 +88,14 @@ class Source:
         if file.kind is FileKind.CONFIG:
             return content
         return content if hashlib.sha256(content).hexdigest() == file.name else None
+
+
+def _is_open(entry: os.DirEntry[str]) -> bool:
+    """Whether a file may be read. Its server keeps a new one to itself, until the next copy.
+
+    Snapshots are opened before what they need, so that nothing is missed of one that is.
+    """
+    return os.access(entry.path, os.R_OK)
 
 
 def _written_at(path: Path) -> datetime:

@@ -72,7 +72,8 @@ class Machine:
         for folder in (upper, work, self.root):
             folder.mkdir(exist_ok=True)
         lower = ":".join(str(layer) for layer in self._image.layers)
-        options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+        # A folder of the image can be renamed, as on any other disk.
+        options = f"redirect_dir=on,lowerdir={lower},upperdir={upper},workdir={work}"
         run_program("mount", "-t", "overlay", self._full_name, "-o", options, str(self.root))
 
     def boot(

@@ -59,7 +59,9 @@ def attached(machine: Machine, image: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        machine.close()
+        if machine.is_on:
+            machine.kill()
+        run_program("umount", str(point))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,9 @@ _SENTINEL_TEXT = b"Cloister copies encrypted backups to this folder. Do not remo
 # What is not whole yet; restic does not look here.
 PARTIAL = "tmp"
 _NAME = re.compile(r"[0-9a-f]{64}")
-# The unit's umask lets its group use the files: the owner of the repository prunes them.
-_FILE, _FOLDER = 0o660, 0o2770
+# The unit's umask lets its group use the files: the owner of the repository prunes them. Folders
+# get the set-group-id bit from the one above; a sealed service cannot set it.
+_FILE, _FOLDER = 0o660, 0o770
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
