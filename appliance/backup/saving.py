@@ -100,8 +100,9 @@ class Saver:
         if lost:
             count = len(lost)
             self.report.log(f"{count} documents have no file any more, such as {min(lost)}.")
-        self._remember(saved, staged)
-        await own.publish()
+        with stage.usable(self.settings.backup):
+            self._remember(saved, staged)
+            await own.publish()
         return {
             "snapshot": saved.id,
             "kind": self.kind,

@@ -11,9 +11,13 @@ import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 from psycopg.errors import DataCorrupted, IndexCorrupted
 
-from appliance.backup.errors import DatabaseDamagedError, DumpBrokenOffError
+from appliance.backup.errors import (
+    DatabaseDamagedError,
+    DumpBrokenOffError,
+    DumpFailedError,
+)
 from appliance.backup.store import BackupStore
-from appliance.core.errors import DatabaseUnavailableError
+from appliance.core.errors import ApplianceError, DatabaseUnavailableError
 from appliance.core.settings import Settings
 from appliance.db.pool import Connection, conninfo
 from appliance.db.roles import BACKUP_ROLE
@@ -44,8 +48,7 @@ def address_of(settings: Settings) -> str:
 async def opened(address: str) -> AsyncIterator[Source]:
     """Lend a transaction that reads, and that holds its view of the data until the block ends.
 
-    Raises DatabaseUnavailableError, DatabaseDamagedError, and DumpBrokenOffError when PostgreSQL
-    ends meanwhile or the time is up.
+    Raises DatabaseUnavailableError, and inside the block what `fault_of` returns.
     """
     try:
         async with asyncio.timeout(DUMP_SECONDS), await _connected(address) as connection:
@@ -54,10 +57,24 @@ async def opened(address: str) -> AsyncIterator[Source]:
             async with connection.transaction():
                 store = BackupStore(connection)
                 yield Source(address, connection, store, await store.export_snapshot())
-    except (DataCorrupted, IndexCorrupted) as error:
-        raise DatabaseDamagedError(reason=str(error.diag.message_primary or error)) from error
-    except (psycopg.OperationalError, TimeoutError) as error:
-        raise DumpBrokenOffError from error
+    except psycopg.Error as error:
+        raise fault_of(error) from error
+    except TimeoutError as error:
+        hours = round(DUMP_SECONDS / 3600)
+        raise DumpFailedError(reason=f"it took longer than {hours} hours.") from error
+
+
+def fault_of(error: psycopg.Error) -> ApplianceError:
+    """Return what an error of PostgreSQL means for the backup that reads it.
+
+    Without a code, and with those of these classes, the connection was lost or the server ended.
+    https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    said = str(error.diag.message_primary or error).strip()
+    if isinstance(error, DataCorrupted | IndexCorrupted):
+        return DatabaseDamagedError(reason=said)
+    lost = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+    return DumpBrokenOffError() if lost else DumpFailedError(reason=said)
 
 
 async def _connected(address: str) -> Connection:

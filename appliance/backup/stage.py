@@ -54,10 +54,10 @@ def copy_settings(settings: Settings, stage: Path) -> None:
     """Copy what is neither in the database nor a document: configuration, TLS keys, targets."""
     if settings.packaged:
         private_directory(stage / CONFIGURATION)
-        # Without an error in it, the administrator's own file is the newer one.
-        for path in (LAST_GOOD_ENVIRONMENT, ENVIRONMENT_FILE):
-            if path.is_file():
-                _copy(path, stage / CONFIGURATION / path.name)
+        # The administrator's own file may have an error at this moment.
+        found = [path for path in (LAST_GOOD_ENVIRONMENT, ENVIRONMENT_FILE) if path.is_file()]
+        for path in found[:1]:
+            _copy(path, stage / CONFIGURATION / ENVIRONMENT_FILE.name)
     _copy_folder(settings.tls, stage / TLS)
     _copy_folder(settings.offsite, stage / TARGETS)
 

@@ -25,6 +25,7 @@ from tests.bench.members import add_members
 from tests.bench.memory import memory
 from tests.bench.processes import runner_process
 from tests.bench.search import answerable, search
+from tests.bench.sets import search_row, set_rows
 from tests.bench.start import start_rows, started
 from tests.bench.table import Row, rendered
 from tests.bench.web import signed_in
@@ -42,10 +43,11 @@ class Extent:
     users: list[int]
     seconds: float
     search_seconds: float
+    chunks: int
 
 
-FULL = Extent(300, [1, 10, 50, 100], 25.0, 10.0)
-QUICK = Extent(20, [1, 10], 4.0, 2.0)
+FULL = Extent(300, [1, 10, 50, 100], 25.0, 10.0, 20_000)
+QUICK = Extent(20, [1, 10], 4.0, 2.0, 600)
 
 
 def main() -> None:
@@ -86,7 +88,9 @@ def measure(
             loaded, loaded_notes = asyncio.run(measured)
             time.sleep(IDLE_SECONDS)
             used, used_note = memory(home, "idle after all this")
-    return [*rows, fresh, used, *loaded], [fresh_note, used_note, *loaded_notes]
+    say(f"sets of {extent.chunks:,} chunks")
+    sets, sets_note = set_rows(extent.chunks)
+    return [*rows, fresh, used, *loaded, *sets], [fresh_note, used_note, *loaded_notes, sets_note]
 
 
 async def _under_load(
@@ -113,6 +117,8 @@ async def _under_load(
         drawn = corpus.questions(QUESTIONS)
         questions = await answerable(session, appliance.address, drawn)
         searched = await search(session, appliance.address, questions, extent.search_seconds)
+        say("search while a set is written")
+        searched.append(await search_row(session, appliance, questions, extent.search_seconds))
         say(f"first token for {', '.join(map(str, extent.users))} users")
         members = await asyncio.to_thread(add_members, appliance)
         targets = await first_token.targets_for(

@@ -25,7 +25,7 @@ async def search(
     for users in USERS:
         plan = Plan(users, seconds, THINK_SECONDS[users], warm_up=2.0)
         nothing = await closed_loop(plan, lambda: _nothing(session, address), seed=users)
-        load = await closed_loop(plan, lambda: _search(session, address, asked), seed=users)
+        load = await closed_loop(plan, lambda: search_once(session, address, asked), seed=users)
         ours, theirs = figures(load.answers), figures(nothing.answers)
         name = "one after the other" if users == 1 else f"{users} readers"
         rows.append(
@@ -51,7 +51,8 @@ async def answerable(
     return found
 
 
-async def _search(session: aiohttp.ClientSession, address: str, asked: Iterator[str]) -> float:
+async def search_once(session: aiohttp.ClientSession, address: str, asked: Iterator[str]) -> float:
+    """Search for the next question; return the seconds."""
     begin = time.perf_counter()
     await _passages(session, address, next(asked))
     return time.perf_counter() - begin

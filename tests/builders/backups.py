@@ -7,7 +7,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -66,27 +66,38 @@ class BackedUp:
 
     def add_document(self, content: bytes, name: str = "report.txt") -> str:
         """Add a document with its file; return the digest."""
-        digest = hashlib.sha256(content).hexdigest()
-        path = self.path_of(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        self.execute(
-            "INSERT INTO library.document (collection_id, file_name, digest, size)"
-            " SELECT id, %s, %s, %s FROM library.collection LIMIT 1 ON CONFLICT DO NOTHING",
-            *(name, digest, len(content)),
-        )
+        digest = self._write_file(content)
+        self._add_rows([digest], len(content), name)
         return digest
 
     def add_documents(self, count: int, size: int = 4096) -> list[str]:
         """Add documents of random bytes."""
-        return [self.add_document(os.urandom(size)) for _ in range(count)]
+        digests = [self._write_file(os.urandom(size)) for _ in range(count)]
+        self._add_rows(digests, size)
+        return digests
 
-    def add_chunks(self, digest: str, count: int, dimensions: int = 64) -> None:
-        """Give a document a page, chunks and vectors."""
+    def _write_file(self, content: bytes) -> str:
+        digest = hashlib.sha256(content).hexdigest()
+        path = self.path_of(digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return digest
+
+    def _add_rows(self, digests: Sequence[str], size: int, name: str = "report.txt") -> None:
+        self.execute(
+            "INSERT INTO library.document (collection_id, file_name, digest, size)"
+            " SELECT (SELECT id FROM library.collection LIMIT 1), %s, given, %s"
+            " FROM unnest(%s::text[]) AS given ON CONFLICT DO NOTHING",
+            *(name, size, list(digests)),
+        )
+
+    def add_chunks(self, digests: str | list[str], count: int, dimensions: int = 64) -> None:
+        """Give a document, or each of several, a page, chunks and vectors."""
+        given = [digests] if isinstance(digests, str) else digests
         self.execute(
             "INSERT INTO library.page (document_id, number, state, text)"
-            " SELECT id, 1, 'read', 'pump' FROM library.document WHERE digest = %s",
-            digest,
+            " SELECT id, 1, 'read', 'pump' FROM library.document WHERE digest = ANY(%s)",
+            given,
         )
         self.execute(
             "INSERT INTO library.embedding_model (name, digest, dimensions)"
@@ -98,11 +109,11 @@ class BackedUp:
             " start_at, end_at, text, language, words)"
             " SELECT d.id, d.collection_id, n, 1, 0, 4, md5(n::text) || repeat(' pump', 20),"
             " 'simple', to_tsvector('simple', md5(n::text))"
-            " FROM library.document d, generate_series(1, %s) AS n WHERE digest = %s"
+            " FROM library.document d, generate_series(1, %s) AS n WHERE digest = ANY(%s)"
             " RETURNING id) INSERT INTO library.embedding SELECT m.id, made.id, (SELECT"
             " array_agg(random())::real[] FROM generate_series(1, %s) AS g WHERE made.id > 0"
             " )::public.halfvec FROM made, library.embedding_model m WHERE m.name = 'fake'",
-            *(count, digest, dimensions),
+            *(count, given, dimensions),
         )
 
     def add_person(self, name: str | None = None) -> UUID:
