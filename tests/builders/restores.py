@@ -88,14 +88,19 @@ class Machine(BackedUp):
 
 
 def run_operation(
-    settings: Settings, name: str, request: Mapping[str, object], largest_file: int | None = None
+    settings: Settings,
+    name: str,
+    request: Mapping[str, object],
+    *,
+    largest_file: int | None = None,
+    patience: float = 200.0,
 ) -> dict[str, Any]:
     """Carry out an operation on a home, and return what it found. Raises OperationError.
 
     No file that it writes becomes larger than `largest_file` bytes.
     """
     process = start_operation(settings, name, request, largest_file)
-    _, errors = process.communicate(timeout=200)
+    _, errors = process.communicate(timeout=patience)
     result = OperationFolder(settings.operations / name).result()
     assert result is not None, errors.decode()
     if result.outcome is not Outcome.DONE:
