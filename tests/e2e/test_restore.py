@@ -129,7 +129,7 @@ def test_an_empty_machine_answers_as_the_first_one(runner: str, empty: Path) -> 
         restored = json.loads(cli(environment, "restore", *place, "--yes"))
         assert restored["restarted"]
         wait_until(lambda: state(environment) == "unconfirmed", "the exchange", 60)
-        wait_until(lambda: second.status()["postgres"] == "serving", "the database", 60)
+        wait_until(lambda: second.status()["postgres"] == "ready", "the database", 60)
         assert people(second) == {"ada"}
         assert second.cli("ask", QUESTION)["citations"][0]["file"] == "towers.pdf"
         cli(environment, "restore", "undo", "--json")
