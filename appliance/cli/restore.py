@@ -29,7 +29,7 @@ _ENDS = (Task.CONFIRM, Task.UNDO, Task.STATUS)
 # A folder is served for a restore by the last of the gateways, where the package is installed.
 _GATEWAY = MOST_TARGETS
 # Restarted after a restore of everything, in this order; each waits for what it needs.
-_RESTARTED = ("postgres", "migrate", "ingest", "webchat")
+_RESTARTED = ("postgres", "migrate", "ingest", "webchat", "nginx")
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:

@@ -79,15 +79,12 @@ class Repository:
     RepositoryBusyError and RepositoryFailedError. `cache` is a folder for what restic reads often;
     without one each work reads from the repository itself. `key` names the file of the key, if it
     is known: each other one that is tried first costs half a second of the processor.
-    `is_read_only` leaves no lock there: the caller holds `repository.lock`, or nobody else can
-    remove anything.
     """
 
     address: str
     password: str
     cache: Path | None = None
     key: str | None = None
-    is_read_only: bool = False
 
     @override
     def __repr__(self) -> str:
@@ -281,8 +278,7 @@ class Repository:
         cache = f"--cache-dir={self.cache}" if self.cache else "--no-cache"
         options = ("--password-file=/dev/stdin", cache)
         hint = (f"--key-hint={self.key}",) if self.key else ()
-        lock = ("--no-lock",) if self.is_read_only else ()
-        return ("restic", f"--repo={self.address}", *options, *hint, *lock, *work)
+        return ("restic", f"--repo={self.address}", *options, *hint, *work)
 
     @asynccontextmanager
     async def _stream(self, work: Sequence[str], folder: Path) -> AsyncIterator[Stream]:

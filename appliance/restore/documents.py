@@ -102,10 +102,13 @@ async def add_missing(
 
 
 def _paths(missing: Collection[str]) -> list[str]:
-    """Return what to read: single files, or whole folders where that would be a long list."""
+    """Return what to read: single files, or all files of folders where that would be a long list.
+
+    Never a folder itself: its mode has a bit that a sealed service may not set.
+    """
     if len(missing) <= _MOST_PATHS:
         return [f"/{DOCUMENTS}/{digest[:2]}/{digest}" for digest in sorted(missing)]
-    return [f"/{DOCUMENTS}/{folder}" for folder in sorted({digest[:2] for digest in missing})]
+    return [f"/{DOCUMENTS}/{folder}/*" for folder in sorted({digest[:2] for digest in missing})]
 
 
 def _make(target: Path) -> None:

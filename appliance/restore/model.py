@@ -109,14 +109,13 @@ class Chosen:
 def choose(snapshots: tuple[Snapshot, ...], wanted: str) -> Chosen:
     """Return what to read of these snapshots, the newest first. Raises SnapshotMissingError."""
     sets = [one for one in snapshots if one.kind is Kind.SET]
-    match wanted:
-        case "newest-verified":
-            found = [one for one in sets if one.is_verified]
-        case "newest":
-            found = list(snapshots)
-        case _:
-            is_id = len(wanted) >= _SHORTEST_ID
-            found = [one for one in snapshots if is_id and one.id.startswith(wanted)]
+    if wanted == NEWEST:
+        found = list(snapshots)
+    elif wanted == NEWEST_VERIFIED:
+        found = [one for one in sets if one.is_verified]
+    else:
+        is_id = len(wanted) >= _SHORTEST_ID
+        found = [one for one in snapshots if is_id and one.id.startswith(wanted)]
     if not found:
         raise SnapshotMissingError(snapshot=wanted)
     state = found[0]

@@ -175,5 +175,7 @@ INSERT INTO chat.citation SELECT * FROM jsonb_populate_record(NULL::chat.citatio
 SELECT name, value FROM core.setting;
 
 -- name: set
+-- The processes that use a setting read it again at the commit.
 INSERT INTO core.setting (name, value) VALUES (%(name)s, %(value)s)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+RETURNING pg_notify('core_setting', name);

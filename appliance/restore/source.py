@@ -70,7 +70,7 @@ async def opened(settings: Settings, place: Place) -> AsyncIterator[Source]:
         if await files.read(CONFIG) is None:
             raise RepositoryMissingError(place=address)
         password = recovery.password if recovery else machine_key(settings)
-        repository = Repository(whole, password, is_read_only=True)
+        repository = Repository(whole, password)
         try:
             opened_id = await repository.open()
         except KeyRefusedError as error:

@@ -24,6 +24,7 @@ from tests.bench.machine import load_average, machine
 from tests.bench.members import add_members
 from tests.bench.memory import memory
 from tests.bench.processes import runner_process
+from tests.bench.restores import restore_rows
 from tests.bench.search import answerable, search
 from tests.bench.sets import search_row, set_rows
 from tests.bench.start import start_rows, started
@@ -90,7 +91,10 @@ def measure(
             used, used_note = memory(home, "idle after all this")
     say(f"sets of {extent.chunks:,} chunks")
     sets, sets_note = set_rows(extent.chunks)
-    return [*rows, fresh, used, *loaded, *sets], [fresh_note, used_note, *loaded_notes, sets_note]
+    say(f"a restore of {extent.chunks:,} chunks")
+    restores, restores_note = restore_rows(extent.chunks)
+    notes = [fresh_note, used_note, *loaded_notes, sets_note, restores_note]
+    return [*rows, fresh, used, *loaded, *sets, *restores], notes
 
 
 async def _under_load(

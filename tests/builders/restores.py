@@ -43,10 +43,15 @@ def settings_in(home: Path) -> Settings:
 
 def hand_over(folder: Path) -> None:
     """Let the account of the appliance own all files below a folder."""
+    for path in (folder, *folder.rglob("*")):
+        own(path)
+
+
+def own(path: Path) -> None:
+    """Let the account of the appliance own a file."""
     if ACCOUNT is not None:
-        for path in (folder, *folder.rglob("*")):
-            account = pwd.getpwnam(ACCOUNT)
-            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+        account = pwd.getpwnam(ACCOUNT)
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
 _EMPTIED = (
@@ -77,9 +82,10 @@ class Machine(BackedUp):
             self.execute(statement)
 
     @override
-    def add_document(self, content: bytes, name: str = "report.txt") -> str:
-        digest = super().add_document(content, name)
-        hand_over(self.settings.documents)
+    def _write_file(self, content: bytes) -> str:
+        digest = super()._write_file(content)
+        for path in (self.path_of(digest), self.path_of(digest).parent):
+            own(path)
         return digest
 
     def sums(self) -> dict[str, TableSum]:
@@ -88,14 +94,19 @@ class Machine(BackedUp):
 
 
 def run_operation(
-    settings: Settings, name: str, request: Mapping[str, object], largest_file: int | None = None
+    settings: Settings,
+    name: str,
+    request: Mapping[str, object],
+    *,
+    largest_file: int | None = None,
+    patience: float = 200.0,
 ) -> dict[str, Any]:
     """Carry out an operation on a home, and return what it found. Raises OperationError.
 
     No file that it writes becomes larger than `largest_file` bytes.
     """
     process = start_operation(settings, name, request, largest_file)
-    _, errors = process.communicate(timeout=200)
+    _, errors = process.communicate(timeout=patience)
     result = OperationFolder(settings.operations / name).result()
     assert result is not None, errors.decode()
     if result.outcome is not Outcome.DONE:

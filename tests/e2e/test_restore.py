@@ -16,7 +16,7 @@ import pytest
 from appliance.operations.folder import OperationFolder
 from appliance.operations.model import Outcome
 from appliance.repository.recovery_key import RecoveryKey
-from tests.appliance import ROOT, Appliance, fake_ollama, home_folder, running_appliance
+from tests.appliance import ROOT, Appliance, fake_ollama, home_folder, running_appliance, wait_until
 from tests.builders import documents
 from tests.e2e.visitor import PASSWORD, Visitor, claimed
 
@@ -95,6 +95,8 @@ def test_an_empty_machine_answers_as_the_first_one(runner: str, empty: Path) -> 
         assert first.cli("ask", QUESTION)["citations"][0]["file"] == "towers.pdf"
         ask(first, "key", work="add", recovery_key=key.text)
         ask(first, "set")
+        drilled = json.loads(cli(first.environment, "drill", "--json"))
+        assert (drilled["verdict"], drilled["documents"]) == ("verified", 1)
         shutil.copytree(home / "repository", copy)
     if os.geteuid() == 0:
         for path in (copy, *copy.rglob("*")):
@@ -120,4 +122,28 @@ def test_an_empty_machine_answers_as_the_first_one(runner: str, empty: Path) -> 
         with Visitor(second.address) as visitor:
             assert visitor.sign_in("ada", PASSWORD).status_code < 400
         # Nothing was there before, so that nothing waits for a confirmation.
-        assert json.loads(cli(environment, "restore", "status", "--json"))["state"] == "none"
+        assert state(environment) == "none"
+
+        # The same while the machine works: what was done since is gone, until that is undone.
+        second.cli("user", "add", "bea")
+        restored = json.loads(cli(environment, "restore", *place, "--yes"))
+        assert restored["restarted"]
+        wait_until(lambda: state(environment) == "unconfirmed", "the exchange", 60)
+        wait_until(lambda: second.status()["postgres"] == "ready", "the database", 60)
+        assert people(second) == {"ada"}
+        assert second.cli("ask", QUESTION)["citations"][0]["file"] == "towers.pdf"
+        cli(environment, "restore", "undo", "--json")
+        wait_until(lambda: people(second) == {"ada", "bea"}, "the former state", 60)
+        wait_until(lambda: state(environment) == "none", "the restored state to be gone", 60)
+
+
+def state(environment: Mapping[str, str]) -> str:
+    """Return how far the latest restore is."""
+    return str(json.loads(cli(environment, "restore", "status", "--json"))["state"])
+
+
+def people(appliance: Appliance) -> set[str]:
+    """Return the names of the people, none while the database is away."""
+    listed = appliance.run_cli("user", "list", "--json")
+    found = json.loads(listed.stdout) if listed.returncode == 0 else []
+    return {person["name"] for person in found}

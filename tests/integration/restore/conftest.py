@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.core.settings import Settings
+from tests.builders.repositories import PASSWORD, fast_repository
 from tests.builders.restores import Machine, hand_over, settings_in
 from tests.integration.backup.conftest import prepare
 from tests.postgres import Server, running_server, scratch_folder
@@ -29,6 +30,9 @@ def machine(live_server: Server) -> Iterator[Machine]:
         folder.chmod(0o755)
         settings = settings_in(folder / "home")
         settings.database_socket.symlink_to(live_server.socket)
+        settings.state.mkdir()
+        (settings.state / "backup.key").write_text(PASSWORD)
+        fast_repository(settings.repository)
         hand_over(folder)
         machine = Machine(settings, live_server)
         machine.empty()
