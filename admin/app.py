@@ -18,6 +18,7 @@ from admin.routes import ROUTES
 from admin.units import Units
 from appliance.accounts.guard import Guard
 from appliance.backup_plan.facts import read_facts
+from appliance.backup_plan.restoring import Restoring
 from appliance.core.clock import Clock
 from appliance.core.errors import Audience
 from appliance.core.settings import ENVIRONMENT_FILE, MEBIBYTE, Settings
@@ -67,6 +68,7 @@ def build(console: Console) -> web.Application:
     app.middlewares.extend([guard.cookies, answers.middleware, redirect_to_login])
     app.on_response_prepare.extend([remember_start, add_retry_after, add_security_headers])
     app.on_shutdown.append(_end_streams)
+    app.on_cleanup.append(_end_restore)
     guard.add(app, ROUTES)
     app.add_routes(assets.routes())
     return app
@@ -96,6 +98,11 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.JOBS] = services.jobs
     app[keys.OPERATOR_SETTINGS] = services.operator_settings
     app[keys.CHOICE] = services.choice
+    app[keys.RECOVERY_KEYS] = services.recovery_keys
+    app[keys.TARGETS] = services.targets
+    app[keys.RESTORING] = Restoring(
+        settings, clock, services.operations, services.audit, console.units.restart
+    )
 
 
 def _health_service(console: Console, chosen: AskChosen) -> HealthService:
@@ -119,6 +126,10 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         clock=console.clock,
     )
     return HealthService(checks.checks)
+
+
+async def _end_restore(app: web.Application) -> None:
+    await app[keys.RESTORING].close()
 
 
 async def _end_streams(app: web.Application) -> None:

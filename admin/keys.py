@@ -16,6 +16,9 @@ from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
 from appliance.audit.service import AuditLog
+from appliance.backup_plan.keys import RecoveryKeys
+from appliance.backup_plan.restoring import Restoring
+from appliance.backup_plan.targets import TargetPlan
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.health.service import HealthService
@@ -45,5 +48,8 @@ QUEUE = web.AppKey("queue", QueueService)
 QUOTAS = web.AppKey("quotas", Quotas)
 JOBS = web.AppKey("jobs", JobService)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
+RECOVERY_KEYS = web.AppKey("recovery_keys", RecoveryKeys)
+TARGETS = web.AppKey("targets", TargetPlan)
+RESTORING = web.AppKey("restoring", Restoring)
 CHOICE = web.AppKey("choice", ModelChoice)
 STOPPING = web.AppKey("stopping", asyncio.Event)

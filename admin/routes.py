@@ -5,6 +5,10 @@ from __future__ import annotations
 from admin.pages import (
     api_jobs,
     audit,
+    backups,
+    backups_key,
+    backups_restore,
+    backups_targets,
     claim,
     ingest,
     jobs,
@@ -53,6 +57,32 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/admin/api/jobs", api_jobs.start_job, Access.OPERATOR),
     Route("GET", "/admin/api/jobs/{id}", api_jobs.show_job, Access.OPERATOR),
     Route("POST", "/admin/api/jobs/{id}/cancel", api_jobs.cancel_job, Access.OPERATOR),
+    # Backups, and restoring them
+    Route("GET", "/admin/backups", backups.show_backups, Access.OPERATOR),
+    Route("GET", "/admin/backups/events", backups.follow_backups, Access.OPERATOR),
+    Route("POST", "/admin/backups/now", backups.back_up, Access.OPERATOR),
+    Route("POST", "/admin/backups/drill", backups.drill, Access.OPERATOR),
+    Route("GET", "/admin/backups/key", backups_key.show_key, Access.OPERATOR),
+    Route("POST", "/admin/backups/key/make", backups_key.make, Access.OPERATOR),
+    Route("POST", "/admin/backups/key/prove", backups_key.prove, Access.OPERATOR),
+    Route("GET", "/admin/backups/targets/new", backups_targets.show_new, Access.OPERATOR),
+    Route("POST", "/admin/backups/targets", backups_targets.add, Access.OPERATOR),
+    Route("GET", "/admin/backups/targets/{number}", backups_targets.show, Access.OPERATOR),
+    Route("POST", "/admin/backups/targets/{number}", backups_targets.change, Access.OPERATOR),
+    Route("POST", "/admin/backups/targets/{number}/copy", backups_targets.copy, Access.OPERATOR),
+    Route("POST", "/admin/backups/targets/{number}/drill", backups_targets.drill, Access.OPERATOR),
+    Route("POST", "/admin/backups/targets/{number}/probe", backups_targets.probe, Access.OPERATOR),
+    Route(
+        "POST", "/admin/backups/targets/{number}/remove", backups_targets.remove, Access.OPERATOR
+    ),
+    Route("POST", "/admin/backups/restore", backups_restore.begin, Access.OPERATOR),
+    Route("POST", "/admin/backups/restore/keep", backups_restore.keep, Access.OPERATOR),
+    Route("POST", "/admin/backups/restore/undo", backups_restore.undo, Access.OPERATOR),
+    # These work without a database, for the browser that holds the token of the steps
+    Route("POST", "/admin/claim/restore", backups_restore.begin_unclaimed, Access.PUBLIC),
+    Route("GET", "/admin/restore", backups_restore.show_steps, Access.PUBLIC),
+    Route("POST", "/admin/restore/{step:open|preview|start}", backups_restore.go_on, Access.PUBLIC),
+    Route("POST", "/admin/restore/{end:keep|undo}", backups_restore.end, Access.PUBLIC),
     # People, what was done, models, settings
     Route("GET", "/admin/people", people.show_people, Access.OPERATOR),
     Route("POST", "/admin/people", people.add, Access.OPERATOR),

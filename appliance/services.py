@@ -9,6 +9,8 @@ from appliance.accounts.people import People
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
 from appliance.audit.service import AuditLog
+from appliance.backup_plan.keys import RecoveryKeys
+from appliance.backup_plan.targets import TargetPlan
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
@@ -17,6 +19,7 @@ from appliance.library.queue import QueueService
 from appliance.library.quota import Quotas
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
+from appliance.offsite.targets import Targets
 from appliance.operations.runner import OperationRunner
 from appliance.settings.service import OperatorSettings
 
@@ -37,6 +40,8 @@ class Services:
     choice: ModelChoice
     operator_settings: OperatorSettings
     operations: OperationRunner
+    recovery_keys: RecoveryKeys
+    targets: TargetPlan
 
 
 def build_services(
@@ -48,17 +53,20 @@ def build_services(
     operations: OperationRunner,
 ) -> Services:
     """Return the services; none of them asks the database yet."""
+    audit = AuditLog(database)
     return Services(
         database=database,
         runner=runner,
         accounts=Accounts(database, clock, passwords),
         people=People(database, clock),
         api_keys=ApiKeys(database, clock),
-        audit=AuditLog(database),
+        audit=audit,
         queue=QueueService(database),
         quotas=Quotas(database),
         jobs=JobService(database, clock),
         choice=ModelChoice(database, runner),
         operator_settings=OperatorSettings(database, settings),
         operations=operations,
+        recovery_keys=RecoveryKeys(settings, clock, operations, audit),
+        targets=TargetPlan(Targets(settings.offsite), operations, audit),
     )

@@ -70,6 +70,17 @@ class Accounts:
             await record(connection, actor, event)
         return code
 
+    async def check_claim_code(self, code: str) -> None:
+        """Raise InvitationUsedError unless the code would claim this machine; it stays good.
+
+        On a machine that has an operator, no code is good for what this is asked for.
+        """
+        async with self._database.connection() as connection:
+            store = AccountStore(connection)
+            is_open = await store.claim_is_open(code_digest(code), self._clock.now())
+            if not is_open or await store.has_operator():
+                raise InvitationUsedError(remedy=_ASK_FOR_CLAIM)
+
     async def claim(
         self, code: str, name: str, display_name: str, password: str, device: str = ""
     ) -> Secret:

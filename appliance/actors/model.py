@@ -86,6 +86,19 @@ class RescueCode(_Permitted):
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimCode(_Permitted):
+    """The holder of the claim code of a machine without an operator."""
+
+    name: ClassVar[str] = "claim code"
+    phrase: ClassVar[str] = "the holder of the claim code"
+
+    @property
+    @override
+    def _row(self) -> Kind:
+        return Kind.CLAIM_CODE
+
+
+@dataclass(frozen=True, slots=True)
 class System(_Permitted):
     """The appliance itself, at its start or on a schedule."""
 
@@ -98,7 +111,7 @@ class System(_Permitted):
         return Kind.SYSTEM
 
 
-Actor: TypeAlias = Person | CommandLine | RescueCode | System
+Actor: TypeAlias = Person | CommandLine | RescueCode | ClaimCode | System
 
 
 def require_own(actor: Actor, owner: Person) -> None:

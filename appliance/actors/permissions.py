@@ -18,6 +18,7 @@ class Kind(StrEnum):
 
     COMMAND_LINE = "command_line"
     RESCUE_CODE = "rescue_code"
+    CLAIM_CODE = "claim_code"
     SYSTEM = "system"
 
 
@@ -32,6 +33,8 @@ class Permission(StrEnum):
     MANAGE_SHARED_DOCUMENTS = "manage_shared_documents"
     CHOOSE_MODELS = "choose_models"
     MANAGE_JOBS = "manage_jobs"
+    MANAGE_BACKUPS = "manage_backups"
+    RESTORE = "restore"
     CHANGE_SETTINGS = "change_settings"
     READ_AUDIT = "read_audit"
     CREATE_CLAIM_CODE = "create_claim_code"
@@ -47,6 +50,8 @@ _OF_AN_OPERATOR = _OF_A_MEMBER | {
     Permission.MANAGE_SHARED_DOCUMENTS,
     Permission.CHOOSE_MODELS,
     Permission.MANAGE_JOBS,
+    Permission.MANAGE_BACKUPS,
+    Permission.RESTORE,
     Permission.CHANGE_SETTINGS,
     Permission.READ_AUDIT,
 }
@@ -58,5 +63,7 @@ PERMISSIONS: Mapping[Role | Kind, frozenset[Permission]] = {
     Kind.COMMAND_LINE: frozenset(Permission),
     # A code proves access to the machine, and names no person.
     Kind.RESCUE_CODE: frozenset({Permission.USE_CONSOLE, Permission.CONTROL_UNITS}),
+    # The holder of a machine without an operator may bring everything back instead of claiming it.
+    Kind.CLAIM_CODE: frozenset({Permission.RESTORE}),
     Kind.SYSTEM: frozenset({Permission.CONTROL_UNITS, Permission.CREATE_CLAIM_CODE}),
 }

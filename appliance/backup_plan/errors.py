@@ -34,38 +34,6 @@ class RestoreUnconfirmedError(ApplianceError):
     hint = "Keep the restored state, or undo the restore, before you begin another one."
 
 
-class TargetMissingError(ApplianceError):
-    """There is no such target. Facts: `number`."""
-
-    code = "target_missing"
-    status = HTTPStatus.NOT_FOUND
-    sentence = "There is no target {number}."
-    hint = "The page Backups and `cloister backup targets` list them."
-
-
-class TargetsFullError(ApplianceError):
-    """There are as many targets as there can be. Facts: `most`."""
-
-    code = "targets_full"
-    status = HTTPStatus.CONFLICT
-    sentence = "There can be {most} targets, and there are as many."
-    hint = "Remove one that is not used any more. What was copied there stays."
-
-
-class TargetInvalidError(ApplianceError):
-    """A field of a target cannot be used. Facts: `field`, `problem`, `remedy`."""
-
-    code = "target_invalid"
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    sentence = "{problem}"
-    hint = "{remedy}"
-
-    @property
-    def field(self) -> str:
-        """The name of the field."""
-        return str(self.facts["field"])
-
-
 class RestoreSessionError(ApplianceError):
     """The steps of a restore were left alone for too long, or Cloister was restarted."""
 

@@ -12,7 +12,7 @@ from appliance.backup_plan.records import KeyProof, PlanRecord, read_plan, read_
 from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
 from appliance.offsite.model import Target, TargetState
-from appliance.offsite.targets import read_state, read_targets
+from appliance.offsite.targets import Targets
 from appliance.repository import catalog
 from appliance.repository.catalog import Catalog
 
@@ -65,17 +65,18 @@ class BackupFacts:
 
 async def read_facts(settings: Settings) -> BackupFacts:
     """Read what is known. Files that are missing or wrong count as nothing."""
-    return await asyncio.to_thread(_read, settings)
+    targets = Targets(settings.offsite)
+    copies = [
+        CopiedTo(target, await targets.state(target.number)) for target in await targets.targets()
+    ]
+    return await asyncio.to_thread(_read, settings, tuple(copies))
 
 
-def _read(settings: Settings) -> BackupFacts:
+def _read(settings: Settings, copies: tuple[CopiedTo, ...]) -> BackupFacts:
     path = os.environ.get("PATH") or SEARCH_PATH
     return BackupFacts(
         catalog=catalog.read_at_once(settings.backup / catalog.FILE),
-        copies=tuple(
-            CopiedTo(target, read_state(settings.offsite, target.number))
-            for target in read_targets(settings.offsite)
-        ),
+        copies=copies,
         proof=read_proof(settings.state),
         plan=read_plan(settings.state),
         has_restic=shutil.which(RESTIC, path=path) is not None,

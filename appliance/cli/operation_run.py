@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,9 +11,12 @@ from appliance.cli.context import Context
 from appliance.cli.output import Output
 from appliance.core.files import private_directory
 from appliance.operations.child import ChildOperations
+from appliance.operations.errors import OperationLostError
 from appliance.operations.model import Facts, Operation, Progress
 from appliance.operations.runner import OperationRunner
 from appliance.operations.systemd import SystemctlOperations
+
+_SERVES_WITHIN = 60.0
 
 
 @dataclass(slots=True)
@@ -44,17 +48,41 @@ async def run_operation(context: Context, operation: Operation, request: Facts) 
 
 
 @asynccontextmanager
-async def running_meanwhile(
-    context: Context, operation: Operation, request: Facts
-) -> AsyncIterator[None]:
-    """Let an operation run while the block runs, such as a gateway that others read through."""
-    runner = _runner(context)
-    runner.folder_of(operation).ask(request)
-    await runner.starter.start(operation)
+async def serving(context: Context, operation: Operation, request: Facts) -> AsyncIterator[None]:
+    """Let an operation that serves others run while the block runs.
+
+    Raises OperationError when it ends before the block does.
+    """
+    speaks = _Speaks()
+    work = asyncio.ensure_future(_runner(context).run(operation, request, speaks))
+    spoken = asyncio.ensure_future(speaks.event.wait())
     try:
+        ready = {work, spoken}
+        await asyncio.wait(ready, timeout=_SERVES_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            await work
+        if not spoken.done():
+            raise OperationLostError(operation=operation.name, unit=operation.unit)
         yield
     finally:
-        await runner.starter.stop(operation)
+        # Cancelled, the runner ends the operation.
+        for task in (work, spoken):
+            task.cancel()
+        await asyncio.wait({work, spoken})
+
+
+@dataclass(slots=True)
+class _Speaks:
+    """Knows when an operation says that it serves."""
+
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def progress(self, _: Progress) -> None:
+        """The first that it says is that."""
+        self.event.set()
+
+    async def log(self, _: str) -> None:
+        """Ignore the line."""
 
 
 def _runner(context: Context) -> OperationRunner:

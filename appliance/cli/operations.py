@@ -12,9 +12,9 @@ from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.log import set_up
-from appliance.operations.catalog import OPERATIONS
+from appliance.operations.catalog import OFFSITE, OPERATIONS, find_operation
 from appliance.operations.folder import OperationFolder
-from appliance.operations.work import carry_out
+from appliance.operations.work import Work, carry_out
 
 # The module that does the work of an operation has a function `work_of(settings, clock)`.
 _MODULES: dict[str, str] = {
@@ -40,6 +40,16 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 async def carry_out_operation(context: Context, options: argparse.Namespace) -> ExitCode:
     """Carry out the request in the operation's folder."""
     set_up()
-    work = import_module(_MODULES[options.name]).work_of(context.settings, context.clock)
+    work = _work_of(options.name, context)
     folder = OperationFolder(context.settings.operations / options.name)
     return ExitCode.DONE if await carry_out(folder, work, context.clock) else ExitCode.FAILED
+
+
+def _work_of(name: str, context: Context) -> Work:
+    """Return the work of an operation, which loads its module; all targets have the same one."""
+    if (operation := find_operation(name)) in OFFSITE:
+        from appliance.offsite.operation import work_of
+
+        return work_of(context.settings, context.clock, OFFSITE.index(operation) + 1)
+    work: Work = import_module(_MODULES[name]).work_of(context.settings, context.clock)
+    return work

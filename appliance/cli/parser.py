@@ -36,6 +36,7 @@ _MODULES = {
     "questions": ("search", "ask"),
     "models": ("model", "fetch"),
     "jobs": ("job",),
+    "backup": ("backup",),
     "settings": ("setting",),
 }
 

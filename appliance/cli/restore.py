@@ -13,15 +13,14 @@ from typing import Any
 from appliance.cli.confirmation import add_yes, confirmed
 from appliance.cli.context import Context
 from appliance.cli.errors import DeclinedError
-from appliance.cli.operation_run import run_operation, running_meanwhile
+from appliance.cli.operation_run import run_operation, serving
 from appliance.cli.output import ExitCode
 from appliance.cli.recovery_key import add_key_file, read_key, read_text
-from appliance.cli.restored_files import put_in_place
+from appliance.cli.restored_files import put_back, put_in_place
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import from_environment
 from appliance.operations.catalog import DRILL, MOST_TARGETS, RESTORE, offsite
-from appliance.operations.model import Facts
 from appliance.restore.model import NEWEST, Task, What
 from appliance.restore.wording import done_sentence, preview_lines, snapshot_rows, status_sentence
 
@@ -29,8 +28,6 @@ _OWN = "local"
 _ENDS = (Task.CONFIRM, Task.UNDO, Task.STATUS)
 # A folder is served for a restore by the last of the gateways, where the package is installed.
 _GATEWAY = MOST_TARGETS
-_GATEWAY_OPENS_WITHIN = 60.0
-_POLL_SECONDS = 0.2
 # Restarted after a restore of everything, in this order; each waits for what it needs.
 _RESTARTED = ("postgres", "migrate", "ingest", "webchat")
 
@@ -163,27 +160,17 @@ async def _place(context: Context, options: argparse.Namespace) -> AsyncIterator
         if not 1 <= number <= MOST_TARGETS:
             yield {**found, "source": number}
             return
-        async with running_meanwhile(context, offsite(number), {"work": "serve"}):
-            await _until_served(context, number)
+        async with serving(context, offsite(number), {"work": "serve"}):
             yield {**found, "source": number}
     elif packaged:
+        if options.sheet:
+            await asyncio.to_thread(put_back, Path(options.folder), options.sheet)
         # Only this service sees disks that are mounted, and it has no key.
-        target = {"kind": "folder", "place": options.folder}
-        request: Facts = {"work": "serve", "target": target}
-        async with running_meanwhile(context, offsite(_GATEWAY), request):
-            await _until_served(context, _GATEWAY)
-            yield {**found, "source": _GATEWAY}
+        request = {"work": "serve", "folder": options.folder}
+        async with serving(context, offsite(_GATEWAY), request):
+            yield {"key": options.key, "source": _GATEWAY}
     else:
         yield {**found, "address": options.folder}
-
-
-async def _until_served(context: Context, number: int) -> None:
-    """Wait until the gateway listens; without one the restore says that it does not."""
-    folder = context.settings.run / "offsite"
-    paths = (folder / f"{number}.address", folder / f"{number}.sock")
-    deadline = context.clock.monotonic() + _GATEWAY_OPENS_WITHIN
-    while not any(path.exists() for path in paths) and context.clock.monotonic() < deadline:
-        await context.clock.sleep(_POLL_SECONDS)
 
 
 async def _restart(context: Context) -> bool:

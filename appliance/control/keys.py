@@ -11,6 +11,8 @@ from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.audit.model import AuditEvent
 from appliance.audit.service import AuditLog
+from appliance.backup_plan.keys import RecoveryKeys
+from appliance.backup_plan.targets import TargetPlan
 from appliance.jobs.service import JobService
 from appliance.library.quota import Quotas
 from appliance.llm.client import ModelRunner
@@ -46,6 +48,8 @@ PEOPLE = web.AppKey("people", People)
 QUOTAS = web.AppKey("quotas", Quotas)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
 AUDIT = web.AppKey("audit", AuditLog)
+RECOVERY_KEYS = web.AppKey("recovery_keys", RecoveryKeys)
+TARGETS = web.AppKey("targets", TargetPlan)
 CHOICE = web.AppKey("choice", ModelChoice)
 JOBS = web.AppKey("jobs", JobService)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)

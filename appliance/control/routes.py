@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from appliance.control import audit, jobs, machine, models, people, quota, settings, units
+from appliance.control import audit, backups, jobs, machine, models, people, quota, settings, units
 
 ROUTES: tuple[web.RouteDef, ...] = (
     web.get("/units", units.units),
@@ -35,6 +35,14 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.post("/jobs/{id}/cancel", jobs.cancel),
     web.post("/jobs/{id}/report", jobs.report),
     web.post("/jobs/{id}/end", jobs.end),
+    web.post("/backups", backups.back_up),
+    web.post("/backups/drill", backups.drill),
+    web.post("/backups/key", backups.make_key),
+    web.post("/backups/key/prove", backups.prove_key),
+    web.post("/backups/targets", backups.save_target),
+    web.delete("/backups/targets/{number}", backups.remove_target),
+    web.post("/backups/targets/{number}/probe", backups.probe_target),
+    web.post("/backups/targets/{number}/copy", backups.copy_to_target),
     web.get("/settings", settings.settings),
     web.post("/settings", settings.change),
 )

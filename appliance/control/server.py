@@ -37,6 +37,8 @@ def control_application(
     application[keys.CHOICE] = services.choice
     application[keys.JOBS] = services.jobs
     application[keys.OPERATOR_SETTINGS] = services.operator_settings
+    application[keys.RECOVERY_KEYS] = services.recovery_keys
+    application[keys.TARGETS] = services.targets
     application[keys.RUNNER] = services.runner
     application.add_routes(ROUTES)
     return application

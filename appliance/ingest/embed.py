@@ -16,7 +16,7 @@ from appliance.ingest.errors import NoRoomError
 from appliance.ingest.model import EmbeddingModel, Unembedded
 from appliance.ingest.vectors import VectorStore
 from appliance.jobs.errors import JobRunningError
-from appliance.jobs.kinds import EMBED
+from appliance.jobs.kinds import EMBED, VECTOR_INDEX
 from appliance.jobs.model import Job, JobState
 from appliance.jobs.record import JobRecord
 from appliance.jobs.service import ITSELF, JobService
@@ -114,7 +114,12 @@ class Embedder:
                     await self._wake.wait()
 
     async def catch_up(self) -> None:
-        """Add the vectors that the serving set lacks; queue a build if another model is chosen."""
+        """Add the vectors that the serving set lacks; queue a build if another model is chosen.
+
+        An index that a restore has left out is queued as well.
+        """
+        # Before the model runner is asked: the index needs none.
+        await self.queue_index()
         installed = await self._runner.models()
         serving = _serving(await self._known())
         target = await self._target(installed, serving)
@@ -123,6 +128,15 @@ class Embedder:
                 await self._fill(serving)
         if target and not (serving and _is_same(target, serving)):
             await self._queue_build(target)
+
+    async def queue_index(self) -> None:
+        """Queue the build of indexes that are missing after a restore."""
+        async with self._database.connection() as connection:
+            if not await VectorStore(connection).unindexed():
+                return
+        if may_begin(await self._jobs.latest_about(VECTOR_INDEX.name, ""), self._clock.now()):
+            with contextlib.suppress(JobRunningError):
+                await self._jobs.enqueue(VECTOR_INDEX.name, requested_by=ITSELF)
 
     async def build(self, record: JobRecord) -> str:
         """Build the chosen model's set of vectors and let it serve: the work of the kind `embed`.

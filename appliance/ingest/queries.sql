@@ -113,6 +113,15 @@ RETURNING id, name, digest, dimensions, state;
 -- name: index_vectors
 SELECT library.index_vectors(%(model_id)s);
 
+-- name: unindexed_models
+-- Models whose vectors have no index, or one whose build was interrupted. A restore leaves it out.
+SELECT m.id, m.name, m.digest, m.dimensions, m.state FROM library.embedding_model m
+WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+    WHERE i.indrelid = 'library.embedding'::regclass AND i.indisvalid
+      AND c.relname = 'embedding_vectors_' || m.id)
+ORDER BY m.id;
+
 -- name: drop_vectors
 SELECT library.drop_vectors(%(model_id)s);
 

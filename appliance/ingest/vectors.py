@@ -41,6 +41,12 @@ class VectorStore:
         await self._connection.execute(_QUERIES["index_vectors"], {"model_id": model.id})
         return model
 
+    async def unindexed(self) -> list[EmbeddingModel]:
+        """Return the models whose vectors are found by comparing all of them."""
+        async with self._connection.cursor(row_factory=class_row(EmbeddingModel)) as cursor:
+            await cursor.execute(_QUERIES["unindexed_models"])
+            return await cursor.fetchall()
+
     async def drop(self, model: EmbeddingModel) -> None:
         """Delete a set of vectors with its index."""
         await self._connection.execute(_QUERIES["drop_vectors"], {"model_id": model.id})

@@ -88,6 +88,15 @@ EMBED = Kind(
     deadline=timedelta(days=2),
     resumes=True,
 )
+VECTOR_INDEX = Kind(
+    name="vector_index",
+    title="Index the passages",
+    purpose="Makes search by meaning fast again after a restore; until then it compares each "
+    "passage.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(days=1),
+    resumes=True,
+)
 SCRUB = Kind(
     name="scrub",
     title="Verify what is kept",
@@ -170,7 +179,11 @@ OFFSITE = Kind(
 )
 
 BACKUP_KINDS = (BACKUP, HOT_BACKUP, DRILL, VERIFY_BACKUPS, OFFSITE)
-KINDS: tuple[Kind, ...] = (SWEEP, CERTIFICATE, EMBED, SCRUB, *BACKUP_KINDS, MODEL_FETCH)
+KINDS: tuple[Kind, ...] = (
+    *(SWEEP, CERTIFICATE, EMBED, VECTOR_INDEX, SCRUB),
+    *BACKUP_KINDS,
+    MODEL_FETCH,
+)
 
 
 def available(*, packaged: bool) -> tuple[Kind, ...]:

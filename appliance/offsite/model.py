@@ -19,7 +19,7 @@ class TargetKind(StrEnum):
 
 
 class Protection(StrEnum):
-    """Whether somebody who controls this machine could delete the copies; it was tried out."""
+    """Whether an attacker who controls this machine could delete the copies; it was tried out."""
 
     APPEND_ONLY = "append-only"
     OBJECT_LOCK = "object lock"
@@ -33,9 +33,10 @@ class Target:
 
     `place` is a folder or an address: `/mnt/disk/cloister`, `sftp://host:22/path`,
     `https://host:8000/path/`, `https://host/bucket/prefix`. `secret` is a password, a secret key,
-    or a private key in PEM; `identity` is the SHA-256 fingerprint of the host's key or of its
-    certificate where no authority of the machine vouches for it. `limit` is in KiB a second, 0 for
-    none. Between `opens` and `closes`, in local time, copies may be made; both empty: always.
+    or a private key in PEM. `identity` is the SHA-256 fingerprint of the host's key (`SHA256:…`),
+    or in hexadecimal that of its certificate where no authority of the machine vouches for it.
+    `limit` is in KiB a second, 0 for none. Between `opens` and `closes`, in local time, copies may
+    be made; both empty: always.
     """
 
     number: int
@@ -60,10 +61,14 @@ class Target:
 class TargetState:
     """How the copying to a target went.
 
+    `prepared_at` is when the target was first tried with success, and made ready for copies.
     `bytes` is what the copy takes there, `free` the room that is left where it is known.
-    `complete_at` is the time of the newest set that is there whole. `error` is a code.
+    `complete_at` is the time of the newest set that is there whole. `error` is a code, `failures`
+    how many copies failed in a row. Before `next_try_at` no copy need be tried: it waits after a
+    failure, or for the time of the day in which copies may be made.
     """
 
+    prepared_at: datetime | None = None
     tried_at: datetime | None = None
     complete_at: datetime | None = None
     files: int = 0
@@ -73,4 +78,5 @@ class TargetState:
     error: str = ""
     message: str = ""
     hint: str = ""
+    failures: int = 0
     next_try_at: datetime | None = None

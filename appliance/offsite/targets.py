@@ -1,81 +1,136 @@
-"""The targets and how their copies went, as files: the supervisor writes one, the copy the other.
+"""The targets on disk: what an operator has set up, and how copies to it went.
 
-`N.json` is target N with what is needed to reach it, `N.state.json` how the latest copy went.
+`N.json` holds what is needed to reach target N, with its secret; the supervisor writes it, and only
+the account that copies reads it as well. `N.state.json` is written by that account.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from appliance.core.files import private_directory, write_atomically
+from appliance.core.files import PRIVATE, write_atomically
 from appliance.core.settings import MOST_TARGETS
+from appliance.offsite.entry import target_from
+from appliance.offsite.errors import TargetInvalidError, TargetMissingError
 from appliance.offsite.model import Protection, Target, TargetKind, TargetState
 
-# The folder's group is those who copy, and those who make and restore sets.
 _MODE = 0o640
-_TIMES = ("tried_at", "complete_at", "next_try_at")
+_TIMES = ("prepared_at", "tried_at", "complete_at", "next_try_at")
+_REACHED_BY = ("kind", "place", "user", "identity", "region")
+_PUBLIC = tuple(field.name for field in fields(Target) if field.name != "secret")
 
 
-def read_targets(folder: Path) -> tuple[Target, ...]:
-    """Return the targets in the order of their numbers; files that cannot be read are left out."""
-    found = (read_target(folder, number) for number in range(1, MOST_TARGETS + 1))
-    return tuple(target for target in found if target is not None)
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The targets in a folder. A file that cannot be read counts as none."""
 
+    folder: Path
 
-def read_target(folder: Path, number: int) -> Target | None:
-    """Return the target with a number; None without one."""
-    found = _read(_target_file(folder, number))
-    try:
-        if found is None:
+    async def targets(self) -> tuple[Target, ...]:
+        """Return all targets, by their numbers."""
+        found = [await self.find(number) for number in range(1, MOST_TARGETS + 1)]
+        return tuple(target for target in found if target is not None)
+
+    async def find(self, number: int) -> Target | None:
+        """Return a target; None where there is none."""
+        found = await asyncio.to_thread(_read, self._file(number))
+        try:
+            return _target(number, found) if found else None
+        except (KeyError, TypeError, ValueError):
             return None
-        return Target(**{**found, "number": number, "kind": TargetKind(found["kind"])})
-    except (KeyError, TypeError, ValueError):
-        return None
+
+    async def target(self, number: int) -> Target:
+        """Return a target. Raises TargetMissingError."""
+        if (found := await self.find(number)) is None:
+            raise TargetMissingError(number=number)
+        return found
+
+    async def state(self, number: int) -> TargetState:
+        """Return how copies to a target went."""
+        found = await asyncio.to_thread(_read, self._state_file(number))
+        try:
+            return _state(found) if found else TargetState()
+        except (KeyError, TypeError, ValueError):
+            return TargetState()
+
+    async def save(self, number: int | None, typed: Mapping[str, str]) -> Target:
+        """Keep what an operator typed, as a new target or in place of one.
+
+        Without a new secret the old one stays, if it goes to the same account at the same address.
+        Raises TargetInvalidError, TargetMissingError and OSError.
+        """
+        before = None if number is None else await self.target(number)
+        free = await self._free_number() if number is None else number
+        target = target_from(free, typed, before)
+        content = json.dumps(asdict(target), indent=1).encode()
+        if before is None or _reached_by(before) != _reached_by(target):
+            # How copies to another place went says nothing about this one.
+            await asyncio.to_thread(self._state_file(free).unlink, missing_ok=True)
+        await asyncio.to_thread(self.folder.mkdir, PRIVATE, parents=True, exist_ok=True)
+        await asyncio.to_thread(write_atomically, self._file(free), content, mode=_MODE)
+        return target
+
+    async def remove(self, number: int) -> None:
+        """Forget a target, with its secret; the copies there stay. Raises TargetMissingError."""
+        await self.target(number)
+        await asyncio.to_thread(self._file(number).unlink, missing_ok=True)
+        await asyncio.to_thread(self._state_file(number).unlink, missing_ok=True)
+
+    async def keep_state(self, number: int, state: TargetState) -> None:
+        """Write how copies to a target went; the process that copies calls it. Raises OSError."""
+        content = json.dumps(asdict(state), default=_plain, indent=1).encode()
+        await asyncio.to_thread(write_atomically, self._state_file(number), content, mode=_MODE)
+
+    async def _free_number(self) -> int:
+        taken = {target.number for target in await self.targets()}
+        for number in range(1, MOST_TARGETS + 1):
+            if number not in taken:
+                return number
+        raise TargetInvalidError(
+            {"name": f"There are {MOST_TARGETS} targets, and that is the most."}
+        )
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number}.json"
+
+    def _state_file(self, number: int) -> Path:
+        return self.folder / f"{number}.state.json"
 
 
-def write_target(folder: Path, target: Target, *, packaged: bool) -> None:
-    """Keep a target. Packaged, its folder is there. Raises OSError."""
-    if not packaged:
-        private_directory(folder)
-    _write(_target_file(folder, target.number), asdict(target))
+def public(target: Target) -> dict[str, object]:
+    """Return what a console or a program may show: everything but the secret."""
+    shown: dict[str, object] = {name: getattr(target, name) for name in _PUBLIC}
+    return {**shown, "has_secret": bool(target.secret)}
 
 
-def remove_target(folder: Path, number: int) -> None:
-    """Forget a target, and how its copies went; the copies themselves stay where they are."""
-    for path in (_target_file(folder, number), _state_file(folder, number)):
-        path.unlink(missing_ok=True)
+def _reached_by(target: Target) -> tuple[object, ...]:
+    return tuple(getattr(target, name) for name in _REACHED_BY)
 
 
-def read_state(folder: Path, number: int) -> TargetState:
-    """Return how the copying to a target went; nothing is known without a file."""
-    found = _read(_state_file(folder, number)) or {}
-    try:
-        times = {name: _time(found.get(name)) for name in _TIMES}
-        protection = Protection(found.get("protection", Protection.UNKNOWN))
-        return TargetState(**{**found, **times, "protection": protection})
-    except (TypeError, ValueError):
-        return TargetState()
+def _target(number: int, found: Mapping[str, Any]) -> Target:
+    texts = ("name", "place", "user", "secret", "identity", "region", "opens", "closes")
+    return Target(
+        number=number,
+        kind=TargetKind(found["kind"]),
+        limit=int(found["limit"]),
+        **{name: str(found[name]) for name in texts},
+    )
 
 
-def write_state(folder: Path, number: int, state: TargetState) -> None:
-    """Keep how the copying to a target went. Raises OSError."""
-    _write(_state_file(folder, number), asdict(state))
+def _state(found: Mapping[str, Any]) -> TargetState:
+    known = {field.name for field in fields(TargetState)}
+    given = {name: value for name, value in found.items() if name in known}
+    times = {name: datetime.fromisoformat(given[name]) for name in _TIMES if given.get(name)}
+    return TargetState(**{**given, **times, "protection": Protection(found["protection"])})
 
 
-def _target_file(folder: Path, number: int) -> Path:
-    return folder / f"{number}.json"
-
-
-def _state_file(folder: Path, number: int) -> Path:
-    return folder / f"{number}.state.json"
-
-
-def _read(path: Path) -> Mapping[str, Any] | None:
+def _read(path: Path) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -83,14 +138,5 @@ def _read(path: Path) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _write(path: Path, values: Mapping[str, Any]) -> None:
-    content = json.dumps(values, default=_plain, indent=1)
-    write_atomically(path, content.encode(), mode=_MODE)
-
-
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _time(text: object) -> datetime | None:
-    return datetime.fromisoformat(str(text)) if text else None

@@ -23,7 +23,7 @@ from appliance.core.settings import MEBIBYTE, Settings
 from appliance.operations.model import Facts, Progress
 from appliance.operations.work import Reporter, Work
 from appliance.repository import lock
-from appliance.repository.damage import damaged
+from appliance.repository.damage import FileKind, damaged
 from appliance.repository.files import renamed_or_changed
 from appliance.repository.model import Drilled, Kind, Snapshot, Verdict
 from appliance.restore.build import builder, only_one
@@ -31,7 +31,7 @@ from appliance.restore.documents import content_digest
 from appliance.restore.errors import FilesDifferError, SearchFailedError
 from appliance.restore.fetch import fetch, read_manifest, require_known, size_of_dump
 from appliance.restore.load import connected
-from appliance.restore.model import Place, choose
+from appliance.restore.model import NEWEST, Place, choose
 from appliance.restore.room import needed_for, require_room, usable
 from appliance.restore.scratch import Scratch, end_leftovers
 from appliance.restore.source import Source, opened
@@ -108,12 +108,15 @@ class Drill:
     async def _chosen(self, source: Source, wanted: str) -> Snapshot:
         try:
             snapshots = await source.repository.snapshots()
+            if wanted != _NEWEST_SET:
+                return choose(snapshots, wanted).state
+            # A set whose snapshot is damaged is in no list: the one before it is not the newest.
+            changed = await renamed_or_changed(source.files)
+            if lost := [file for file in changed if file.kind is FileKind.SNAPSHOT]:
+                raise damaged(lost)
+            return choose(tuple(one for one in snapshots if one.kind is Kind.SET), NEWEST).state
         except ApplianceError as error:
             raise await self._named(source, error) from error
-        if wanted == _NEWEST_SET:
-            sets = tuple(one for one in snapshots if one.kind is Kind.SET)
-            return choose(sets, "newest").state
-        return choose(snapshots, wanted).state
 
     async def _restore(self, source: Source, snapshot: Snapshot, *, with_index: bool) -> Facts:
         build = await builder(self.settings, self.clock, self.report)
@@ -137,8 +140,9 @@ class Drill:
     ) -> Facts:
         """Compare the sizes of all documents, and read some of them back."""
         self.report.progress(Progress("Comparing the documents of the set."))
-        found = await source.repository.files(snapshot.id, f"/{DOCUMENTS}")
-        sizes = {Path(path).name: size for path, size in found.items()}
+        found = await source.listed(snapshot)
+        folder = f"/{DOCUMENTS}/"
+        sizes = {Path(path).name: size for path, size in found.items() if path.startswith(folder)}
         missing = {one for one, size in manifest.documents.items() if sizes.get(one) != size}
         if missing:
             missing -= await self._excused(scratch, missing)

@@ -74,7 +74,9 @@ async def read_manifest(source: Source, snapshot: Snapshot) -> Manifest:
 
 async def size_of_dump(source: Source, snapshot: Snapshot) -> int:
     """Return the bytes of a snapshot that are no documents."""
-    return sum((await source.repository.files(snapshot.id, f"/{STAGES[snapshot.kind]}")).values())
+    stage = f"/{STAGES[snapshot.kind]}/"
+    listed = await source.listed(snapshot)
+    return sum(size for path, size in listed.items() if path.startswith(stage))
 
 
 async def fetch(

@@ -52,11 +52,9 @@ class Restore:
     async def carry_out(self, request: Request) -> Facts:
         """Do what was asked, and return what was found."""
         match request.task:
-            case Task.STATUS:
-                return await asyncio.to_thread(self._status)
             case Task.LIST | Task.PREVIEW:
                 return await self._read(request)
-            case Task.RESTORE | Task.CONFIRM | Task.UNDO:
+            case Task.STATUS | Task.RESTORE | Task.CONFIRM | Task.UNDO:
                 await prepare_directories(self.settings)
                 with only_one(self.settings.database.with_name(_LOCK)):
                     return await self._change(request)
@@ -78,6 +76,9 @@ class Restore:
 
     async def _change(self, request: Request) -> Facts:
         match request.task:
+            case Task.STATUS:
+                await self._clear()
+                return await asyncio.to_thread(self._status)
             case Task.CONFIRM:
                 return await self._confirm()
             case Task.UNDO:
@@ -102,12 +103,18 @@ class Restore:
                 await asyncio.shield(self._clear())
 
     async def _clear(self) -> None:
-        """Remove what an interrupted restore left; a state that is ready stays."""
+        """Remove what an interrupted restore left, and a restored state that was undone.
+
+        A state that is ready stays.
+        """
         places = self._places
         for data in (places.restored, places.fetched / "data"):
             await end_leftovers(data, self.clock)
         with usable(places.restored):
             await asyncio.to_thread(places.clear)
+            state = await asyncio.to_thread(places.state)
+            if state is RestoreState.UNCONFIRMED and places.facts().get("undone"):
+                await asyncio.to_thread(places.forget_previous)
             if await asyncio.to_thread(places.state) is RestoreState.NONE:
                 await asyncio.to_thread(release_orphans, self.settings)
 

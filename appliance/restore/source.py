@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.core.settings import Settings
@@ -24,7 +24,8 @@ from appliance.repository.files import (
     keys_of,
     renamed_or_changed,
 )
-from appliance.repository.key_files import KeyRole, refusal
+from appliance.repository.key_files import refusal
+from appliance.repository.model import Snapshot
 from appliance.repository.place import machine_key, own_address
 from appliance.repository.recovery_key import RecoveryKey
 from appliance.repository.restic import Repository
@@ -37,12 +38,22 @@ LOCAL = "local"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A repository that opens: `id` is its own, `name` is `local`, or the number of a target."""
+    """A repository that opens: `id` is its own, `name` is `local`, or the number of a target.
+
+    What a snapshot holds is read once: each work on the repository derives its keys again.
+    """
 
     name: str
     repository: Repository
     files: RepositoryFiles
     id: str
+    _listed: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    async def listed(self, snapshot: Snapshot) -> dict[str, int]:
+        """Return the paths of all files of a snapshot, with their sizes."""
+        if snapshot.id not in self._listed:
+            self._listed[snapshot.id] = await self.repository.files(snapshot.id)
+        return self._listed[snapshot.id]
 
 
 @asynccontextmanager
@@ -91,7 +102,7 @@ async def _why(files: RepositoryFiles, recovery: RecoveryKey | None) -> Exceptio
     changed = [file for file in await renamed_or_changed(files) if file.kind is FileKind.KEY]
     keys = await keys_of(files)
     if recovery is not None and all(recovery.fingerprint != key.fingerprint for key in keys):
-        if changed and not any(key.role is KeyRole.RECOVERY for key in keys):
+        if changed and not any(key.fingerprint for key in keys):
             return damaged(changed)
         return refusal(recovery.fingerprint, keys)
     return damaged(changed) if changed else None
@@ -122,20 +133,23 @@ def _link(repository: Path, folder: Path, place: Place) -> None:
         (folder / kind).symlink_to(repository / kind)
     keys = folder / FileKind.KEY
     if place.key_file:
-        content = _decoded(place.key_file)
+        content = decoded(place.key_file)
         keys.mkdir()
         (keys / hashlib.sha256(content).hexdigest()).write_bytes(content)
     else:
         keys.symlink_to(repository / FileKind.KEY)
     config = folder / CONFIG
     if place.config:
-        config.write_bytes(_decoded(place.config))
+        config.write_bytes(decoded(place.config))
     else:
         config.symlink_to(repository / CONFIG)
 
 
-def _decoded(text: str) -> bytes:
-    """Return a file of the sheet: key files are JSON and may be typed as they are."""
+def decoded(text: str) -> bytes:
+    """Return a file of the sheet: key files are JSON and may be typed as they are.
+
+    Raises RestoreRequestError.
+    """
     if text.lstrip().startswith("{"):
         return text.strip().encode()
     try:

@@ -25,7 +25,7 @@ from appliance.jobs.kinds import (
     VERIFY_BACKUPS,
 )
 from appliance.jobs.record import JobRecord
-from appliance.jobs.service import ITSELF, JobService
+from appliance.jobs.service import ITSELF, SCHEDULE, JobService
 from appliance.llm.client import ModelRunner
 from appliance.offsite.model import TargetKind
 from appliance.operations import catalog
@@ -120,9 +120,19 @@ class BackupWorks:
     async def copy(self, record: JobRecord) -> str:
         """Copy what is new to a target."""
         number = _target(record)
-        found = await self._carry_out(catalog.offsite(number), record, {"work": "copy"})
-        files, sent = _number(found, "files"), _number(found, "bytes")
-        return f"Copied {count_of(files, 'file')} with {size(sent)}."
+        known = (await read_facts(self.settings)).catalog
+        request = {
+            "work": "copy",
+            # A person who asks does not wait for the time of the day.
+            "now": record.job.requested_by not in {SCHEDULE, ITSELF},
+            "sets": {one.id: one.taken_at.isoformat() for one in (known.sets if known else ())},
+        }
+        found = await self._carry_out(catalog.offsite(number), record, request)
+        sent = f"{count_of(_number(found, 'sent_files'), 'file')} with "
+        sent += size(_number(found, "sent_bytes"))
+        if not found.get("complete", True):
+            return f"Copied {sent}; the rest waits for the time of the day that was set."
+        return f"Copied {sent}. The copy is whole."
 
     async def _carry_out(self, operation: Operation, record: JobRecord, request: Facts) -> Facts:
         # Only a job that was left by an earlier process has a log when it begins.

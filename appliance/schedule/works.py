@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
+from appliance.ingest.vector_index import build_missing
 from appliance.jobs.engine import Work
-from appliance.jobs.kinds import CERTIFICATE, SWEEP
+from appliance.jobs.kinds import CERTIFICATE, SWEEP, VECTOR_INDEX
 from appliance.jobs.record import JobRecord
 from appliance.jobs.service import JobService
 from appliance.settings.model import JOB_DAYS
@@ -35,7 +36,10 @@ class SupervisorWorks:
 
     def table(self) -> Mapping[str, Work]:
         """Return the work of each kind that this installation has."""
-        works: dict[str, Work] = {SWEEP.name: self.clean_up}
+        works: dict[str, Work] = {
+            SWEEP.name: self.clean_up,
+            VECTOR_INDEX.name: self.index_vectors,
+        }
         if self.settings.packaged:
             works[CERTIFICATE.name] = self.renew_certificate
         return works
@@ -47,6 +51,10 @@ class SupervisorWorks:
         kept = timedelta(days=(await self.chosen.get(JOB_DAYS.name)).number)
         old = await self.jobs.forget(kept)
         return f"Removed {expired} expired sessions and codes, and {old} old records of jobs."
+
+    async def index_vectors(self, record: JobRecord) -> str:
+        """Build the indexes of vectors that a restore has left out, as their owner."""
+        return await build_missing(record)
 
     async def renew_certificate(self, _: JobRecord) -> str:
         """Restart the web server when its certificate ends soon; it makes the new one itself.

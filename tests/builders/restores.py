@@ -87,10 +87,15 @@ class Machine(BackedUp):
         return sums_at(self.owner)
 
 
-def run_operation(settings: Settings, name: str, request: Mapping[str, object]) -> dict[str, Any]:
-    """Carry out an operation on a home, and return what it found. Raises OperationError."""
-    process = start_operation(settings, name, request)
-    _, errors = process.communicate(timeout=120)
+def run_operation(
+    settings: Settings, name: str, request: Mapping[str, object], largest_file: int | None = None
+) -> dict[str, Any]:
+    """Carry out an operation on a home, and return what it found. Raises OperationError.
+
+    No file that it writes becomes larger than `largest_file` bytes.
+    """
+    process = start_operation(settings, name, request, largest_file)
+    _, errors = process.communicate(timeout=200)
     result = OperationFolder(settings.operations / name).result()
     assert result is not None, errors.decode()
     if result.outcome is not Outcome.DONE:
@@ -99,15 +104,16 @@ def run_operation(settings: Settings, name: str, request: Mapping[str, object]) 
 
 
 def start_operation(
-    settings: Settings, name: str, request: Mapping[str, object]
+    settings: Settings, name: str, request: Mapping[str, object], largest_file: int | None = None
 ) -> subprocess.Popen[bytes]:
     """Start an operation as the supervisor of a clone does."""
     folder = settings.operations / name
     folder.mkdir(parents=True, exist_ok=True)
     OperationFolder(folder).ask(request)
     hand_over(settings.operations)
+    limit = [] if largest_file is None else ["prlimit", f"--fsize={largest_file}"]
     return subprocess.Popen(
-        unprivileged([sys.executable, "-m", "appliance", "operation", name]),
+        unprivileged([*limit, sys.executable, "-m", "appliance", "operation", name]),
         cwd=ROOT,
         env={**os.environ, **settings.as_environment(), "HOME": str(settings.home)},
         stdout=subprocess.DEVNULL,

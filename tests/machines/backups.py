@@ -9,6 +9,8 @@ from typing import Any
 
 from appliance.operations.catalog import find_operation
 from tests.machines.machine import Machine
+from tests.machines.programs import wait_until
+from tests.machines.units import Units
 
 FOLDER = "/var/lib/cloister/repository"
 KEY = "/etc/credstore/cloister.backup-key"
@@ -54,6 +56,15 @@ class Backups:
         assert result["outcome"] == "done", result
         found: dict[str, Any] = result["found"]
         return found
+
+    def wait_until_exchanged(self) -> None:
+        """Return when the database that was restored, or the former one, is in use and serves."""
+
+        def is_exchanged() -> bool:
+            return bool(self.do("restore", work="status")["state"] == "unconfirmed")
+
+        wait_until(is_exchanged, "the restored database is in use", 120)
+        Units(self.machine).wait_until_all_ready(120)
 
     def catalog(self) -> dict[str, Any]:
         """Return the published list, as the supervisor reads it."""

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.machines.acknowledged import Acknowledged, working
 from tests.machines.backups import Backups
 from tests.machines.conftest import APPLIANCE
@@ -17,6 +19,8 @@ from tests.machines.programs import wait_until
 from tests.machines.units import Units
 from tests.machines.visitor import Site
 
+# A cut, a boot and a check of every byte take half a minute each.
+pytestmark = pytest.mark.timeout(1800)
 BACKUP = "var/lib/cloister/backup"
 REPOSITORY = "var/lib/cloister/repository"
 # So much is saved and removed again that a prune has work to do, in files of which none is alike.
@@ -61,6 +65,14 @@ PRUNE_MOMENTS: dict[str, Moment] = {
     "after a snapshot is removed": lambda _, change: change.went("snapshots"),
     "after a part is removed": lambda _, change: change.went("data"),
     "after an index is removed": lambda _, change: change.went("index"),
+}
+
+
+DATABASES = "var/lib/cloister/postgres"
+RESTORE_MOMENTS: dict[str, Moment] = {
+    "while it reads": lambda root, _: exists(f"{DATABASES}/fetched")(root),
+    "while it builds": lambda root, _: exists(f"{DATABASES}/restored/PG_VERSION")(root),
+    "when it is ready": lambda root, _: exists(f"{DATABASES}/restored/READY")(root),
 }
 
 
@@ -121,6 +133,7 @@ def test_sets_outlive_power_cuts_while_old_ones_are_removed(
     machine.boot(place)
     wait_until_serving(machine)
     Site(machine, client, APPLIANCE).claim()
+    backups.do("list")
     for label, moment in PRUNE_MOMENTS.items():
         add_old_sets(backups)
         kept = backups.do("set")["snapshot"]
@@ -130,6 +143,38 @@ def test_sets_outlive_power_cuts_while_old_ones_are_removed(
         assert "refused" not in backups.do("prune", keep_set=7)
         assert kept in backups.snapshots("set")
         print(f"cut {label}: the verified set is whole")
+
+
+def test_a_restore_that_loses_power_leaves_the_old_state_or_the_new_one(
+    on_disk: Machine, network: Network, client: Neighbour
+) -> None:
+    machine, kept = on_disk, Acknowledged()
+    backups, place = Backups(machine), network.place(APPLIANCE)
+    machine.boot(place)
+    wait_until_serving(machine)
+    site = Site(machine, client, APPLIANCE)
+    site.claim()
+    with working(site, kept, "before"):
+        kept.until(documents=3, answers=1)
+    made = backups.do("set")["snapshot"]
+    with site.program() as program:
+        later = program.upload("later.txt", b"The later lantern hangs over gate later.")
+        number = later.json()["id"]
+        assert program.finished(number)["status"] == "ready"
+    for label, moment in RESTORE_MOMENTS.items():
+        cut_during(machine, place, "restore", moment, work="restore", snapshot=made)
+        is_restored = backups.do("restore", work="status")["state"] == "unconfirmed"
+        with site.program() as program, site.visitor() as visitor:
+            assert visitor.sign_in().is_redirect
+            kept.check(program, visitor)
+            # What came after the set is in the old state, and not in the new one.
+            is_there = program.http.get(f"/api/documents/{number}").is_success
+        assert is_there != is_restored
+        print(f"cut {label}: the machine is the {'new' if is_restored else 'old'} one")
+        if is_restored:
+            machine.run("cloister restore undo", seconds=300)
+            backups.wait_until_exchanged()
+            machine.run("cloister restore confirm", seconds=300)
 
 
 def add_old_sets(backups: Backups) -> None:

@@ -20,6 +20,8 @@ CERTIFICATE_KEY = "/var/lib/cloister/tls/key.pem"
 TARGETS = "/var/lib/cloister/offsite/1.json"
 ADDS = ("cloister-backup@set.service", "cloister-restore.service")
 WITH_KEY = {*ADDS, "cloister-prune.service"}
+# As apt does it; services go on.
+CONFIGURE = "DPKG_MAINTSCRIPT_PACKAGE=cloister /var/lib/dpkg/info/cloister.postinst configure 0"
 ACCOUNTS = ("cloister", "cloister-backup", "cloister-offsite", "cloister-postgres", "cloister-chat")
 
 
@@ -168,3 +170,20 @@ def test_debians_own_server_of_backups_stays_off(appliance: Machine) -> None:
     assert shown.strip() == "disabled"
     active = appliance.run("systemctl is-active restic-rest-server", check=False).stdout
     assert active.strip() == "inactive"
+
+
+def test_a_key_that_is_encrypted_for_this_machine_opens_the_backups(appliance: Machine) -> None:
+    """As where there is a TPM, but with the key of the machine's own disk."""
+    encrypted = "/etc/credstore.encrypted/cloister.backup-key"
+    command = f"systemd-creds encrypt --with-key=host --name=cloister.backup-key {KEY} {encrypted}"
+    appliance.run(f"mkdir -p -m 700 /etc/credstore.encrypted && {command}")
+    appliance.run(f"mv {KEY} /root/key")
+    try:
+        found = tried(appliance, "cloister-backup@set.service")
+        assert found["has_key"]
+        assert found["snapshots"]["code"] == 0, found["snapshots"]
+        # An installation that finds it makes no other key.
+        appliance.run(CONFIGURE, seconds=300)
+        assert appliance.run(f"test -e {KEY}", check=False).returncode != 0
+    finally:
+        appliance.run(f"mv /root/key {KEY} && rm {encrypted}")

@@ -167,7 +167,7 @@ def test_a_drill_verifies_a_set_in_a_database_of_its_own(
 def test_a_restore_on_the_same_machine_can_be_undone_and_confirmed(
     backups: Backups, first: str, site: Site, kept: Acknowledged
 ) -> None:
-    machine, units = site.machine, Units(site.machine)
+    machine = site.machine
     made = backups.do("set")["snapshot"]
     with site.program() as program:
         later = program.upload("later.txt", b"The later lantern hangs over gate later.")
@@ -176,17 +176,19 @@ def test_a_restore_on_the_same_machine_can_be_undone_and_confirmed(
     restore = f"cloister restore --set {made[:12]} --yes"
 
     def there() -> bool:
-        units.wait_until_all_ready(120)
         with site.program() as program:
             return bool(program.http.get(f"/api/documents/{number}").is_success)
 
     assert there()
     machine.run(restore, seconds=600)
+    backups.wait_until_exchanged()
     assert not there()
     machine.run("cloister restore undo", seconds=300)
+    backups.wait_until_exchanged()
     assert there()
-    machine.run("cloister restore confirm", check=False)
+    machine.run("cloister restore confirm", seconds=300)
     machine.run(restore, seconds=600)
+    backups.wait_until_exchanged()
     assert not there()
     machine.run("cloister restore confirm", seconds=300)
     folders = machine.run("ls /var/lib/cloister/postgres").stdout.split()

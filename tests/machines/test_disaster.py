@@ -20,17 +20,20 @@ from tests.builders import documents
 from tests.e2e.visitor import PASSWORD
 from tests.machines.acknowledged import Acknowledged, working
 from tests.machines.backups import Backups
+from tests.machines.conftest import CLIENT
 from tests.machines.ground import Ground
 from tests.machines.installed import put_in_ollama
 from tests.machines.machine import Fresh, Image, Machine, new_machine
 from tests.machines.neighbour import Neighbour
 from tests.machines.network import Network
 from tests.machines.programs import run_program, wait_until
+from tests.machines.rest_server import RestServer, running_rest_server
 from tests.machines.units import Units
 from tests.machines.visitor import Site, ready
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/restore.md"
 ADDRESS = "10.44.0.1"
+SERVER = "10.44.0.9"
 DISK = "/mnt/disk"
 COPY = f"{DISK}/cloister"
 BELL = "The bell of the east tower was cast in 1742 and weighs three tons."
@@ -68,6 +71,15 @@ class Gone:
     kept: Acknowledged
     bell: str
     conversation: str
+    made: str
+
+
+@pytest.fixture(scope="module")
+def server(ground: Ground, archive: Path, network: Network) -> Iterator[RestServer]:
+    """Another computer that keeps copies and deletes none."""
+    folder = ground.folder / "server"
+    with running_rest_server(network.neighbour(SERVER), archive, folder) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +88,7 @@ def gone(
     installed: Image,
     archive: Path,
     network: Network,
-    client: Neighbour,
+    server: RestServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Gone:
     """A machine that people used, which made a set under load and copied it, and is destroyed."""
@@ -91,7 +103,7 @@ def gone(
         attached(machine, disk),
     ):
         machine.boot(network.place(ADDRESS))
-        site, backups = Site(machine, client, ADDRESS), Backups(machine)
+        site, backups = Site(machine, network.neighbour(CLIENT), ADDRESS), Backups(machine)
         wait_until(lambda: ready(site), "the appliance to serve", 120)
         site.choose_models()
         site.claim()
@@ -103,25 +115,32 @@ def gone(
             conversation = operator.ask(QUESTION, operator.token("/"))
             wait_until(lambda: "1742" in operator.http.get(conversation).text, "an answer")
         backups.do("key", work="add", recovery_key=key.text)
-        set_up_folder(machine)
+        machine.run(f"install -d -o cloister-offsite -g cloister-repository -m 2770 {COPY}")
+        set_up_target(machine, 1, kind="folder", place=COPY)
+        set_up_target(
+            machine, 2, kind="rest-server", place=server.address, identity=server.identity
+        )
         with working(site, kept, "nightly"):
             kept.until(documents=4, answers=2)
             made = backups.do("set")["snapshot"]
         # What was acknowledged while the set was made is in the hot snapshot after it.
         backups.do("drill", snapshot=made)
         backups.do("hot")
-        copied = backups.do("offsite-1", work="copy")
-        assert copied, copied
+        for operation in ("offsite-1", "offsite-2"):
+            backups.do(operation, work="probe", prepare=True)
+            copied = backups.do(operation, work="copy", now=True)
+            assert copied["files"] >= 5, copied
         machine.run("sync")
-    return Gone(disk, key, kept, bell, conversation)
+    return Gone(disk, key, kept, bell, conversation, made)
 
 
-def set_up_folder(machine: Machine) -> None:
-    """Name a folder on the disk as target 1, as the console does."""
-    machine.run(f"install -d -o cloister-offsite -g cloister-repository -m 2770 {COPY}")
-    target = {"number": 1, "name": "disk", "kind": "folder", "place": COPY}
-    machine.write("/var/lib/cloister/offsite/1.json", json.dumps(target))
-    machine.run("chown cloister:cloister-targets /var/lib/cloister/offsite/1.json")
+def set_up_target(machine: Machine, number: int, **facts: str) -> None:
+    """Name a place for copies, as the console does."""
+    target = dict.fromkeys(("user", "secret", "identity", "region", "opens", "closes"), "")
+    text = json.dumps({**target, "name": "copies", **facts, "number": number, "limit": 0})
+    path = f"/var/lib/cloister/offsite/{number}.json"
+    machine.write(path, text, 0o640)
+    machine.run(f"chown cloister:cloister-targets {path}")
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +170,7 @@ def carry_out(machine: Machine, step: str, package: Path) -> None:
         command = f"{step} --key-file /root/key"
         command += "" if "--list" in step else " --yes"
     if step == "cloister restore confirm":
-        Units(machine).wait_until_all_ready(120)
+        Backups(machine).wait_until_exchanged()
     done = machine.run(command, check=False, seconds=600)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     print(f"# {command}\n{done.stdout}")
@@ -185,6 +204,31 @@ def test_people_settings_and_the_certificate_are_as_they_were(again: Site) -> No
     with again.visitor() as visitor:
         assert visitor.sign_in().is_redirect
     assert PASSWORD
+
+
+def test_the_copy_on_the_server_is_not_deleted_and_can_be_restored(
+    again: Site, gone: Gone, server: RestServer
+) -> None:
+    """The target and its fingerprint came back with the set; the key is typed as before."""
+    for path in ("config", *(f"keys/{one.name}" for one in (server.folder / "keys").iterdir())):
+        assert server.status_of("DELETE", path) == 403
+    state = json.loads(again.machine.run("cat /var/lib/cloister/offsite/2.json").stdout)
+    assert state["place"] == server.address
+    listed = again.cli("restore --from 2 --list --key-file /root/key")
+    (made,) = [one for one in listed["snapshots"] if one["kind"] == "set"]
+    assert made["id"] == gone.made
+    again.machine.run(
+        f"cloister restore --from 2 --set {gone.made[:12]} --yes --key-file /root/key", seconds=600
+    )
+    Backups(again.machine).wait_until_exchanged()
+    wait_until(lambda: ready(again), "the appliance to serve", 120)
+    with again.program() as program:
+        assert program.document(gone.bell)["status"] == "ready"
+        answer = program.ask(QUESTION)
+    assert (answer.citations[0]["document"], answer.citations[0]["page"]) == (gone.bell, 2)
+    again.machine.run("cloister restore undo", seconds=300)
+    Backups(again.machine).wait_until_exchanged()
+    again.machine.run("cloister restore confirm", seconds=300)
 
 
 def test_the_new_machine_makes_backups_of_its_own(again: Site) -> None:

@@ -19,7 +19,7 @@ from tests.machines.installed import assert_debians_own_are_off, install_package
 from tests.machines.machine import Fresh, Machine
 from tests.machines.neighbour import Neighbour
 from tests.machines.network import Network
-from tests.machines.programs import MachineError, wait_until
+from tests.machines.programs import MachineError, run_program, wait_until
 from tests.machines.units import SERVICES, Units
 from tests.machines.visitor import Site, ready
 
@@ -52,6 +52,7 @@ class Story:
     after: dict[str, int]
     runs: tuple[str, str]
     keys: tuple[str, str]
+    former_sets: tuple[str, ...]
     sets: list[str]
     seen: Observations
 
@@ -122,7 +123,7 @@ def story(
         keys = (former_key, machine.run(f"cat {KEY}").stdout)
         yield Story(
             *(site, units, operator, program, bell, conversation, waiting),
-            *(before, units.pids(), runs, keys, sets, seen),
+            *(before, units.pids(), runs, keys, tuple(sets), sets, seen),
         )
 
 
@@ -215,6 +216,26 @@ def test_an_upgrade_keeps_the_backups_and_the_key_to_them(story: Story) -> None:
     made = backups.do("set")["snapshot"]
     assert backups.snapshots("set") == [*story.sets, made]
     story.sets.append(made)
+
+
+def test_a_set_of_the_former_package_is_restored_by_this_one(story: Story, former: Path) -> None:
+    """As soon as a former package makes sets; one that makes none has left none."""
+    listed = run_program("dpkg-deb", "--contents", str(former)).stdout.decode()
+    makes_sets = "/cloister-backup-server.service" in listed
+    assert bool(story.former_sets) == makes_sets
+    machine, backups = story.machine, Backups(story.machine)
+    for snapshot in story.former_sets:
+        assert backups.do("drill", snapshot=snapshot)["verdict"] == "verified"
+        machine.run(f"cloister restore --set {snapshot[:12]} --yes", seconds=600)
+        backups.wait_until_exchanged()
+        with story.site.program() as program, story.site.visitor() as visitor:
+            assert visitor.sign_in().is_redirect
+            assert visitor.questions_in(story.conversation) == 1
+            assert_cited(program.ask(QUESTION), story.bell)
+        machine.run("cloister restore undo", seconds=300)
+        backups.wait_until_exchanged()
+        machine.run("cloister restore confirm", seconds=300)
+    assert_all_is_as_it_was(story)
 
 
 def test_the_same_version_can_be_installed_again(story: Story, package: Path) -> None:

@@ -185,6 +185,7 @@
     const button = event.target.closest("[data-close]");
     if (button) button.closest(button.dataset.close)?.remove();
     if (event.target.closest("[data-empty]")) closeSource();
+    if (event.target.closest("[data-print]")) print();
   });
   on("keydown", (event) => {
     // An open menu or dialog handles the key itself.

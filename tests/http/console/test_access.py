@@ -12,7 +12,16 @@ from appliance.accounts.model import Account
 from tests.fakes.units import FakeUnits
 from tests.http.console.conftest import ConsoleBrowser
 
-_PUBLIC = {"/admin/claim", "/admin/sign-in", "/admin/rescue"}
+_PUBLIC = {
+    "/admin/claim",
+    "/admin/claim/restore",
+    "/admin/sign-in",
+    "/admin/rescue",
+    # For the browser that holds the token of the steps.
+    "/admin/restore",
+    "/admin/restore/{step:open|preview|start}",
+    "/admin/restore/{end:keep|undo}",
+}
 _GUARDED = [route for route in ROUTES if route.path not in _PUBLIC]
 
 
@@ -24,6 +33,7 @@ def path_of(route: Route) -> str:
         path.replace("{name}", "postgres")
         .replace("{id}", str(uuid4()))
         .replace("{key}", str(uuid4()))
+        .replace("{number}", "1")
     )
 
 
@@ -51,7 +61,8 @@ async def test_only_operators_get_in(
     assert await ask(nobody, route) == (401 if route.method == "POST" else 303)
     assert await ask(as_alice, route) == 403
     assert units.wanted == []
-    assert await ask(as_olga, route) in {200, 303, 404, 422}
+    # 502: an operation that ends without a word, as those of this test do.
+    assert await ask(as_olga, route) in {200, 303, 404, 422, 502}
 
 
 async def test_htmx_is_sent_to_the_door(nobody: ConsoleBrowser, olga: Account) -> None:

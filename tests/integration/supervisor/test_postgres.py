@@ -75,6 +75,23 @@ async def test_a_new_database_starts_with_the_promised_settings(
     assert not (settings.database / "postmaster.pid").exists()
 
 
+async def test_a_running_server_learns_of_further_accounts(settings: Settings, unit: Unit) -> None:
+    """As an upgrade brings them, which does not stop the database."""
+    async with supervised(settings, unit) as supervisor:
+        await until(supervisor.ready.is_set)
+        pid = pid_of(supervisor, "postgres")
+        await run(settings, "CREATE ROLE cloister_backup LOGIN")
+        identities = settings.database / "pg_ident.conf"
+        identities.write_text(identities.read_text().replace("cloister_backup", "other"))
+        await run(settings, "SELECT pg_reload_conf()")
+        known = "SELECT count(*) FROM pg_ident_file_mappings WHERE pg_username = 'cloister_backup'"
+        assert await ask(settings, known) == 0
+        await unit.refresh()
+        os.kill(pid, signal.SIGHUP)
+        assert await ask(settings, known) != 0
+        assert pid_of(supervisor, "postgres") == pid
+
+
 async def test_after_kill_9_it_serves_again_and_has_lost_nothing(
     settings: Settings, unit: Unit
 ) -> None:

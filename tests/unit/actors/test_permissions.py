@@ -9,7 +9,15 @@ import pytest
 from appliance.accounts.errors import BadNameError
 from appliance.accounts.names import checked_name
 from appliance.actors.errors import RescueOnlyError
-from appliance.actors.model import Actor, CommandLine, Person, RescueCode, System, require_own
+from appliance.actors.model import (
+    Actor,
+    ClaimCode,
+    CommandLine,
+    Person,
+    RescueCode,
+    System,
+    require_own,
+)
 from appliance.actors.permissions import PERMISSIONS, Kind, Permission, Role
 from appliance.core.errors import ForbiddenError
 
@@ -27,6 +35,8 @@ def test_every_role_and_kind_has_its_row() -> None:
         (ALICE, Permission.USE_CHAT, Permission.USE_CONSOLE),
         (OLGA, Permission.MANAGE_PEOPLE, Permission.CREATE_CLAIM_CODE),
         (OLGA, Permission.READ_AUDIT, Permission.ACT_FOR_OTHERS),
+        (OLGA, Permission.MANAGE_BACKUPS, Permission.CREATE_CLAIM_CODE),
+        (ClaimCode(), Permission.RESTORE, Permission.MANAGE_BACKUPS),
         (System(), Permission.CREATE_CLAIM_CODE, Permission.MANAGE_PEOPLE),
     ],
 )
@@ -56,7 +66,7 @@ def test_people_act_for_themselves_and_the_command_line_for_everybody() -> None:
             require_own(actor, ALICE)
 
 
-@pytest.mark.parametrize("actor", [CommandLine(), RescueCode(), System()])
+@pytest.mark.parametrize("actor", [CommandLine(), RescueCode(), ClaimCode(), System()])
 def test_no_person_can_have_the_name_of_another_actor(actor: Actor) -> None:
     with pytest.raises(BadNameError):
         checked_name(actor.name)

@@ -1,0 +1,263 @@
+"""Verbs for backups: make and list them, their targets, and the recovery key."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from appliance.backup_plan.facts import BackupFacts, read_facts
+from appliance.backup_plan.wording import Standing, headline, lacks
+from appliance.cli.confirmation import add_yes, confirmed
+from appliance.cli.context import Context
+from appliance.cli.errors import DeclinedError
+from appliance.cli.output import ExitCode
+from appliance.cli.recovery_key import add_key_file, read_key, read_text
+from appliance.cli.verbs import Verbs, add_group, add_verb
+from appliance.jobs.model import JobState
+from appliance.offsite.model import TargetKind
+from appliance.offsite.targets import public
+from appliance.repository.model import Snapshot
+
+_POLL_SECONDS = 0.5
+# Reaching a target, and opening a repository that is being pruned, take their time.
+_PATIENT = aiohttp.ClientTimeout(total=180)
+_FIELDS = ("name", "place", "user", "identity", "region", "limit", "opens", "closes")
+_HELP = {
+    "name": "what you call it",
+    "place": "a folder, or an address such as sftp://host/path",
+    "user": "the account there",
+    "identity": "the fingerprint of the server's key or certificate",
+    "region": "the region of S3-compatible storage",
+    "limit": "at most so many KiB a second",
+    "opens": "copy only from this time of the day",
+    "closes": "copy only until this time of the day",
+}
+_REPLACES = (
+    "The new key opens all sets. The present sheet opens them until the new key was proved; then it "
+    "opens nothing any more."
+)
+
+# A job as the control socket sends it.
+Job = dict[str, Any]
+
+
+def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    """Add backup now, verify, status, list, targets and key."""
+    group = add_group(verbs, "backup", "encrypted backups of this machine")
+    for name, work, purpose in (
+        ("now", back_up, "make a set now"),
+        ("verify", verify, "restore the newest set in a trial, and compare it"),
+    ):
+        verb = add_verb(group, shared, name, work, purpose)
+        verb.add_argument("--wait", action="store_true", help="wait until it has ended")
+    add_verb(group, shared, "status", status, "say what could be restored, and what is missing")
+    add_verb(group, shared, "list", list_sets, "list the sets, the newest first")
+    _add_targets(add_group(group, "targets", "where copies go"), shared)
+    _add_keys(add_group(group, "key", "the recovery key"), shared)
+
+
+def _add_targets(group: Verbs, shared: argparse.ArgumentParser) -> None:
+    add_verb(group, shared, "list", list_targets, "list the targets and how their copies went")
+    add = add_verb(group, shared, "add", add_target, "add a target once it was reached")
+    add.add_argument("kind", choices=list(TargetKind), help="how it is reached")
+    for name in _FIELDS:
+        needed = name in {"name", "place"}
+        add.add_argument(f"--{name}", required=needed, default="", help=_HELP[name])
+    add.add_argument(
+        "--secret-file", metavar="FILE", help="read its password or key from a file, or from -"
+    )
+    for name, work, purpose in (
+        ("probe", probe_target, "reach a target, and see what it protects from"),
+        ("copy", copy_to_target, "copy to a target now"),
+        ("remove", remove_target, "forget a target; its copies stay"),
+    ):
+        verb = add_verb(group, shared, name, work, purpose)
+        verb.add_argument("number", type=int, help="its number, as the list shows it")
+        if work is remove_target:
+            add_yes(verb)
+
+
+def _add_keys(group: Verbs, shared: argparse.ArgumentParser) -> None:
+    add_verb(group, shared, "make", make_key, "make the recovery key, and print it once")
+    replace = add_verb(group, shared, "replace", replace_key, "make another recovery key")
+    add_yes(replace)
+    prove = add_verb(group, shared, "verify", prove_key, "prove that a key opens the backups")
+    add_key_file(prove)
+
+
+async def back_up(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Queue a set."""
+    return await _job(context, await context.control.ask("POST", "/backups"), options)
+
+
+async def verify(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Queue a drill of the newest set."""
+    return await _job(context, await context.control.ask("POST", "/backups/drill"), options)
+
+
+async def status(context: Context, _: argparse.Namespace) -> ExitCode:
+    """Say what could be restored; exit with 1 unless a young set was verified.
+
+    It reads files, and works while the database or the supervisor is down.
+    """
+    facts, now = await read_facts(context.settings), context.clock.now()
+    said = headline(facts, now)
+    lines = [f"{said.sentence}.", said.hint, *(f"- {lack}" for lack in lacks(facts))]
+    value = {
+        "standing": said.standing,
+        "sentence": said.sentence,
+        "hint": said.hint,
+        "lacks": list(lacks(facts)),
+        "sets": len(facts.catalog.sets) if facts.catalog else 0,
+        "bytes": facts.catalog.bytes if facts.catalog else 0,
+        "key": facts.proof.fingerprint if facts.key_is_proven and facts.proof else None,
+    }
+    context.output.value(value, "\n".join(filter(None, lines)))
+    return ExitCode.DONE if said.standing is Standing.VERIFIED else ExitCode.FAILED
+
+
+async def list_sets(context: Context, _: argparse.Namespace) -> ExitCode:
+    """List sets and hot snapshots; it needs neither database nor supervisor."""
+    facts = await read_facts(context.settings)
+    rows = [_row(found) for found in (facts.catalog.snapshots if facts.catalog else ())]
+    context.output.table(rows, "Nothing is backed up yet.")
+    return ExitCode.DONE
+
+
+async def list_targets(context: Context, _: argparse.Namespace) -> ExitCode:
+    """List the targets, without their secrets."""
+    facts = await read_facts(context.settings)
+    context.output.table(_targets(facts), "There is no target.")
+    return ExitCode.DONE
+
+
+async def add_target(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Add a target; its secret comes from a file, never from the command line."""
+    body = {name: getattr(options, name) for name in _FIELDS} | {"kind": options.kind}
+    if options.secret_file:
+        body["secret"] = await asyncio.to_thread(_secret, options.secret_file)
+    target = await context.control.ask("POST", "/backups/targets", body=body, timeout=_PATIENT)
+    context.output.value(target, f"Target {target['number']} was reached, and is kept.")
+    return ExitCode.DONE
+
+
+async def probe_target(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Reach a target."""
+    path = f"/backups/targets/{options.number}/probe"
+    found = await context.control.ask("POST", path, timeout=_PATIENT)
+    context.output.value(found, f"It answers: {found.get('protection', 'reached')}.")
+    return ExitCode.DONE
+
+
+async def copy_to_target(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Queue a copy."""
+    job = await context.control.ask("POST", f"/backups/targets/{options.number}/copy")
+    options.wait = False
+    return await _job(context, job, options)
+
+
+async def remove_target(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Forget a target."""
+    if not confirmed(options, "No more copies go there. What was copied stays."):
+        raise DeclinedError
+    target = await context.control.ask("DELETE", f"/backups/targets/{options.number}")
+    context.output.value(target, f"“{target['name']}” is removed. What was copied there stays.")
+    return ExitCode.DONE
+
+
+async def make_key(context: Context, _: argparse.Namespace) -> ExitCode:
+    """Make the key and print its sheet, once."""
+    sheet = await context.control.ask("POST", "/backups/key", timeout=_PATIENT)
+    context.output.value(sheet, _sheet(sheet))
+    return ExitCode.DONE
+
+
+async def replace_key(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Make another key."""
+    if not confirmed(options, _REPLACES):
+        raise DeclinedError
+    return await make_key(context, options)
+
+
+async def prove_key(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Prove a key: typed without an echo, or read from a file."""
+    key = await asyncio.to_thread(read_key, options, is_needed=True)
+    proof = await context.control.ask(
+        "POST", "/backups/key/prove", body={"key": key}, timeout=_PATIENT
+    )
+    text = f"The key {proof['fingerprint']} opened the backups."
+    context.output.value(proof, text)
+    return ExitCode.DONE
+
+
+async def _job(context: Context, job: Job, options: argparse.Namespace) -> ExitCode:
+    """Print a job, at its end if that is asked for."""
+    said = ""
+    while options.wait and JobState(job["state"]).is_active:
+        await context.clock.sleep(_POLL_SECONDS)
+        job = await context.control.ask("GET", f"/jobs/{job['id']}")
+        sentence = job["progress"]["sentence"]
+        if sentence and sentence != said:
+            said = sentence
+            context.output.progress(said)
+    text = f"{job['id']} is {job['state']}." + (f" {job['result']}" if job["result"] else "")
+    context.output.value(job, text)
+    state = JobState(job["state"])
+    return ExitCode.DONE if state.is_active or state is JobState.DONE else ExitCode.FAILED
+
+
+def _row(found: Snapshot) -> dict[str, object]:
+    drilled = found.drilled
+    return {
+        "id": found.id[:12],
+        "kind": found.kind,
+        "taken": found.taken_at,
+        "state": drilled.verdict if drilled else "written",
+        "documents": found.content.documents,
+        "conversations": found.content.conversations,
+        "people": found.content.people,
+        "bytes": found.content.bytes,
+        "version": found.content.version,
+    }
+
+
+def _targets(facts: BackupFacts) -> list[dict[str, object]]:
+    return [
+        {
+            "number": copy.target.number,
+            "name": copy.target.name,
+            "kind": copy.target.kind,
+            "place": public(copy.target)["place"],
+            "protection": copy.state.protection,
+            "whole": copy.state.complete_at,
+            "free": copy.state.free,
+            "error": copy.state.error or None,
+        }
+        for copy in facts.copies
+    ]
+
+
+def _sheet(sheet: dict[str, Any]) -> str:
+    return "\n".join(
+        [
+            f"Recovery sheet of {sheet['machine']}, {sheet['made_at'][:16].replace('T', ' ')}",
+            "",
+            f"Recovery key  {sheet['key']}",
+            f"Fingerprint   {sheet['fingerprint']}",
+            f"Repository    {sheet['repository']}",
+            f"Key file      {sheet['key_file']}",
+            f"Config        {sheet['config']}",
+            "",
+            "It is shown once. Keep it away from this machine and from the copies that it opens.",
+            "Then prove it: `cloister backup key verify`.",
+        ]
+    )
+
+
+def _secret(path: str) -> str:
+    return sys.stdin.read().strip() if path == "-" else read_text(Path(path))

@@ -1,0 +1,183 @@
+"""What can go wrong with an off-site copy. Nothing here ever holds a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from appliance.core.errors import ApplianceError
+
+_MOST_NAMED = 5
+
+
+class TargetInvalidError(ApplianceError):
+    """What an operator typed is no target. `fields` has a sentence for each wrong field."""
+
+    code = "offsite_target_invalid"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "{problems}"
+    hint = "Correct the fields that are named, and save again."
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(problems=" ".join(fields.values()), fields=dict(fields))
+        self.fields = fields
+
+
+class TargetMissingError(ApplianceError):
+    """There is no target with this number. Facts: `number`."""
+
+    code = "offsite_target_missing"
+    status = HTTPStatus.NOT_FOUND
+    sentence = "There is no off-site target {number}."
+    hint = "The page “Backups” lists the targets."
+
+
+class TargetBusyError(ApplianceError):
+    """The operation of the target does other work. Facts: `number`."""
+
+    code = "offsite_target_busy"
+    status = HTTPStatus.CONFLICT
+    sentence = "A copy to target {number} is being made at the moment."
+    hint = "Try again when it has ended; the list of jobs shows it."
+
+
+class TargetRequestError(ApplianceError):
+    """The request of an operation asks for nothing that there is."""
+
+    code = "offsite_request_invalid"
+    sentence = "The request for the off-site target cannot be understood."
+    hint = "Start the work from the page “Backups”, or with `cloister backup`."
+
+
+class TargetUnreachableError(ApplianceError):
+    """The target does not answer, or went away. Facts: `place`, `reason`."""
+
+    code = "offsite_unreachable"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "{place} cannot be reached: {reason}."
+    hint = (
+        "Check that it is switched on and that its address is right. "
+        "The next copy goes on where this one ended."
+    )
+
+
+class TargetSilentError(ApplianceError):
+    """The target took or sent nothing for too long. Facts: `place`, `seconds`."""
+
+    code = "offsite_silent"
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    sentence = "{place} did not take or send anything for {seconds} seconds."
+    hint = "Check the line and the target. The next copy goes on where this one ended."
+
+
+class TargetUnprovenError(ApplianceError):
+    """The target is not known yet, or it is another one. Facts: `place`, `found`, `expected`."""
+
+    code = "offsite_identity"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "{place} proves itself with {found}, and {expected} is expected."
+    hint = (
+        "Compare the fingerprint with what its administrator sees. Enter it at the target only if "
+        "it is the same: otherwise another machine answers in its place."
+    )
+
+
+class TargetRefusedError(ApplianceError):
+    """The target refuses the name, the password or the key, or what they may do."""
+
+    code = "offsite_refused"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "{place} refuses this account."
+    hint = "Enter user and password, or key, again, and check what the account may do there."
+
+
+class TargetFullError(ApplianceError):
+    """There is no room left. Facts: `place`."""
+
+    code = "offsite_full"
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    sentence = "{place} is full."
+    hint = "Make room there, or use a larger target. The next copy goes on where this one ended."
+
+
+class TargetReadOnlyError(ApplianceError):
+    """Files cannot be written there. Facts: `place`."""
+
+    code = "offsite_read_only"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "Nothing can be written to {place}."
+    hint = (
+        "It is mounted read-only, or it belongs to another account: give it to the account that "
+        "makes the copies."
+    )
+
+
+class TargetNotMountedError(ApplianceError):
+    """The folder does not have the file that was put there at set-up. Facts: `place`."""
+
+    code = "offsite_not_mounted"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "The disk of the target is not mounted at {place}."
+    hint = (
+        "Mount it. If this is a new disk, press “Try it” at the target: "
+        "this prepares the folder for copies."
+    )
+
+
+class TargetOfAnotherError(ApplianceError):
+    """Another repository is copied to this place. Facts: `place`."""
+
+    code = "offsite_other_repository"
+    status = HTTPStatus.CONFLICT
+    sentence = "{place} holds the backups of another machine, or of an earlier installation."
+    hint = "Use another folder or prefix for this machine. Those backups can still be restored."
+
+
+class TargetEmptyError(ApplianceError):
+    """The target holds no copy. Facts: `place`."""
+
+    code = "offsite_empty"
+    status = HTTPStatus.NOT_FOUND
+    sentence = "There is no copy at {place}."
+    hint = "Check the address. A first copy is made by “Copy now”."
+
+
+class TargetFailedError(ApplianceError):
+    """The target answers something else than it should. Facts: `place`, `reason`."""
+
+    code = "offsite_failed"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "{place} did not do what it was asked: {reason}."
+    hint = "Look at the log of the target. The next copy goes on where this one ended."
+
+
+class CopyDamagedError(ApplianceError):
+    """Some files were not copied. Facts: `here`, `there`: the names of damaged files."""
+
+    code = "offsite_damaged"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "{problems}"
+    hint = (
+        "Verify the repository: `cloister backup verify`. A damaged file at the target is never "
+        "overwritten: move it away there, and the next copy brings it again."
+    )
+
+    def __init__(self, here: list[str], there: list[str]) -> None:
+        told = [
+            f"{len(names)} {words}: {_named(names)}."
+            for names, words in (
+                (here, "files of this machine's repository are damaged and were not copied"),
+                (there, "files at the target have another size than here"),
+            )
+            if names
+        ]
+        super().__init__(problems=" ".join(told), here=here, there=there)
+
+
+class FileThereError(Exception):
+    """A file of this name is there already; it was not touched."""
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

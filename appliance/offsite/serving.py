@@ -1,0 +1,71 @@
+"""Have a copy at a target shown to restic, for the time that it is read.
+
+Who reads it has the key and no network; who shows it has the network and no key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from appliance.offsite.errors import TargetBusyError
+from appliance.operations.catalog import offsite
+from appliance.operations.model import Facts, Progress
+from appliance.operations.runner import OperationRunner
+
+
+def address_file(run: Path, number: int) -> Path:
+    """Return the file that has the address of a copy, in restic's words, while it is shown."""
+    return run / "offsite" / f"{number}.address"
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Follows the operation: what it says first is that the copy can be read."""
+
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def progress(self, _: Progress) -> None:
+        """Take note that it serves."""
+        self.event.set()
+
+    async def log(self, _: str) -> None:
+        """Ignore the line: the journal has it."""
+
+
+@asynccontextmanager
+async def serving(
+    runner: OperationRunner, number: int, *, folder: Path | None = None
+) -> AsyncIterator[str]:
+    """Lend the address at which restic reads the copy of a target; it is stopped at the end.
+
+    With `folder`, show the copy in a folder for which there is no target: `number` is then only the
+    operation that does it. One that is shown already is lent as it is. Raises TargetBusyError while
+    a copy is made, and what the operation ends with: OperationError, OperationLostError.
+    """
+    operation, path = offsite(number), address_file(runner.folder.parent, number)
+    if await runner.starter.runs(operation) and not await asyncio.to_thread(path.exists):
+        raise TargetBusyError(number=number)
+    request: Facts = {"work": "serve", "folder": None if folder is None else str(folder)}
+    begun = _Begun()
+    task = asyncio.create_task(
+        runner.run(operation, request, begun), name=f"the copy of target {number} is shown"
+    )
+    said = asyncio.create_task(begun.event.wait())
+    try:
+        await asyncio.wait({task, said}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            # It ended before it served: it says why.
+            await task
+            raise TargetBusyError(number=number)
+        yield (await asyncio.to_thread(path.read_text)).strip()
+    finally:
+        said.cancel()
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            # A copy that was stopped ended as it should; what it ended with before was raised.
+            task.exception()

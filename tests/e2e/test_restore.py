@@ -1,0 +1,123 @@
+"""An empty machine with a copy of the repository and the printed key answers as the first one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.operations.folder import OperationFolder
+from appliance.operations.model import Outcome
+from appliance.repository.recovery_key import RecoveryKey
+from tests.appliance import ROOT, Appliance, fake_ollama, home_folder, running_appliance
+from tests.builders import documents
+from tests.e2e.visitor import PASSWORD, Visitor, claimed
+
+BELL = "The bell of the east tower was cast in 1742 and weighs three tons."
+QUESTION = "When was the bell of the east tower cast?"
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[str]:
+    """The address of the fake model runner."""
+    with fake_ollama() as address:
+        yield address
+
+
+@pytest.fixture
+def empty() -> Iterator[Path]:
+    """The folder of a machine that has nothing yet."""
+    with home_folder() as folder:
+        folder.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(folder, "cloister", "cloister")
+        yield folder
+
+
+def ask(appliance: Appliance, name: str, **request: object) -> Mapping[str, Any]:
+    """Carry out an operation of an appliance as its account does."""
+    folder = appliance.home / "run" / "operations" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    OperationFolder(folder).ask(request)
+    owner = appliance.home.stat()
+    for path in (folder.parent, folder, *folder.iterdir()):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    account = ("setpriv", "--reuid=cloister", "--regid=cloister", "--clear-groups")
+    rights = account if os.geteuid() == 0 else ()
+    subprocess.run(
+        [*rights, sys.executable, "-m", "appliance", "operation", name],
+        cwd=ROOT,
+        env=dict(appliance.environment),
+        timeout=200,
+        check=False,
+    )
+    result = OperationFolder(folder).result()
+    assert result is not None
+    assert result.outcome is Outcome.DONE, result
+    return result.found
+
+
+def cli(environment: Mapping[str, str], *arguments: str) -> str:
+    """Run `cloister …` to its end, which may take its time, and return what it printed."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "appliance", *arguments],
+        cwd=ROOT,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr + finished.stdout
+    return finished.stdout
+
+
+def test_an_empty_machine_answers_as_the_first_one(runner: str, empty: Path) -> None:
+    key = RecoveryKey.new()
+    copy, key_file = empty.parent / "copy", empty.parent / "key"
+    key_file.write_text(f"\n  {key.text.lower()}  \n\n")
+    with (
+        home_folder() as home,
+        running_appliance(home, ollama=runner) as first,
+        claimed(first),
+    ):
+        document = documents.pdf(home.parent / "towers.pdf", ["Towers and walls.", BELL])
+        assert first.cli("ingest", str(document))[0]["state"] == "ready"
+        assert first.cli("ask", QUESTION)["citations"][0]["file"] == "towers.pdf"
+        ask(first, "key", work="add", recovery_key=key.text)
+        ask(first, "set")
+        shutil.copytree(home / "repository", copy)
+    if os.geteuid() == 0:
+        for path in (copy, *copy.rglob("*")):
+            shutil.chown(path, "cloister", "cloister")
+    environment = {**first.environment, "CLOISTER_HOME": str(empty)}
+    place = ("--from", str(copy), "--key-file", str(key_file), "--json")
+
+    listed = json.loads(cli(environment, "restore", *place, "--list"))
+    assert [one["kind"] for one in listed["snapshots"]] == ["set"]
+    previewed = json.loads(cli(environment, "restore", *place, "--preview"))
+    assert previewed["then"]["documents"] == 1
+    assert previewed["now"] is None
+    assert not (empty / "postgres").exists()
+    restored = json.loads(cli(environment, "restore", *place, "--yes"))
+    assert restored["documents_added"] == 1
+    assert not restored["restarted"]
+
+    with running_appliance(empty, ollama=runner) as second:
+        assert "/admin/claim" not in second.output
+        answer = second.cli("ask", QUESTION)
+        assert answer["citations"][0]["file"] == "towers.pdf"
+        assert answer["citations"][0]["page"] == 2
+        with Visitor(second.address) as visitor:
+            assert visitor.sign_in("ada", PASSWORD).status_code < 400
+        # Nothing was there before, so that nothing waits for a confirmation.
+        assert json.loads(cli(environment, "restore", "status", "--json"))["state"] == "none"
