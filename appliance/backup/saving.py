@@ -39,7 +39,6 @@ from appliance.operations.work import Reporter
 from appliance.repository import lock
 from appliance.repository.catalog import Catalog
 from appliance.repository.damage import FileKind
-from appliance.repository.errors import RepositoryFailedError
 from appliance.repository.model import FORMAT, INCOMPLETE, Content, Drilled, Kind, Verdict
 from appliance.repository.restic import Saved, SourcesUnreadError
 
@@ -81,10 +80,6 @@ class Saver:
                 await asyncio.to_thread(stage.clear, self.settings)
                 try:
                     return await self._save(own, request, begin)
-                except RepositoryFailedError:
-                    # Older versions of restic do not say that the key is the reason; this does.
-                    await own.opened.open()
-                    raise
                 finally:
                     # Shielded, so that a cancelled backup leaves nothing in clear text either.
                     await asyncio.shield(asyncio.to_thread(stage.clear, self.settings))

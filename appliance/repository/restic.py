@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from appliance.core.errors import ApplianceError
 from appliance.core.process import Command, Finished, ProgramMissingError, Stream, run, stream
-from appliance.repository.damage import damaged, damaged_files
+from appliance.repository.damage import FileKind, damaged, damaged_files
 from appliance.repository.errors import (
     KeyRefusedError,
     RepositoryBusyError,
@@ -26,6 +26,7 @@ from appliance.repository.errors import (
     RepositoryMissingError,
     ResticMissingError,
 )
+from appliance.repository.files import CONFIG, files_at
 from appliance.repository.model import Snapshot, snapshots_from
 from appliance.repository.recovery_key import fingerprint
 
@@ -106,8 +107,13 @@ class Repository:
         await self._done("init", ("init", "--repository-version=2"))
 
     async def open(self) -> str:
-        """Return the id of the repository: the key opens it."""
+        """Return the id of the repository: the key opens it.
+
+        Raises RepositoryMissingError or KeyRefusedError, also for versions that say neither.
+        """
         finished = await self._run((_NO_LOCK, "cat", "config"))
+        if not finished.succeeded and await files_at(self.address).read(CONFIG) is None:
+            raise RepositoryMissingError(place=self.address)
         self._check("open", finished, refused=KeyRefusedError(found=fingerprint(self.password)))
         return str(json.loads(finished.stdout)["id"])
 
@@ -159,7 +165,7 @@ class Repository:
         finished = lent.finished
         is_unread = finished is not None and finished.returncode == _SOURCES_UNREAD
         if not (is_unread and summary):
-            self._check("backup", finished)
+            await self._require_success("backup", finished)
         if "snapshot_id" not in summary:
             raise RepositoryFailedError(work="backup", reason="it named no snapshot.")
         saved = Saved(
@@ -267,12 +273,11 @@ class Repository:
         await self._done("key remove", ("key", "remove", key))
 
     async def _whole_id(self, short: str) -> str:
+        """Return the id that an older version shortened: it is the name of the snapshot's file."""
         if len(short) == _WHOLE_ID:
             return short
-        listed = json.loads(
-            (await self._done("snapshots", (_NO_LOCK, "snapshots", "--json", short))).stdout
-        )
-        return str(listed[0]["id"])
+        names = await files_at(self.address).names(FileKind.SNAPSHOT)
+        return next(name for name in names if name.startswith(short))
 
     def _argv(self, work: Sequence[str]) -> Command:
         cache = f"--cache-dir={self.cache}" if self.cache else "--no-cache"
@@ -320,8 +325,16 @@ class Repository:
         folder: Path | None = None,
     ) -> Finished:
         finished = await self._run(work, timeout, folder)
-        self._check(name, finished)
+        await self._require_success(name, finished)
         return finished
+
+    async def _require_success(self, work: str, finished: Finished | None) -> None:
+        try:
+            self._check(work, finished)
+        except RepositoryFailedError:
+            # Older versions have one code for every reason; the commonest ones are found here.
+            await self.open()
+            raise
 
     def _check(
         self, work: str, finished: Finished | None, refused: ApplianceError | None = None

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -102,6 +103,9 @@ async def search_row(
     writing = asyncio.create_task(_one_after_the_other(appliance))
     meanwhile = figures((await closed_loop(plan, ask, seed=1)).answers)
     writing.cancel()
+    # A set that failed raises here; the last one is ended, and that is awaited.
+    with suppress(asyncio.CancelledError):
+        await writing
     ratio = meanwhile.p95 / alone.p95
     return Row(
         f"search, {READERS} readers, while sets are written",
@@ -128,7 +132,12 @@ async def _one_after_the_other(appliance: Appliance) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        _, said = await process.communicate()
+        try:
+            _, said = await process.communicate()
+        except asyncio.CancelledError:
+            process.terminate()
+            await process.wait()
+            raise
         if process.returncode != 0:
             message = f"a set failed: {said.decode()[-500:]}"
             raise RuntimeError(message)
