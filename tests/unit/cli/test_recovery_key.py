@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,14 @@ def options(key_file: str | None) -> argparse.Namespace:
     return argparse.Namespace(key_file=key_file)
 
 
-@pytest.mark.parametrize("text", [KEY.text, f"{KEY.text}\n", f"\n  {KEY.text.lower()} \r\n\n"])
-def test_a_file_may_have_white_space_around_the_key(tmp_path: Path, text: str) -> None:
-    (tmp_path / "key").write_text(text)
+@pytest.mark.parametrize(
+    "written", ["{0}", "{0}\n", "\n  {0} \r\n\n"], ids=["alone", "a line", "white space"]
+)
+@pytest.mark.parametrize("text", [str, str.lower], ids=["as printed", "in small letters"])
+def test_a_file_may_have_white_space_around_the_key(
+    tmp_path: Path, written: str, text: Callable[[str], str]
+) -> None:
+    (tmp_path / "key").write_text(written.format(text(KEY.text)))
     read = read_key(options(str(tmp_path / "key")), is_needed=True)
     assert read is not None
     assert RecoveryKey.parse(read) == KEY
