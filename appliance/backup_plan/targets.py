@@ -43,7 +43,9 @@ class TargetPlan:
         before = None if number is None else await self.kept.target(number)
         target = await self.kept.save(number, typed)
         try:
-            await self._probe(target.number)
+            # Another place is made ready by its first try; the same one must be what it was, so
+            # that an empty mount point is not taken for its disk.
+            await self._probe(target.number, prepare=False)
         except (ApplianceError, asyncio.CancelledError):
             await asyncio.shield(self._put_back(target.number, before))
             raise
@@ -63,7 +65,7 @@ class TargetPlan:
     async def probe(self, actor: Actor, number: int) -> Facts:
         """Reach a target, and make a new disk ready for copies. Raises TargetMissingError."""
         actor.require(Permission.MANAGE_BACKUPS)
-        return await self._probe((await self.kept.target(number)).number)
+        return await self._probe((await self.kept.target(number)).number, prepare=True)
 
     async def _put_back(self, number: int, before: Target | None) -> None:
         if before is None:
@@ -72,8 +74,8 @@ class TargetPlan:
             typed = {name: str(value) for name, value in asdict(before).items()}
             await self.kept.save(number, typed)
 
-    async def _probe(self, number: int) -> Facts:
-        request = {"work": "probe", "prepare": True}
+    async def _probe(self, number: int, *, prepare: bool) -> Facts:
+        request = {"work": "probe", "prepare": prepare}
         return await ask(self.operations, offsite(number), request, patience=_PROBE_SECONDS)
 
     async def _note(self, actor: Actor, action: Action, target: Target) -> None:

@@ -40,14 +40,19 @@ class CopyRun:
         """Return what was sent, or until when the copy waits. Raises why it failed."""
         number, before = self.target.number, await self.targets.state(self.target.number)
         window = None if request.get("now") else Window.of(self.target.opens, self.target.closes)
-        tried_at = self.clock.now()
+        tried_at, sent = self.clock.now(), list[int]()
         try:
-            copied, free = await self._copy(window)
+            copied, free = await self._copy(window, sent)
         except WindowClosedError:
             opening = self._next_opening(window)
             self.report.log(f"Copies may be made again at {opening:%H:%M}; this one goes on then.")
             await self.targets.keep_state(number, replace(before, next_try_at=opening))
-            return {"complete": False, "waits_until": opening.isoformat()}
+            return {
+                "complete": False,
+                "waits_until": opening.isoformat(),
+                "sent_files": len(sent),
+                "sent_bytes": sum(sent),
+            }
         except ApplianceError as error:
             await self._failed(before, tried_at, error)
             raise
@@ -72,7 +77,7 @@ class CopyRun:
             "sent_bytes": copied.sent_bytes,
         }
 
-    async def _copy(self, window: Window | None) -> tuple[Copied, int | None]:
+    async def _copy(self, window: Window | None, sent: list[int]) -> tuple[Copied, int | None]:
         target, began = self.target, self.clock.monotonic()
         line = Line(self.clock, target.place, target.limit * _KIBIBYTE, window)
         line.expect_open()
@@ -82,14 +87,13 @@ class CopyRun:
             opened(target) as place,
         ):
             await place.expect_ready()
-            copying = Copying(self.source, place, target.place, line, self._progressed)
+            copying = Copying(self.source, place, target.place, line, self._progressed, sent)
             try:
                 copied = await copying.run()
             finally:
                 seconds = self.clock.monotonic() - began
-                sent = sum(copying.sent)
                 self.report.log(
-                    f"{len(copying.sent)} files with {sent / _KIBIBYTE**2:.1f} MiB arrived at "
+                    f"{len(sent)} files with {sum(sent) / _KIBIBYTE**2:.1f} MiB arrived at "
                     f"{target.name} in {seconds:.0f} s."
                 )
             return copied, await place.free()

@@ -32,15 +32,6 @@ class TargetMissingError(ApplianceError):
     hint = "The page “Backups” lists the targets."
 
 
-class TargetBusyError(ApplianceError):
-    """The operation of the target does other work. Facts: `number`."""
-
-    code = "offsite_target_busy"
-    status = HTTPStatus.CONFLICT
-    sentence = "A copy to target {number} is being made at the moment."
-    hint = "Try again when it has ended; the list of jobs shows it."
-
-
 class TargetRequestError(ApplianceError):
     """The request of an operation asks for nothing that there is."""
 

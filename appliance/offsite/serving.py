@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from appliance.offsite.errors import TargetBusyError
 from appliance.operations.catalog import offsite
 from appliance.operations.model import Facts, Progress
 from appliance.operations.runner import OperationRunner
@@ -43,24 +42,21 @@ async def serving(
     """Lend the address at which restic reads the copy of a target; it is stopped at the end.
 
     With `folder`, show the copy in a folder for which there is no target: `number` is then only the
-    operation that does it. One that is shown already is lent as it is. Raises TargetBusyError while
-    a copy is made, and what the operation ends with: OperationError, OperationLostError.
+    operation that does it. Raises OperationBusyError while a copy is made or shown there, and what
+    the operation ends with: OperationError, OperationLostError.
     """
-    operation, path = offsite(number), address_file(runner.folder.parent, number)
-    if await runner.starter.runs(operation) and not await asyncio.to_thread(path.exists):
-        raise TargetBusyError(number=number)
     request: Facts = {"work": "serve", "folder": None if folder is None else str(folder)}
     begun = _Begun()
     task = asyncio.create_task(
-        runner.run(operation, request, begun), name=f"the copy of target {number} is shown"
+        runner.run(offsite(number), request, begun), name=f"the copy of target {number} is shown"
     )
-    said = asyncio.create_task(begun.event.wait())
+    said = asyncio.create_task(begun.event.wait(), name=f"wait for the copy of target {number}")
     try:
         await asyncio.wait({task, said}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
+        if not said.done():
             # It ended before it served: it says why.
             await task
-            raise TargetBusyError(number=number)
+        path = address_file(runner.folder.parent, number)
         yield (await asyncio.to_thread(path.read_text)).strip()
     finally:
         said.cancel()

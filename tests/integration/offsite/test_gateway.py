@@ -10,12 +10,11 @@ import aiohttp
 import pytest
 
 from appliance.core.clock import SystemClock
-from appliance.offsite.errors import TargetBusyError
 from appliance.offsite.model import Target
 from appliance.offsite.serving import serving
 from appliance.operations.catalog import offsite
 from appliance.operations.child import ChildOperations
-from appliance.operations.errors import OperationError
+from appliance.operations.errors import OperationBusyError, OperationError
 from appliance.operations.runner import OperationRunner
 from appliance.repository.files import files_at, keys_of
 from appliance.repository.restic import Repository
@@ -113,22 +112,19 @@ async def test_a_folder_without_a_target_can_be_shown(home: Machine, tmp_path: P
         assert caught.value.result.code == "offsite_empty"
 
 
-async def test_it_waits_for_no_copy_and_joins_who_reads_already(
-    home: Machine, tmp_path: Path
-) -> None:
+async def test_it_is_refused_while_a_copy_is_made_or_shown(home: Machine, tmp_path: Path) -> None:
     home.back_up()
     home.folder_target(tmp_path / "disk", limit=1)
     await home.do("probe")
     async with running(home) as runner:
         home.folder().ask({"work": "copy"})
         await runner.starter.start(offsite(1))
-        with pytest.raises(TargetBusyError):
+        with pytest.raises(OperationBusyError):
             async with serving(runner, 1):
                 pass
         assert await runner.starter.runs(offsite(1))
         await runner.starter.stop(offsite(1))
-        async with (
-            serving(runner, 1, folder=home.settings.repository) as first,
-            serving(runner, 1, folder=home.settings.repository) as second,
-        ):
-            assert first == second
+        async with serving(runner, 1, folder=home.settings.repository):
+            with pytest.raises(OperationBusyError):
+                async with serving(runner, 1):
+                    pass
