@@ -29,7 +29,7 @@ from appliance.services import Services
 from appliance.units.model import Absent
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
-from appliance.web.headers import add_security_headers
+from appliance.web.headers import add_retry_after, add_security_headers
 from appliance.web.render import Renderer
 
 _FORM_LIMIT = MEBIBYTE
@@ -64,7 +64,7 @@ def build(console: Console) -> web.Application:
 
     answers = ErrorAnswers(renderer, frame, frame, Audience.OPERATOR)
     app.middlewares.extend([guard.cookies, answers.middleware, redirect_to_login])
-    app.on_response_prepare.extend([remember_start, add_security_headers])
+    app.on_response_prepare.extend([remember_start, add_retry_after, add_security_headers])
     app.on_shutdown.append(_end_streams)
     guard.add(app, ROUTES)
     app.add_routes(assets.routes())

@@ -32,7 +32,7 @@ from appliance.shares.service import Shares
 from appliance.shares.turns import MachineTurn
 from appliance.web.assets import Assets
 from appliance.web.errors import ErrorAnswers, remember_start
-from appliance.web.headers import add_security_headers
+from appliance.web.headers import add_retry_after, add_security_headers
 from appliance.web.markdown_worker import MarkdownWorker
 from appliance.web.render import Renderer
 from webchat import keys
@@ -121,7 +121,7 @@ def _add_routes(app: web.Application) -> None:
     guard, assets = app[keys.GUARD], app[keys.ASSETS]
     errors = ErrorAnswers(app[keys.RENDERER], frame, frame)
     app.middlewares.extend([guard.cookies, errors.middleware, send_to_sign_in])
-    app.on_response_prepare.extend([remember_start, add_security_headers])
+    app.on_response_prepare.extend([remember_start, add_retry_after, add_security_headers])
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_end_answers)
     guard.add(app, ROUTES)

@@ -36,7 +36,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/account/keys/{id}/revoke", account.revoke_key, Access.MEMBER),
     # The library
     Route("GET", "/library", library.show, Access.MEMBER),
-    Route("POST", "/library", library.upload, Access.MEMBER, streams_form=True, work=Work.UPLOAD),
+    Route("POST", "/library", library.upload, Access.MEMBER, streams_body=True, work=Work.UPLOAD),
     Route("GET", "/library/{id}", document.show, Access.MEMBER),
     Route("GET", "/library/{id}/row", library.row, Access.MEMBER),
     Route("GET", "/library/{id}/file", document.original, Access.MEMBER, work=Work.STREAM),
@@ -51,6 +51,7 @@ ROUTES: tuple[Route, ...] = (
         api_documents.upload,
         Access.KEY,
         Scope.DOCUMENTS,
+        streams_body=True,
         work=Work.UPLOAD,
     ),
     Route("GET", "/api/documents/{id}", api_documents.document, Access.KEY, Scope.DOCUMENTS),
@@ -75,6 +76,22 @@ ROUTES: tuple[Route, ...] = (
     ),
     # Answers for programs, in the shape of OpenAI's API
     Route("GET", "/v1/models", api_chat.models, Access.KEY, Scope.CHAT),
-    Route("POST", "/v1/chat/completions", api_chat.complete, Access.KEY, Scope.CHAT, work=None),
-    Route("POST", "/v1/embeddings", api_embeddings.embeddings, Access.KEY, Scope.CHAT, work=None),
+    Route(
+        "POST",
+        "/v1/chat/completions",
+        api_chat.complete,
+        Access.KEY,
+        Scope.CHAT,
+        streams_body=True,
+        work=None,
+    ),
+    Route(
+        "POST",
+        "/v1/embeddings",
+        api_embeddings.embeddings,
+        Access.KEY,
+        Scope.CHAT,
+        streams_body=True,
+        work=None,
+    ),
 )

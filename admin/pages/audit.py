@@ -64,7 +64,7 @@ class AuditPage:
     def object_name(self) -> str:
         """The name of the object that alone is shown, or nothing."""
         rows = self.entries.value.rows if self.entries.value and "object_id" in self.query else []
-        return rows[0].name if rows else ""
+        return rows[0].label if rows else ""
 
 
 async def show_audit(request: web.Request) -> web.Response:

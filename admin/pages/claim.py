@@ -59,4 +59,4 @@ async def _answer(
 ) -> web.Response:
     claimed = await is_claimed(request)
     page = ClaimPage(frame(request, "Claim this machine"), form, claimed, error)
-    return request.app[keys.RENDERER].page(request, page, status=status)
+    return request.app[keys.RENDERER].page(request, page, status=status, refusal=error)

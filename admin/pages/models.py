@@ -110,7 +110,9 @@ async def _answer(
         settings.runner_address,
         error,
     )
-    return request.app[keys.RENDERER].page(request, page, block="models", status=status)
+    return request.app[keys.RENDERER].page(
+        request, page, block="models", status=status, refusal=error
+    )
 
 
 def _card(model: InstalledModel, models: list[InstalledModel], chosen: Chosen) -> Card:

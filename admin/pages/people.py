@@ -12,7 +12,7 @@ from admin import keys
 from admin.database_breaker import Partial, load_partial
 from admin.frame import frame
 from appliance.accounts.guard import permitted
-from appliance.accounts.model import Account
+from appliance.accounts.model import Account, Belongings
 from appliance.accounts.secrets import Secret
 from appliance.actors.model import Person
 from appliance.actors.permissions import Permission, Role
@@ -34,13 +34,21 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A person, and what a lock or a removal would concern."""
+
+    person: Account
+    belongings: Belongings
+
+
+@dataclass(frozen=True, slots=True)
 class PeoplePage:
     """`invitation` was made just now, for the person whom it names."""
 
     template: ClassVar[str] = "people.html"
 
     frame: Frame
-    people: Partial[list[Account]]
+    people: Partial[list[PersonRow]]
     own_id: UUID | None
     form: Form
     error: ApplianceError | None = None
@@ -135,12 +143,16 @@ async def _answer(
 ) -> web.Response:
     actor, ask = permitted(request, Permission.USE_CONSOLE), request.app[keys.BREAKER].ask
     people = request.app[keys.PEOPLE]
+
+    async def load() -> list[PersonRow]:
+        return [PersonRow(*found) for found in await people.all_with_belongings(actor)]
+
     page = PeoplePage(
         frame(request, "People", "people"),
-        await load_partial(lambda: ask(lambda: people.all(actor))),
+        await load_partial(lambda: ask(load)),
         actor.id if isinstance(actor, Person) else None,
         form or Form({"role": Role.MEMBER}),
         error,
         invitation,
     )
-    return request.app[keys.RENDERER].page(request, page, status=status)
+    return request.app[keys.RENDERER].page(request, page, status=status, refusal=error)

@@ -72,4 +72,4 @@ def _answer(
     request: web.Request, form: Form, error: ApplianceError | None = None, status: int = 200
 ) -> web.Response:
     page = RescuePage(frame(request, "Rescue"), form, error)
-    return request.app[keys.RENDERER].page(request, page, status=status)
+    return request.app[keys.RENDERER].page(request, page, status=status, refusal=error)

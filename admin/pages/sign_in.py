@@ -107,7 +107,7 @@ async def _answer(
 ) -> web.Response:
     outage = await _is_outage(request)
     page = SignInPage(frame(request, "Sign in"), form, target, error, outage)
-    return request.app[keys.RENDERER].page(request, page, status=status)
+    return request.app[keys.RENDERER].page(request, page, status=status, refusal=error)
 
 
 async def _is_outage(request: web.Request) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Protocol
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
+from appliance.accounts.bodies import Bodies, has_left
 from appliance.accounts.command_line import is_command_line, named_person
 from appliance.accounts.errors import KeyRequiredError, RequestForgedError, ScopeMissingError
 from appliance.accounts.lookups import Lookups
@@ -116,8 +117,8 @@ class KeyRing(Protocol):
 class Route:
     """One row of a site's route table.
 
-    `streams_form` is for uploads: the body is too large to be read before the handler runs, so
-    the handler itself calls `check_form` with the token that it finds first. `work` is the queue
+    `streams_body`: the body is too large to be read before the handler runs, so the handler reads
+    it, and calls `check_form` with the token that it finds first. `work` is the queue
     in which the account waits for its turn; None where the handler waits by itself.
     """
 
@@ -126,7 +127,7 @@ class Route:
     handler: Handler
     access: Access
     scope: Scope | None = None
-    streams_form: bool = False
+    streams_body: bool = False
     work: Work | None = Work.REQUEST
 
 
@@ -149,6 +150,7 @@ class Guard:
         self._command_socket = command_socket
         self._shares = shares
         self._lookups = Lookups()
+        self._bodies = Bodies(shares)
 
     def add(self, app: web.Application, routes: Iterable[Route]) -> None:
         """Add every row to the application."""
@@ -175,7 +177,7 @@ class Guard:
             yield
             return
         queue = self._shares[route.work]
-        async with queue.turn(account.id, is_abandoned=lambda: _has_left(request)):
+        async with queue.turn(account.id, is_abandoned=lambda: has_left(request)):
             yield
 
     async def _check_key(self, request: web.Request, route: Route) -> None:
@@ -184,6 +186,15 @@ class Guard:
         if route.scope is not None and route.scope not in holder.scopes:
             raise ScopeMissingError(scope=route.scope)
         request[_HOLDER] = holder
+        if not route.streams_body:
+            await self._bodies.receive(request, holder.account, client_address(request))
+
+    def arriving(self, request: web.Request) -> AbstractAsyncContextManager[None]:
+        """Count a body that the handler of a `streams_body` route reads in the block.
+
+        Raises what `Bodies.arriving` raises.
+        """
+        return self._bodies.arriving(request, _account(request), client_address(request))
 
     async def key_holder(self, request: web.Request) -> KeyHolder:
         """Find the holder of the key that a request carries. Long work asks again.
@@ -204,7 +215,8 @@ class Guard:
         await self.recognise(request)
         if route.access is not Access.PUBLIC:
             permitted(request, _NEEDED[route.access])
-        if request.method not in _SAFE and not route.streams_form:
+        if request.method not in _SAFE and not route.streams_body:
+            await self._bodies.receive(request, visitor(request).account, client_address(request))
             sent = request.headers.get(csrf.HEADER) or (await posted(request)).get(csrf.FIELD)
             check_form(request, sent)
 
@@ -277,10 +289,6 @@ def _account(request: web.Request) -> Account | None:
     """Return the account of a session or a key, if there is one."""
     key: KeyHolder | None = request.get(_HOLDER)
     return visitor(request).account if key is None else key.account
-
-
-def _has_left(request: web.Request) -> bool:
-    return request.transport is None or request.transport.is_closing()
 
 
 def visitor(request: web.Request) -> Visitor:

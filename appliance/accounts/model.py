@@ -70,11 +70,18 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class Belongings:
-    """How much is a person's alone: it is out of reach after a lock, and gone after a removal."""
+    """How much is a person's alone: it is out of reach after a lock, and gone after a removal.
 
+    `shared_documents` are those that the person added to shared collections: they stay. Sessions
+    and keys are counted as long as they work.
+    """
+
+    account_id: UUID
     documents: int
+    shared_documents: int
     conversations: int
     api_keys: int
+    sessions: int
 
 
 @dataclass(frozen=True, slots=True)

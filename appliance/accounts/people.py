@@ -39,6 +39,16 @@ class People:
         async with self._database.connection() as connection:
             return await AccountStore(connection).all_accounts()
 
+    async def all_with_belongings(self, actor: Actor) -> list[tuple[Account, Belongings]]:
+        """Return everybody, by displayed name, with how much is theirs."""
+        actor.require(Permission.MANAGE_PEOPLE)
+        async with self._database.connection() as connection:
+            store = AccountStore(connection)
+            everybody = await store.all_accounts()
+            found = {each.account_id: each for each in await store.belongings()}
+        # Without those who were removed between the two.
+        return [(account, found[account.id]) for account in everybody if account.id in found]
+
     async def add(
         self, actor: Actor, name: str, display_name: str, role: Role
     ) -> tuple[Account, Secret]:
@@ -84,9 +94,9 @@ class People:
         actor.require(Permission.MANAGE_PEOPLE)
         async with self._database.connection() as connection:
             found = await AccountStore(connection).belongings(account_id)
-        if found is None:
+        if not found:
             raise PersonUnknownError
-        return found
+        return found[0]
 
     async def set_locked(self, actor: Actor, account_id: UUID, *, locked: bool) -> None:
         """Lock a person out at once, or let them in again.

@@ -36,12 +36,19 @@ WHERE id = %(id)s;
 DELETE FROM core.account WHERE id = %(id)s RETURNING pg_notify('library_removed', '');
 
 -- name: belongings
--- What is a person's alone, over all features: it goes with the person.
-SELECT (SELECT count(*) FROM library.document d
+-- What is a person's alone, over all features, and what stays of them; without an id, of everybody.
+SELECT a.id AS account_id,
+       (SELECT count(*) FROM library.document d
         JOIN library.collection c ON c.id = d.collection_id AND c.owner_id = a.id) AS documents,
+       (SELECT count(*) FROM library.document d
+        JOIN library.collection c ON c.id = d.collection_id AND c.owner_id IS NULL
+        WHERE d.uploaded_by = a.id) AS shared_documents,
        (SELECT count(*) FROM chat.conversation v WHERE v.account_id = a.id) AS conversations,
-       (SELECT count(*) FROM core.api_key k WHERE k.account_id = a.id) AS api_keys
-FROM core.account a WHERE a.id = %(id)s;
+       (SELECT count(*) FROM core.api_key k
+        WHERE k.account_id = a.id AND k.expires_at > now()) AS api_keys,
+       (SELECT count(*) FROM core.session s
+        WHERE s.account_id = a.id AND s.expires_at > now()) AS sessions
+FROM core.account a WHERE %(id)s::uuid IS NULL OR a.id = %(id)s;
 
 -- name: has_operator
 SELECT EXISTS (SELECT FROM core.account WHERE role = 'operator' AND locked_at IS NULL);

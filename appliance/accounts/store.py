@@ -127,11 +127,11 @@ class AccountStore:
         """Delete a person with all that is theirs alone."""
         await self._changed("remove_account", id=account_id)
 
-    async def belongings(self, account_id: UUID) -> Belongings | None:
-        """Return how much is a person's alone, as the owner."""
+    async def belongings(self, account_id: UUID | None = None) -> list[Belongings]:
+        """Return how much is a person's alone, or of each person, as the owner."""
         async with self._connection.cursor(row_factory=class_row(Belongings)) as cursor:
             await cursor.execute(_QUERIES["belongings"], {"id": account_id})
-            return await cursor.fetchone()
+            return await cursor.fetchall()
 
     async def has_operator(self) -> bool:
         """Say whether the machine was claimed."""

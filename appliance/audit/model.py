@@ -84,6 +84,16 @@ class AuditEntry:
     detail: dict[str, str | int]
 
     @property
+    def label(self) -> str:
+        """What the page calls the object.
+
+        The names of files are private, so of a document only the id is recorded.
+        """
+        if self.object_type == ObjectType.DOCUMENT and self.object_id:
+            return f"{self.object_type} {self.object_id[:8]}"
+        return self.name
+
+    @property
     def facts(self) -> str:
         """The detail as a line for people."""
         return ", ".join(f"{name}: {value}" for name, value in self.detail.items())

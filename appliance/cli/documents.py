@@ -22,10 +22,14 @@ from appliance.cli.questions import WHOSE
 from appliance.cli.sources import Source, Sources
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.settings import MEBIBYTE
-from appliance.library.model import SHARED_NAME, DocumentState
+from appliance.library.model import PRIVATE_NAME, SHARED_NAME, DocumentState
 
 _POLL_SECONDS = 0.2
 _REFUSED = "refused"
+_READERS = {
+    PRIVATE_NAME: f" No other person can read it; --collection “{SHARED_NAME}” is for everyone.",
+    SHARED_NAME: " Everyone can read it.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,12 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     ingest_verb.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="files and folders"
     )
-    ingest_verb.add_argument("--collection", default=SHARED_NAME, help="its name or id")
+    ingest_verb.add_argument(
+        "--collection",
+        default=PRIVATE_NAME,
+        help=f"its name or id (default: {PRIVATE_NAME}, which only their owner can read; "
+        f"{SHARED_NAME}, which everyone can read)",
+    )
     ingest_verb.add_argument("--no-wait", action="store_true", help="do not wait until all is read")
     ingest_verb.add_argument("--user", help=WHOSE)
     ingest_verb.set_defaults(prepare=_open_sources)
@@ -76,7 +85,8 @@ async def _upload_all(
     # The name is resolved before anything is sent, so that it can be said whose library it is.
     wanted = {"user": options.user} if options.user else {}
     person = await context.control.ask("GET", "/person", params=wanted)
-    context.output.say(f"Adding to “{options.collection}” for {person['name']}.")
+    readers = _READERS.get(options.collection, "")
+    context.output.say(f"Adding to “{options.collection}” for {person['name']}.{readers}")
     server = chat_server(context, person["name"])
     # All are uploaded before any is waited for, so that several are read at once.
     uploads = [await _upload(server, options.collection, source) for source in sources]
@@ -101,14 +111,25 @@ async def _outcome(
     context: Context, server: Connection, upload: _Upload, *, wait: bool
 ) -> dict[str, object]:
     if upload.document is None:
-        return {"file": str(upload.path), "state": _REFUSED, "problem": upload.problem}
+        return _row(upload, _REFUSED, None, upload.problem)
     path = f"/api/documents/{upload.document}"
     document: dict[str, Any] = await server.ask("GET", path)
     while wait and not DocumentState(document["status"]).is_finished:
         await context.clock.sleep(_POLL_SECONDS)
         document = await server.ask("GET", path)
     problem = document["error"]["message"] if document["error"] else None
-    return {"file": str(upload.path), "state": document["status"], "problem": problem}
+    return _row(upload, document["status"], document["collection"], problem)
+
+
+def _row(
+    upload: _Upload, state: str, collection: str | None, problem: str | None
+) -> dict[str, object]:
+    return {
+        "file": str(upload.path),
+        "state": state,
+        "collection": collection,
+        "problem": problem,
+    }
 
 
 async def _pieces(source: Source) -> AsyncIterator[bytes]:

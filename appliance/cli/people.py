@@ -22,10 +22,11 @@ from appliance.web.formats import count_of, size
 
 # The actions that ask first, and what follows from each.
 _ASKS_FIRST = {
-    "lock": "Locking {name} ends every session and every running answer, and stops {api_keys}. "
+    "lock": "Locking {name} ends {sessions} and every running answer, and stops {api_keys}. "
     "{conversations} and {documents} stay for when {name} is unlocked.",
-    "remove": "Removing {name} deletes {conversations}, {api_keys} and {documents}. What {name} "
-    "added to the shared library stays. This cannot be undone.",
+    "remove": "Removing {name} ends {sessions}, and deletes {conversations}, {api_keys} and "
+    "{documents}. {shared_documents} in the shared library that {name} added will stay. "
+    "This cannot be undone.",
 }
 _WHOSE = "whose key it is (default: the only operator)"
 
@@ -153,6 +154,8 @@ def _consequences(action: str, belongings: dict[str, Any]) -> str:
         api_keys=count_of(belongings["api_keys"], "API key"),
         conversations=count_of(belongings["conversations"], "conversation"),
         documents=count_of(belongings["documents"], "private document"),
+        shared_documents=count_of(belongings["shared_documents"], "document"),
+        sessions=count_of(belongings["sessions"], "session"),
     )
 
 

@@ -63,11 +63,13 @@ async def change(request: web.Request) -> web.Response:
 
 
 async def belongings(request: web.Request) -> web.Response:
-    """GET /people/{name}/belongings: how much is a person's alone."""
+    """GET /people/{name}/belongings: how much is a person's alone, and what stays of them."""
     service = request.app[PEOPLE]
     account = await service.by_name(request.match_info["name"])
     found = await service.belongings(COMMAND_LINE, account.id)
-    return web.json_response({"name": account.name} | asdict(found))
+    counts = asdict(found)
+    del counts["account_id"]
+    return web.json_response({"name": account.name} | counts)
 
 
 async def api_keys(request: web.Request) -> web.Response:

@@ -6,12 +6,11 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from uuid import UUID
 
 from appliance.core.clock import Clock
 from appliance.core.errors import BusyError
 from appliance.shares.errors import ShareUsedError
-from appliance.shares.model import Limit, Place
+from appliance.shares.model import Limit, Place, Sharer
 
 # A client is never asked to wait longer; nor less, because each attempt costs something.
 _LONGEST_RETRY, _SHORTEST_RETRY = 120, 1
@@ -27,7 +26,7 @@ class Ticket:
     """A place in the queue, and later one of the slots. Leaving twice does nothing."""
 
     def __init__(
-        self, admission: Admission, account_id: UUID, on_leave: Callable[[], None]
+        self, admission: Admission, account_id: Sharer, on_leave: Callable[[], None]
     ) -> None:
         self.account_id = account_id
         self.on_leave = on_leave
@@ -79,6 +78,8 @@ class Ticket:
 class Admission:
     """Lends slots; one account has at most `limit.of_one` of them at once.
 
+    Where nobody is signed in, a network takes the place of the account.
+
     The queue is served in rounds. In each round, one request of every waiting account is served,
     in the order of arrival. Twenty requests of one account therefore delay another account by one
     request, not by twenty. A new account joins the current round.
@@ -90,13 +91,13 @@ class Admission:
         self._refusal = refusal
         self._clock = clock
         # The tickets of each account that waits, in the order of arrival.
-        self._waiting: dict[UUID, deque[Ticket]] = {}
+        self._waiting: dict[Sharer, deque[Ticket]] = {}
         self._arrivals: dict[Ticket, int] = {}
         self._arrived = 0
         self._round = 0
         # The round of each account's last turn, as long as it affects the order.
-        self._last_turn: dict[UUID, int] = {}
-        self._running: Counter[UUID] = Counter()
+        self._last_turn: dict[Sharer, int] = {}
+        self._running: Counter[Sharer] = Counter()
         self._watched: set[Ticket] = set()
         self._places: dict[Ticket, int] | None = None
         self._average: float | None = None
@@ -113,7 +114,7 @@ class Admission:
 
     def enter(
         self,
-        account_id: UUID,
+        account_id: Sharer,
         *,
         is_urgent: bool = False,
         on_leave: Callable[[], None] = lambda: None,
@@ -136,7 +137,7 @@ class Admission:
         return ticket
 
     @contextmanager
-    def ticket(self, account_id: UUID, *, is_urgent: bool = False) -> Iterator[Ticket]:
+    def ticket(self, account_id: Sharer, *, is_urgent: bool = False) -> Iterator[Ticket]:
         """Join the queue for the length of the block. Raises what `enter` raises."""
         ticket = self.enter(account_id, is_urgent=is_urgent)
         try:
@@ -147,7 +148,7 @@ class Admission:
     @asynccontextmanager
     async def turn(
         self,
-        account_id: UUID,
+        account_id: Sharer,
         *,
         is_urgent: bool = False,
         is_abandoned: Callable[[], bool] = lambda: False,
@@ -208,7 +209,7 @@ class Admission:
         queue.appendleft(ticket) if is_urgent else queue.append(ticket)
         self._advance()
 
-    def _check(self, account_id: UUID) -> None:
+    def _check(self, account_id: Sharer) -> None:
         """Refuse the ticket that has just joined, if it is one too many."""
         limit, own = self._limit, self._waiting[account_id]
         retry = self._retry_after(self.place_of(own[0]))
@@ -265,7 +266,7 @@ class Admission:
         first = max(self._round, self._last_turn.get(ticket.account_id, 0) + 1)
         return first + number, self._arrivals[ticket]
 
-    def _take_turn(self, account_id: UUID, turn: int) -> None:
+    def _take_turn(self, account_id: Sharer, turn: int) -> None:
         self._round = turn
         self._last_turn[account_id] = turn
         self._last_turn = {who: last for who, last in self._last_turn.items() if last >= turn}

@@ -75,6 +75,28 @@ class TooManyUploadsError(ShareUsedError):
     }
 
 
+class TooManyBodiesError(ShareUsedError):
+    """One account sends as many requests as it may, and as many wait. Facts: `limit`, `seconds`."""
+
+    code = "too_many_bodies"
+    sentence = "Too many requests of your account are still being sent."
+    hint = "Try again in {seconds} seconds."
+    variants: ClassVar[Mapping[Audience, Words]] = {
+        Audience.PROGRAM: Words(
+            "Too many requests of this account are still being sent.", _SEND_FEWER
+        ),
+    }
+
+
+class CrowdedError(ShareUsedError):
+    """One network sends as many requests as it may without a session. Facts: `limit`, `seconds`."""
+
+    code = "crowded"
+    sentence = "Too many requests from your network are still being sent without a session."
+    hint = "Try again in {seconds} seconds."
+    variants: ClassVar[Mapping[Audience, Words]] = {}
+
+
 class TooManyStreamsError(ShareUsedError):
     """One account has as many open downloads and followed answers as it may have.
 

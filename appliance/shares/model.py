@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 from appliance.core.settings import Settings
 
@@ -14,7 +15,8 @@ class Work(StrEnum):
 
     A request that waits for the model or for the disk therefore delays no page. REQUEST is every
     page and call that is none of the others; STREAM is a download or a page that follows an answer,
-    which stays open for long and costs little.
+    which stays open for long and costs little. BODY is what a request sends, while it arrives;
+    STRANGERS_BODY is the same where nobody is signed in, and networks share it instead of accounts.
     """
 
     REQUEST = "request"
@@ -23,14 +25,20 @@ class Work(StrEnum):
     SEARCH = "search"
     EMBEDDING = "embedding"
     ANSWER = "answer"
+    BODY = "body"
+    STRANGERS_BODY = "stranger's body"
+
+
+Sharer = UUID | str
+"""An account; or the network of people who are not signed in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """How much of one kind of work one process does at once, and how much may wait for it.
 
-    `of_one` and `waiting_of_one` are the share of one account. `patience` is how many seconds
-    a request waits for its turn; None leaves that to the deadline of the work itself.
+    `of_one` and `waiting_of_one` are the share of one account or network. `patience` is how many
+    seconds a request waits for its turn; None leaves that to the deadline of the work itself.
     """
 
     at_once: int
@@ -72,4 +80,6 @@ def limits(settings: Settings) -> Mapping[Work, Limit]:
         Work.ANSWER: Limit(
             at_once=slots, of_one=(slots + 1) // 2, waiting_of_one=20, patience=None
         ),
+        Work.BODY: Limit(at_once=512, of_one=16, waiting_of_one=100),
+        Work.STRANGERS_BODY: Limit(at_once=256, of_one=50, waiting_of_one=50),
     }

@@ -8,7 +8,9 @@ from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.shares.admission import Admission
 from appliance.shares.errors import (
+    CrowdedError,
     ShareUsedError,
+    TooManyBodiesError,
     TooManyEmbeddingsError,
     TooManyOfYoursWaitingError,
     TooManySearchesError,
@@ -25,6 +27,8 @@ _REFUSALS: Mapping[Work, type[ShareUsedError]] = {
     Work.SEARCH: TooManySearchesError,
     Work.EMBEDDING: TooManyEmbeddingsError,
     Work.ANSWER: TooManyOfYoursWaitingError,
+    Work.BODY: TooManyBodiesError,
+    Work.STRANGERS_BODY: CrowdedError,
 }
 
 

@@ -16,6 +16,7 @@ from appliance.core.errors import ApplianceError
 from appliance.core.files import private_directory
 from appliance.core.process import BLOCK, Running, describe_exit, kill_group, spawn
 from appliance.probes.process import boot_identity, facts
+from appliance.units.driver import HUNG_GRACE
 from appliance.units.log_priority import edit_for
 from appliance.units.logs import UnitLog
 from appliance.units.model import Ending, EndingKind, Kind, Origin, Unit, UnitState, UnitStatus
@@ -23,9 +24,6 @@ from appliance.units.observed_units import ObservedUnits
 from appliance.units.process_records import Record, Records, end, reap, send
 
 OUTPUT_PATIENCE = 1.0
-# How long a unit may take to stop that does not answer: everybody waits for the next one. Each unit
-# survives SIGKILL, since the power may fail as well.
-HUNG_GRACE = 1.0
 # How often a record that found no room on the disk is tried again.
 RECORD_PAUSE = 5.0
 

@@ -7,6 +7,10 @@ from typing import Protocol
 
 from appliance.units.model import Unit, UnitStatus
 
+# How long a unit may take to stop that does not answer: everybody waits for the next one. Each unit
+# survives SIGKILL, since the power may fail as well.
+HUNG_GRACE = 1.0
+
 
 class UnitDriver(Protocol):
     """Runs units; an administrator may also start and stop a unit without it."""

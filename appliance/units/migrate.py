@@ -12,7 +12,7 @@ def migrate(settings: Settings, programs: Programs) -> Unit:
     """Return the unit that runs once at each start."""
     return Unit(
         name="migrate",
-        description="Database schema",
+        description="Brings the database up to date at each start",
         command=python_command(programs, "appliance", "migrate"),
         probe=None,
         directory=settings.home,

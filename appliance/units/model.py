@@ -48,6 +48,7 @@ class Unit:
     one passes requests on to: it starts without them, and stops before them. `prepare` runs
     before each start, and may refuse it by raising an ApplianceError. A oneshot has no probe.
     `program_files` are files whose replacement means that a running unit runs old code.
+    `behind_proxy` says that its callers reach it through a proxy which systemd stops with it.
     `log_format` says how its lines tell their urgency, where they do not tell journald.
     """
 
@@ -68,6 +69,7 @@ class Unit:
     # Short: between two probes nothing notices that a unit hangs.
     probe_interval: float = 2.0
     program_files: tuple[Path, ...] = ()
+    behind_proxy: bool = False
     log_format: str | None = None
 
 

@@ -31,7 +31,8 @@ from appliance.units.webchat import webchat_name
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 PROBE_PATH = "/health/proxy"
-# Of one address at a time: requests in all, and those whose body waits in memory (a megabyte each).
+# Of one address at a time: requests in all, and bodies for the console, which wait in memory (a
+# megabyte each). Bodies for the chat server are counted there, by account.
 MOST_REQUESTS = 2000
 MOST_WAITING_BODIES = 200
 # In earlier versions it was a parameter of `listen`, of which later versions warn.

@@ -32,6 +32,7 @@ def ollama(settings: Settings, program: Path, port: int) -> Unit:
         account=settings.account,
         prepare=partial(_prepare, settings),
         stop_grace=10.0,
+        behind_proxy=settings.packaged,
         # It looks for graphics processors first, which may take half a minute.
         start_deadline=120.0,
     )

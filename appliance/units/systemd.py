@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -14,6 +15,7 @@ from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.process import Command
 from appliance.units.bus import JOB, MANAGER, PROPERTIES, ROOT, SYSTEM_BUS, SYSTEMD, Bus, Signal
+from appliance.units.driver import HUNG_GRACE
 from appliance.units.errors import SystemBusError, SystemdRefusedError
 from appliance.units.journal import Journal
 from appliance.units.log_buffer import LogBuffer
@@ -135,21 +137,41 @@ class SystemdDriver(ObservedUnits):
         unit: Unit,
         *,
         again: bool = False,
-        hung: bool = False,  # noqa: ARG002
+        hung: bool = False,
     ) -> None:
         """Stop a unit and everything it started; systemd sends SIGKILL at the end.
 
-        The unit file says when, also for one that hangs: the supervisor may not send signals. A
-        unit that starts again keeps the sockets that are part of it: its callers wait in them.
+        The unit file says when; one that hangs is killed before. A unit that starts again keeps the
+        sockets that are part of it: its callers wait in them. But a proxy may be what hangs.
         """
         self.status(unit.name)
-        mode = "ignore-dependencies" if again else "replace"
+        keeps_sockets = again and not (hung and unit.behind_proxy)
+        mode = "ignore-dependencies" if keeps_sockets else "replace"
         try:
             job = await self._ask("StopUnit", unit.name, stops=True, mode=mode)
+            if hung:
+                await self._kill_after_grace(unit.name, job)
             await job.result
         except ApplianceError as error:
             self._note(unit.name, f"stop refused: {error.message} {error.advice}")
             await self._clock.sleep(REFUSED_PAUSE)
+
+    async def _kill_after_grace(self, name: str, job: OwnJob) -> None:
+        """End all processes of a unit that does not stop; its stop goes on by itself then.
+
+        It also goes on when systemd refuses: the unit file ends it later.
+        """
+        ended: asyncio.Future[Any] = job.result
+        if (await asyncio.wait({ended}, timeout=HUNG_GRACE))[0]:
+            return
+        kill = (MANAGER, "KillUnit")
+        try:
+            bus = await self._bus_now()
+            await bus.call(ROOT, kill, "ssi", (service_of(name), "all", signal.SIGKILL))
+        except ApplianceError as error:
+            self._note(name, f"kill refused: {error.message} {error.advice}")
+        else:
+            self._note(name, f"killed: not ended after {HUNG_GRACE:g} s")
 
     async def _start(self, observed: SystemdUnit) -> None:
         name = observed.unit.name

@@ -18,7 +18,7 @@ def webchat(settings: Settings, programs: Programs, worker: int) -> Unit:
     """Return the unit of chat server number `worker`, counted from 1."""
     return Unit(
         name=webchat_name(worker),
-        description=f"Chat server {worker}",
+        description="Serves the chat, the library and the API",
         command=python_command(programs, "webchat", str(worker)),
         probe=HeartbeatProbe(
             HttpProbe("http://localhost/health", socket=settings.chat_socket(worker)),

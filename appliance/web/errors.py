@@ -82,6 +82,15 @@ class TooLargeError(ApplianceError):
     hint = "Nothing was saved. Send less at once."
 
 
+class BodyTooSlowError(ApplianceError):
+    """The body did not arrive in time. Facts: `seconds`."""
+
+    code = "body_too_slow"
+    status = HTTPStatus.REQUEST_TIMEOUT
+    sentence = "The request did not arrive within {seconds} seconds."
+    hint = "Nothing was saved. Check the connection, and send it again."
+
+
 class CompressedBodyError(ApplianceError):
     """The body is compressed: a kilobyte of it may expand to gigabytes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +30,17 @@ _HEADERS = {
     # Conversations must not stay in a shared computer's cache. Static files set their own.
     "Cache-Control": "no-store",
 }
+
+
+# Of an answer that does not know better when the same request succeeds.
+_RETRY_SECONDS = 5
+_LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+
+
+async def add_retry_after(_request: web.Request, response: web.StreamResponse) -> None:
+    """Say when to ask again in each 429 and 503: append this to `app.on_response_prepare`."""
+    if response.status in _LATER:
+        response.headers.setdefault("Retry-After", str(_RETRY_SECONDS))
 
 
 async def add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:

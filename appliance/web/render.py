@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appliance.core.clock import Clock
+    from appliance.core.errors import ApplianceError
     from appliance.web.assets import Assets
 
 _MACROS = "_ui.html"
@@ -114,18 +115,20 @@ class Renderer:
         *,
         block: str | None = None,
         status: int = 200,
+        refusal: ApplianceError | None = None,
     ) -> web.Response:
-        """Answer with the whole page, or with `block` alone when htmx asks for a part."""
+        """Answer with the whole page, or with `block` alone when htmx asks for a part.
+
+        `refusal` is the error that the page shows: it may know when the request succeeds.
+        """
         if block is not None and wants_fragment(request):
             text = self.fragment(page.template, block, page)
         else:
             text = self.text(page)
-        return web.Response(
-            text=text,
-            status=status,
-            content_type="text/html",
-            headers={"Vary": "HX-Request"},
-        )
+        headers = {"Vary": "HX-Request"}
+        if refusal is not None and refusal.retry_after is not None:
+            headers["Retry-After"] = str(refusal.retry_after)
+        return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 
     def text(self, page: Page) -> str:
         """Return the whole page."""

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
@@ -181,7 +181,7 @@ class FakeSystemd:
         ]
         return Message.new_method_return(message, "a(ssssssouso)", [rows])
 
-    def _manage(self, message: Message, member: str, body: list[str]) -> Message:
+    def _manage(self, message: Message, member: str, body: list[Any]) -> Message:
         name = body[0] if body else ""
         self.calls.append((member, name))
         if (member, name) in self.refused:
@@ -193,14 +193,19 @@ class FakeSystemd:
             return Message.new_method_return(message)
         if member == "LoadUnit":
             return Message.new_method_return(message, "o", [self.services[name].path])
-        if member == "ResetFailedUnit":
-            service = self.services[name]
-            if service.active == "failed":
-                service.result = "success"
-                self._set(service, "inactive", "dead")
-            return Message.new_method_return(message)
-        job = self._begin(self.services[name], VERBS[member])
-        return Message.new_method_return(message, "o", [job.path])
+        if member in VERBS:
+            job = self._begin(self.services[name], VERBS[member])
+            return Message.new_method_return(message, "o", [job.path])
+        self._change(self.services[name], member, body)
+        return Message.new_method_return(message)
+
+    def _change(self, service: Service, member: str, body: list[Any]) -> None:
+        """Do what needs no job."""
+        if member == "ResetFailedUnit" and service.active == "failed":
+            service.result = "success"
+            self._set(service, "inactive", "dead")
+        if member == "KillUnit" and service.process:
+            kill_group(service.process.pid, signal.Signals(body[2]))
 
     def _begin(self, service: Service, verb: str) -> Job:
         if service.job and service.job.verb == verb:

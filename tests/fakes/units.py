@@ -28,7 +28,9 @@ UNITS = (
     READY,
     replace(READY, name="ollama", description="Model runner (Ollama)", pid=4712),
     replace(READY, name="ingest", description="Reads documents", pid=4713),
-    replace(READY, name="webchat-1", description="Chat server 1", pid=4714),
+    replace(
+        READY, name="webchat-1", description="Serves the chat, the library and the API", pid=4714
+    ),
 )
 
 

@@ -32,6 +32,8 @@ WATCHDOG = "/etc/systemd/system/cloister.service.d/short.conf"
 # The processes of our accounts; none is no match, which ends badly.
 OURS = "ps -eo user:32=,pid=,args= | grep ^cloister"
 Measure = Callable[[], bool]
+# The supervisor does not see the proxy itself: it counts questions to the model runner that fail.
+LONGEST_HUNG = {"ollama-proxy": 30}
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +161,30 @@ def test_a_killed_unit_serves_again_and_nothing_is_lost(
         running.until(documents=2, conversations=2)
     check(running, measures.caller, measures.operator)
     assert units.pids(unit) == others
+
+
+@pytest.mark.parametrize("unit", [name for name in SERVICES if name != "supervisor"])
+def test_a_hung_unit_is_killed_long_before_its_time_to_stop_is_over(
+    appliance: Machine, measures: Measures, asker: Visitor, unit: str
+) -> None:
+    units, serves = measures.units, measures.of(unit)
+    assert serves()
+    # Stopping the model runner ends its proxy, which may be what hangs, and the reverse.
+    together = ("ollama", "ollama-proxy") if unit.startswith("ollama") else (unit,)
+    others, hung = units.pids(*together), units.pid(unit)
+    with measures.site.program() as uploader, load(f"hung {unit}", uploader, asker) as running:
+        running.until(documents=1, conversations=1)
+        # All its processes, as where a machine runs out of something.
+        appliance.run(f"kill -STOP $(cat '/sys/fs/cgroup{units.control_group(unit)}/cgroup.procs')")
+        stopped = time.monotonic()
+        wait_until(lambda: units.pid(unit) not in {0, hung}, f"another {unit}", 60)
+        took = seconds_until(serves, stopped, f"what shows that {unit} serves")
+        print(f"{unit} serves again {took:.1f} s after SIGSTOP")
+        running.until(documents=1, conversations=1)
+    check(running, measures.caller, measures.operator)
+    assert units.pids(*together) == others
+    # Before systemd would have killed it, at the end of TimeoutStopSec.
+    assert took < LONGEST_HUNG.get(unit, 15)
 
 
 def test_a_hung_supervisor_is_replaced_and_nothing_else_is_touched(

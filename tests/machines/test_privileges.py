@@ -68,7 +68,10 @@ CALLS = {
     "disable": f"{MANAGER} DisableUnitFiles asb 1 cloister.service false",
     "mask": f"{MANAGER} MaskUnitFiles asbb 1 cloister-nginx.service true true",
     "link": f"{MANAGER} LinkUnitFiles asbb 1 /tmp/cloister-nginx.service true true",
-    "kill": f"{MANAGER} KillUnit ssi cloister-nginx.service all 9",
+    # Of a unit that is not loaded systemd says only that.
+    **{f"kill {name}": f"{MANAGER} KillUnit ssi {name} all 9"
+       for name in ("cloister.service", "cloister-ollama-proxy.service",
+                    "systemd-journald.service")},
     "property": f"{MANAGER} SetUnitProperties 'sba(sv)' cloister-nginx.service true 1"
     " CPUWeight t 5",
     "bind": f"{MANAGER} BindMountUnit sssbb cloister-nginx.service /etc/shadow /run/x false true",

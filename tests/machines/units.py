@@ -37,6 +37,11 @@ class Units:
         show = f"systemctl show --property=MainPID --value {SERVICES[unit]}"
         return int(self._machine.run(show).stdout)
 
+    def control_group(self, unit: str) -> str:
+        """The path of a unit's control group."""
+        show = f"systemctl show --property=ControlGroup --value {SERVICES[unit]}"
+        return self._machine.run(show).stdout.strip()
+
     def pids(self, *except_for: str) -> dict[str, int]:
         """The main process of every unit, but for those that are named."""
         return {unit: self.pid(unit) for unit in SERVICES if unit not in except_for}

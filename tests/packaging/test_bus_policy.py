@@ -44,7 +44,8 @@ def decision(destination: str, interface: str, member: str) -> str:
         "SetEnvironment",
         "Reload",
         "Reexecute",
-        "KillUnit",
+        "KillUnitSubgroup",
+        "QueueSignalUnit",
         "MaskUnitFiles",
         "PowerOff",
         "SwitchRoot",
@@ -58,6 +59,7 @@ def test_whatever_could_run_something_new_is_refused(member: str) -> None:
 @pytest.mark.parametrize("interface", [f"{SYSTEMD}.Unit", f"{SYSTEMD}.Service"])
 def test_a_units_own_methods_are_refused(interface: str) -> None:
     assert decision(SYSTEMD, interface, "Start") == "deny"
+    assert decision(SYSTEMD, interface, "Kill") == "deny"
     assert decision(SYSTEMD, interface, "SetProperties") == "deny"
 
 
@@ -75,6 +77,7 @@ def test_no_other_service_of_the_machine_is_asked_anything(name: str) -> None:
         (MANAGER, "StartUnit"),
         (MANAGER, "StopUnit"),
         (MANAGER, "RestartUnit"),
+        (MANAGER, "KillUnit"),
         (MANAGER, "ResetFailedUnit"),
         ("org.freedesktop.DBus.Properties", "GetAll"),
     ],

@@ -156,7 +156,7 @@ def test_the_rule_names_exactly_the_units_that_have_files() -> None:
     lists = javascript_lists(text)
     assert set(lists["CLOISTER_UNITS"]) == catalogue()
     assert {file_of(name) for name in lists["CLOISTER_UNITS"]} <= set(services())
-    assert set(lists["CLOISTER_VERBS"]) == {"start", "stop", "restart", "reset-failed"}
+    assert set(lists["CLOISTER_VERBS"]) == {"start", "stop", "restart", "kill", "reset-failed"}
     # No pattern, and no other way to say yes.
     assert not re.search(r"RegExp|\.test\(|\.match\(|startsWith|\.indexOf\(\"", text)
     assert text.count("polkit.Result.YES") == 1

@@ -133,7 +133,8 @@ async def _post(person: Member, record: Record, what: str, path: str, body: obje
         async with person.programs.post(f"{person.address}{path}", json=body) as answer:
             await answer.read()
             record.hostile[f"{what}: {answer.status}"] += 1
-    except aiohttp.ClientError as error:
+    # A member who sends too much waits for himself: that he gives up is no failure of the machine.
+    except (aiohttp.ClientError, TimeoutError) as error:
         record.hostile[f"{what}: {type(error).__name__}"] += 1
         await asyncio.sleep(_PAUSE_SECONDS)
 

@@ -93,4 +93,5 @@ async def _page(request: web.Request) -> AccountPage:
 
 
 def _answer(request: web.Request, page: AccountPage, status: int = 200) -> web.Response:
-    return request.app[keys.RENDERER].page(request, page, status=status)
+    refusal = page.key_error or page.password_error
+    return request.app[keys.RENDERER].page(request, page, status=status, refusal=refusal)

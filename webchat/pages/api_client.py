@@ -16,14 +16,18 @@ LOOK_SECONDS = 0.2
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
-    """Return the body, which may be larger than a form. Raises TooLargeError above `limit`."""
+    """Return the body, which may be larger than a form. Raises TooLargeError above `limit`.
+
+    Also raises what `Guard.arriving` raises.
+    """
     if (request.content_length or 0) > limit:
         raise TooLargeError
     body = bytearray()
-    async for piece in request.content.iter_any():
-        body += piece
-        if len(body) > limit:
-            raise TooLargeError
+    async with request.app[keys.GUARD].arriving(request):
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > limit:
+                raise TooLargeError
     return bytes(body)
 
 

@@ -77,7 +77,7 @@ async def start(request: web.Request) -> web.Response:
         if wants_fragment(request):
             raise
         form.fail("question", f"{error.message} {error.advice}")
-        return await _new_page(request, form, error.status)
+        return await _new_page(request, form, error)
     target = url("/conversations/{id}", id=exchange.question.conversation_id)
     if wants_fragment(request):
         return web.Response(headers={"HX-Redirect": target})
@@ -101,7 +101,7 @@ async def ask(request: web.Request) -> web.Response:
         if wants_fragment(request) or error.status == HTTPStatus.NOT_FOUND:
             raise
         form.fail("question", f"{error.message} {error.advice}")
-        return await _page(request, conversation_id, form, error.status)
+        return await _page(request, conversation_id, form, error)
     if wants_fragment(request):
         rows = _row(request, exchange, question=True) + _row(request, exchange)
         return web.Response(text=rows, content_type="text/html")
@@ -138,7 +138,9 @@ async def delete(request: web.Request) -> web.Response:
     return flash.redirect("/", "The conversation is deleted.")
 
 
-async def _new_page(request: web.Request, form: Form, status: int = HTTPStatus.OK) -> web.Response:
+async def _new_page(
+    request: web.Request, form: Form, refusal: ApplianceError | None = None
+) -> web.Response:
     reader = person(request)
     documents = await request.app[keys.LIBRARY].documents(reader)
     ready = [document for document in documents if document.state == DocumentState.READY]
@@ -151,11 +153,14 @@ async def _new_page(request: web.Request, form: Form, status: int = HTTPStatus.O
         has_documents=bool(ready),
         form=form,
     )
-    return request.app[keys.RENDERER].page(request, page, block="messages", status=status)
+    return _answer(request, page, "messages", refusal)
 
 
 async def _page(
-    request: web.Request, conversation_id: UUID, form: Form, status: int = HTTPStatus.OK
+    request: web.Request,
+    conversation_id: UUID,
+    form: Form,
+    refusal: ApplianceError | None = None,
 ) -> web.Response:
     before = whole_number(request.query.get("until", ""))
     thread = await request.app[keys.CONVERSATIONS].thread(
@@ -176,7 +181,16 @@ async def _page(
         newest=None if before is None else address,
     )
     block = "messages" if before is None else "part"
-    return request.app[keys.RENDERER].page(request, page, block=block, status=status)
+    return _answer(request, page, block, refusal)
+
+
+def _answer(
+    request: web.Request, page: ConversationPage, block: str, refusal: ApplianceError | None
+) -> web.Response:
+    status = refusal.status if refusal else HTTPStatus.OK
+    return request.app[keys.RENDERER].page(
+        request, page, block=block, status=status, refusal=refusal
+    )
 
 
 async def _sidebar(request: web.Request) -> Sidebar:

@@ -84,7 +84,7 @@ async def sign_in(request: web.Request) -> web.Response:
             return response
     page = SignInPage(frame(request, "Sign in"), form, target, error)
     status = error.status if error else SignInFailedError.status
-    return request.app[keys.RENDERER].page(request, page, status=status)
+    return request.app[keys.RENDERER].page(request, page, status=status, refusal=error)
 
 
 async def sign_out(request: web.Request) -> web.Response:
@@ -118,4 +118,5 @@ async def set_password(request: web.Request) -> web.Response:
             request.app[keys.GUARD].set_session_cookie(response, token, device)
             return response
     page = PasswordPage(frame(request, "Set your password"), form, error)
-    return request.app[keys.RENDERER].page(request, page, status=error.status if error else 422)
+    status = error.status if error else 422
+    return request.app[keys.RENDERER].page(request, page, status=status, refusal=error)

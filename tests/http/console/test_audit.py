@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+from uuid import uuid4
 
 import pytest
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from yarl import URL
 
 from admin.rescue import Rescue
-from appliance.accounts.model import Account
+from appliance.accounts.keys import ApiKeys
+from appliance.accounts.model import Account, Scope
+from appliance.audit.model import Action, AuditEvent, ObjectType
+from appliance.audit.service import record
+from appliance.core.clock import SystemClock
 from appliance.db.pool import Database
 from tests.builders.audit import add_rows
 from tests.http.console.conftest import ConsoleBrowser, Open, Serve
@@ -41,6 +46,25 @@ async def test_what_an_operator_does_is_on_the_page(as_olga: ConsoleBrowser, bob
     link = page.select_one("tbody a")
     assert link
     assert "Only what was done to bob" in await as_olga.text(str(link["href"]))
+
+
+async def test_what_no_longer_exists_keeps_its_name(
+    as_olga: ConsoleBrowser, bob: Account, database: Database
+) -> None:
+    api_keys = ApiKeys(database, SystemClock())
+    key, _ = await api_keys.create(bob, bob, "script", [Scope.CHAT], 1)
+    document = uuid4()
+    async with database.connection() as connection:
+        event = AuditEvent(Action.DOCUMENT_DELETE, ObjectType.DOCUMENT, str(document))
+        await record(connection, bob, event)
+    await as_olga.post(f"/admin/people/{bob.id}/remove")
+    page = await as_olga.text("/admin/audit")
+    # The name of a file is private, and recorded nowhere.
+    short = f"document {str(document)[:8]}"
+    assert objects(page) == ["bob", short, f"{key.prefix} of bob"]
+    link = parsed(page).find("a", title=str(document))
+    assert isinstance(link, Tag)
+    assert f"Only what was done to {short}" in await as_olga.text(str(link["href"]))
 
 
 async def test_what_is_done_to_a_service_is_called_so(as_olga: ConsoleBrowser) -> None:

@@ -16,7 +16,8 @@ from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from tests.builders.audit import audited
-from tests.builders.people import FAST_PASSWORDS, add_person
+from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
+from tests.builders.retrieval import Library
 from tests.http.console.conftest import ConsoleBrowser
 
 NEW = {"name": "Carla", "display_name": "Carla C.", "role": "member"}
@@ -66,6 +67,37 @@ async def test_a_new_link_is_made_for_an_existing_person(
     answer = await as_olga.post(f"/admin/people/{alice.id}/invite")
     assert answer.status == 200
     assert "Send this link to Alice" in await answer.text()
+
+
+async def test_the_dialogs_count_what_follows(
+    as_olga: ConsoleBrowser, alice: Account, database: Database
+) -> None:
+    keys = ApiKeys(database, SystemClock())
+    for name in ("one", "two"):
+        await keys.create(alice, alice, name, [Scope.CHAT], 1)
+    accounts = Accounts(database, SystemClock(), FAST_PASSWORDS)
+    await accounts.sign_in(alice.name, PASSWORD, "192.0.2.7", "a browser")
+    await Library(database).collection("My documents", alice)
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO chat.conversation (account_id, title) VALUES (%s, 'What is this?')",
+            (alice.id,),
+        )
+        await connection.execute(
+            "INSERT INTO library.document (collection_id, uploaded_by, file_name, digest, size)"
+            " SELECT id, %s, name, repeat('a', 64), 1 FROM library.collection"
+            " WHERE owner_id IS NULL OR owner_id = %s",
+            (alice.id, alice.id),
+        )
+    page = BeautifulSoup(await as_olga.text("/admin/people"), "html.parser")
+    lock, remove = (page.select_one(f"#{verb}-{alice.id} p") for verb in ("lock", "remove"))
+    assert lock
+    assert remove
+    for dialog in (lock.text, remove.text):
+        for fact in ("1 session", "2 API keys", "1 conversation", "1 private document"):
+            assert fact in dialog
+    assert "Kept for when they are unlocked" in lock.text
+    assert "Kept in the shared library: 1 document" in remove.text
 
 
 async def test_roles_locks_and_removal(

@@ -112,6 +112,7 @@ async def test_guessing_is_slowed_down(nobody: ConsoleBrowser, olga: Account) ->
         await nobody.post("/admin/sign-in", {"name": "olga", "password": "wrong"})
     answer = await nobody.post("/admin/sign-in", {"name": "olga", "password": PASSWORD})
     assert answer.status == 429
+    assert answer.headers["Retry-After"] == "2"
 
 
 async def test_a_member_is_told_that_the_console_is_for_operators(

@@ -65,11 +65,13 @@ async def test_a_refused_sign_in_does_not_say_which_part_is_wrong(
 
 
 async def test_guessing_is_slowed_down(nobody: Browser, alice: Account) -> None:
-    statuses = [
-        (await nobody.post("/sign-in", {"name": alice.name, "password": "wrong"})).status
-        for _ in range(6)
+    answers = [
+        await nobody.post("/sign-in", {"name": alice.name, "password": "wrong"}) for _ in range(6)
     ]
-    assert statuses == [401] * 5 + [429]
+    assert [answer.status for answer in answers] == [401] * 5 + [429]
+    # As its sentence says.
+    assert answers[-1].headers["Retry-After"] == "2"
+    assert "Wait 2 seconds" in await answers[-1].text()
 
 
 async def test_signing_out_ends_the_session_everywhere(as_alice: Browser, visit: Visit) -> None:

@@ -73,10 +73,34 @@ async def test_with_several_operators_it_asks_whose_library_is_meant(
     assert "--user" in refused.value.advice
     words = ("ingest", str(manual), "--no-wait", "--user", "otto", "--collection", "My documents")
     assert await run_verb(context, *words) == ExitCode.DONE
-    assert "Adding to “My documents” for otto." in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Adding to “My documents” for otto. No other person can read it" in printed
     library = shelf(database, settings.documents).service
     assert [found.uploader for found in await library.documents(otto)] == ["Otto"]
     assert await library.documents(olga) == []
+
+
+async def test_nobody_else_reads_a_document_unless_its_adder_says_so(
+    database: Database,
+    olga: Account,
+    context: Context,
+    settings: Settings,
+    manual: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    alice = await add_person(database, "alice")
+    library = shelf(database, settings.documents).service
+    assert await run_verb(context, "ingest", str(manual), "--no-wait") == ExitCode.DONE
+    assert len(await library.documents(olga)) == 1
+    assert await library.documents(alice) == []
+    words = ("ingest", str(manual), "--no-wait", "--collection", "Shared library")
+    assert await run_verb(context, *words) == ExitCode.DONE
+    assert len(await library.documents(alice)) == 1
+    printed = capsys.readouterr().out
+    assert "Everyone can read it." in printed
+    rows = [line for line in printed.splitlines() if line.startswith(str(manual))]
+    assert ["My documents" in row for row in rows] == [True, False]
+    assert ["Shared library" in row for row in rows] == [False, True]
 
 
 async def test_without_an_operator_it_says_how_to_get_one(context: Context, manual: Path) -> None:

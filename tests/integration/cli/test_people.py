@@ -120,8 +120,9 @@ async def test_it_says_what_follows_and_asks_first(
     with pytest.raises(DeclinedError):
         await run_verb(context, "user", action, "alice")
     asked = capsys.readouterr().err
-    for fact in (follows, "1 API key", "1 conversation", "0 private documents"):
+    for fact in (follows, "1 API key", "1 conversation", "0 private documents", "0 sessions"):
         assert fact in asked
+    assert ("0 documents in the shared library" in asked) == (action == "remove")
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     with pytest.raises(ConfirmationNeededError, match="1 conversation"):
         await run_verb(context, "user", action, "alice")

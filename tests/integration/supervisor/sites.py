@@ -50,7 +50,7 @@ async def served(application: web.Application, *sockets: Path) -> AsyncIterator[
     for socket in sockets:
         socket.parent.mkdir(exist_ok=True)
         socket.parent.chmod(0o755)
-        await web.UnixSite(runner, str(socket)).start()
+        await web.UnixSite(runner, str(socket), backlog=1024).start()
         socket.chmod(0o777)
     try:
         yield

@@ -18,6 +18,7 @@ from appliance.units.errors import UnitUnknownError
 from appliance.units.model import EndingKind, Kind, Origin, Unit, UnitState
 from tests.integration.supervisor.parts import (
     SLEEPER,
+    STUBBORN,
     gone,
     kill,
     machine,
@@ -108,6 +109,28 @@ async def test_a_unit_without_a_file_is_refused(settings: Settings, unit: Unit) 
         assert ending
         assert "Unit cloister-one.service not found." in ending.detail
         made.systemd.services[service.name] = service
+
+
+async def test_one_that_hangs_is_soon_killed(settings: Settings) -> None:
+    unit = script("one", STUBBORN, settings.home, stop_grace=3600.0)
+    async with machine(settings, unit) as made, made.driver() as driver:
+        await driver.start(unit)
+        await until(lambda: driver.lines("one", 1))
+        await driver.stop(unit, again=True, hung=True)
+        assert driver.status("one").state is UnitState.STOPPED
+        assert driver.status("one").ending == killed(9)
+        assert driver.status("one").origin is Origin.SUPERVISOR
+
+
+async def test_one_that_may_not_be_killed_is_waited_for(settings: Settings) -> None:
+    unit = script("one", STUBBORN, settings.home, stop_grace=3.0)
+    async with machine(settings, unit) as made, made.driver() as driver:
+        await driver.start(unit)
+        await until(lambda: driver.lines("one", 1))
+        made.systemd.refused.add(("KillUnit", "cloister-one.service"))
+        await driver.stop(unit, again=True, hung=True)
+        assert driver.status("one").state is UnitState.STOPPED
+        assert any("kill refused" in line for line in driver.lines("one", 5))
 
 
 async def test_a_refused_stop_leaves_the_unit_and_says_so(

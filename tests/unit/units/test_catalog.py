@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from appliance.core.settings import from_environment
+from appliance.health.service_words import title_of
 from appliance.units.catalog import Catalog, catalog
 from appliance.units.errors import DatabaseMissingError
 from appliance.units.model import Kind, Unit
@@ -23,6 +24,11 @@ def test_with_everything_installed_there_is_everything() -> None:
     names = ["postgres", "migrate", "ollama", "ingest", "webchat@1", "webchat@2", "nginx"]
     assert [unit.name for unit in found.units] == names
     assert found.absent == ()
+
+
+def test_each_service_says_more_than_its_title() -> None:
+    for unit in catalog(SETTINGS, PROGRAMS, FakeClock()).units:
+        assert unit.description not in {"", title_of(unit.name)}, unit.name
 
 
 def test_every_need_and_every_front_is_a_unit() -> None:
