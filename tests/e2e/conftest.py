@@ -65,6 +65,9 @@ def session(browser: Browser, appliance: Appliance) -> Any:
         page = opened.open(appliance.claim_link)
         expect(page.get_by_label("Your name")).to_be_visible()
         expect(page.get_by_label("Claim code")).to_be_hidden()
+        page.get_by_text("Restore a backup instead").click()
+        expect(page.get_by_role("button", name="Restore a backup")).to_be_visible()
+        expect(page.get_by_label("Code of the claim link")).to_be_hidden()
         assert "#" not in page.url, "the code stays in the address"
         opened.accessible()
         opened.picture("claim")

@@ -257,10 +257,12 @@
 
   /* The code of a link is behind #, so that no server logs it; the script removes it from the address. */
   const takeCode = () => {
-    const coded = find("[data-code-from-hash] [name=code]");
-    if (!coded || location.hash.length < 2) return;
-    coded.value = decodeURIComponent(location.hash.slice(1));
-    coded.closest(".field").hidden = true;
+    const coded = document.querySelectorAll("[data-code-from-hash] [name=code]");
+    if (!coded.length || location.hash.length < 2) return;
+    for (const field of coded) {
+      field.value = decodeURIComponent(location.hash.slice(1));
+      field.closest(".field").hidden = true;
+    }
     history.replaceState(null, "", location.pathname);
   };
   takeCode();
