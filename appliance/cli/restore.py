@@ -22,12 +22,14 @@ from appliance.core.errors import ApplianceError
 from appliance.core.settings import from_environment
 from appliance.operations.catalog import DRILL, MOST_TARGETS, RESTORE, offsite
 from appliance.restore.model import NEWEST, Task, What
-from appliance.restore.wording import done_sentence, preview_lines, snapshot_rows, status_sentence
+from appliance.restore.wording import done_sentence, end_sentence, preview_lines, snapshot_rows
+from appliance.units.exchange import RestoreState
 
 _OWN = "local"
 _ENDS = (Task.CONFIRM, Task.UNDO, Task.STATUS)
 # A folder is served for a restore by the last of the gateways, where the package is installed.
 _GATEWAY = MOST_TARGETS
+_EXCHANGED_WITHIN = 60.0
 # Restarted after a restore of everything, in this order; each waits for what it needs.
 _RESTARTED = ("postgres", "migrate", "ingest", "webchat", "nginx")
 
@@ -142,10 +144,24 @@ async def drill(context: Context, options: argparse.Namespace) -> ExitCode:
 
 async def _end(context: Context, options: argparse.Namespace) -> ExitCode:
     found = await run_operation(context, RESTORE, {"work": options.end})
-    if options.end == Task.UNDO:
-        found = {**found, "restarted": await _restart(context)}
-    context.output.value(found, status_sentence(found))
+    restarted = options.end == Task.UNDO and await _restart(context)
+    if restarted:
+        found = await _until_exchanged(context)
+    words = end_sentence(Task(options.end), found)
+    context.output.value({**found, "restarted": restarted}, words)
     return ExitCode.DONE
+
+
+async def _until_exchanged(context: Context) -> Mapping[str, Any]:
+    """Return the state after the next start of the database, or as it is after a minute."""
+    deadline = context.clock.monotonic() + _EXCHANGED_WITHIN
+    while True:
+        # It also removes a restored state that was undone.
+        found = await run_operation(context, RESTORE, {"work": Task.STATUS})
+        is_over = context.clock.monotonic() > deadline
+        if RestoreState(str(found["state"])) is not RestoreState.READY or is_over:
+            return found
+        await context.clock.sleep(1)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from appliance.operations.model import Facts
-from appliance.restore.model import What
+from appliance.restore.model import Task, What
 from appliance.units.exchange import RestoreState
 from appliance.web.formats import count_of, size
 
@@ -79,9 +79,13 @@ def done_sentence(found: Facts, what: What, files: list[str], *, is_running: boo
     return "\n".join(lines)
 
 
-def status_sentence(found: Facts) -> str:
-    """Say how far the latest restore is."""
+def end_sentence(work: Task, found: Facts) -> str:
+    """Say how far the latest restore is after it was confirmed or undone, or was asked about."""
     match RestoreState(str(found["state"])):
+        case RestoreState.NONE if work is Task.CONFIRM:
+            return "What was restored is kept, and the former state is deleted."
+        case RestoreState.NONE if work is Task.UNDO:
+            return "The former state is in use again, and what was restored is deleted."
         case RestoreState.NONE:
             return "No restore waits for anything."
         case RestoreState.READY:

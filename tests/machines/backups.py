@@ -58,12 +58,18 @@ class Backups:
         return found
 
     def wait_until_exchanged(self) -> None:
-        """Return when the database that was restored, or the former one, is in use and serves."""
+        """Return when the database that was restored is in use and serves."""
 
         def is_exchanged() -> bool:
             return bool(self.do("restore", work="status")["state"] == "unconfirmed")
 
         wait_until(is_exchanged, "the restored database is in use", 120)
+        Units(self.machine).wait_until_all_ready(120)
+
+    def undo(self) -> None:
+        """Return to the former database, which serves afterwards; the restored one is removed."""
+        self.machine.run("cloister restore undo", seconds=300)
+        assert self.do("restore", work="status")["state"] == "none"
         Units(self.machine).wait_until_all_ready(120)
 
     def catalog(self) -> dict[str, Any]:

@@ -172,9 +172,7 @@ def test_a_restore_that_loses_power_leaves_the_old_state_or_the_new_one(
         assert is_there != is_restored
         print(f"cut {label}: the machine is the {'new' if is_restored else 'old'} one")
         if is_restored:
-            machine.run("cloister restore undo", seconds=300)
-            backups.wait_until_exchanged()
-            machine.run("cloister restore confirm", seconds=300)
+            backups.undo()
 
 
 def add_old_sets(backups: Backups) -> None:

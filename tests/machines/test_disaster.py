@@ -228,9 +228,7 @@ def test_the_copy_on_the_server_is_not_deleted_and_can_be_restored(
         assert program.document(gone.bell)["status"] == "ready"
         answer = program.ask(QUESTION)
     assert (answer.citations[0]["document"], answer.citations[0]["page"]) == (gone.bell, 2)
-    again.machine.run("cloister restore undo", seconds=300)
-    Backups(again.machine).wait_until_exchanged()
-    again.machine.run("cloister restore confirm", seconds=300)
+    Backups(again.machine).undo()
 
 
 def test_the_new_machine_makes_backups_of_its_own(again: Site) -> None:

@@ -232,9 +232,7 @@ def test_a_set_of_the_former_package_is_restored_by_this_one(story: Story, forme
             assert visitor.sign_in().is_redirect
             assert visitor.questions_in(story.conversation) == 1
             assert_cited(program.ask(QUESTION), story.bell)
-        machine.run("cloister restore undo", seconds=300)
-        backups.wait_until_exchanged()
-        machine.run("cloister restore confirm", seconds=300)
+        backups.undo()
     assert_all_is_as_it_was(story)
 
 
