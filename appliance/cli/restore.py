@@ -23,13 +23,12 @@ from appliance.core.settings import from_environment
 from appliance.operations.catalog import DRILL, MOST_TARGETS, RESTORE, offsite
 from appliance.restore.model import NEWEST, Task, What
 from appliance.restore.wording import done_sentence, preview_lines, snapshot_rows, status_sentence
+from appliance.units.exchange import restarted_by_exchange
 
 _OWN = "local"
 _ENDS = (Task.CONFIRM, Task.UNDO, Task.STATUS)
 # A folder is served for a restore by the last of the gateways, where the package is installed.
 _GATEWAY = MOST_TARGETS
-# Restarted after a restore of everything, in this order; each waits for what it needs.
-_RESTARTED = ("postgres", "migrate", "ingest", "webchat", "nginx")
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -177,10 +176,7 @@ async def _restart(context: Context) -> bool:
     """Restart what uses the database; return whether a supervisor runs that does it."""
     with contextlib.suppress(ApplianceError):
         listed = await context.control.ask("GET", "/units")
-        names = [str(unit["name"]) for unit in listed["units"]]
-        for kind in _RESTARTED:
-            for name in names:
-                if name.partition("@")[0] == kind:
-                    await context.control.ask("POST", f"/units/{name}/restart")
+        for name in restarted_by_exchange(str(unit["name"]) for unit in listed["units"]):
+            await context.control.ask("POST", f"/units/{name}/restart")
         return True
     return False

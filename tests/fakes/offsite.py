@@ -44,7 +44,8 @@ class RunningServer:
         deadline = time.monotonic() + _STARTED_WITHIN
         while not _listens(self.port):
             assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
+            if time.monotonic() >= deadline:
+                raise TimeoutError(self.log.read_text())
             time.sleep(0.02)
 
     def stop(self) -> None:
