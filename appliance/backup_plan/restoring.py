@@ -7,6 +7,7 @@ process, and how far the work is in the folder of its operation.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
@@ -31,7 +32,7 @@ from appliance.core.settings import Settings
 from appliance.operations.catalog import HOT, RESTORE, SET
 from appliance.operations.model import Facts, Progress
 from appliance.operations.runner import Nobody, OperationRunner
-from appliance.units.exchange import restarted_by_exchange
+from appliance.units.exchange import EXCHANGE_SECONDS, RestoreState, restarted_by_exchange
 
 logger = logging.getLogger(__name__)
 
@@ -175,6 +176,7 @@ class Restoring:
         await ask(self.operations, RESTORE, {"work": "undo"})
         await self._remember(unconfirmed=False)
         await self._exchange(actor)
+        self._task = asyncio.create_task(self._remove_undone(), name="remove the undone state")
 
     async def close(self) -> None:
         """End with the process."""
@@ -200,6 +202,17 @@ class Restoring:
         finally:
             # The key is not needed any more.
             steps.place = {"source": source}
+
+    async def _remove_undone(self) -> None:
+        """Ask for the status until the exchange is over; the status then removes that state."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EXCHANGE_SECONDS):
+                state = RestoreState.READY.value
+                while state == RestoreState.READY:
+                    await asyncio.sleep(1)
+                    with contextlib.suppress(ApplianceError):
+                        found = await ask(self.operations, RESTORE, {"work": "status"})
+                        state = str(found["state"])
 
     async def _exchange(self, actor: Actor) -> None:
         for name in restarted_by_exchange(self.units()):

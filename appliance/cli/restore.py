@@ -21,9 +21,10 @@ from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import from_environment
 from appliance.operations.catalog import DRILL, MOST_TARGETS, RESTORE, offsite
+from appliance.operations.model import Facts
 from appliance.restore.model import NEWEST, Task, What
 from appliance.restore.wording import done_sentence, preview_lines, snapshot_rows, status_sentence
-from appliance.units.exchange import restarted_by_exchange
+from appliance.units.exchange import EXCHANGE_SECONDS, RestoreState, restarted_by_exchange
 
 _OWN = "local"
 _ENDS = (Task.CONFIRM, Task.UNDO, Task.STATUS)
@@ -142,9 +143,22 @@ async def drill(context: Context, options: argparse.Namespace) -> ExitCode:
 async def _end(context: Context, options: argparse.Namespace) -> ExitCode:
     found = await run_operation(context, RESTORE, {"work": options.end})
     if options.end == Task.UNDO:
-        found = {**found, "restarted": await _restart(context)}
+        restarted = await _restart(context)
+        if restarted:
+            found = await _undone(context, found)
+        found = {**found, "restarted": restarted}
     context.output.value(found, status_sentence(found))
     return ExitCode.DONE
+
+
+async def _undone(context: Context, found: Facts) -> Facts:
+    """Wait until the former state is in its place; the status then removes the undone one."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(EXCHANGE_SECONDS):
+            while found["state"] == RestoreState.READY:
+                await asyncio.sleep(1)
+                found = await run_operation(context, RESTORE, {"work": Task.STATUS})
+    return found
 
 
 @asynccontextmanager

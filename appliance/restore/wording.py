@@ -81,9 +81,14 @@ def done_sentence(found: Facts, what: What, files: list[str], *, is_running: boo
 
 def status_sentence(found: Facts) -> str:
     """Say how far the latest restore is."""
+    undone = bool(found.get("undone"))
     match RestoreState(str(found["state"])):
+        case RestoreState.UNCONFIRMED | RestoreState.NONE if undone:
+            return "The restore is undone: the former state is in use again."
         case RestoreState.NONE:
             return "No restore waits for anything."
+        case RestoreState.READY if undone:
+            return "The restore is undone; the former state is back at the next database start."
         case RestoreState.READY:
             return "Another state is ready; the next start of the database puts it in its place."
         case RestoreState.UNCONFIRMED:
