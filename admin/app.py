@@ -101,7 +101,12 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.RECOVERY_KEYS] = services.recovery_keys
     app[keys.TARGETS] = services.targets
     app[keys.RESTORING] = Restoring(
-        settings, clock, services.operations, services.audit, console.units.restart
+        settings,
+        clock,
+        services.operations,
+        services.audit,
+        units=lambda: [unit.name for unit in console.units.units()],
+        restart=console.units.restart,
     )
 
 

@@ -7,9 +7,10 @@ process, and how far the work is in the folder of its operation.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -31,6 +32,7 @@ from appliance.core.settings import Settings
 from appliance.operations.catalog import HOT, RESTORE, SET
 from appliance.operations.model import Facts, Progress
 from appliance.operations.runner import Nobody, OperationRunner
+from appliance.units.exchange import EXCHANGE_SECONDS, RestoreState, restarted_by_exchange
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +41,6 @@ CONFIRMATION = "RESTORE"
 STEPS_LAST = 3600.0
 _LIST_SECONDS = 300.0
 EVERYTHING = "everything"
-_DATABASE = "postgres"
 
 
 class Step(StrEnum):
@@ -78,14 +79,16 @@ class RestoreSteps:
 class Restoring:
     """Carries out restores, one at a time, for actors with Permission.RESTORE.
 
-    `restart` asks the supervisor to restart a service, on behalf of an actor. `close` ends with the
-    process: packaged, a restore that works goes on in its unit.
+    `units` names the services of this machine, `restart` asks the supervisor to restart one of
+    them, on behalf of an actor. `close` ends with the process: packaged, a restore that works goes
+    on in its unit.
     """
 
     settings: Settings
     clock: Clock
     operations: OperationRunner
     audit: AuditLog
+    units: Callable[[], Iterable[str]]
     restart: Callable[[str, str], Awaitable[None]]
     _steps: RestoreSteps | None = None
     _task: asyncio.Task[None] | None = None
@@ -167,12 +170,13 @@ class Restoring:
         await self._remember(unconfirmed=False)
 
     async def undo(self, actor: Actor) -> None:
-        """Go back to the state before the restore; the database is restarted."""
+        """Go back to the state before the restore; what uses the database restarts."""
         actor.require(Permission.RESTORE)
         await self._note(actor, Action.RESTORE_UNDO)
         await ask(self.operations, RESTORE, {"work": "undo"})
         await self._remember(unconfirmed=False)
-        await self.restart(_DATABASE, actor.phrase)
+        await self._exchange(actor)
+        self._task = asyncio.create_task(self._remove_undone(), name="remove the undone state")
 
     async def close(self) -> None:
         """End with the process."""
@@ -188,7 +192,7 @@ class Restoring:
                 steps.result = await self.operations.run(RESTORE, request, Nobody())
             if steps.is_whole:
                 await self._remember(unconfirmed=True)
-                await self.restart(_DATABASE, steps.actor.phrase)
+                await self._exchange(steps.actor)
             steps.step = Step.DONE
         except ApplianceError as error:
             steps.step, steps.error = Step.FAILED, error
@@ -198,6 +202,21 @@ class Restoring:
         finally:
             # The key is not needed any more.
             steps.place = {"source": source}
+
+    async def _remove_undone(self) -> None:
+        """Ask for the status until the exchange is over; the status then removes that state."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EXCHANGE_SECONDS):
+                state = RestoreState.READY.value
+                while state == RestoreState.READY:
+                    await asyncio.sleep(1)
+                    with contextlib.suppress(ApplianceError):
+                        found = await ask(self.operations, RESTORE, {"work": "status"})
+                        state = str(found["state"])
+
+    async def _exchange(self, actor: Actor) -> None:
+        for name in restarted_by_exchange(self.units()):
+            await self.restart(name, actor.phrase)
 
     async def _ask(self, place: Facts, request: Facts) -> Facts:
         async with serving(self.operations, _source(place)):

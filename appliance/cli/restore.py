@@ -23,15 +23,12 @@ from appliance.core.settings import from_environment
 from appliance.operations.catalog import DRILL, MOST_TARGETS, RESTORE, offsite
 from appliance.restore.model import NEWEST, Task, What
 from appliance.restore.wording import done_sentence, end_sentence, preview_lines, snapshot_rows
-from appliance.units.exchange import RestoreState
+from appliance.units.exchange import EXCHANGE_SECONDS, RestoreState, restarted_by_exchange
 
 _OWN = "local"
 _ENDS = (Task.CONFIRM, Task.UNDO, Task.STATUS)
 # A folder is served for a restore by the last of the gateways, where the package is installed.
 _GATEWAY = MOST_TARGETS
-_EXCHANGED_WITHIN = 60.0
-# Restarted after a restore of everything, in this order; each waits for what it needs.
-_RESTARTED = ("postgres", "migrate", "ingest", "webchat", "nginx")
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -154,7 +151,7 @@ async def _end(context: Context, options: argparse.Namespace) -> ExitCode:
 
 async def _until_exchanged(context: Context) -> Mapping[str, Any]:
     """Return the state after the next start of the database, or as it is after a minute."""
-    deadline = context.clock.monotonic() + _EXCHANGED_WITHIN
+    deadline = context.clock.monotonic() + EXCHANGE_SECONDS
     while True:
         # It also removes a restored state that was undone.
         found = await run_operation(context, RESTORE, {"work": Task.STATUS})
@@ -193,10 +190,7 @@ async def _restart(context: Context) -> bool:
     """Restart what uses the database; return whether a supervisor runs that does it."""
     with contextlib.suppress(ApplianceError):
         listed = await context.control.ask("GET", "/units")
-        names = [str(unit["name"]) for unit in listed["units"]]
-        for kind in _RESTARTED:
-            for name in names:
-                if name.partition("@")[0] == kind:
-                    await context.control.ask("POST", f"/units/{name}/restart")
+        for name in restarted_by_exchange(str(unit["name"]) for unit in listed["units"]):
+            await context.control.ask("POST", f"/units/{name}/restart")
         return True
     return False

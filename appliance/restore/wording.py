@@ -88,6 +88,8 @@ def end_sentence(work: Task, found: Facts) -> str:
             return "The former state is in use again, and what was restored is deleted."
         case RestoreState.NONE:
             return "No restore waits for anything."
+        case RestoreState.READY if work is Task.UNDO:
+            return "The restore is undone; the next start of the database uses the former state."
         case RestoreState.READY:
             return "Another state is ready; the next start of the database puts it in its place."
         case RestoreState.UNCONFIRMED:

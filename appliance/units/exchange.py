@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +26,20 @@ _READY = "READY"
 _RESTORED = "RESTORED"
 # What file systems answer that cannot exchange two directories.
 _CANNOT = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
+# A request to undo waits so long for the restart of the database.
+EXCHANGE_SECONDS = 60.0
+# What uses the database, in the order of their restarts; each waits for what it needs.
+_USERS = ("postgres", "migrate", "ingest", "webchat", "nginx")
+
+
+def restarted_by_exchange(names: Iterable[str]) -> list[str]:
+    """Return which units restart when the database is exchanged, in their order.
+
+    The supervisor leaves a unit alone while the database restarts, so its sessions and caches
+    of the former state would stay.
+    """
+    known = [(name.partition("@")[0], name) for name in names]
+    return [name for user in _USERS for kind, name in known if kind == user]
 
 
 class RestoreState(StrEnum):

@@ -11,7 +11,7 @@ import pytest
 
 from appliance.core.system_calls import exchange
 from appliance.units import exchange as module
-from appliance.units.exchange import Places, RestoreState
+from appliance.units.exchange import Places, RestoreState, restarted_by_exchange
 
 
 class PowerCutError(Exception):
@@ -121,3 +121,9 @@ def _cut_power_after(patch: pytest.MonkeyPatch, changes: int, *, can_exchange: b
     patch.setattr(Path, "rename", counted(Path.rename))
     if can_exchange:
         patch.setattr(module, "exchange", counted(exchange))
+
+
+def test_what_uses_the_database_restarts_with_it() -> None:
+    names = ["backup-server", "webchat@1", "ingest", "ollama", "nginx", "webchat@2", "postgres"]
+    found = restarted_by_exchange([*names, "migrate"])
+    assert found == ["postgres", "migrate", "ingest", "webchat@1", "webchat@2", "nginx"]
