@@ -269,7 +269,7 @@ async def test_an_operator_restores_in_steps_and_keeps_the_result(
     assert (await actions(database))[-2:] == ["restore.start", "restore.confirm"]
 
 
-async def test_undo_restarts_the_database(
+async def test_undo_restarts_what_uses_the_database(
     as_olga: ConsoleBrowser, operations: FakeOperations, units: FakeUnits
 ) -> None:
     operations.answers["restore"] = restoring
@@ -278,7 +278,7 @@ async def test_undo_restarts_the_database(
     units.wanted.clear()
     await as_olga.post("/admin/restore/undo")
     assert operations.asked("restore")[-1] == {"work": "undo"}
-    assert units.wanted == [("restart", "postgres")]
+    assert units.wanted == [("restart", "postgres"), ("restart", "ingest")]
 
 
 async def test_no_restore_begins_while_a_backup_runs(
