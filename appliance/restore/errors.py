@@ -124,6 +124,15 @@ class UnconfirmedError(ApplianceError):
     hint = "Confirm it, `cloister restore confirm`, or undo it, `cloister restore undo`."
 
 
+class ExchangeRunsError(ApplianceError):
+    """The database starts with another state at this moment."""
+
+    code = "restore_exchange"
+    status = HTTPStatus.CONFLICT
+    sentence = "The database starts with the other state at this moment."
+    hint = "Try again when it serves; `cloister status` says so."
+
+
 class NothingToUndoError(ApplianceError):
     """There is no former state."""
 

@@ -13,7 +13,7 @@ from appliance.repository import lock
 from appliance.repository.files import keys_of
 from appliance.restore.build import only_one
 from appliance.restore.documents import release_orphans
-from appliance.restore.errors import NothingToUndoError
+from appliance.restore.errors import ExchangeRunsError, NothingToUndoError
 from appliance.restore.everything import Everything
 from appliance.restore.model import Request, Task, What, choose, described
 from appliance.restore.partial import Part
@@ -134,6 +134,8 @@ class Restore:
         """
         places = self._places
         state = await asyncio.to_thread(places.state)
+        if places.is_exchanging:
+            raise ExchangeRunsError
         with usable(places.previous):
             if state is RestoreState.UNCONFIRMED:
                 await asyncio.to_thread(places.ask_for_previous)

@@ -90,9 +90,18 @@ class Places:
 
     def state(self) -> RestoreState:
         """Say how far the latest restore is."""
-        if (self.restored / _READY).exists():
+        if (self.restored / _READY).exists() or self.is_exchanging:
             return RestoreState.READY
         return RestoreState.UNCONFIRMED if self.previous.exists() else RestoreState.NONE
+
+    @property
+    def is_exchanging(self) -> bool:
+        """Whether a start of the database is between two steps of the exchange.
+
+        What is called `restored` then is the former state. Ask after it was seen without a marker:
+        the marker moves from there to the data directory in one step.
+        """
+        return (self.data / _READY).exists()
 
     def facts(self) -> Mapping[str, object]:
         """Return what the database in use, or the one that waits, was restored from."""
@@ -151,7 +160,8 @@ class Places:
         for path in (self.discarded, self.fetched):
             if path.exists():
                 shutil.rmtree(path)
-        if self.restored.exists() and not (self.restored / _READY).exists():
+        is_left = self.restored.exists() and not (self.restored / _READY).exists()
+        if is_left and not self.is_exchanging:
             self.discard(self.restored)
 
     def discard(self, path: Path) -> None:

@@ -127,3 +127,15 @@ def test_what_uses_the_database_restarts_with_it() -> None:
     names = ["backup-server", "webchat@1", "ingest", "ollama", "nginx", "webchat@2", "postgres"]
     found = restarted_by_exchange([*names, "migrate"])
     assert found == ["postgres", "migrate", "ingest", "webchat@1", "webchat@2", "nginx"]
+
+
+def test_a_look_between_two_steps_leaves_the_former_state(places: Places) -> None:
+    places.mark_ready({})
+    # The first step of `put_in_place`.
+    places._exchange()
+    assert places.state() is RestoreState.READY
+    places.clear()
+    assert _content(places.restored) == "old"
+    assert places.put_in_place()
+    assert _content(places.previous) == "old"
+    assert places.state() is RestoreState.UNCONFIRMED
