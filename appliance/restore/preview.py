@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from datetime import datetime
 
 import psycopg
 
 from appliance.core.settings import Settings
 from appliance.operations.model import Facts
-from appliance.repository.model import Snapshot
 from appliance.restore.build import installed
 from appliance.restore.documents import missing_here
 from appliance.restore.everything import live
@@ -34,7 +34,8 @@ async def preview(settings: Settings, source: Source, chosen: Chosen) -> Facts:
         dump += await size_of_dump(source, snapshot)
     manifest = await read_manifest(source, chosen.state)
     missing = await asyncio.to_thread(missing_here, settings, manifest.documents)
-    now = await _now(settings, chosen.state)
+    # The time of the snapshot has whole seconds: what was added just before would count as newer.
+    now = await _now(settings, manifest.taken_at)
     return {
         "then": described(chosen.state),
         "derived_from": described(chosen.derived) if chosen.derived else None,
@@ -49,10 +50,10 @@ async def preview(settings: Settings, source: Source, chosen: Chosen) -> Facts:
     }
 
 
-async def _now(settings: Settings, state: Snapshot) -> Contents | None:
+async def _now(settings: Settings, taken_at: datetime) -> Contents | None:
     try:
         async with live(settings) as connection:
-            return await RestoreStore(connection).contents(state.taken_at)
+            return await RestoreStore(connection).contents(taken_at)
     except psycopg.Error:
         return None
 
