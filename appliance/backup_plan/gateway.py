@@ -5,29 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from appliance.core.settings import Settings
 from appliance.offsite import serving as copies
 from appliance.operations.runner import OperationRunner
 
 
-def gateway_address(settings: Settings, number: int) -> str:
-    """Return the address at which restic reads the copy at a target, while its gateway serves."""
-    folder = settings.run / "offsite"
-    try:
-        return copies.address_file(settings.run, number).read_text().strip()
-    except OSError:
-        return f"rest:http+unix://{folder / f'{number}.sock'}:/"
-
-
 @asynccontextmanager
-async def serving(runner: OperationRunner, number: int) -> AsyncIterator[None]:
-    """Serve the copy at a target while the block runs; number 0 is this machine's repository.
+async def serving(runner: OperationRunner, number: int) -> AsyncIterator[str]:
+    """Lend the address at which restic reads the copy at a target, which is shown meanwhile.
 
+    Number 0 is this machine's repository: its readers know where it is, and the address is empty.
     Raises OperationBusyError while a copy is being made there, OperationError where the target
     cannot be reached.
     """
     if number == 0:
-        yield
+        yield ""
         return
-    async with copies.serving(runner, number):
-        yield
+    async with copies.serving(runner, number) as address:
+        yield address

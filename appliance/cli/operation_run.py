@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from appliance.cli.context import Context
 from appliance.cli.output import Output
 from appliance.core.files import private_directory
+from appliance.offsite.serving import serving
 from appliance.operations.child import ChildOperations
-from appliance.operations.errors import OperationLostError
 from appliance.operations.model import Facts, Operation, Progress
 from appliance.operations.runner import OperationRunner
 from appliance.operations.systemd import SystemctlOperations
@@ -48,41 +48,14 @@ async def run_operation(context: Context, operation: Operation, request: Facts) 
 
 
 @asynccontextmanager
-async def serving(context: Context, operation: Operation, request: Facts) -> AsyncIterator[None]:
-    """Let an operation that serves others run while the block runs.
+async def showing(context: Context, number: int, folder: Path | None = None) -> AsyncIterator[None]:
+    """Show restic the copy at a target, or in a folder, while the block runs.
 
-    Raises OperationError when it ends before the block does.
+    Raises what `appliance.offsite.serving.serving` raises.
     """
-    speaks = _Speaks()
-    work = asyncio.ensure_future(_runner(context).run(operation, request, speaks))
-    spoken = asyncio.ensure_future(speaks.event.wait())
-    try:
-        ready = {work, spoken}
-        await asyncio.wait(ready, timeout=_SERVES_WITHIN, return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            await work
-        if not spoken.done():
-            raise OperationLostError(operation=operation.name, unit=operation.unit)
+    runner = _runner(context)
+    async with serving(runner, number, folder=folder, patience=_SERVES_WITHIN):
         yield
-    finally:
-        # Cancelled, the runner ends the operation.
-        for task in (work, spoken):
-            task.cancel()
-        await asyncio.wait({work, spoken})
-
-
-@dataclass(slots=True)
-class _Speaks:
-    """Knows when an operation says that it serves."""
-
-    event: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def progress(self, _: Progress) -> None:
-        """The first that it says is that."""
-        self.event.set()
-
-    async def log(self, _: str) -> None:
-        """Ignore the line."""
 
 
 def _runner(context: Context) -> OperationRunner:

@@ -13,14 +13,14 @@ from typing import Any
 from appliance.cli.confirmation import add_yes, confirmed
 from appliance.cli.context import Context
 from appliance.cli.errors import DeclinedError
-from appliance.cli.operation_run import run_operation, serving
+from appliance.cli.operation_run import run_operation, showing
 from appliance.cli.output import ExitCode
 from appliance.cli.recovery_key import add_key_file, read_key, read_text
 from appliance.cli.restored_files import put_back, put_in_place
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import from_environment
-from appliance.operations.catalog import DRILL, MOST_TARGETS, RESTORE, offsite
+from appliance.operations.catalog import DRILL, MOST_TARGETS, RESTORE
 from appliance.restore.model import NEWEST, Task, What
 from appliance.restore.wording import done_sentence, end_sentence, preview_lines, snapshot_rows
 from appliance.units.exchange import EXCHANGE_SECONDS, RestoreState, restarted_by_exchange
@@ -173,14 +173,13 @@ async def _place(context: Context, options: argparse.Namespace) -> AsyncIterator
         if not 1 <= number <= MOST_TARGETS:
             yield {**found, "source": number}
             return
-        async with serving(context, offsite(number), {"work": "serve"}):
+        async with showing(context, number):
             yield {**found, "source": number}
     elif packaged:
         if options.sheet:
             await asyncio.to_thread(put_back, Path(options.folder), options.sheet)
         # Only this service sees disks that are mounted, and it has no key.
-        request = {"work": "serve", "folder": options.folder}
-        async with serving(context, offsite(_GATEWAY), request):
+        async with showing(context, _GATEWAY, Path(options.folder)):
             yield {"key": options.key, "source": _GATEWAY}
     else:
         yield {**found, "address": options.folder}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.operations.catalog import offsite
+from appliance.operations.errors import OperationLostError
 from appliance.operations.model import Facts, Progress
 from appliance.operations.runner import OperationRunner
 
@@ -37,25 +38,33 @@ class _Begun:
 
 @asynccontextmanager
 async def serving(
-    runner: OperationRunner, number: int, *, folder: Path | None = None
+    runner: OperationRunner,
+    number: int,
+    *,
+    folder: Path | None = None,
+    patience: float | None = None,
 ) -> AsyncIterator[str]:
     """Lend the address at which restic reads the copy of a target; it is stopped at the end.
 
     With `folder`, show the copy in a folder for which there is no target: `number` is then only the
-    operation that does it. Raises OperationBusyError while a copy is made or shown there, and what
-    the operation ends with: OperationError, OperationLostError.
+    operation that does it. Raises OperationBusyError while a copy is made or shown there, what
+    the operation ends with, OperationError or OperationLostError, and OperationLostError when it
+    does not serve within `patience` seconds.
     """
     request: Facts = {"work": "serve", "folder": None if folder is None else str(folder)}
-    begun = _Begun()
+    begun, shown = _Begun(), offsite(number)
     task = asyncio.create_task(
-        runner.run(offsite(number), request, begun), name=f"the copy of target {number} is shown"
+        runner.run(shown, request, begun), name=f"the copy of target {number} is shown"
     )
     said = asyncio.create_task(begun.event.wait(), name=f"wait for the copy of target {number}")
     try:
-        await asyncio.wait({task, said}, return_when=asyncio.FIRST_COMPLETED)
-        if not said.done():
-            # It ended before it served: it says why.
+        either = {task, said}
+        await asyncio.wait(either, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            # It ended instead of serving: it says why.
             await task
+        if not said.done():
+            raise OperationLostError(operation=shown.name, unit=shown.unit)
         path = address_file(runner.folder.parent, number)
         yield (await asyncio.to_thread(path.read_text)).strip()
     finally:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from appliance.backup_plan.errors import RestoreRunsNowError
 from appliance.backup_plan.facts import BackupFacts, read_facts
-from appliance.backup_plan.gateway import gateway_address, serving
+from appliance.backup_plan.gateway import serving
 from appliance.backup_plan.records import read_plan, write_plan
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
@@ -202,8 +202,7 @@ class BackupWorks:
                 continue
             number, name = copy.target.number, copy.target.name
             try:
-                async with serving(self.operations, number):
-                    address = await asyncio.to_thread(gateway_address, self.settings, number)
+                async with serving(self.operations, number) as address:
                     request = {"address": address, "read": f"{part}/{PARTS}"}
                     await self._carry_out(catalog.CHECK, record, request)
                 if copy.target.kind is TargetKind.FOLDER:
