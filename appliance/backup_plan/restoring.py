@@ -32,7 +32,8 @@ from appliance.core.settings import Settings
 from appliance.operations.catalog import HOT, RESTORE, SET
 from appliance.operations.model import Facts, Progress
 from appliance.operations.runner import Nobody, OperationRunner
-from appliance.units.exchange import EXCHANGE_SECONDS, RestoreState, restarted_by_exchange
+from appliance.restore.waiting import until_exchanged
+from appliance.units.exchange import RestoreState, restarted_by_exchange
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class Restoring:
     restart: Callable[[str, str], Awaitable[None]]
     _steps: RestoreSteps | None = None
     _task: asyncio.Task[None] | None = None
+    _tidying: asyncio.Task[None] | None = None
 
     def begin(self, actor: Actor) -> str:
         """Begin the steps, and return the token of their holder. Raises ForbiddenError.
@@ -176,13 +178,14 @@ class Restoring:
         await ask(self.operations, RESTORE, {"work": "undo"})
         await self._remember(unconfirmed=False)
         await self._exchange(actor)
-        self._task = asyncio.create_task(self._remove_undone(), name="remove the undone state")
+        self._tidying = asyncio.create_task(self._remove_undone(), name="remove the undone state")
 
     async def close(self) -> None:
         """End with the process."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        for task in (self._task, self._tidying):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait({task})
 
     async def _restore(self, steps: RestoreSteps) -> None:
         source = _source(steps.place)
@@ -205,14 +208,13 @@ class Restoring:
 
     async def _remove_undone(self) -> None:
         """Ask for the status until the exchange is over; the status then removes that state."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(EXCHANGE_SECONDS):
-                state = RestoreState.READY.value
-                while state == RestoreState.READY:
-                    await asyncio.sleep(1)
-                    with contextlib.suppress(ApplianceError):
-                        found = await ask(self.operations, RESTORE, {"work": "status"})
-                        state = str(found["state"])
+        await until_exchanged(self._status, self.clock)
+
+    async def _status(self) -> Facts:
+        """Return the state of the restore; while it cannot be asked, the exchange is not over."""
+        with contextlib.suppress(ApplianceError):
+            return await ask(self.operations, RESTORE, {"work": "status"})
+        return {"state": RestoreState.READY}
 
     async def _exchange(self, actor: Actor) -> None:
         for name in restarted_by_exchange(self.units()):

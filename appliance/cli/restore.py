@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from appliance.core.errors import ApplianceError
 from appliance.core.settings import from_environment
 from appliance.operations.catalog import DRILL, MOST_TARGETS, RESTORE
 from appliance.restore.model import NEWEST, Task, What
+from appliance.restore.waiting import until_exchanged
 from appliance.restore.wording import done_sentence, end_sentence, preview_lines, snapshot_rows
-from appliance.units.exchange import EXCHANGE_SECONDS, RestoreState, restarted_by_exchange
+from appliance.units.exchange import restarted_by_exchange
 
 _OWN = "local"
 _ENDS = (Task.CONFIRM, Task.UNDO, Task.STATUS)
@@ -143,22 +145,11 @@ async def _end(context: Context, options: argparse.Namespace) -> ExitCode:
     found = await run_operation(context, RESTORE, {"work": options.end})
     restarted = options.end == Task.UNDO and await _restart(context)
     if restarted:
-        found = await _until_exchanged(context)
+        ask_status = partial(run_operation, context, RESTORE, {"work": Task.STATUS})
+        found = await until_exchanged(ask_status, context.clock)
     words = end_sentence(Task(options.end), found)
     context.output.value({**found, "restarted": restarted}, words)
     return ExitCode.DONE
-
-
-async def _until_exchanged(context: Context) -> Mapping[str, Any]:
-    """Return the state after the next start of the database, or as it is after a minute."""
-    deadline = context.clock.monotonic() + EXCHANGE_SECONDS
-    while True:
-        # It also removes a restored state that was undone.
-        found = await run_operation(context, RESTORE, {"work": Task.STATUS})
-        is_over = context.clock.monotonic() > deadline
-        if RestoreState(str(found["state"])) is not RestoreState.READY or is_over:
-            return found
-        await context.clock.sleep(1)
 
 
 @asynccontextmanager
