@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import stat
 import tempfile
 from enum import StrEnum
 from pathlib import Path
@@ -58,6 +59,20 @@ def keep_written(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         if path.read_bytes() == content:
             return
     write_atomically(path, content, mode=mode)
+
+
+def read_small(path: Path, most: int) -> bytes | None:
+    """Return up to `most` bytes of a file that another account may have put there.
+
+    A link is not followed, and a pipe is not waited for: both count as no file, as does one that
+    cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(most) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    except OSError:
+        return None
 
 
 async def read_word(path: Path, kind: type[Word]) -> Word | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from appliance.core.errors import ApplianceError
+from appliance.core.files import read_small
 from appliance.fetch.errors import ReportedError, error_with_code
 from appliance.fetch.names import ModelName, escape
 
@@ -78,16 +77,13 @@ def read(path: Path) -> FetchResult | None:
 
     The unit has the network, and root reads the file: a link is not followed.
     """
+    content = read_small(path, 4 * _RESERVED)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None
-            found = json.loads(file.read(4 * _RESERVED))
+        found = json.loads(content or b"")
         facts = {str(name): str(fact) for name, fact in found["facts"].items()}
         words = (str(found[name]) for name in ("message", "hint"))
         return FetchResult(Outcome(found["outcome"]), str(found["code"]), facts, *words)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

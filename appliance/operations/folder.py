@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.core.files import write_atomically
+from appliance.core.files import read_small, write_atomically
 from appliance.operations.model import Facts, Outcome, Progress, Result
 
 _REQUEST, _PROGRESS, _LOG, _RESULT = "request", "progress", "log", "result"
@@ -101,11 +100,4 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _text(path: Path) -> str:
-    """Return a file's text, up to a bound; a link is not followed."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    with os.fdopen(descriptor, "rb") as file:
-        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        return file.read(_LONGEST).decode(errors="replace") if is_file else ""
+    return (read_small(path, _LONGEST) or b"").decode(errors="replace")
