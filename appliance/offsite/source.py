@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,8 +14,8 @@ from appliance.offsite.places.place import CONFIG_FILE, RepositoryFile
 from appliance.offsite.plan import LISTED, Sizes
 from appliance.repository.damage import FileKind
 from appliance.repository.errors import RepositoryFailedError, RepositoryMissingError
+from appliance.repository.files import entries_in
 
-_NAME = re.compile(r"[0-9a-f]{64}")
 # No file of a repository is larger; a name that leads to more is not read into memory.
 _LARGEST = 512 * 1024 * 1024
 
@@ -63,15 +62,8 @@ class Source:
         try:
             if kind is FileKind.CONFIG:
                 return {"": (self.folder / CONFIG_FILE.path).stat().st_size}
-            folders = [self.folder / kind]
-            if kind is FileKind.PACK:
-                folders = [Path(entry.path) for entry in os.scandir(folders[0]) if entry.is_dir()]
-            return {
-                entry.name: entry.stat().st_size
-                for folder in folders
-                for entry in os.scandir(folder)
-                if _NAME.fullmatch(entry.name) and _is_open(entry)
-            }
+            found = filter(_is_open, entries_in(self.folder, kind))
+            return {entry.name: entry.stat().st_size for entry in found}
         except OSError as error:
             raise _unreadable(error) from error
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,18 @@ class ServerFiles:
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RepositoryMissingError(place=self.socket or self.address) from error
+
+
+def entries_in(root: Path, kind: FileKind) -> Iterator[os.DirEntry[str]]:
+    """Yield the files of a kind, but not of CONFIG, in a repository that is a folder.
+
+    Raises OSError: a folder that cannot be listed must not look like one without files.
+    """
+    folders = [root / kind]
+    if kind is FileKind.PACK:
+        folders = [Path(entry.path) for entry in os.scandir(folders[0]) if entry.is_dir()]
+    for folder in folders:
+        yield from (entry for entry in os.scandir(folder) if _NAME.fullmatch(entry.name))
 
 
 async def keys_of(files: RepositoryFiles) -> tuple[KeyFile, ...]:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import re
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -26,12 +25,12 @@ from appliance.offsite.errors import (
 from appliance.offsite.model import Protection
 from appliance.offsite.places.place import BLOCK, ROOT_FOLDERS, Pace, RepositoryFile, blocks
 from appliance.repository.damage import FileKind
+from appliance.repository.files import entries_in
 
 SENTINEL = "cloister-target"
 _SENTINEL_TEXT = b"Cloister copies encrypted backups to this folder. Do not remove this file.\n"
 # What is not whole yet; restic does not look here.
 PARTIAL = "tmp"
-_NAME = re.compile(r"[0-9a-f]{64}")
 # The unit's umask lets its group use the files: the owner of the repository prunes them. Folders
 # get the set-group-id bit from the one above; a sealed service cannot set it.
 _FILE, _FOLDER = 0o660, 0o770
@@ -128,16 +127,7 @@ class FolderPlace:
             if kind is FileKind.CONFIG:
                 size = self._size(RepositoryFile(kind))
                 return {} if size is None else {"": size}
-            # A folder that cannot be listed must not look like one without files.
-            folders = [self.root / kind]
-            if kind is FileKind.PACK:
-                folders = [Path(entry.path) for entry in os.scandir(folders[0]) if entry.is_dir()]
-            return {
-                entry.name: entry.stat().st_size
-                for folder in folders
-                for entry in os.scandir(folder)
-                if _NAME.fullmatch(entry.name)
-            }
+            return {entry.name: entry.stat().st_size for entry in entries_in(self.root, kind)}
 
     def _size(self, file: RepositoryFile) -> int | None:
         with self._in_words():
