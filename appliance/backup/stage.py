@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from appliance.backup.errors import BackupRunsError, StageFailedError
 from appliance.backup.layout import CONFIGURATION, STAGES, TARGETS, TLS
-from appliance.core.files import private_directory
+from appliance.core.files import locked_alone, os_errors_as, private_directory
 from appliance.core.settings import ENVIRONMENT_FILE, LAST_GOOD_ENVIRONMENT, Settings
 
 _LOCK = "backup.lock"
@@ -25,22 +24,13 @@ def only_backup(settings: Settings) -> Iterator[None]:
     """Let no second backup run meanwhile. Raises BackupRunsError."""
     if not settings.packaged:
         private_directory(settings.backup)
-    with (settings.backup / _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BackupRunsError from error
+    with locked_alone(settings.backup / _LOCK, BackupRunsError()):
         yield
 
 
-@contextmanager
-def usable(folder: Path) -> Iterator[None]:
+def usable(folder: Path) -> AbstractContextManager[None]:
     """Turn what the system says against a file of a set into StageFailedError."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StageFailedError(place=error.filename or folder, reason=reason) from error
+    return os_errors_as(StageFailedError, folder)
 
 
 def clear(settings: Settings) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +26,30 @@ class HomeUnusableError(ApplianceError):
     code = "home_unusable"
     sentence = "“{path}” cannot be used for Cloister's data: {reason}."
     hint = "Set CLOISTER_HOME to a folder that this account may write, or give it this one."
+
+
+@contextmanager
+def os_errors_as(kind: type[ApplianceError], place: Path) -> Iterator[None]:
+    """Turn what the system says against a file at a place into an error with `place` and `reason`.
+
+    The error names the file itself where the system does.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise kind(place=error.filename or place, reason=reason) from error
+
+
+@contextmanager
+def locked_alone(path: Path, refusal: ApplianceError) -> Iterator[None]:
+    """Hold the lock on a file. Raises `refusal` while another process holds it, and OSError."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise refusal from error
+        yield
 
 
 def fsync_directory(directory: Path) -> None:

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from uuid import UUID
 
 from appliance.core.clock import Clock
-from appliance.core.files import fsync_directory
+from appliance.core.files import fsync_directory, locked_alone
 from appliance.core.process import run
 from appliance.core.settings import Settings
 from appliance.db.roles import install_extension
@@ -150,9 +149,5 @@ async def installed(settings: Settings) -> PostgresProgram:
 @contextmanager
 def only_one(path: Path) -> Iterator[None]:
     """Let no second process do the same work meanwhile. Raises RestoreRunsError."""
-    with usable(path), path.open("w") as file:
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except BlockingIOError as error:
-            raise RestoreRunsError from error
+    with usable(path), locked_alone(path, RestoreRunsError()):
         yield

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from appliance.core.files import os_errors_as
 from appliance.core.settings import MEBIBYTE
 from appliance.restore.errors import RestoreDiskError, RestoreSpaceError
 from appliance.web.formats import size
@@ -40,11 +40,6 @@ def require_room(folder: Path, needed: int) -> None:
         )
 
 
-@contextmanager
-def usable(folder: Path) -> Iterator[None]:
+def usable(folder: Path) -> AbstractContextManager[None]:
     """Turn what the system says against a file into RestoreDiskError."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RestoreDiskError(place=error.filename or folder, reason=reason) from error
+    return os_errors_as(RestoreDiskError, folder)
