@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from appliance.core.clock import Clock
-from appliance.core.files import private_directory
+from appliance.core.files import private_directory, write_atomically
 from appliance.core.settings import Settings
 from appliance.repository import catalog
 from appliance.repository.catalog import Catalog
 from appliance.repository.errors import RepositoryMissingError
 from appliance.repository.files import CONFIG, LOCKS, RepositoryFiles, files_at, keys_of, size_of
+from appliance.repository.model import Drilled, Kind
 from appliance.repository.place import own_address, own_repository
 from appliance.repository.restic import Repository
+
+# The content of a report; its tags say the same.
+_REPORT = "drill.json"
 
 
 class OwnRepository:
@@ -64,6 +69,21 @@ class OwnRepository:
         if (before := await self.published()) is not None:
             catalog.write(self._path, replace(before, written_at=self._clock.now(), damage=damage))
 
+    async def report(self, snapshot: str, drilled: Drilled) -> None:
+        """Write into the repository how the drill of a snapshot ended."""
+        facts = {"of": snapshot, "verdict": drilled.verdict, "source": drilled.source}
+        path = self._settings.backup / _REPORT
+        write_atomically(path, json.dumps(facts).encode())
+        try:
+            await self.opened.backup(
+                self._settings.backup,
+                [_REPORT],
+                tags=[Kind.REPORT, *drilled.as_tags(snapshot)],
+                progress=_ignore,
+            )
+        finally:
+            path.unlink(missing_ok=True)
+
     async def publish(
         self, *, damage: str | None = None, checked_at: datetime | None = None
     ) -> Catalog:
@@ -82,3 +102,7 @@ class OwnRepository:
             found = replace(found, checked_at=checked_at, damage=damage or "")
         catalog.write(self._path, found)
         return found
+
+
+def _ignore(_done: int, _total: int) -> None:
+    """A report is saved in a moment."""

@@ -234,13 +234,7 @@ class Saver:
     async def _disown(self, own: OwnRepository, saved: Saved) -> None:
         """Say in the repository that a snapshot lacks files; only its owner could remove it."""
         drilled = Drilled(Verdict.FAILED, self.clock.now(), "local", 0, INCOMPLETE)
-        manifest = f"{STAGES[self.kind]}/{MANIFEST}"
-        await own.opened.backup(
-            self.settings.home,
-            [manifest],
-            tags=[Kind.REPORT, *drilled.as_tags(saved.id)],
-            progress=_ignore,
-        )
+        await own.report(saved.id, drilled)
 
     async def _lost(self, staged: _Staged) -> set[str]:
         """Return the files that are missing although documents have them.
@@ -298,7 +292,3 @@ async def _both(
     if isinstance(files, BaseException):
         raise files
     return tables, files
-
-
-def _ignore(_done: int, _total: int) -> None:
-    """A report is saved in a moment."""

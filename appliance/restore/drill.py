@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import shutil
 from contextlib import suppress
@@ -18,7 +17,7 @@ from appliance.backup.source import opened as database_opened
 from appliance.backup.store import BackupStore
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
-from appliance.core.files import private_directory, write_atomically
+from appliance.core.files import private_directory
 from appliance.core.settings import MEBIBYTE, Settings
 from appliance.operations.model import Facts, Progress
 from appliance.operations.work import Reporter, Work
@@ -37,7 +36,7 @@ from appliance.restore.scratch import Scratch, end_leftovers
 from appliance.restore.source import Source, opened
 from appliance.restore.store import RestoreStore
 
-_FOLDER, _LOCK, _REPORT = "drill", "drill.lock", "drill.json"
+_FOLDER, _LOCK = "drill", "drill.lock"
 _PATIENCE = 3600.0
 # How many documents are read back each time, and how much at most; every size is compared.
 _SAMPLE = 50
@@ -200,18 +199,7 @@ class Drill:
         drilled = Drilled(verdict, self.clock.now(), source.name, seconds, reason)
         own = OwnRepository(self.settings, self.clock)
         await own.ensure()
-        content = {"of": snapshot.id, "verdict": verdict, "source": source.name}
-        path = self.settings.backup / _REPORT
-        write_atomically(path, json.dumps(content).encode())
-        try:
-            await own.opened.backup(
-                self.settings.backup,
-                [_REPORT],
-                tags=[Kind.REPORT, *drilled.as_tags(snapshot.id)],
-                progress=_ignore,
-            )
-        finally:
-            path.unlink(missing_ok=True)
+        await own.report(snapshot.id, drilled)
         await own.publish()
 
     async def _clear(self) -> None:
@@ -238,7 +226,3 @@ def _changed(folder: Path, paths: list[str]) -> list[str]:
     return [
         path.name for path in names if content_digest(folder / str(path).lstrip("/")) != path.name
     ]
-
-
-def _ignore(_done: int, _total: int) -> None:
-    """A report is saved in a moment."""
