@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from appliance.backup.errors import ManifestDamagedError, SetTooNewError
+from appliance.core.json_values import plain
 from appliance.repository.model import FORMAT, Kind
 
 
@@ -51,7 +52,7 @@ class Manifest:
 
     def as_json(self) -> str:
         """Return the file."""
-        return json.dumps(asdict(self), default=_plain, indent=1)
+        return json.dumps(asdict(self), default=plain, indent=1)
 
     @classmethod
     def parse(cls, text: str) -> Manifest:
@@ -87,7 +88,3 @@ def _manifest(found: Mapping[str, Any]) -> Manifest:
         models=tuple(ModelName(model["name"], model["digest"]) for model in found["models"]),
         format=int(found["format"]),
     )
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

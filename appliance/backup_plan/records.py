@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.core.files import private_directory, write_atomically
+from appliance.core.json_values import plain
 
 KEY_FILE, PLAN_FILE = "recovery-key.json", "backups.json"
 
@@ -86,11 +87,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
     private_directory(path.parent)
-    write_atomically(path, json.dumps(values, default=_plain).encode())
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    write_atomically(path, json.dumps(values, default=plain).encode())
 
 
 def _time(text: object) -> datetime | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.core.files import PRIVATE, write_atomically
+from appliance.core.json_values import plain
 from appliance.core.settings import MOST_TARGETS
 from appliance.offsite.entry import target_from
 from appliance.offsite.errors import TargetInvalidError, TargetMissingError
@@ -84,7 +85,7 @@ class Targets:
 
     async def keep_state(self, number: int, state: TargetState) -> None:
         """Write how copies to a target went; the process that copies calls it. Raises OSError."""
-        content = json.dumps(asdict(state), default=_plain, indent=1).encode()
+        content = json.dumps(asdict(state), default=plain, indent=1).encode()
         await asyncio.to_thread(write_atomically, self._state_file(number), content, mode=_MODE)
 
     async def _free_number(self) -> int:
@@ -136,7 +137,3 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

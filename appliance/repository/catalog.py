@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.core.files import write_atomically
+from appliance.core.json_values import plain
 from appliance.repository.key_files import KeyFile, KeyRole
 from appliance.repository.model import Content, Drilled, Kind, Snapshot, Verdict
 
@@ -58,7 +59,7 @@ class Catalog:
 
 def write(path: Path, catalog: Catalog) -> None:
     """Publish the catalogue. Raises OSError."""
-    content = json.dumps(asdict(catalog), default=_plain, indent=1)
+    content = json.dumps(asdict(catalog), default=plain, indent=1)
     write_atomically(path, content.encode(), mode=_MODE)
 
 
@@ -73,10 +74,6 @@ def read_at_once(path: Path) -> Catalog | None:
         return _catalog(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _catalog(found: Mapping[str, Any]) -> Catalog:
