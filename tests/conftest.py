@@ -21,9 +21,8 @@ from typing_extensions import override
 
 from appliance.accounts.model import Account
 from appliance.actors.permissions import Role
-from appliance.db.migrate import migrate
 from appliance.db.pool import WORK_SECONDS, Database, conninfo
-from appliance.db.roles import PROCESS_ROLES, create_database, install_extension
+from appliance.db.roles import PROCESS_ROLES
 from tests.builders.people import add_person
 from tests.machines.requirements import REASON
 from tests.postgres import Server, running_server, scratch_folder
@@ -101,10 +100,7 @@ def server() -> Iterator[Server]:
 
 
 async def _make_template(server: Server) -> None:
-    await create_database(conninfo(server.socket, "cloister", database="postgres"))
-    template = conninfo(server.socket, "cloister")
-    await install_extension(template)
-    await migrate(template)
+    await server.make_database()
     server.keep_as_template("cloister")
 
 
@@ -112,10 +108,7 @@ async def _make_template(server: Server) -> None:
 async def own_server() -> AsyncIterator[Server]:
     """A PostgreSQL of one test's own, which it may stop, with the schema in its database."""
     with scratch_folder("cloister-own-") as folder, running_server(folder) as server:
-        await create_database(conninfo(server.socket, "cloister", database="postgres"))
-        address = conninfo(server.socket, "cloister")
-        await install_extension(address)
-        await migrate(address)
+        await server.make_database()
         yield server
 
 

@@ -19,8 +19,9 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
+from appliance.db.migrate import migrate
 from appliance.db.pool import conninfo
-from appliance.db.roles import install_extension
+from appliance.db.roles import create_database, install_extension
 from appliance.probes.process import processes
 
 TEMPLATE = "template_cloister"
@@ -52,6 +53,14 @@ class Server:
     def next_name(self) -> str:
         """Return a database name that this run has not used."""
         return f"test_{next(self._numbers)}"
+
+    async def make_database(self) -> str:
+        """Make the database of an appliance, and return its address."""
+        await create_database(conninfo(self.socket, "cloister", database="postgres"))
+        address = conninfo(self.socket, "cloister")
+        await install_extension(address)
+        await migrate(address)
+        return address
 
     def keep_as_template(self, name: str) -> None:
         """Make a database the one that `clone` copies."""

@@ -26,7 +26,6 @@ from tests.builders.restores import (
     run_operation,
     settings_in,
 )
-from tests.integration.backup.conftest import prepare
 from tests.postgres import running_server
 
 # Seconds for 1,000 chunks without the index of vectors, and with it.
@@ -51,7 +50,7 @@ def restore_rows(chunks: int) -> tuple[list[Row], str]:
         folder = Path(name)
         folder.chmod(0o755)
         with running_server(folder) as server:
-            asyncio.run(prepare(server))
+            asyncio.run(server.make_database())
             settings = settings_in(folder / "home")
             settings.database_socket.symlink_to(server.socket)
             hand_over(settings.home)

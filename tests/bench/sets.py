@@ -28,7 +28,6 @@ from tests.bench.load import Plan, closed_loop
 from tests.bench.search import search_once
 from tests.bench.table import Row, rendered
 from tests.builders.backups import BackedUp, backed_up
-from tests.integration.backup.conftest import prepare
 from tests.postgres import binaries, running_server
 
 CHUNKS = 300_000
@@ -54,7 +53,7 @@ def set_rows(chunks: int) -> tuple[list[Row], str]:
         folder = Path(name)
         folder.chmod(0o755)
         with running_server(folder) as server:
-            asyncio.run(prepare(server))
+            asyncio.run(server.make_database())
             home = backed_up(server, folder, with_repository=False)
             _fill(home, chunks)
             plain, ours = [], []

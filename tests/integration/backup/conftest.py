@@ -7,26 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from appliance.db.migrate import migrate
-from appliance.db.pool import conninfo
-from appliance.db.roles import create_database, install_extension
 from tests.builders.backups import BackedUp, backed_up
 from tests.postgres import Server, running_server, scratch_folder
-
-
-async def prepare(server: Server) -> None:
-    """Make the database as an appliance has it."""
-    await create_database(conninfo(server.socket, "cloister", database="postgres"))
-    address = conninfo(server.socket, "cloister")
-    await install_extension(address)
-    await migrate(address)
 
 
 @pytest.fixture(scope="module")
 def backup_server() -> Iterator[Server]:
     """A server for the tests of a module."""
     with scratch_folder("cloister-backup-") as folder, running_server(folder) as server:
-        asyncio.run(prepare(server))
+        asyncio.run(server.make_database())
         yield server
 
 

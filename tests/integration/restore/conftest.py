@@ -11,7 +11,6 @@ import pytest
 from appliance.core.settings import Settings
 from tests.builders.repositories import PASSWORD, fast_repository
 from tests.builders.restores import Machine, hand_over, settings_in
-from tests.integration.backup.conftest import prepare
 from tests.postgres import Server, running_server, scratch_folder
 
 
@@ -19,7 +18,7 @@ from tests.postgres import Server, running_server, scratch_folder
 def live_server() -> Iterator[Server]:
     """The running database of the machine that is backed up."""
     with scratch_folder("cloister-live-") as folder, running_server(folder) as server:
-        asyncio.run(prepare(server))
+        asyncio.run(server.make_database())
         yield server
 
 

@@ -25,7 +25,6 @@ from tests.builders.restores import (
     settings_in,
     sums_at,
 )
-from tests.integration.backup.conftest import prepare
 from tests.postgres import running_server, scratch_folder
 
 pytestmark = pytest.mark.timeout(240)
@@ -216,7 +215,7 @@ async def test_a_set_of_an_older_schema_is_brought_forward(
     with scratch_folder("cloister-older-") as folder, running_server(folder) as server:
         with monkeypatch.context() as patch:
             patch.setattr(migrate, "migrations", lambda: known[:-2])
-            await prepare(server)
+            await server.make_database()
         settings = settings_in(folder / "home")
         settings.database_socket.symlink_to(server.socket)
         hand_over(folder / "home")
