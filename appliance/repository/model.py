@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,8 @@ from typing import Any
 FORMAT = 1
 # The reason of a report about a snapshot that lacks files: it is in no list.
 INCOMPLETE = "incomplete"
+# The tag with the exact time of a snapshot; restic takes only whole seconds for it.
+_TAKEN = "taken"
 # restic of Debian 12 writes nanoseconds, which Python does not read.
 _FRACTION = re.compile(r"\.(\d{6})\d*")
 
@@ -128,7 +130,7 @@ def snapshots_from(listed: Iterable[Mapping[str, Any]]) -> tuple[Snapshot, ...]:
     for entry in listed:
         words = [str(tag) for tag in entry.get("tags") or ()]
         tags = dict(word.split("=", 1) for word in words if "=" in word)
-        taken_at = time_of(str(entry["time"]))
+        taken_at = _taken_at(time_of(str(entry["time"])), tags)
         if Kind.REPORT in words:
             if drilled := _drilled(tags, taken_at):
                 drills.setdefault(tags.get("of", ""), []).append(drilled)
@@ -139,6 +141,20 @@ def snapshots_from(listed: Iterable[Mapping[str, Any]]) -> tuple[Snapshot, ...]:
         for facts in sorted(found, key=lambda facts: facts[2], reverse=True)
         if all(report.reason != INCOMPLETE for report in drills.get(facts[0], ()))
     )
+
+
+def taken_tag(at: datetime) -> str:
+    """Return the tag with the exact time of the content of a snapshot."""
+    return f"{_TAKEN}={at.isoformat()}"
+
+
+def _taken_at(listed: datetime, tags: Mapping[str, str]) -> datetime:
+    """Return the exact time, if it is within the second that the program itself keeps."""
+    try:
+        exact = datetime.fromisoformat(tags[_TAKEN])
+        return exact if timedelta(0) <= exact - listed < timedelta(seconds=1) else listed
+    except (KeyError, ValueError, TypeError):
+        return listed
 
 
 def _kind(words: list[str]) -> Kind | None:

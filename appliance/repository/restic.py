@@ -27,7 +27,7 @@ from appliance.repository.errors import (
     ResticMissingError,
 )
 from appliance.repository.files import CONFIG, files_at
-from appliance.repository.model import Snapshot, snapshots_from
+from appliance.repository.model import Snapshot, snapshots_from, taken_tag
 from appliance.repository.recovery_key import fingerprint
 
 _SHORT_SECONDS = 120.0
@@ -147,6 +147,9 @@ class Repository:
         `parent` are not read again. `taken_at` is the time of the content, now without it. Raises
         SourcesUnreadError after the snapshot was saved without some of the files.
         """
+        if taken_at:
+            # The program takes whole seconds.
+            tags = [*tags, taken_tag(taken_at)]
         options = [f"--tag={','.join(tags)}", "--host=cloister"]
         options += [f"--exclude={pattern}" for pattern in exclude]
         options += [f"--parent={parent}"] if parent else ["--force"]

@@ -34,8 +34,7 @@ async def preview(settings: Settings, source: Source, chosen: Chosen) -> Facts:
         dump += await size_of_dump(source, snapshot)
     manifest = await read_manifest(source, chosen.state)
     missing = await asyncio.to_thread(missing_here, settings, manifest.documents)
-    # The time of the snapshot has whole seconds: what was added just before would count as newer.
-    now = await _now(settings, manifest.taken_at)
+    now = await _now(settings, chosen.state.taken_at)
     return {
         "then": described(chosen.state),
         "derived_from": described(chosen.derived) if chosen.derived else None,

@@ -15,6 +15,7 @@ from appliance.repository.model import (
     Kind,
     Verdict,
     snapshots_from,
+    taken_tag,
     time_of,
 )
 
@@ -86,3 +87,22 @@ def test_a_snapshot_that_lacks_files_is_left_out() -> None:
 def test_times_of_both_versions_are_read() -> None:
     for text in ("2026-11-29T02:03:04.5Z", "2026-11-29T02:03:04.500000123Z"):
         assert time_of(text) == datetime(2026, 11, 29, 2, 3, 4, 500_000, tzinfo=UTC)
+
+
+def test_the_order_within_a_second_is_that_of_the_exact_times() -> None:
+    later, earlier = NOW.replace(microsecond=700_000), NOW.replace(microsecond=200_000)
+    listed = [
+        entry("earlier", ["hot", *CONTENT.as_tags(), taken_tag(earlier)]),
+        entry("later", ["set", *CONTENT.as_tags(), taken_tag(later)]),
+    ]
+    for order in (listed, listed[::-1]):
+        found = snapshots_from(order)
+        assert [(one.id, one.taken_at) for one in found] == [("later", later), ("earlier", earlier)]
+
+
+@pytest.mark.parametrize(
+    "tag", ["taken=2030-01-01T00:00:00+00:00", "taken=now", "taken=2026-11-29"]
+)
+def test_an_exact_time_that_contradicts_the_list_counts_for_nothing(tag: str) -> None:
+    (found,) = snapshots_from([entry("a", ["set", *CONTENT.as_tags(), tag])])
+    assert found.taken_at == NOW
