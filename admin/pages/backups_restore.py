@@ -163,7 +163,7 @@ def _cookies(request: web.Request) -> Cookies:
 
 
 def _place(form: Form) -> Facts:
-    """Return what the operation is told about the repository; without a key it uses its own."""
+    """Return which repository the operation reads; without a key it uses its own."""
     source = whole_number(form.value("source")) or 0
     key = form.value("key").strip()[:_LONGEST_KEY]
     copies = {name: text for name in ("key_file", "config") if (text := form.value(name).strip())}

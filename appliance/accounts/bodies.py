@@ -1,4 +1,4 @@
-"""Bound the bodies that are arriving: by account, and by network where nobody is signed in.
+"""Bound the bodies that are arriving: by account, and by network without a session or a key.
 
 The web server passes bodies on while they arrive. A body that is sent slowly holds memory and a
 connection of this process, so one sender may have few of them. A body that is there takes no time.

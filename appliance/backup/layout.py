@@ -26,5 +26,5 @@ DERIVED = (
     "library.term",
     "library.collection_language",
 )
-# Of no use after a restore: nobody is signed in, and no attempt counts any more.
+# Of no use after a restore: all people sign in again, and no attempt counts any more.
 TRANSIENT = ("core.session", "core.login_attempt", "core.device")

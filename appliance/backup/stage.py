@@ -63,7 +63,7 @@ def _copy_folder(source: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file; nobody else can read the copy, at no moment."""
+    """Copy a file; at no moment can another account read the copy."""
     target.unlink(missing_ok=True)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as written, source.open("rb") as read:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from appliance.operations.model import Facts, Operation
-from appliance.operations.runner import Nobody, OperationRunner
+from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.repository.errors import RepositoryBusyError
 
 # A person waits for the answer; a repository that is locked for longer is being pruned.
@@ -25,6 +25,6 @@ async def ask(
     """
     try:
         async with asyncio.timeout(patience):
-            return await operations.run(operation, request, Nobody())
+            return await operations.run(operation, request, NoFollower())
     except TimeoutError as error:
         raise RepositoryBusyError from error

@@ -31,7 +31,7 @@ from appliance.core.errors import ApplianceError
 from appliance.core.settings import Settings
 from appliance.operations.catalog import HOT, RESTORE, SET
 from appliance.operations.model import Facts, Progress
-from appliance.operations.runner import Nobody, OperationRunner
+from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.restore.waiting import until_exchanged
 from appliance.units.exchange import RestoreState, restarted_by_exchange
 
@@ -57,7 +57,7 @@ class Step(StrEnum):
 
 @dataclass(slots=True)
 class RestoreSteps:
-    """One restore on its way. `place` is what the operation is told about the repository."""
+    """One restore on its way. `place` says to the operation which repository it reads."""
 
     token: str = field(repr=False)
     actor: Actor
@@ -192,7 +192,7 @@ class Restoring:
         request = {"work": "restore", **steps.place, **steps.chosen}
         try:
             async with serving(self.operations, source):
-                steps.result = await self.operations.run(RESTORE, request, Nobody())
+                steps.result = await self.operations.run(RESTORE, request, NoFollower())
             if steps.is_whole:
                 await self._remember(unconfirmed=True)
                 await self._exchange(steps.actor)

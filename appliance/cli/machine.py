@@ -19,7 +19,7 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     add_verb(verbs, shared, "supervise", run, "supervise the package's units; systemd calls it")
     unit = add_verb(verbs, shared, "launch", launch_unit, "become a unit; systemd calls it")
     unit.add_argument("unit", help="a name that `cloister status` shows")
-    rewrite = "only write again the files that the running unit reads when it is told to"
+    rewrite = "only write again the files that the running unit reads on reload"
     unit.add_argument("--refresh", action="store_true", help=rewrite)
     add_verb(verbs, shared, "migrate", migrate, "bring the database's schema up to date")
 

@@ -35,7 +35,7 @@ class Follower(Protocol):
         ...
 
 
-class Nobody:
+class NoFollower:
     """Follows an operation that is over in a moment."""
 
     async def progress(self, progress: Progress) -> None:

@@ -50,7 +50,7 @@ def preview_lines(found: Facts) -> list[str]:
             f"Newer than that, and not there afterwards: {_contents(gone)}, "
             f"{count_of(gone['messages'], 'message')}."
         )
-    lines.append("Nobody stays signed in; invitations end.")
+    lines.append("All people are signed out; invitations end.")
     if not found["keys_stay_ended"]:
         lines.append("API keys that were ended since then are valid again: look through them.")
     lines.append(f"Needs {size(_number(found['room']))}; {size(_number(found['free']))} are free.")

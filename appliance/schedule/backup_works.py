@@ -31,7 +31,7 @@ from appliance.offsite.model import TargetKind
 from appliance.operations import catalog
 from appliance.operations.errors import OperationError
 from appliance.operations.model import Facts, Operation
-from appliance.operations.runner import Nobody, OperationRunner
+from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.repository.errors import RepositoryDamagedError
 from appliance.schedule.chain import Ended, Outcome, next_jobs
 from appliance.schedule.following import JobFollower
@@ -175,7 +175,7 @@ class BackupWorks:
         await record.log("The damage is repaired as far as possible. Nothing else is removed.")
         with contextlib.suppress(ApplianceError):
             await self._carry_out(catalog.PRUNE, record, {"repair": True})
-            await self.operations.run(catalog.LIST, {}, Nobody())
+            await self.operations.run(catalog.LIST, {}, NoFollower())
 
     async def _prune(self, record: JobRecord) -> str:
         """Remove what is older than it is to be kept, and recovery keys that were replaced."""
@@ -188,7 +188,7 @@ class BackupWorks:
         found = await self._carry_out(catalog.PRUNE, record, request)
         for key in _replaced_keys(facts):
             await self._carry_out(catalog.PRUNE, record, {"remove_key": key})
-        await self.operations.run(catalog.LIST, {}, Nobody())
+        await self.operations.run(catalog.LIST, {}, NoFollower())
         if found.get("refused"):
             return "Nothing is removed: the newest set that a trial has restored is too old."
         return f"{count_of(_number(found, 'removed'), 'old backup')} removed."

@@ -78,7 +78,7 @@ class Ticket:
 class Admission:
     """Lends slots; one account has at most `limit.of_one` of them at once.
 
-    Where nobody is signed in, a network takes the place of the account.
+    Without a session, a network takes the place of the account.
 
     The queue is served in rounds. In each round, one request of every waiting account is served,
     in the order of arrival. Twenty requests of one account therefore delay another account by one

@@ -16,7 +16,7 @@ class Work(StrEnum):
     A request that waits for the model or for the disk therefore delays no page. REQUEST is every
     page and call that is none of the others; STREAM is a download or a page that follows an answer,
     which stays open for long and costs little. BODY is what a request sends, while it arrives;
-    STRANGERS_BODY is the same where nobody is signed in, and networks share it instead of accounts.
+    STRANGERS_BODY is the same without a session, and networks share it instead of accounts.
     """
 
     REQUEST = "request"

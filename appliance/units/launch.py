@@ -34,7 +34,7 @@ async def launch(settings: Settings, clock: Clock, name: str) -> NoReturn:
 
 
 async def refresh(settings: Settings, clock: Clock, name: str) -> None:
-    """Write again what a running unit reads when it is told to. Raises UnitUnknownError."""
+    """Write again what a running unit reads on the signal to reload. Raises UnitUnknownError."""
     await (await _find(settings, clock, name)).refresh()
 
 

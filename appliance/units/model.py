@@ -47,7 +47,7 @@ class Unit:
     `needs` must be ready before this one starts, and stop after it. `fronts` are units that this
     one passes requests on to: it starts without them, and stops before them. `prepare` runs
     before each start, and may refuse it by raising an ApplianceError. `refresh` writes again what
-    the running unit reads when it is told to. A oneshot has no probe.
+    the running unit reads on the signal to reload. A oneshot has no probe.
     `program_files` are files whose replacement means that a running unit runs old code.
     `behind_proxy` says that its callers reach it through a proxy which systemd stops with it.
     `log_format` says how its lines tell their urgency, where they do not tell journald.

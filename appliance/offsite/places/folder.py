@@ -174,7 +174,7 @@ def _publish(partial: Path, path: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        # A file system without links, such as that of a memory stick. Nobody else writes here.
+        # A file system without links, such as that of a memory stick. No other process writes here.
         if path.exists():
             raise FileThereError from None
         partial.rename(path)

@@ -78,7 +78,7 @@ class Place(Protocol):
         ...
 
     async def try_to_delete(self, file: RepositoryFile) -> Protection:
-        """Try to delete a file that nobody needs; return what kept it, NONE if it is gone."""
+        """Try to delete a file without use; return what kept it, NONE if it is gone."""
         ...
 
     async def free(self) -> int | None:

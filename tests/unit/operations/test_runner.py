@@ -19,7 +19,7 @@ from appliance.operations.errors import (
 )
 from appliance.operations.folder import OperationFolder
 from appliance.operations.model import Facts, Outcome, Progress, Result
-from appliance.operations.runner import Nobody, OperationRunner
+from appliance.operations.runner import NoFollower, OperationRunner
 from tests.fakes.operations import FakeOperations, fake_runner
 
 WAIT = 5.0
@@ -55,7 +55,7 @@ async def until(holds: Callable[[], bool]) -> None:
 async def test_it_returns_what_was_found(parts: tuple[OperationRunner, FakeOperations]) -> None:
     runner, operations = parts
     operations.answers["set"] = lambda request: {"asked": request["models"]}
-    assert await runner.run(SET, {"models": []}, Nobody()) == {"asked": []}
+    assert await runner.run(SET, {"models": []}, NoFollower()) == {"asked": []}
 
 
 async def test_the_words_of_the_operation_are_those_of_the_error(
@@ -68,7 +68,7 @@ async def test_the_words_of_the_operation_are_those_of_the_error(
 
     operations.answers["set"] = refuse
     with pytest.raises(OperationError, match="The disk is full") as caught:
-        await runner.run(SET, {}, Nobody())
+        await runner.run(SET, {}, NoFollower())
     assert caught.value.as_json() == {
         "code": "invalid_input",
         "message": "The disk is full.",
@@ -81,7 +81,7 @@ async def test_a_process_that_ends_without_a_word_is_lost(
 ) -> None:
     runner, _ = parts
     with pytest.raises(OperationLostError, match="set"):
-        await runner.run(SET, {}, Nobody())
+        await runner.run(SET, {}, NoFollower())
 
 
 async def test_it_passes_on_progress_and_each_line_once(
@@ -107,12 +107,12 @@ async def test_one_request_at_a_time_and_other_operations_go_on(
     runner, operations = parts
     operations.held.add("set")
     operations.answers["drill"] = lambda _: {}
-    running = asyncio.create_task(runner.run(SET, {}, Nobody()))
+    running = asyncio.create_task(runner.run(SET, {}, NoFollower()))
     await until(lambda: "set" in operations.running)
     assert await runner.is_busy(SET)
     with pytest.raises(OperationBusyError):
-        await runner.run(SET, {}, Nobody())
-    assert await runner.run(DRILL, {}, Nobody()) == {}
+        await runner.run(SET, {}, NoFollower())
+    assert await runner.run(DRILL, {}, NoFollower()) == {}
     operations.finish("set", {})
     await running
     assert not await runner.is_busy(SET)
@@ -124,7 +124,7 @@ async def test_what_another_asker_has_started_is_not_taken_for_ours(
     runner, operations = parts
     operations.running.add("drill")
     with pytest.raises(OperationBusyError):
-        await runner.run(DRILL, {"source": 2}, Nobody())
+        await runner.run(DRILL, {"source": 2}, NoFollower())
     assert operations.requests == []
 
 
@@ -143,7 +143,7 @@ async def test_cancelled_it_ends_the_operation_unless_the_next_asker_goes_on(
     (tmp_path / "set").mkdir()
     operations.held.add("set")
     operations.keeps_operations = keeps
-    running = asyncio.create_task(runner.run(SET, {}, Nobody()))
+    running = asyncio.create_task(runner.run(SET, {}, NoFollower()))
     await until(lambda: "set" in operations.running)
     runner.leaving = leaving
     running.cancel()
@@ -158,7 +158,7 @@ async def test_the_next_asker_follows_what_still_works(
     runner, operations = parts
     (tmp_path / "set").mkdir()
     operations.running.add("set")
-    running = asyncio.create_task(runner.run(SET, {}, Nobody(), resumed=True))
+    running = asyncio.create_task(runner.run(SET, {}, NoFollower(), resumed=True))
     await asyncio.sleep(0.05)
     operations.finish("set", {"snapshot": "ab"})
     assert await running == {"snapshot": "ab"}
@@ -171,9 +171,9 @@ async def test_the_next_asker_takes_the_result_that_came_meanwhile_once(
     runner, operations = parts
     (tmp_path / "set").mkdir()
     operations.finish("set", {"snapshot": "ab"})
-    assert await runner.run(SET, {}, Nobody(), resumed=True) == {"snapshot": "ab"}
+    assert await runner.run(SET, {}, NoFollower(), resumed=True) == {"snapshot": "ab"}
     operations.answers["set"] = lambda _: {"snapshot": "cd"}
-    assert await runner.run(SET, {}, Nobody(), resumed=True) == {"snapshot": "cd"}
+    assert await runner.run(SET, {}, NoFollower(), resumed=True) == {"snapshot": "cd"}
     assert len(operations.requests) == 1
 
 
@@ -198,5 +198,5 @@ async def test_a_cancelled_operation_says_so(
     (tmp_path / "set").mkdir()
     OperationFolder(tmp_path / "set").end(Result(Outcome.CANCELLED))
     with pytest.raises(OperationCancelledError):
-        await runner.run(SET, {}, Nobody(), resumed=True)
+        await runner.run(SET, {}, NoFollower(), resumed=True)
     assert operations.requests == []

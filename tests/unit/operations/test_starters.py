@@ -17,7 +17,7 @@ from appliance.operations.catalog import SET
 from appliance.operations.child import ChildOperations
 from appliance.operations.errors import OperationCancelledError, OperationLostError
 from appliance.operations.model import Operation
-from appliance.operations.runner import Nobody, OperationRunner
+from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.operations.systemd import SystemdOperations
 from appliance.units.model import Kind, Unit
 from tests.fakes.systemd import FakeSystemd, message_bus
@@ -44,7 +44,7 @@ asyncio.run(carry_out(folder, work, SystemClock()))
 """
 
 
-class Waiting(Nobody):
+class Waiting(NoFollower):
     """Knows when the operation has begun."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 async def test_a_child_works_and_its_output_is_kept(settings: Settings) -> None:
     async with ChildOperations(settings) as starter:
         runner = OperationRunner(settings.operations, starter, SystemClock())
-        found = await runner.run(SET, {"do": "return"}, Nobody())
+        found = await runner.run(SET, {"do": "return"}, NoFollower())
         assert not await runner.is_busy(SET)
     assert f"output of {found['process']}" in (settings.logs / "set.log").read_text()
 
@@ -79,8 +79,8 @@ async def test_a_child_that_is_killed_is_lost(settings: Settings) -> None:
     async with ChildOperations(settings) as starter:
         runner = OperationRunner(settings.operations, starter, SystemClock())
         with pytest.raises(OperationLostError):
-            await runner.run(SET, {"do": "die"}, Nobody())
-        assert (await runner.run(SET, {"do": "return"}, Nobody())).keys() == {"process"}
+            await runner.run(SET, {"do": "die"}, NoFollower())
+        assert (await runner.run(SET, {"do": "return"}, NoFollower())).keys() == {"process"}
 
 
 async def test_children_end_with_their_parent(settings: Settings) -> None:
@@ -107,7 +107,7 @@ async def test_systemd_starts_and_stops_the_unit(settings: Settings, tmp_path: P
     ):
         starter = SystemdOperations(SystemClock(), address)
         runner = OperationRunner(settings.operations, starter, SystemClock())
-        assert "process" in await runner.run(operation, {"do": "return"}, Nobody())
+        assert "process" in await runner.run(operation, {"do": "return"}, NoFollower())
         waiting = Waiting()
         running = asyncio.create_task(runner.run(operation, {"do": "wait"}, waiting))
         await asyncio.wait_for(waiting.began.wait(), 30)
