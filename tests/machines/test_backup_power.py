@@ -103,13 +103,19 @@ def expect_sound(backups: Backups, before: list[str]) -> None:
     assert made in backups.snapshots("set")
 
 
-def test_sets_outlive_power_cuts(on_disk: Machine, network: Network, client: Neighbour) -> None:
-    machine, kept = on_disk, Acknowledged()
-    backups, place = Backups(machine), network.place(APPLIANCE)
+def claimed(machine: Machine, place: Place, client: Neighbour) -> Site:
+    """Boot a machine, and become its operator."""
     machine.boot(place)
     wait_until_serving(machine)
     site = Site(machine, client, APPLIANCE)
     site.claim()
+    return site
+
+
+def test_sets_outlive_power_cuts(on_disk: Machine, network: Network, client: Neighbour) -> None:
+    machine, kept = on_disk, Acknowledged()
+    backups, place = Backups(machine), network.place(APPLIANCE)
+    site = claimed(machine, place, client)
     with working(site, kept, "before"):
         kept.until(documents=4, answers=2)
     backups.do("set")
@@ -150,10 +156,7 @@ def test_a_restore_that_loses_power_leaves_the_old_state_or_the_new_one(
 ) -> None:
     machine, kept = on_disk, Acknowledged()
     backups, place = Backups(machine), network.place(APPLIANCE)
-    machine.boot(place)
-    wait_until_serving(machine)
-    site = Site(machine, client, APPLIANCE)
-    site.claim()
+    site = claimed(machine, place, client)
     with working(site, kept, "before"):
         kept.until(documents=3, answers=1)
     made = backups.do("set")["snapshot"]
