@@ -35,6 +35,9 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_LIMIT = 1024 * 1024
 LINE_LIMIT = 16 * 1024 * 1024
 BLOCK = 65536
+# We may have ended before the signal was asked for. The first argument is our process number. The
+# shell adds PWD to the environment.
+_UNLESS_ORPHANED = 'test "$PPID" = "$1" || exit; shift; unset PWD; exec "$@"'
 # How long the output of a program that was killed is read to its end.
 _LAST_OUTPUT_SECONDS = 1.0
 
@@ -126,8 +129,7 @@ def as_account(argv: Command, account: str | None) -> Command:
 def within_limits(argv: Command, limits: Limits | None) -> Command:
     """Return the command that runs `argv` within `limits`, and that ends when we do.
 
-    Two small programs of util-linux do it, because code between fork and exec is unsafe in a
-    process with threads.
+    Small programs do it, because code between fork and exec is unsafe in a process with threads.
     """
     limits = limits or Limits()
     wanted = (
@@ -135,8 +137,12 @@ def within_limits(argv: Command, limits: Limits | None) -> Command:
         *(("fsize", limits.file_size), ("nproc", limits.tasks)),
     )
     options = tuple(f"--{name}={value}" for name, value in wanted if value is not None)
-    bound = ("prlimit", "--core=0", *options, "--")
-    return ("setpriv", "--pdeathsig=KILL", "--no-new-privs", "--", *bound, *argv)
+    return (
+        *("setpriv", "--pdeathsig=KILL", "--no-new-privs", "--"),
+        *("sh", "-c", _UNLESS_ORPHANED, "sh", str(os.getpid())),
+        *("prlimit", "--core=0", *options, "--"),
+        *argv,
+    )
 
 
 def kill_group(pid: int, number: signal.Signals = signal.SIGKILL) -> None:

@@ -7,6 +7,7 @@ import gc
 import getpass
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -207,11 +208,21 @@ async def test_a_spawned_program_leads_its_own_session() -> None:
 
 def test_limits_become_a_command_line() -> None:
     limits = Limits(memory=1, cpu_seconds=2, file_size=3)
-    assert within_limits(("cat", "-"), limits) == (
-        *("setpriv", "--pdeathsig=KILL", "--no-new-privs", "--"),
+    command = within_limits(("cat", "-"), limits)
+    assert command[:4] == ("setpriv", "--pdeathsig=KILL", "--no-new-privs", "--")
+    assert command[-8:] == (
         *("prlimit", "--core=0", "--as=1", "--cpu=2", "--fsize=3", "--"),
         *("cat", "-"),
     )
+
+
+def test_a_program_whose_starter_is_gone_does_not_begin(tmp_path: Path) -> None:
+    command = within_limits(("touch", str(tmp_path / "begun")), None)
+    # The shell in between is the parent now, as init is when we are killed.
+    subprocess.run(("sh", "-c", '"$@"; true', "sh", *command), check=True)
+    assert not (tmp_path / "begun").exists()
+    subprocess.run(command, check=True)
+    assert (tmp_path / "begun").exists()
 
 
 def test_an_account_is_changed_only_by_root(monkeypatch: pytest.MonkeyPatch) -> None:
