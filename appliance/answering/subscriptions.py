@@ -43,12 +43,14 @@ class Subscriptions:
         Check the permission inside the block; later revocations are delivered.
         """
         disconnect = Disconnect()
-        for each in ids:
+        # The command line has no key: both ids are that of the account then.
+        different = set(ids)
+        for each in different:
             self._open.setdefault(each, set()).add(disconnect)
         try:
             yield disconnect
         finally:
-            for each in ids:
+            for each in different:
                 registered = self._open[each]
                 registered.discard(disconnect)
                 if not registered:
