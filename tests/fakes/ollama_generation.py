@@ -86,6 +86,7 @@ class Plan:
     done_reason: str
     prompt_tokens: int
     load_seconds: float
+    first_token_delay: float
 
     def last(self) -> JsonObject:
         """Return what the last line adds."""
@@ -216,6 +217,8 @@ class Generation:
     ) -> Plan:
         options = options_of(body)
         shift = body.get("shift", True)
+        # A test may change it as soon as the request is there: the load must not be waited for.
+        first_token_delay = self._fake.behaviour.first_token_delay
         context = min(options.get("num_ctx", DEFAULT_CONTEXT), model.context_length)
         load_seconds = await self._load(model, context, shift=shift)
         thinks = "thinking" in model.capabilities and body.get("think") is not False
@@ -230,6 +233,7 @@ class Generation:
             done_reason="length" if cut else "stop",
             prompt_tokens=self._prompt_tokens(body, messages, context, shift=shift),
             load_seconds=load_seconds,
+            first_token_delay=first_token_delay,
         )
 
     def _prompt_tokens(
@@ -257,7 +261,7 @@ class Generation:
         self, request: web.Request, body: JsonObject, plan: Plan, *, chat: bool
     ) -> web.StreamResponse:
         async with self._fake.work():
-            await asyncio.sleep(self._fake.behaviour.first_token_delay)
+            await asyncio.sleep(plan.first_token_delay)
             if body.get("stream", True):
                 return await self._stream(request, plan, chat=chat)
             await asyncio.sleep(self._fake.behaviour.token_delay * len(plan.words))

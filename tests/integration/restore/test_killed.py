@@ -55,6 +55,7 @@ def test_a_restore_that_is_killed_is_all_or_nothing(machine: Machine) -> None:
     machine.run("set")
     places = Places(machine.settings.database)
     longest = duration(machine, "restore", what="everything")
+    machine.run("restore", work="undo")
     expected = machine.sums()
     for _ in range(MOMENTS):
         machine.path_of(digests[1]).unlink(missing_ok=True)
