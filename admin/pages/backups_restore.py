@@ -21,6 +21,7 @@ from appliance.backup_plan.errors import RestoreSessionError
 from appliance.backup_plan.facts import CopiedTo, read_facts
 from appliance.backup_plan.restoring import CONFIRMATION, RestoreSteps, Step
 from appliance.core.errors import ApplianceError, Audience, Words
+from appliance.core.settings import MOST_TARGETS
 from appliance.operations.model import Facts, Progress
 from appliance.web import flash
 from appliance.web.cookies import Cookies
@@ -44,7 +45,12 @@ _WHAT = (
 
 @dataclass(frozen=True, slots=True)
 class RestorePage:
-    """The step that is next. `is_here` says whether this machine has backups of its own."""
+    """The step that is next.
+
+    `copies` are all places that can be chosen; `sources` are those of them that are only restored
+    from. `is_here` says whether this machine has backups of its own, and `is_unclaimed` that the
+    holder of the claim code restores.
+    """
 
     template: ClassVar[str] = "restore.html"
 
@@ -52,7 +58,10 @@ class RestorePage:
     steps: RestoreSteps
     step: Step
     form: Form
+    sources: tuple[CopiedTo, ...]
     copies: tuple[CopiedTo, ...]
+    may_add: bool
+    is_unclaimed: bool
     is_here: bool
     progress: Progress | None
     lines: tuple[str, ...]
@@ -94,23 +103,25 @@ def _begun(request: web.Request, actor: Actor, back: str) -> web.Response:
 async def show_steps(request: web.Request) -> web.Response:
     """GET /admin/restore, and for htmx how far it is."""
     try:
-        steps = _steps(request)
+        steps = open_steps(request)
     except RestoreSessionError as error:
         return refusal(error, BACKUPS)
-    return await _answer(request, steps, Form({"source": "0", "what": "everything"}))
+    return await _answer(request, steps, Form({"source": request.query.get("source", "")}))
 
 
 async def go_on(request: web.Request) -> web.Response:
-    """POST /admin/restore/{step}: open a repository, look at a set, or begin the restore."""
+    """POST /admin/restore/{step}: open a repository, go back, look at a set, or begin."""
     form, restoring = await read_form(request), request.app[keys.RESTORING]
     try:
-        steps = _steps(request)
+        steps = open_steps(request)
     except RestoreSessionError as error:
         return refusal(error, BACKUPS)
     try:
         match request.match_info["step"]:
             case "open":
                 await restoring.open(steps.token, _place(form))
+            case "back":
+                restoring.back(steps.token)
             case "preview":
                 what, subject = form.value("what"), form.value("subject").strip()
                 await restoring.look(steps.token, form.value("snapshot"), what, subject)
@@ -125,7 +136,7 @@ async def go_on(request: web.Request) -> web.Response:
 async def end(request: web.Request) -> web.Response:
     """POST /admin/restore/{end}: keep the restored state, or undo the restore."""
     try:
-        actor = _steps(request).actor
+        actor = open_steps(request).actor
     except RestoreSessionError as error:
         return refusal(error, BACKUPS)
     return await _end(request, actor, request.match_info["end"], RESTORE)
@@ -153,7 +164,8 @@ async def _end(request: web.Request, actor: Actor, word: str, back: str) -> web.
     return flash.redirect(back, "The restore is undone: the database starts with its former state.")
 
 
-def _steps(request: web.Request) -> RestoreSteps:
+def open_steps(request: web.Request) -> RestoreSteps:
+    """Return the steps that the browser holds the token of. Raises RestoreSessionError."""
     token = _cookies(request).get(request, _COOKIE)
     return request.app[keys.RESTORING].steps(token)
 
@@ -174,9 +186,14 @@ async def _answer(
     request: web.Request, steps: RestoreSteps, form: Form, error: ApplianceError | None = None
 ) -> web.Response:
     facts = await read_facts(request.app[keys.SETTINGS])
+    targets = (*facts.sources, *facts.copies)
     restoring = request.app[keys.RESTORING]
     is_working = steps.step in {Step.RUNNING, Step.DONE, Step.FAILED}
     progress, lines = restoring.progress() if is_working else (None, [])
+    if not form.value("source"):
+        elsewhere = targets and facts.catalog is None
+        source = targets[0].target.number if elsewhere else 0
+        form = Form({"source": str(source)})
     shown = error or steps.error
     listed = steps.listed.get("snapshots")
     page = RestorePage(
@@ -184,7 +201,10 @@ async def _answer(
         steps=steps,
         step=steps.step,
         form=form,
-        copies=facts.copies,
+        sources=facts.sources,
+        copies=targets,
+        may_add=len(targets) < MOST_TARGETS,
+        is_unclaimed=isinstance(steps.actor, ClaimCode),
         is_here=facts.catalog is not None,
         progress=progress,
         lines=tuple(lines),

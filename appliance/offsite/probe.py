@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, Audience
-from appliance.offsite.errors import FileThereError
+from appliance.offsite.errors import FileThereError, NoBackupsThereError
 from appliance.offsite.model import Protection, Target
 from appliance.offsite.places.opening import opened
 from appliance.offsite.places.place import CONFIG_FILE, Place, RepositoryFile
@@ -46,6 +46,9 @@ class Probe:
     async def run(self, *, may_prepare: bool) -> Facts:
         """Return what was found. A target of another repository is left as it is.
 
+        Where backups are only restored from, nothing is written: NoBackupsThereError is raised
+        where there are none.
+
         The first try makes a target ready for copies; later ones only if they may, so that an
         empty folder where a disk should be is found out.
         """
@@ -53,7 +56,10 @@ class Probe:
         may_prepare = may_prepare or before.prepared_at is None
         try:
             async with opened(self.target) as place:
-                found = await self._try(place, may_prepare=may_prepare)
+                if self.target.restores_only:
+                    found = await self._look(place)
+                else:
+                    found = await self._try(place, may_prepare=may_prepare)
         except ApplianceError as error:
             words = error.words_for(Audience.OPERATOR)
             state = replace(before, error=error.code, message=words.sentence, hint=words.hint)
@@ -61,9 +67,7 @@ class Probe:
             raise
         state = replace(
             before,
-            prepared_at=(before.prepared_at or self.clock.now())
-            if found.holds is not Holding.OTHER
-            else None,
+            prepared_at=(before.prepared_at or self.clock.now()) if found.is_ready else None,
             free=found.free,
             protection=found.protection,
             error="",
@@ -87,7 +91,16 @@ class Probe:
             await place.expect_ready()
             protection = await _protection(place, Line(self.clock, self.target.place))
         snapshots = 0 if holds is Holding.NOTHING else len(await place.sizes(FileKind.SNAPSHOT))
-        return _Found(holds, await place.free(), protection, snapshots)
+        is_ready = holds is not Holding.OTHER
+        return _Found(holds, await place.free(), protection, snapshots, is_ready=is_ready)
+
+    async def _look(self, place: Place) -> _Found:
+        # A folder that is not there is told apart from one without backups.
+        free, holds = await place.free(), await self._holding(place)
+        if holds is Holding.NOTHING:
+            raise NoBackupsThereError(place=self.target.place)
+        snapshots = len(await place.sizes(FileKind.SNAPSHOT))
+        return _Found(holds, free, Protection.UNKNOWN, snapshots, is_ready=False)
 
     async def _holding(self, place: Place) -> Holding:
         size = await place.size(CONFIG_FILE)
@@ -107,6 +120,7 @@ class _Found:
     free: int | None
     protection: Protection
     snapshots: int
+    is_ready: bool
 
 
 async def _protection(place: Place, line: Line) -> Protection:
