@@ -9,7 +9,12 @@ from enum import StrEnum
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, Audience
-from appliance.offsite.errors import FileThereError, NoBackupsThereError
+from appliance.offsite.errors import (
+    FileThereError,
+    NoBackupsThereError,
+    TargetReadOnlyError,
+    TargetRefusedError,
+)
 from appliance.offsite.model import Protection, Target
 from appliance.offsite.places.opening import opened
 from appliance.offsite.places.place import CONFIG_FILE, Place, RepositoryFile
@@ -32,6 +37,8 @@ class Holding(StrEnum):
     NOTHING = "nothing"
     OWN = "own"
     OTHER = "other"
+    # Of whichever machine: where it is only restored from, this does not matter.
+    BACKUPS = "backups"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +102,27 @@ class Probe:
         return _Found(holds, await place.free(), protection, snapshots, is_ready=is_ready)
 
     async def _look(self, place: Place) -> _Found:
-        # A folder that is not there is told apart from one without backups.
-        free, holds = await place.free(), await self._holding(place)
-        if holds is Holding.NOTHING:
+        try:
+            config = await _config(place)
+            snapshots = len(await place.sizes(FileKind.SNAPSHOT))
+        except TargetReadOnlyError as error:
+            # Permission was denied, and nothing was to be written.
+            raise TargetRefusedError(place=self.target.place) from error
+        # A copy that has lost its config is one: the sheet has another.
+        if config is None and not snapshots:
             raise NoBackupsThereError(place=self.target.place)
-        snapshots = len(await place.sizes(FileKind.SNAPSHOT))
-        return _Found(holds, free, Protection.UNKNOWN, snapshots, is_ready=False)
+        free = await place.free()
+        return _Found(Holding.BACKUPS, free, Protection.UNKNOWN, snapshots, is_ready=False)
 
     async def _holding(self, place: Place) -> Holding:
-        size = await place.size(CONFIG_FILE)
-        if size is None:
+        config = await _config(place)
+        if config is None:
             return Holding.NOTHING
         try:
             own = await self.source.config()
         except RepositoryMissingError:
             return Holding.OTHER
-        parts = [part async for part in place.read(CONFIG_FILE, 0, size)]
-        return Holding.OWN if b"".join(parts) == own else Holding.OTHER
+        return Holding.OWN if config == own else Holding.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,14 @@ class _Found:
     protection: Protection
     snapshots: int
     is_ready: bool
+
+
+async def _config(place: Place) -> bytes | None:
+    """Return the file that says whose place it is; None where there is none."""
+    size = await place.size(CONFIG_FILE)
+    if size is None:
+        return None
+    return b"".join([part async for part in place.read(CONFIG_FILE, 0, size)])
 
 
 async def _protection(place: Place, line: Line) -> Protection:

@@ -132,6 +132,9 @@ class FolderPlace:
             if kind is FileKind.CONFIG:
                 size = self._size(RepositoryFile(kind))
                 return {} if size is None else {"": size}
+            # What copies files often leaves out empty folders.
+            if not (self.root / kind).exists():
+                return {}
             return {entry.name: entry.stat().st_size for entry in entries_in(self.root, kind)}
 
     def _size(self, file: RepositoryFile) -> int | None:
