@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from appliance.offsite.errors import CopyDamagedError, FileThereError, TargetOfAnotherError
+from appliance.core.errors import ApplianceError
+from appliance.offsite.errors import (
+    CopyDamagedError,
+    CopyFullError,
+    FileThereError,
+    TargetFullError,
+    TargetOfAnotherError,
+)
 from appliance.offsite.places.place import CONFIG_FILE, Pace, Place, RepositoryFile
 from appliance.offsite.plan import LISTED, Plan, must_wait, plan
 from appliance.offsite.source import Source
 from appliance.offsite.timing import Line
 from appliance.repository.damage import FileKind
+from appliance.web.formats import size
 
 Progressed = Callable[[int, int], None]
 """Takes the bytes that are sent, and all that are to be sent."""
@@ -74,14 +83,25 @@ class Copying:
 
     async def _expect_same_repository(self) -> None:
         """Compare the config: two repositories in one place would be the end of both."""
-        own, size = await self.source.config(), await self.place.size(CONFIG_FILE)
-        if size is None:
+        own, there = await self.source.config(), await self.place.size(CONFIG_FILE)
+        if there is None:
             return
-        parts = [part async for part in self.place.read(CONFIG_FILE, 0, size)]
+        parts = [part async for part in self.place.read(CONFIG_FILE, 0, there)]
         if b"".join(parts) != own:
             raise TargetOfAnotherError(place=self.address)
 
     async def _bring(self, todo: Plan) -> None:
+        try:
+            await self._put_all(todo)
+        except TargetFullError as error:
+            free = None
+            with suppress(ApplianceError):
+                free = await self.place.free()
+            left = size(todo.bytes_missing - sum(self.sent))
+            known = None if free is None else size(free)
+            raise CopyFullError(self.address, left, known) from error
+
+    async def _put_all(self, todo: Plan) -> None:
         pace, lacking = self._pace(todo.bytes_missing), set[FileKind]()
         for file, _ in todo.missing:
             if must_wait(file.kind, lacking):

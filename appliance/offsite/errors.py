@@ -52,6 +52,16 @@ class TargetUnreachableError(ApplianceError):
     )
 
 
+class TargetFolderMissingError(TargetUnreachableError):
+    """The same for a folder of this machine. Facts: `place`."""
+
+    sentence = "There is no folder {place}."
+    hint = (
+        "Mount its disk. If the disk is new, make the folder for the account that makes the "
+        "copies: the guide “Back up” has the command."
+    )
+
+
 class TargetSilentError(ApplianceError):
     """The target took or sent nothing for too long. Facts: `place`, `seconds`."""
 
@@ -89,6 +99,16 @@ class TargetFullError(ApplianceError):
     status = HTTPStatus.INSUFFICIENT_STORAGE
     sentence = "{place} is full."
     hint = "Make room there, or use a larger target. The next copy goes on where this one ended."
+
+
+class CopyFullError(TargetFullError):
+    """The same in the middle of a copy. Facts: `place`, `needed`, and `free` where it is known."""
+
+    sentence = "{place} is full: {room}{needed} are still to be copied."
+
+    def __init__(self, place: str, needed: str, free: str | None) -> None:
+        room = "" if free is None else f"{free} are free, and "
+        super().__init__(place=place, needed=needed, free=free, room=room)
 
 
 class TargetReadOnlyError(ApplianceError):

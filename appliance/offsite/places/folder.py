@@ -17,6 +17,7 @@ from appliance.core.errors import ApplianceError
 from appliance.core.files import fsync_directory
 from appliance.offsite.errors import (
     FileThereError,
+    TargetFolderMissingError,
     TargetFullError,
     TargetNotMountedError,
     TargetReadOnlyError,
@@ -127,6 +128,9 @@ class FolderPlace:
             if kind is FileKind.CONFIG:
                 size = self._size(RepositoryFile(kind))
                 return {} if size is None else {"": size}
+            # What copies files often leaves out empty folders.
+            if not (self.root / kind).exists():
+                return {}
             return {entry.name: entry.stat().st_size for entry in entries_in(self.root, kind)}
 
     def _size(self, file: RepositoryFile) -> int | None:
@@ -148,6 +152,8 @@ class FolderPlace:
             return TargetFullError(place=self.root)
         if error.errno in _READ_ONLY:
             return TargetReadOnlyError(place=self.root)
+        if error.errno == errno.ENOENT and not self.root.exists():
+            return TargetFolderMissingError(place=self.root)
         reason = error.strerror or type(error).__name__
         return TargetUnreachableError(place=self.root, reason=reason)
 

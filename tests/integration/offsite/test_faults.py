@@ -116,6 +116,8 @@ async def test_a_full_disk_is_named_and_goes_on_when_there_is_room(
         await home.do("probe")
         error = await fails(home, TargetFullError)
         assert str(disk) in error.message
+        assert "are free, and" in error.message
+        assert "are still to be copied" in error.message
         assert list((disk / "tmp").iterdir()) == []
         assert list((disk / "snapshots").iterdir()) == []
         monkeypatch.undo()
