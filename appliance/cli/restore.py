@@ -17,7 +17,7 @@ from appliance.cli.errors import DeclinedError
 from appliance.cli.operation_run import run_operation, showing
 from appliance.cli.output import ExitCode
 from appliance.cli.recovery_key import add_key_file, read_key, read_text
-from appliance.cli.restored_files import put_back, put_in_place
+from appliance.cli.restored_files import put_in_place
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import from_environment
@@ -79,7 +79,9 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 def _prepare_restore(options: argparse.Namespace) -> None:
     """Read keys with the caller's own rights: files of root, or at the terminal."""
-    _prepare(options, needs_key=options.place != _OWN and options.end is None)
+    is_elsewhere = options.place != _OWN and options.end is None
+    # The key file of the sheet is opened by the recovery key alone.
+    _prepare(options, needs_key=is_elsewhere or options.repository_key is not None)
     sheet = {"key_file": options.repository_key, "config": options.repository_config}
     options.sheet = {name: read_text(path) for name, path in sheet.items() if path}
 
@@ -167,11 +169,9 @@ async def _place(context: Context, options: argparse.Namespace) -> AsyncIterator
         async with showing(context, number):
             yield {**found, "source": number}
     elif packaged:
-        if options.sheet:
-            await asyncio.to_thread(put_back, Path(options.folder), options.sheet)
         # Only this service sees disks that are mounted, and it has no key.
         async with showing(context, _GATEWAY, Path(options.folder)):
-            yield {"key": options.key, "source": _GATEWAY}
+            yield {**found, "source": _GATEWAY, "name": options.folder}
     else:
         yield {**found, "address": options.folder}
 
