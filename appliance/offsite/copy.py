@@ -41,6 +41,15 @@ class Copied:
     newest: datetime | None
 
 
+async def shares_keys(source: Source, place: Place) -> bool:
+    """Say whether a key file of this machine is there: then the copy is its own.
+
+    A key file is named by its content, and no two repositories have the same.
+    """
+    here = await source.sizes()
+    return not here[FileKind.KEY].keys().isdisjoint(await place.sizes(FileKind.KEY))
+
+
 @dataclass(slots=True)
 class Copying:
     """One copy from a repository, which is locked, to a place at `address`, which is ready."""
@@ -58,9 +67,10 @@ class Copying:
         """Bring what the target lacks.
 
         A file that is damaged here is not copied, and neither is what may name it; one that
-        differs there is left alone. The rest is copied before CopyDamagedError names them. Raises
-        TargetOfAnotherError, the errors of the repository and of the place, and WindowClosedError:
-        whatever the error, what has arrived stays.
+        differs there is left alone. The rest is copied before CopyDamagedError names them; a
+        config that differs is named at once. Raises TargetOfAnotherError, the errors of the
+        repository and of the place, and WindowClosedError: whatever the error, what has arrived
+        stays.
         """
         await self._expect_same_repository()
         here = await self.source.sizes()
@@ -87,8 +97,11 @@ class Copying:
         if there is None:
             return
         parts = [part async for part in self.place.read(CONFIG_FILE, 0, there)]
-        if b"".join(parts) != own:
-            raise TargetOfAnotherError(place=self.address)
+        if b"".join(parts) == own:
+            return
+        if await shares_keys(self.source, self.place):
+            raise CopyDamagedError([], [str(CONFIG_FILE)])
+        raise TargetOfAnotherError(place=self.address)
 
     async def _bring(self, todo: Plan) -> None:
         try:

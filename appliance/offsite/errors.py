@@ -178,7 +178,7 @@ class CopyDamagedError(ApplianceError):
             f"{len(names)} {words}: {_named(names)}."
             for names, words in (
                 (here, "files of this machine's repository are damaged and were not copied"),
-                (there, "files at the target have another size than here"),
+                (there, "files at the target differ from those here"),
             )
             if names
         ]

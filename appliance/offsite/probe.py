@@ -9,7 +9,8 @@ from enum import StrEnum
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, Audience
-from appliance.offsite.errors import FileThereError
+from appliance.offsite.copy import shares_keys
+from appliance.offsite.errors import CopyDamagedError, FileThereError
 from appliance.offsite.model import Protection, Target
 from appliance.offsite.places.opening import opened
 from appliance.offsite.places.place import CONFIG_FILE, Place, RepositoryFile
@@ -98,7 +99,11 @@ class Probe:
         except RepositoryMissingError:
             return Holding.OTHER
         parts = [part async for part in place.read(CONFIG_FILE, 0, size)]
-        return Holding.OWN if b"".join(parts) == own else Holding.OTHER
+        if b"".join(parts) == own:
+            return Holding.OWN
+        if await shares_keys(self.source, place):
+            raise CopyDamagedError([], [str(CONFIG_FILE)])
+        return Holding.OTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class SmallFileLostError(ApplianceError):
 
     code = "repository_file_lost"
     status = HTTPStatus.BAD_GATEWAY
-    sentence = "The repository ({place}) lacks {file}: no key opens it without."
+    sentence = "The repository ({place}) lacks {file}, without which no key opens it."
     hint = _SHEET
 
 
@@ -36,7 +36,7 @@ class SmallFileDamagedError(ApplianceError):
 
     code = "repository_file_damaged"
     status = HTTPStatus.BAD_GATEWAY
-    sentence = "In the repository ({place}) {file} is damaged: no key opens it without."
+    sentence = "In the repository ({place}) {file} is damaged, without which no key opens it."
     hint = _SHEET
 
 

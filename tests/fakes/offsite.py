@@ -130,7 +130,8 @@ def append_only_server(
         deadline = time.monotonic() + _STARTED_WITHIN
         while not (socket_path.exists() if socket_path else _listens(port)):
             assert process.poll() is None, (folder / "rclone.log").read_text()
-            assert time.monotonic() < deadline
+            if time.monotonic() > deadline:
+                raise TimeoutError((folder / "rclone.log").read_text())
             time.sleep(0.02)
         yield f"http://127.0.0.1:{port}/"
     finally:
