@@ -33,6 +33,8 @@ from appliance.web.render import FlashKind, Frame
 BACKUPS = "/admin/backups"
 _JOBS_OF_A_KIND, _MOST_JOBS = 12, 20
 _EVERY_SECONDS = 3.0
+# The parts of the page that follow what happens.
+_PARTS = ("now", "places", "saved", "history")
 _TONES = {
     Standing.VERIFIED: "good",
     Standing.WRITTEN: "busy",
@@ -103,7 +105,7 @@ async def follow_backups(request: web.Request) -> web.StreamResponse:
 
     async def render() -> Mapping[str, str]:
         page, renderer = await _page(request), request.app[keys.RENDERER]
-        return {name: renderer.fragment(page.template, name, page) for name in ("now", "history")}
+        return {name: renderer.fragment(page.template, name, page) for name in _PARTS}
 
     return await stream_page(request, render, every=_EVERY_SECONDS)
 
