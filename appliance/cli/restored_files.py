@@ -42,6 +42,13 @@ def put_in_place(settings: Settings) -> list[str]:
     return replaced
 
 
+def waiting_files(settings: Settings) -> list[str]:
+    """Return the names of restored files that wait to be put in place, as far as they are seen."""
+    folder = Places(settings.database).files
+    names = (TLS, TARGETS, CONFIGURATION)
+    return [f"{name}/{path.name}" for name in names for path in _files(folder / name)]
+
+
 def put_back(repository: Path, sheet: Mapping[str, str]) -> None:
     """Put copies of lost files into a repository on a disk; what was there stays beside them.
 
