@@ -106,6 +106,7 @@ def _add_services(app: web.Application, console: Console) -> None:
         services.operations,
         services.audit,
         units=lambda: [unit.name for unit in console.units.units()],
+        serves=lambda name: console.units.view(name).phase.is_healthy,
         restart=console.units.restart,
     )
 

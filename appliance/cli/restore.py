@@ -17,18 +17,27 @@ from appliance.cli.errors import DeclinedError
 from appliance.cli.operation_run import run_operation, showing
 from appliance.cli.output import ExitCode
 from appliance.cli.recovery_key import add_key_file, read_key, read_text
-from appliance.cli.restored_files import put_in_place
+from appliance.cli.restored_files import put_in_place, waiting_files
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import from_environment
 from appliance.operations.catalog import DRILL, MOST_TARGETS, RESTORE
 from appliance.restore.model import NEWEST, Task, What
 from appliance.restore.waiting import until_exchanged
-from appliance.restore.wording import done_sentence, end_sentence, preview_lines, snapshot_rows
+from appliance.restore.wording import (
+    done_sentence,
+    end_sentence,
+    files_lines,
+    placed_lines,
+    preview_lines,
+    snapshot_rows,
+)
 from appliance.units.exchange import restarted_by_exchange
 
 _OWN = "local"
-_ENDS = (Task.CONFIRM, Task.UNDO, Task.STATUS)
+# Settings of a set wait for root: see `restored_files`.
+_FILES = "files"
+_ENDS = (Task.CONFIRM, Task.UNDO, Task.STATUS, _FILES)
 # A folder is served for a restore by the last of the gateways, where the package is installed.
 _GATEWAY = MOST_TARGETS
 
@@ -37,7 +46,10 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add restore and drill."""
     parser = add_verb(verbs, shared, "restore", restore, "bring back what a set holds")
     parser.add_argument(
-        "end", nargs="?", choices=_ENDS, help="keep what was restored, go back, or show the state"
+        "end",
+        nargs="?",
+        choices=_ENDS,
+        help="keep what was restored, go back, show the state, or put its files in place",
     )
     _add_place(parser)
     parser.add_argument("--list", action="store_true", help="show the sets, and change nothing")
@@ -100,6 +112,8 @@ def _prepare(options: argparse.Namespace, *, needs_key: bool) -> None:
 
 async def restore(context: Context, options: argparse.Namespace) -> ExitCode:
     """Restore, or show what could be restored."""
+    if options.end == _FILES:
+        return await _place_files(context)
     if options.end is not None:
         return await _end(context, options)
     async with _place(context, options) as place:
@@ -125,6 +139,7 @@ async def restore(context: Context, options: argparse.Namespace) -> ExitCode:
         found = await run_operation(context, RESTORE, {"work": Task.RESTORE, **asked})
     files = await asyncio.to_thread(put_in_place, context.settings)
     restarted = options.what == What.EVERYTHING and await _restart(context)
+    await _use_certificate(context, files)
     value = {**found, "files": files, "restarted": restarted}
     context.output.value(value, done_sentence(found, options.what, files, is_running=restarted))
     return ExitCode.DONE
@@ -149,8 +164,17 @@ async def _end(context: Context, options: argparse.Namespace) -> ExitCode:
     if restarted:
         ask_status = partial(run_operation, context, RESTORE, {"work": Task.STATUS})
         found = await until_exchanged(ask_status, context.clock)
-    words = end_sentence(Task(options.end), found)
-    context.output.value({**found, "restarted": restarted}, words)
+    files = await asyncio.to_thread(waiting_files, context.settings)
+    words = "\n".join([end_sentence(Task(options.end), found), *files_lines(files)])
+    context.output.value({**found, "restarted": restarted, "waiting": files}, words)
+    return ExitCode.DONE
+
+
+async def _place_files(context: Context) -> ExitCode:
+    files = await asyncio.to_thread(put_in_place, context.settings)
+    await _use_certificate(context, files)
+    words = placed_lines(files) or ["No file waits to be put in place."]
+    context.output.value({"files": files}, "\n".join(words))
     return ExitCode.DONE
 
 
@@ -174,6 +198,13 @@ async def _place(context: Context, options: argparse.Namespace) -> AsyncIterator
             yield {**found, "source": _GATEWAY, "name": options.folder}
     else:
         yield {**found, "address": options.folder}
+
+
+async def _use_certificate(context: Context, files: list[str]) -> None:
+    """Restart the web server if it has another certificate now, and a supervisor runs."""
+    if any(Path(file).parent == context.settings.tls for file in files):
+        with contextlib.suppress(ApplianceError):
+            await context.control.ask("POST", "/units/nginx/restart")
 
 
 async def _restart(context: Context) -> bool:

@@ -40,6 +40,13 @@ def put_in_place(settings: Settings) -> list[str]:
     return replaced
 
 
+def waiting_files(settings: Settings) -> list[str]:
+    """Return the names of restored files that wait to be put in place, as far as they are seen."""
+    folder = Places(settings.database).files
+    names = (TLS, TARGETS, CONFIGURATION)
+    return [f"{name}/{path.name}" for name in names for path in _files(folder / name)]
+
+
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
 

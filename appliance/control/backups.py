@@ -48,7 +48,10 @@ async def save_target(request: web.Request) -> web.Response:
     body = await read(request)
     if not all(isinstance(value, str) for value in body.values()):
         raise InvalidInputError(problem="A field is no text.", remedy="Send texts only.")
-    number = whole_number(body.pop("number", ""))
+    written = body.pop("number", "")
+    number = whole_number(written)
+    if written and number is None:
+        raise TargetMissingError(number=written)
     target = await request.app[TARGETS].save(COMMAND_LINE, number, body)
     return web.json_response(public(target))
 

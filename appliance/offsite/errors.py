@@ -130,7 +130,7 @@ class TargetNotMountedError(ApplianceError):
     status = HTTPStatus.BAD_GATEWAY
     sentence = "The disk of the target is not mounted at {place}."
     hint = (
-        "Mount it. If this is a new disk, press “Try it” at the target: "
+        "Mount it. If this is a new disk, press “Try to reach it” beside it: "
         "this prepares the folder for copies."
     )
 
