@@ -19,6 +19,7 @@ from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.files import private_directory
 from appliance.core.settings import MEBIBYTE, Settings
+from appliance.db.index_memory import allow_index_memory
 from appliance.operations.model import Facts, Progress
 from appliance.operations.work import Reporter, Work
 from appliance.repository import lock
@@ -172,6 +173,7 @@ class Drill:
     async def _build_indexes(self, scratch: Scratch) -> None:
         self.report.progress(Progress("Building the index of vectors."))
         async with connected(scratch) as connection:
+            await allow_index_memory(connection)
             for model in await RestoreStore(connection).models():
                 await connection.execute("SELECT library.index_vectors(%s)", (model,))
 
