@@ -209,7 +209,7 @@ async def _answer(
         snapshots=tuple(map(_dated, listed)) if isinstance(listed, list) else (),
         preview=_previewed(steps.preview),
         error=shown.words_for(Audience.OPERATOR) if shown else None,
-        is_unconfirmed=await request.app[keys.RESTORING].is_unconfirmed(),
+        is_unconfirmed=await request.app[keys.RESTORING].notes.former_is_kept(),
         done=_done(steps),
         waiting=_waiting(steps),
         place_files=f"{'sudo ' if packaged else ''}cloister restore files",

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from appliance.actors.model import Actor
@@ -25,10 +25,9 @@ from appliance.backup_plan.errors import (
     RestoreSessionError,
 )
 from appliance.backup_plan.gateway import serving
-from appliance.backup_plan.records import read_plan, write_plan
+from appliance.backup_plan.restore_notes import RestoreNotes
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
-from appliance.core.settings import Settings
 from appliance.operations.catalog import HOT, RESTORE, SET
 from appliance.operations.errors import OperationError
 from appliance.operations.model import Facts, Progress
@@ -111,10 +110,10 @@ class Restoring:
     process: packaged, a restore that works goes on in its unit.
     """
 
-    settings: Settings
     clock: Clock
     operations: OperationRunner
     audit: AuditLog
+    notes: RestoreNotes
     units: Callable[[], Iterable[str]]
     serves: Callable[[str], bool]
     restart: Callable[[str, str], Awaitable[None]]
@@ -181,11 +180,6 @@ class Restoring:
         steps.step, steps.error = Step.RUNNING, None
         self._task = asyncio.create_task(self._restore(steps), name="restore")
 
-    async def is_unconfirmed(self) -> bool:
-        """Say whether the state before a restore is still kept, as far as it is known here."""
-        plan = await asyncio.to_thread(read_plan, self.settings.state)
-        return plan.restored_at is not None
-
     async def keep(self, actor: Actor) -> None:
         """Keep the restored state: the one before it is deleted."""
         actor.require(Permission.RESTORE)
@@ -217,9 +211,9 @@ class Restoring:
             await ask(self.operations, RESTORE, {"work": work})
         except OperationError as error:
             if error.result.code == NothingToUndoError.code:
-                await self._remember(unconfirmed=False)
+                await self.notes.note(former_is_kept=False)
             raise
-        await self._remember(unconfirmed=False)
+        await self.notes.note(former_is_kept=False)
 
     async def _restore(self, steps: RestoreSteps) -> None:
         source = _source(steps.place)
@@ -228,7 +222,7 @@ class Restoring:
             async with serving(self.operations, source):
                 steps.result = await self.operations.run(RESTORE, request, steps)
             if steps.is_whole:
-                await self._remember(unconfirmed=True)
+                await self.notes.note(former_is_kept=True)
                 await self._exchange(steps)
             steps.step = Step.DONE
         except ApplianceError as error:
@@ -271,11 +265,6 @@ class Restoring:
     async def _ask(self, place: Facts, request: Facts) -> Facts:
         async with serving(self.operations, _source(place)):
             return await ask(self.operations, RESTORE, request, patience=_LIST_SECONDS)
-
-    async def _remember(self, *, unconfirmed: bool) -> None:
-        plan = await asyncio.to_thread(read_plan, self.settings.state)
-        moment = self.clock.now() if unconfirmed else None
-        await asyncio.to_thread(write_plan, self.settings.state, replace(plan, restored_at=moment))
 
     async def _note(self, actor: Actor, action: Action) -> None:
         await self.audit.note(actor, AuditEvent(action, ObjectType.SET))

@@ -32,7 +32,7 @@ from appliance.restore.wording import (
     preview_lines,
     snapshot_rows,
 )
-from appliance.units.exchange import restarted_by_exchange
+from appliance.units.exchange import RestoreState, restarted_by_exchange
 
 _OWN = "local"
 # Settings of a set wait for root: see `restored_files`.
@@ -112,8 +112,6 @@ def _prepare(options: argparse.Namespace, *, needs_key: bool) -> None:
 
 async def restore(context: Context, options: argparse.Namespace) -> ExitCode:
     """Restore, or show what could be restored."""
-    if options.end == _FILES:
-        return await _place_files(context)
     if options.end is not None:
         return await _end(context, options)
     async with _place(context, options) as place:
@@ -138,7 +136,7 @@ async def restore(context: Context, options: argparse.Namespace) -> ExitCode:
             raise DeclinedError
         found = await run_operation(context, RESTORE, {"work": Task.RESTORE, **asked})
     files = await asyncio.to_thread(put_in_place, context.settings)
-    restarted = options.what == What.EVERYTHING and await _restart(context)
+    restarted = options.what == What.EVERYTHING and await _use_restored(context)
     await _use_certificate(context, files)
     value = {**found, "files": files, "restarted": restarted}
     context.output.value(value, done_sentence(found, options.what, files, is_running=restarted))
@@ -159,11 +157,15 @@ async def drill(context: Context, options: argparse.Namespace) -> ExitCode:
 
 
 async def _end(context: Context, options: argparse.Namespace) -> ExitCode:
+    if options.end == _FILES:
+        return await _place_files(context)
     found = await run_operation(context, RESTORE, {"work": options.end})
     restarted = options.end == Task.UNDO and await _restart(context)
     if restarted:
         ask_status = partial(run_operation, context, RESTORE, {"work": Task.STATUS})
         found = await until_exchanged(ask_status, context.clock)
+    kept = RestoreState(str(found["state"])) is RestoreState.UNCONFIRMED
+    await _note(context, former_is_kept=kept and not found.get("undone"))
     files = await asyncio.to_thread(waiting_files, context.settings)
     words = "\n".join([end_sentence(Task(options.end), found), *files_lines(files)])
     context.output.value({**found, "restarted": restarted, "waiting": files}, words)
@@ -198,6 +200,20 @@ async def _place(context: Context, options: argparse.Namespace) -> AsyncIterator
             yield {**found, "source": _GATEWAY, "name": options.folder}
     else:
         yield {**found, "address": options.folder}
+
+
+async def _use_restored(context: Context) -> bool:
+    """Restart what uses the database; return whether a supervisor runs that does it."""
+    if restarted := await _restart(context):
+        await _note(context, former_is_kept=True)
+    return restarted
+
+
+async def _note(context: Context, *, former_is_kept: bool) -> None:
+    """Let the console know whether a restore waits for a decision, if a supervisor runs."""
+    with contextlib.suppress(ApplianceError):
+        body = {"former_is_kept": former_is_kept}
+        await context.control.ask("POST", "/backups/restored", body=body)
 
 
 async def _use_certificate(context: Context, files: list[str]) -> None:

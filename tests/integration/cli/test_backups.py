@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from appliance.backup_plan.records import read_proof
+from appliance.backup_plan.records import read_plan, read_proof
 from appliance.cli.connection import RefusedError
 from appliance.cli.context import Context
 from appliance.cli.errors import (
@@ -293,6 +293,19 @@ async def test_a_body_that_is_no_target_is_refused(context: Context) -> None:
         with pytest.raises(RefusedError) as refused:
             await context.control.ask("POST", "/backups/targets", body=body)
         assert refused.value.as_json()["code"] == code
+
+
+async def test_a_restore_at_the_command_line_is_noted_for_the_console(context: Context) -> None:
+    path, state = "/backups/restored", context.settings.state
+    await context.control.ask("POST", path, body={"former_is_kept": True})
+    noted = read_plan(state).restored_at
+    assert noted is not None
+    await context.control.ask("POST", path, body={"former_is_kept": True})
+    assert read_plan(state).restored_at == noted
+    await context.control.ask("POST", path, body={"former_is_kept": False})
+    assert read_plan(state).restored_at is None
+    with pytest.raises(RefusedError):
+        await context.control.ask("POST", path, body={"former_is_kept": "yes"})
 
 
 async def test_without_a_supervisor_nothing_is_started(settings: Settings) -> None:
