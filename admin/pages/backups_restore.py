@@ -6,8 +6,11 @@ it, and with it the session of the person who restores.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from datetime import datetime
+from http import HTTPStatus
+from typing import ClassVar
 
 from aiohttp import web
 
@@ -17,23 +20,28 @@ from admin.pages.backups import BACKUPS, refusal
 from appliance.accounts.guard import permitted
 from appliance.actors.model import Actor, ClaimCode
 from appliance.actors.permissions import Permission
+from appliance.backup.layout import CONFIGURATION, TARGETS, TLS
 from appliance.backup_plan.errors import RestoreSessionError
 from appliance.backup_plan.facts import CopiedTo, read_facts
 from appliance.backup_plan.restoring import CONFIRMATION, RestoreSteps, Step
 from appliance.core.errors import ApplianceError, Audience, Words
 from appliance.core.settings import MOST_TARGETS
-from appliance.operations.model import Facts, Progress
+from appliance.operations.model import Facts
+from appliance.restore.model import What
+from appliance.restore.wording import restored_sentence
 from appliance.web import flash
 from appliance.web.cookies import Cookies
 from appliance.web.forms import Form, read_form
 from appliance.web.paths import whole_number
-from appliance.web.render import Frame
+from appliance.web.render import Frame, wants_fragment
 
 RESTORE = "/admin/restore"
 CLAIM = "/admin/claim"
 _COOKIE = "cloister_restore"
 _LASTS = 6 * 3600
-_LONGEST_KEY, _LONGEST_FILE = 200, 4000
+_LONGEST_KEY = 200
+# Tells htmx to ask no more.
+_LAST_POLL = 286
 _WHAT = (
     ("everything", "Everything: the machine is as it was then"),
     ("documents", "Only documents that are missing now"),
@@ -41,6 +49,12 @@ _WHAT = (
     ("document", "One document"),
     ("conversations", "The conversations of one person"),
 )
+# By the folder of a set's files, what people call them.
+_FILES = {
+    CONFIGURATION: "the configuration cloister.env",
+    TLS: "the certificate with its key",
+    TARGETS: "the targets of copies",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,8 @@ class RestorePage:
 
     `copies` are all places that can be chosen; `sources` are those of them that are only restored
     from. `is_here` says whether this machine has backups of its own, and `is_unclaimed` that the
-    holder of the claim code restores.
+    holder of the claim code restores. `done` says what was restored. What is `waiting` belongs to
+    root, who gives `place_files`.
     """
 
     template: ClassVar[str] = "restore.html"
@@ -63,11 +78,13 @@ class RestorePage:
     may_add: bool
     is_unclaimed: bool
     is_here: bool
-    progress: Progress | None
-    lines: tuple[str, ...]
-    snapshots: tuple[dict[str, Any], ...]
+    snapshots: tuple[Facts, ...]
+    preview: Facts
     error: Words | None
     is_unconfirmed: bool
+    done: str
+    waiting: tuple[str, ...]
+    place_files: str
     what: tuple[tuple[str, str], ...] = _WHAT
     word: str = CONFIRMATION
 
@@ -95,6 +112,10 @@ def _begun(request: web.Request, actor: Actor, back: str) -> web.Response:
         token = request.app[keys.RESTORING].begin(actor)
     except ApplianceError as error:
         return refusal(error, back)
+    return _to_steps(request, token)
+
+
+def _to_steps(request: web.Request, token: str) -> web.Response:
     response = flash.redirect(RESTORE)
     _cookies(request).set(response, _COOKIE, token, max_age=_LASTS)
     return response
@@ -158,10 +179,9 @@ async def _end(request: web.Request, actor: Actor, word: str, back: str) -> web.
         if word == "keep":
             await restoring.keep(actor)
             return flash.redirect(back, "The restored state is kept; the one before it is deleted.")
-        await restoring.undo(actor)
+        return _to_steps(request, await restoring.undo(actor))
     except ApplianceError as error:
         return refusal(error, back)
-    return flash.redirect(back, "The restore is undone: the database starts with its former state.")
 
 
 def open_steps(request: web.Request) -> RestoreSteps:
@@ -187,13 +207,10 @@ async def _answer(
 ) -> web.Response:
     facts = await read_facts(request.app[keys.SETTINGS])
     targets = (*facts.sources, *facts.copies)
-    restoring = request.app[keys.RESTORING]
-    is_working = steps.step in {Step.RUNNING, Step.DONE, Step.FAILED}
-    progress, lines = restoring.progress() if is_working else (None, [])
+    packaged = request.app[keys.SETTINGS].packaged
     if not form.value("source"):
         elsewhere = targets and facts.catalog is None
-        source = targets[0].target.number if elsewhere else 0
-        form = Form({"source": str(source)})
+        form = Form({"source": str(targets[0].target.number if elsewhere else 0)})
     shown = error or steps.error
     listed = steps.listed.get("snapshots")
     page = RestorePage(
@@ -206,12 +223,39 @@ async def _answer(
         may_add=len(targets) < MOST_TARGETS,
         is_unclaimed=isinstance(steps.actor, ClaimCode),
         is_here=facts.catalog is not None,
-        progress=progress,
-        lines=tuple(lines),
-        snapshots=tuple(listed) if isinstance(listed, list) else (),
+        snapshots=tuple(map(_dated, listed)) if isinstance(listed, list) else (),
+        preview=_previewed(steps.preview),
         error=shown.words_for(Audience.OPERATOR) if shown else None,
-        is_unconfirmed=await restoring.is_unconfirmed(),
+        is_unconfirmed=await request.app[keys.RESTORING].notes.former_is_kept(),
+        done=_done(steps),
+        waiting=_waiting(steps),
+        place_files=f"{'sudo ' if packaged else ''}cloister restore files",
     )
-    return request.app[keys.RENDERER].page(
-        request, page, block="steps", status=error.status if error else 200
-    )
+    status = int(error.status if error else HTTPStatus.OK)
+    if wants_fragment(request) and not steps.step.is_working:
+        status = _LAST_POLL
+    return request.app[keys.RENDERER].page(request, page, block="steps", status=status)
+
+
+def _done(steps: RestoreSteps) -> str:
+    if steps.step is not Step.DONE or not steps.result:
+        return ""
+    return restored_sentence(steps.result, What(str(steps.chosen["what"])))
+
+
+def _waiting(steps: RestoreSteps) -> tuple[str, ...]:
+    """Return what of a restored set only root may put in place."""
+    files = steps.result.get("files")
+    listed = [str(name) for name in files] if isinstance(files, list) else []
+    folders = {name.partition("/")[0] for name in listed}
+    return tuple(words for folder, words in _FILES.items() if folder in folders)
+
+
+def _previewed(found: Facts) -> Facts:
+    then = found.get("then")
+    return {**found, "then": _dated(then)} if isinstance(then, Mapping) else found
+
+
+def _dated(snapshot: Facts) -> Facts:
+    """Return a snapshot with its time as a moment, which pages write in local time."""
+    return {**snapshot, "taken_at": datetime.fromisoformat(str(snapshot["taken_at"]))}

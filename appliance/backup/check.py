@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from appliance.backup.publish import OwnRepository
@@ -13,7 +14,7 @@ from appliance.repository import lock
 from appliance.repository.damage import DamagedFile, FileKind, damaged
 from appliance.repository.errors import RepositoryDamagedError
 from appliance.repository.files import RepositoryFiles, files_at, renamed_or_changed
-from appliance.repository.place import machine_key
+from appliance.repository.place import copy_address, machine_key
 from appliance.repository.restic import Repository
 
 ALL = "100%"
@@ -23,16 +24,18 @@ _PATIENCE = 1800.0
 def work_of(settings: Settings, clock: Clock) -> Work:
     """Return the work.
 
-    Its request may name the `address` of a copy, this machine's own repository without it, and the
-    part to `read`: `3/7`, or `100%` without it. Damage is an error, and in the published list.
+    Its request may name the target whose copy is shown meanwhile as `source`, this machine's own
+    repository without it, and the part to `read`: `3/7`, or `100%` without it. Damage is an error,
+    and of the own repository also in the published list.
     """
 
     async def work(request: Facts, report: Reporter) -> Facts:
-        address, read = request.get("address"), str(request.get("read") or ALL)
+        source, read = request.get("source"), str(request.get("read") or ALL)
         async with lock.shared(settings.repository_lock, clock, patience=_PATIENCE):
-            if address is not None:
-                repository = Repository(str(address), machine_key(settings))
-                return await _Check(repository, files_at(str(address)), report).read(read)
+            if isinstance(source, int) and source:
+                address = await asyncio.to_thread(copy_address, settings, source)
+                repository = Repository(address, machine_key(settings))
+                return await _Check(repository, files_at(address), report).read(read)
             return await _check_own(OwnRepository(settings, clock), clock, report, read)
 
     return work

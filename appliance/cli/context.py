@@ -13,9 +13,6 @@ from appliance.cli.output import Output
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database, conninfo
-from appliance.llm.client import DEFAULT_TIMEOUTS, ModelRunner
-from appliance.llm.condition import published_condition
-from appliance.llm.model import Timeouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +27,6 @@ class Context:
     def control(self) -> Connection:
         """The running supervisor."""
         return Connection([self.settings.control_socket], self.not_running)
-
-    @property
-    def runner_address(self) -> str:
-        """The model runner: the one that OLLAMA_HOST names, or the appliance's own."""
-        try:
-            own_port = int((self.settings.models / "port").read_text())
-        except (OSError, ValueError):
-            return self.settings.runner_address
-        return self.settings.ollama_url or f"http://127.0.0.1:{own_port}"
-
-    def model_runner(self, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> ModelRunner:
-        """A client of the model runner, which says why it has no answer, as far as it is known."""
-        know = published_condition(
-            self.settings.runner_condition, elsewhere=self.settings.ollama_url is not None
-        )
-        return ModelRunner(self.runner_address, timeouts=timeouts, know=know)
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:

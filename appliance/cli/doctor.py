@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from appliance.backup_plan.facts import read_facts
 from appliance.cli.context import Context
+from appliance.cli.model_runner import model_runner, runner_address
 from appliance.cli.output import ExitCode, Output
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.clock import Clock, SystemClock
@@ -69,7 +70,7 @@ async def doctor(context: Context, options: argparse.Namespace) -> ExitCode:
     address = conninfo(context.settings.database_socket, "cloister")
     async with (
         Database(address, size=3, wait=_PATIENCE) as database,
-        context.model_runner() as runner,
+        model_runner(context.settings) as runner,
     ):
         appliance = _appliance(context, database, runner)
         wide = _machine_wide(context.settings, context.clock)
@@ -108,7 +109,7 @@ def _appliance(context: Context, database: Database, runner: ModelRunner) -> lis
         see=see,
         database=probe,
         runner=runner,
-        runner_address=context.runner_address,
+        runner_address=runner_address(context.settings),
         chosen=ModelChoice(database, runner).chosen,
         reader=settings.ingest_socket,
         elsewhere=settings.ollama_url is not None,

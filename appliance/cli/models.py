@@ -9,6 +9,7 @@ import signal
 
 from appliance.cli.context import Context
 from appliance.cli.fetch_job import FetchJob
+from appliance.cli.model_runner import model_runner
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
 from appliance.core.signals import on_signals
@@ -72,7 +73,7 @@ async def fetch_model(context: Context, options: argparse.Namespace) -> ExitCode
         await job.run(str(name), lambda say: FetchUnit(name, models, context.clock, say).run())
     else:
         context.output.say(f"The model runner downloads {name} from {REGISTRY}.")
-        async with context.model_runner(timeouts=PULL_TIMEOUTS) as runner:
+        async with model_runner(context.settings, timeouts=PULL_TIMEOUTS) as runner:
             await job.run(
                 str(name), lambda say: Pull(runner, name, clock=context.clock, say=say).run()
             )

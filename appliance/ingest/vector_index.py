@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
+from appliance.db.index_memory import allow_index_memory
 from appliance.db.pool import Connection
 from appliance.ingest.model import EmbeddingModel
 from appliance.ingest.vectors import VectorStore
@@ -26,6 +27,7 @@ async def build_missing(record: JobRecord) -> str:
         models = await VectorStore(connection).unindexed()
         await connection.execute("SELECT set_config('statement_timeout', '0', false)")
         await connection.execute("SELECT set_config('lock_timeout', '0', false)")
+        await allow_index_memory(connection)
         for number, model in enumerate(models):
             sentence = f"Indexing the passages for {model.name}."
             await record.progress(sentence, number, len(models), log=True)

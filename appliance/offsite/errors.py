@@ -52,6 +52,16 @@ class TargetUnreachableError(ApplianceError):
     )
 
 
+class TargetFolderMissingError(TargetUnreachableError):
+    """The same for a folder of this machine. Facts: `place`."""
+
+    sentence = "There is no folder {place}."
+    hint = (
+        "Mount its disk. If the disk is new, make the folder for the account that makes the "
+        "copies: the guide “Back up” has the command."
+    )
+
+
 class TargetSilentError(ApplianceError):
     """The target took or sent nothing for too long. Facts: `place`, `seconds`."""
 
@@ -91,6 +101,16 @@ class TargetFullError(ApplianceError):
     hint = "Make room there, or use a larger target. The next copy goes on where this one ended."
 
 
+class CopyFullError(TargetFullError):
+    """The same in the middle of a copy. Facts: `place`, `needed`, and `free` where it is known."""
+
+    sentence = "{place} is full: {room}{needed} are still to be copied."
+
+    def __init__(self, place: str, needed: str, free: str | None) -> None:
+        room = "" if free is None else f"{free} are free, and "
+        super().__init__(place=place, needed=needed, free=free, room=room)
+
+
 class TargetReadOnlyError(ApplianceError):
     """Files cannot be written there. Facts: `place`."""
 
@@ -110,7 +130,7 @@ class TargetNotMountedError(ApplianceError):
     status = HTTPStatus.BAD_GATEWAY
     sentence = "The disk of the target is not mounted at {place}."
     hint = (
-        "Mount it. If this is a new disk, press “Try it” at the target: "
+        "Mount it. If this is a new disk, press “Try to reach it” beside it: "
         "this prepares the folder for copies."
     )
 
@@ -191,7 +211,7 @@ class CopyDamagedError(ApplianceError):
             f"{len(names)} {words}: {_named(names)}."
             for names, words in (
                 (here, "files of this machine's repository are damaged and were not copied"),
-                (there, "files at the target have another size than here"),
+                (there, "files at the target differ from those here"),
             )
             if names
         ]

@@ -9,7 +9,9 @@ from enum import StrEnum
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, Audience
+from appliance.offsite.copy import shares_keys
 from appliance.offsite.errors import (
+    CopyDamagedError,
     FileThereError,
     NoBackupsThereError,
     TargetReadOnlyError,
@@ -122,7 +124,11 @@ class Probe:
             own = await self.source.config()
         except RepositoryMissingError:
             return Holding.OTHER
-        return Holding.OWN if config == own else Holding.OTHER
+        if config == own:
+            return Holding.OWN
+        if await shares_keys(self.source, place):
+            raise CopyDamagedError([], [str(CONFIG_FILE)])
+        return Holding.OTHER
 
 
 @dataclass(frozen=True, slots=True)

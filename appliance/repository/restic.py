@@ -21,8 +21,10 @@ from appliance.core.process import Command, Finished, ProgramMissingError, Strea
 from appliance.repository.damage import FileKind, damaged, damaged_files
 from appliance.repository.errors import (
     KeyRefusedError,
+    OutputFullError,
     RepositoryBusyError,
     RepositoryFailedError,
+    RepositoryFullError,
     RepositoryMissingError,
     ResticMissingError,
 )
@@ -45,8 +47,10 @@ _REPAIRS_PACKS, _REPAIRS_INDEX = (0, 17), (0, 15)
 # A file of a snapshot that cannot be restored, in the words of all versions so far.
 _UNRESTORED = re.compile(r"ignoring error for (/[^\n]*?): ")
 _MOST_NAMED = 5
-# How the system, and so the program, says that a disk is full.
-_NO_ROOM = b"no space left on device"
+# How the system, a quota, and a server of the repository say that a disk is full.
+_NO_ROOM = (b"no space left on device", b"disk quota exceeded", b"507 Insufficient Storage")
+# The program itself failed: what follows is about its code.
+_CRASH = "panic: "
 # It said that all went well, except that some files could not be read.
 _SOURCES_UNREAD = 3
 
@@ -109,12 +113,15 @@ class Repository:
     async def open(self) -> str:
         """Return the id of the repository: the key opens it.
 
-        Raises RepositoryMissingError or KeyRefusedError, also for versions that say neither.
+        Raises RepositoryMissingError, KeyRefusedError, or RepositoryDamagedError where the key
+        opens its file but the config is damaged, also for versions that say none of them.
         """
         finished = await self._run((_NO_LOCK, "cat", "config"))
         if not finished.succeeded and await files_at(self.address).read(CONFIG) is None:
             raise RepositoryMissingError(place=self.address)
-        self._check("open", finished, refused=KeyRefusedError(found=fingerprint(self.password)))
+        found = damaged_files((finished.stdout + finished.stderr).decode(errors="replace"))
+        refused = damaged(found) if found else KeyRefusedError(found=fingerprint(self.password))
+        self._check("open", finished, refused=refused)
         return str(json.loads(finished.stdout)["id"])
 
     async def snapshots(self) -> tuple[Snapshot, ...]:
@@ -183,14 +190,17 @@ class Repository:
     async def restore(self, snapshot: str, target: Path, include: Sequence[str] = ()) -> None:
         """Write the files of a snapshot below `target`, or of some paths in it; each is checked.
 
-        Raises RepositoryDamagedError, which names the files that could not be read.
+        Raises RepositoryDamagedError, which names the files that could not be read, and
+        OutputFullError.
         """
         options = [f"--include={path}" for path in include]
         work = (_NO_LOCK, "restore", snapshot, f"--target={target}", *options)
         finished = await self._run(work, LONG_SECONDS)
+        if not finished.succeeded and _is_full(finished):
+            # No file could be written, and none is damaged.
+            raise OutputFullError(place=target)
         unread = _unrestored(finished)
-        # Without room on the disk no file can be written, and none is damaged.
-        refused = damaged((), ", ".join(unread)) if unread and not _is_full(finished) else None
+        refused = damaged((), ", ".join(unread)) if unread else None
         self._check("restore", finished, refused=refused)
 
     async def read(self, snapshot: str, path: str) -> bytes:
@@ -355,6 +365,8 @@ class Repository:
                 raise RepositoryBusyError
             case 12:
                 raise KeyRefusedError(found=fingerprint(self.password))
+            case _ if refused is None and _is_full(finished):
+                raise RepositoryFullError(work=work, reason=_last(finished))
             case _:
                 raise refused or RepositoryFailedError(work=work, reason=_last(finished))
 
@@ -364,6 +376,8 @@ def _last(finished: Finished) -> str:
     lines = finished.stderr.decode(errors="replace").strip().splitlines()
     if not lines:
         return finished.description
+    if crash := next((line for line in lines if line.startswith(_CRASH)), None):
+        return crash
     # Later versions write it as JSON where the output is JSON.
     said = _object(lines[-1].encode()).get("message", lines[-1])
     return str(said).removeprefix("Fatal: ")
@@ -376,8 +390,8 @@ def _unrestored(finished: Finished) -> list[str]:
 
 
 def _is_full(finished: Finished) -> bool:
-    """Whether the disk to which a snapshot is restored has no room."""
-    return _NO_ROOM in finished.stderr
+    """Whether the program says that a disk has no room."""
+    return any(words in finished.stderr for words in _NO_ROOM)
 
 
 def _unread(finished: Finished) -> tuple[str, ...]:

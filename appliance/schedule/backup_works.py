@@ -202,8 +202,8 @@ class BackupWorks:
                 continue
             number, name = copy.target.number, copy.target.name
             try:
-                async with serving(self.operations, number) as address:
-                    request = {"address": address, "read": f"{part}/{PARTS}"}
+                async with serving(self.operations, number):
+                    request = {"source": number, "read": f"{part}/{PARTS}"}
                     await self._carry_out(catalog.CHECK, record, request)
                 if copy.target.kind is TargetKind.FOLDER:
                     keep = {"keep_set": await self._days(OFFSITE_DAYS)}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.backup_plan.records import read_plan
 from appliance.repository.recovery_key import RecoveryKey
 from tests.appliance import ROOT, Appliance, fake_ollama, home_folder, running_appliance, wait_until
 from tests.builders import documents
@@ -105,11 +106,14 @@ def test_an_empty_machine_answers_as_the_first_one(runner: str, empty: Path) -> 
         assert restored["restarted"]
         wait_until(lambda: state(environment) == "unconfirmed", "the exchange", 60)
         wait_until(lambda: second.status()["postgres"] == "ready", "the database", 60)
+        # The console asks for the decision, too.
+        assert read_plan(empty / "state").restored_at is not None
         assert people(second) == {"ada"}
         assert second.cli("ask", QUESTION)["citations"][0]["file"] == "towers.pdf"
         cli(environment, "restore", "undo", "--json")
         wait_until(lambda: people(second) == {"ada", "bea"}, "the former state", 60)
         wait_until(lambda: state(environment) == "none", "the restored state to be gone", 60)
+        assert read_plan(empty / "state").restored_at is None
 
 
 def state(environment: Mapping[str, str]) -> str:

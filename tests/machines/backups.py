@@ -57,6 +57,18 @@ class Backups:
         found: dict[str, Any] = result["found"]
         return found
 
+    def make_folder(self, path: str) -> None:
+        """Make a folder for copies, as root does."""
+        self.machine.run(f"install -d -o cloister-offsite -g cloister-repository -m 2770 {path}")
+
+    def set_up_target(self, number: int, **facts: str) -> None:
+        """Name a place for copies, as the console does."""
+        target = dict.fromkeys(("user", "secret", "identity", "region", "opens", "closes"), "")
+        text = json.dumps({**target, "name": "copies", **facts, "number": number, "limit": 0})
+        path = f"/var/lib/cloister/offsite/{number}.json"
+        self.machine.write(path, text, 0o640)
+        self.machine.run(f"chown cloister:cloister-targets {path}")
+
     def wait_until_exchanged(self) -> None:
         """Return when the database that was restored is in use and serves."""
 
@@ -78,10 +90,10 @@ class Backups:
         found: dict[str, Any] = json.loads(self.machine.run(read).stdout)
         return found
 
-    def snapshots(self, *tags: str) -> list[str]:
+    def snapshots(self, *tags: str, repository: str = SERVER) -> list[str]:
         """Return the ids of all snapshots, or of those with a tag, in the order of their time."""
-        options = (f"--tag={tag}" for tag in tags)
-        listed: list[dict[str, Any]] = json.loads(self.restic("snapshots", "--json", *options))
+        words = ("snapshots", "--json", "--no-lock", *(f"--tag={tag}" for tag in tags))
+        listed: list[dict[str, Any]] = json.loads(self.restic(*words, repository=repository))
         return [entry["id"] for entry in sorted(listed, key=lambda entry: str(entry["time"]))]
 
     def restic(self, *words: str, repository: str = SERVER, check: bool = True) -> str:

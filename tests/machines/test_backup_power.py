@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ from tests.machines.visitor import Site
 # A cut, a boot and a check of every byte take half a minute each.
 pytestmark = pytest.mark.timeout(1800)
 BACKUP = "var/lib/cloister/backup"
+DATABASES = "var/lib/cloister/postgres"
 REPOSITORY = "var/lib/cloister/repository"
+COPIES = "mnt/disk/cloister"
 # So much is saved and removed again that a prune has work to do, in files of which none is alike.
 OLD_MEGABYTES = 40
 Seen = Callable[[Path], bool]
@@ -32,22 +35,22 @@ def exists(path: str) -> Seen:
     return lambda root: (root / path).exists()
 
 
-def files(root: Path, folder: str) -> set[str]:
-    return {path.name for path in (root / REPOSITORY / folder).rglob("*") if path.is_file()}
+def files(repository: Path, folder: str) -> set[str]:
+    return {path.name for path in (repository / folder).rglob("*") if path.is_file()}
 
 
 class Change:
-    """Whether files of the repository have come or gone since the operation began."""
+    """Whether files of a repository have come or gone since the operation began."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._before = {folder: files(root, folder) for folder in ("data", "index", "snapshots")}
+    def __init__(self, repository: Path) -> None:
+        self._files = partial(files, repository)
+        self._before = {folder: self._files(folder) for folder in ("data", "index", "snapshots")}
 
     def came(self, folder: str) -> bool:
-        return bool(files(self._root, folder) - self._before[folder])
+        return bool(self._files(folder) - self._before[folder])
 
     def went(self, folder: str) -> bool:
-        return bool(self._before[folder] - files(self._root, folder))
+        return bool(self._before[folder] - self._files(folder))
 
 
 Moment = Callable[[Path, Change], bool]
@@ -61,18 +64,28 @@ SET_MOMENTS: dict[str, Moment] = {
     "after the snapshot is saved": lambda _, change: change.came("snapshots"),
 }
 PRUNE_MOMENTS: dict[str, Moment] = {
-    "when it has locked": lambda root, _: bool(files(root, "locks")),
+    "when it has locked": lambda root, _: bool(files(root / REPOSITORY, "locks")),
     "after a snapshot is removed": lambda _, change: change.went("snapshots"),
     "after a part is removed": lambda _, change: change.went("data"),
     "after an index is removed": lambda _, change: change.went("index"),
 }
-
-
-DATABASES = "var/lib/cloister/postgres"
 RESTORE_MOMENTS: dict[str, Moment] = {
     "while it reads": lambda root, _: exists(f"{DATABASES}/fetched")(root),
     "while it builds": lambda root, _: exists(f"{DATABASES}/restored/PG_VERSION")(root),
+    "while it loads": lambda root, _: exists(f"{DATABASES}/restored/postmaster.pid")(root),
     "when it is ready": lambda root, _: exists(f"{DATABASES}/restored/READY")(root),
+}
+
+
+COPY_MOMENTS: dict[str, Moment] = {
+    "in a part": lambda root, _: bool(files(root / COPIES, "tmp")),
+    "after a part is copied": lambda _, change: change.came("data"),
+    "after an index is copied": lambda _, change: change.came("index"),
+}
+DRILL_MOMENTS: dict[str, Moment] = {
+    "while it reads": lambda root, _: exists(f"{BACKUP}/drill/set")(root),
+    "while it makes a database": lambda root, _: exists(f"{BACKUP}/drill/cluster")(root),
+    "while it loads": lambda root, _: exists(f"{BACKUP}/drill/cluster/data/postmaster.pid")(root),
 }
 
 
@@ -80,11 +93,15 @@ def cut_during(
     machine: Machine,
     place: Place,
     name: str,
-    moment: Callable[[Path, Change], bool],
+    moment: Moment,
+    repository: str = REPOSITORY,
     **request: object,
 ) -> None:
-    """Cut the power at a moment of an operation, or right after its end; serve again."""
-    backups, change = Backups(machine), Change(machine.root)
+    """Cut the power at a moment of an operation, or right after its end; serve again.
+
+    The moment may depend on what has changed in a repository.
+    """
+    backups, change = Backups(machine), Change(machine.root / repository)
     backups.begin(name, **request)
     wait_until(lambda: moment(machine.root, change) or not backups.runs(name), name, 120)
     machine.cut_power()
@@ -176,6 +193,30 @@ def test_a_restore_that_loses_power_leaves_the_old_state_or_the_new_one(
         print(f"cut {label}: the machine is the {'new' if is_restored else 'old'} one")
         if is_restored:
             backups.undo()
+
+
+def test_copies_and_drills_outlive_power_cuts(
+    on_disk: Machine, network: Network, client: Neighbour
+) -> None:
+    machine = on_disk
+    backups, place = Backups(machine), network.place(APPLIANCE)
+    claimed(machine, place, client)
+    backups.make_folder(f"/{COPIES}")
+    backups.set_up_target(1, kind="folder", place=f"/{COPIES}")
+    made = backups.do("set")["snapshot"]
+    backups.do("offsite-1", work="probe", prepare=True)
+    for label, moment in COPY_MOMENTS.items():
+        add_old_sets(backups)
+        cut_during(machine, place, "offsite-1", moment, COPIES, work="copy", now=True)
+        backups.do("offsite-1", work="copy", now=True)
+        backups.restic("check", "--read-data", "--no-lock", repository=f"/{COPIES}")
+        assert backups.snapshots() == backups.snapshots(repository=f"/{COPIES}")
+        print(f"cut {label}: the copy is whole")
+    for label, moment in DRILL_MOMENTS.items():
+        cut_during(machine, place, "drill", moment, snapshot=made)
+        verify(backups, made)
+        assert not (machine.root / BACKUP / "drill").exists()
+        print(f"cut {label}: the set is verified")
 
 
 def add_old_sets(backups: Backups) -> None:

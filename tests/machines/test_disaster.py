@@ -117,11 +117,9 @@ def gone(
             conversation = operator.ask(QUESTION, operator.token("/"))
             wait_until(lambda: "1742" in operator.http.get(conversation).text, "an answer")
         backups.do("key", work="add", recovery_key=key.text)
-        machine.run(f"install -d -o cloister-offsite -g cloister-repository -m 2770 {COPY}")
-        set_up_target(machine, 1, kind="folder", place=COPY)
-        set_up_target(
-            machine, 2, kind="rest-server", place=server.address, identity=server.identity
-        )
+        backups.make_folder(COPY)
+        backups.set_up_target(1, kind="folder", place=COPY)
+        backups.set_up_target(2, kind="rest-server", place=server.address, identity=server.identity)
         with working(site, kept, "nightly"):
             kept.until(documents=4, answers=2)
             made = backups.do("set")["snapshot"]
@@ -134,15 +132,6 @@ def gone(
             assert copied["files"] >= 5, copied
         machine.run("sync")
     return Gone(disk, key, kept, bell, conversation, made)
-
-
-def set_up_target(machine: Machine, number: int, **facts: str) -> None:
-    """Name a place for copies, as the console does."""
-    target = dict.fromkeys(("user", "secret", "identity", "region", "opens", "closes"), "")
-    text = json.dumps({**target, "name": "copies", **facts, "number": number, "limit": 0})
-    path = f"/var/lib/cloister/offsite/{number}.json"
-    machine.write(path, text, 0o640)
-    machine.run(f"chown cloister:cloister-targets {path}")
 
 
 @pytest.fixture(scope="module")

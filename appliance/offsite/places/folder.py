@@ -18,6 +18,7 @@ from appliance.core.errors import ApplianceError
 from appliance.core.files import fsync_directory
 from appliance.offsite.errors import (
     FileThereError,
+    TargetFolderMissingError,
     TargetFullError,
     TargetNotMountedError,
     TargetReadOnlyError,
@@ -160,6 +161,8 @@ class FolderPlace:
             return TargetFullError(place=self.root)
         if error.errno in _READ_ONLY:
             return TargetReadOnlyError(place=self.root)
+        if error.errno == errno.ENOENT and not self.root.exists():
+            return TargetFolderMissingError(place=self.root)
         reason = error.strerror or type(error).__name__
         return TargetUnreachableError(place=self.root, reason=reason)
 
