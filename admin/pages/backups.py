@@ -88,6 +88,7 @@ class BackupsPage:
     sets: tuple[SetRow, ...]
     hot: tuple[SetRow, ...]
     targets: tuple[TargetRow, ...]
+    sources: tuple[CopiedTo, ...]
     lacks: tuple[str, ...]
     plots: tuple[Plot, ...]
     key: KeyFile | None
@@ -153,6 +154,7 @@ async def _page(request: web.Request) -> BackupsPage:
         sets=sets,
         hot=tuple(row for row in rows if row.snapshot.kind is Kind.HOT),
         targets=tuple(map(_target, facts.copies)),
+        sources=facts.sources,
         lacks=lacks(facts),
         plots=plots_of([row.snapshot for row in sets]),
         key=facts.catalog.recovery_key if facts.catalog else None,

@@ -25,6 +25,7 @@ from appliance.backup_plan.errors import RestoreSessionError
 from appliance.backup_plan.facts import CopiedTo, read_facts
 from appliance.backup_plan.restoring import CONFIRMATION, RestoreSteps, Step
 from appliance.core.errors import ApplianceError, Audience, Words
+from appliance.core.settings import MOST_TARGETS
 from appliance.operations.model import Facts
 from appliance.restore.model import What
 from appliance.restore.wording import restored_sentence
@@ -58,9 +59,12 @@ _FILES = {
 
 @dataclass(frozen=True, slots=True)
 class RestorePage:
-    """The step that is next. `is_here` says whether this machine has backups of its own.
+    """The step that is next.
 
-    `done` says what was restored. What is `waiting` belongs to root, who gives `place_files`.
+    `copies` are all places that can be chosen; `sources` are those of them that are only restored
+    from. `is_here` says whether this machine has backups of its own, and `is_unclaimed` that the
+    holder of the claim code restores. `done` says what was restored. What is `waiting` belongs to
+    root, who gives `place_files`.
     """
 
     template: ClassVar[str] = "restore.html"
@@ -69,7 +73,10 @@ class RestorePage:
     steps: RestoreSteps
     step: Step
     form: Form
+    sources: tuple[CopiedTo, ...]
     copies: tuple[CopiedTo, ...]
+    may_add: bool
+    is_unclaimed: bool
     is_here: bool
     snapshots: tuple[Facts, ...]
     preview: Facts
@@ -117,23 +124,25 @@ def _to_steps(request: web.Request, token: str) -> web.Response:
 async def show_steps(request: web.Request) -> web.Response:
     """GET /admin/restore, and for htmx how far it is."""
     try:
-        steps = _steps(request)
+        steps = open_steps(request)
     except RestoreSessionError as error:
         return refusal(error, BACKUPS)
-    return await _answer(request, steps, Form({"source": "0", "what": "everything"}))
+    return await _answer(request, steps, Form({"source": request.query.get("source", "")}))
 
 
 async def go_on(request: web.Request) -> web.Response:
-    """POST /admin/restore/{step}: open a repository, look at a set, or begin the restore."""
+    """POST /admin/restore/{step}: open a repository, go back, look at a set, or begin."""
     form, restoring = await read_form(request), request.app[keys.RESTORING]
     try:
-        steps = _steps(request)
+        steps = open_steps(request)
     except RestoreSessionError as error:
         return refusal(error, BACKUPS)
     try:
         match request.match_info["step"]:
             case "open":
                 await restoring.open(steps.token, _place(form))
+            case "back":
+                restoring.back(steps.token)
             case "preview":
                 what, subject = form.value("what"), form.value("subject").strip()
                 await restoring.look(steps.token, form.value("snapshot"), what, subject)
@@ -148,7 +157,7 @@ async def go_on(request: web.Request) -> web.Response:
 async def end(request: web.Request) -> web.Response:
     """POST /admin/restore/{end}: keep the restored state, or undo the restore."""
     try:
-        actor = _steps(request).actor
+        actor = open_steps(request).actor
     except RestoreSessionError as error:
         return refusal(error, BACKUPS)
     return await _end(request, actor, request.match_info["end"], RESTORE)
@@ -175,7 +184,8 @@ async def _end(request: web.Request, actor: Actor, word: str, back: str) -> web.
         return refusal(error, back)
 
 
-def _steps(request: web.Request) -> RestoreSteps:
+def open_steps(request: web.Request) -> RestoreSteps:
+    """Return the steps that the browser holds the token of. Raises RestoreSessionError."""
     token = _cookies(request).get(request, _COOKIE)
     return request.app[keys.RESTORING].steps(token)
 
@@ -196,7 +206,11 @@ async def _answer(
     request: web.Request, steps: RestoreSteps, form: Form, error: ApplianceError | None = None
 ) -> web.Response:
     facts = await read_facts(request.app[keys.SETTINGS])
+    targets = (*facts.sources, *facts.copies)
     packaged = request.app[keys.SETTINGS].packaged
+    if not form.value("source"):
+        elsewhere = targets and facts.catalog is None
+        form = Form({"source": str(targets[0].target.number if elsewhere else 0)})
     shown = error or steps.error
     listed = steps.listed.get("snapshots")
     page = RestorePage(
@@ -204,7 +218,10 @@ async def _answer(
         steps=steps,
         step=steps.step,
         form=form,
-        copies=facts.copies,
+        sources=facts.sources,
+        copies=targets,
+        may_add=len(targets) < MOST_TARGETS,
+        is_unclaimed=isinstance(steps.actor, ClaimCode),
         is_here=facts.catalog is not None,
         snapshots=tuple(map(_dated, listed)) if isinstance(listed, list) else (),
         preview=_previewed(steps.preview),

@@ -32,11 +32,13 @@ class BackupFacts:
     """What is known.
 
     `free` is the room on the disk of the repository. `has_server` says that a server adds to it
-    which removes nothing. Without a `catalog` no set was ever made.
+    which removes nothing. Without a `catalog` no set was ever made. `sources` are the targets that
+    are only restored from: no copy is due, expected or removed there.
     """
 
     catalog: Catalog | None
     copies: tuple[CopiedTo, ...] = ()
+    sources: tuple[CopiedTo, ...] = ()
     proof: KeyProof | None = None
     plan: PlanRecord = field(default_factory=PlanRecord)
     has_restic: bool = True
@@ -76,7 +78,8 @@ def _read(settings: Settings, copies: tuple[CopiedTo, ...]) -> BackupFacts:
     path = os.environ.get("PATH") or SEARCH_PATH
     return BackupFacts(
         catalog=catalog.read_at_once(settings.backup / catalog.FILE),
-        copies=copies,
+        copies=tuple(copy for copy in copies if not copy.target.restores_only),
+        sources=tuple(copy for copy in copies if copy.target.restores_only),
         proof=read_proof(settings.state),
         plan=read_plan(settings.state),
         has_restic=shutil.which(RESTIC, path=path) is not None,

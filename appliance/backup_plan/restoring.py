@@ -151,6 +151,13 @@ class Restoring:
         steps.listed = await self._ask(place, {"work": Task.LIST, **place})
         steps.place, steps.step = place, Step.CHOOSE
 
+    def back(self, token: str) -> None:
+        """Return to the first step: another place, or another try. Nothing was changed yet."""
+        steps = self.steps(token)
+        self._require(steps, Step.OPEN, Step.CHOOSE, Step.CONFIRM, Step.FAILED)
+        steps.place, steps.listed, steps.chosen, steps.preview = {}, {}, {}, {}
+        steps.step, steps.error, steps.latest, steps.lines = Step.OPEN, None, None, []
+
     async def look(self, token: str, snapshot: str, what: str, subject: str) -> None:
         """Say what the restore of a set would do."""
         steps = self.steps(token)

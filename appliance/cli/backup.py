@@ -263,8 +263,9 @@ def _targets(facts: BackupFacts) -> list[dict[str, object]]:
             "whole": copy.state.complete_at,
             "free": copy.state.free,
             "error": copy.state.error or None,
+            "use": "restore" if copy.target.restores_only else "copies",
         }
-        for copy in facts.copies
+        for copy in sorted((*facts.copies, *facts.sources), key=lambda copy: copy.target.number)
     ]
 
 

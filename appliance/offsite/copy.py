@@ -52,7 +52,7 @@ async def shares_keys(source: Source, place: Place) -> bool:
 
 @dataclass(slots=True)
 class Copying:
-    """One copy from a repository, which is locked, to a place at `address`, which is ready."""
+    """One copy from a repository, which is locked, to a place at `address`."""
 
     source: Source
     place: Place
@@ -72,7 +72,9 @@ class Copying:
         repository and of the place, and WindowClosedError: whatever the error, what has arrived
         stays.
         """
+        # The copy of another repository is not even made ready: its half files belong to it.
         await self._expect_same_repository()
+        await self.place.expect_ready()
         here = await self.source.sizes()
         newest = await self.source.newest(here)
         todo = plan(here, {kind: await self.place.sizes(kind) for kind in LISTED})

@@ -48,7 +48,7 @@ class TargetUnreachableError(ApplianceError):
     sentence = "{place} cannot be reached: {reason}."
     hint = (
         "Check that it is switched on and that its address is right. "
-        "The next copy goes on where this one ended."
+        "A copy that was cut off goes on where it ended."
     )
 
 
@@ -151,6 +151,39 @@ class TargetEmptyError(ApplianceError):
     status = HTTPStatus.NOT_FOUND
     sentence = "There is no copy at {place}."
     hint = "Check the address. A first copy is made by “Copy now”."
+
+
+class NoBackupsThereError(ApplianceError):
+    """The place answers, and holds no repository. Facts: `place`."""
+
+    code = "offsite_no_backups"
+    status = HTTPStatus.NOT_FOUND
+    sentence = "There are no backups at {place}."
+    hint = (
+        "Name the place that holds the file “config” and the folders “data”, “index”, “keys” and "
+        "“snapshots”. Of a disk, check that it is mounted."
+    )
+
+
+class TargetRestoresOnlyError(ApplianceError):
+    """Backups are only read there. Facts: `name`."""
+
+    code = "offsite_restores_only"
+    status = HTTPStatus.CONFLICT
+    sentence = "“{name}” is only restored from: nothing is copied there."
+    hint = "Add a target for the copies of this machine, in another folder or below another prefix."
+
+
+class TargetUnreadableError(ApplianceError):
+    """The account that copies may not read the folder. Facts: `place`, `account`, `owner`."""
+
+    code = "offsite_unreadable"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "The account {account} may not read {place}."
+    hint = (
+        "It must be able to enter the folders above. "
+        "Give it the files, as root: sudo chown -R {owner} {place}"
+    )
 
 
 class TargetFailedError(ApplianceError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.offsite.copy_run import CopyRun
-from appliance.offsite.errors import TargetRequestError
+from appliance.offsite.errors import TargetRequestError, TargetRestoresOnlyError
 from appliance.offsite.model import Target, TargetKind
 from appliance.offsite.probe import Probe
 from appliance.offsite.showing import Showing
@@ -30,6 +30,8 @@ def work_of(settings: Settings, clock: Clock, number: int) -> Work:
         match request.get("work"):
             case "copy":
                 target = await targets.target(number)
+                if target.restores_only:
+                    raise TargetRestoresOnlyError(name=target.name)
                 run = CopyRun(targets, target, source, settings.repository_lock, clock, report)
                 return await run.run(request)
             case "probe":

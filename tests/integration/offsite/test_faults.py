@@ -305,6 +305,27 @@ async def test_two_machines_do_not_share_a_place(home: Machine, tmp_path: Path) 
     assert sorted((tmp_path / "disk").rglob("*")) == before
 
 
+@pytest.mark.parametrize("is_prepared", [True, False])
+async def test_the_half_files_of_another_machine_are_left_alone(
+    home: Machine, tmp_path: Path, *, is_prepared: bool
+) -> None:
+    """Neither a copy nor a try touches a place of another machine, which may be in mid-copy."""
+    disk = tmp_path / "disk"
+    home.folder_target(disk)
+    home.back_up()
+    await home.do("probe")
+    await home.do("copy")
+    (disk / "tmp/half").write_bytes(b"half")
+    if not is_prepared:
+        (disk / "cloister-target").unlink()
+    before = sorted(disk.rglob("*"))
+    other = machine(tmp_path / "other", password="another machine's")
+    other.folder_target(disk)
+    assert (await other.do("probe"))["holds"] == "other"
+    await fails(other, TargetOfAnotherError)
+    assert sorted(disk.rglob("*")) == before
+
+
 async def test_a_file_that_differs_there_is_named_and_left_alone(
     home: Machine, tmp_path: Path
 ) -> None:
