@@ -159,7 +159,7 @@ def test_a_flipped_byte_in_the_file_of_the_key_is_named(machine: Machine) -> Non
     (path,) = (machine.settings.repository / "keys").iterdir()
     flip(path)
     error = failed(machine)
-    assert error.result.code == "repository_damaged"
+    assert error.result.code == "repository_file_damaged"
     assert path.name[:12] in error.message
 
 
