@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from appliance.backup.own_models import OwnModels
 from appliance.backup.publish import OwnRepository
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
@@ -24,11 +25,15 @@ def work_of(settings: Settings, clock: Clock) -> Work:
     """Return the work.
 
     Its request may name the `address` of a copy, this machine's own repository without it, and the
-    part to `read`: `3/7`, or `100%` without it. Damage is an error, and in the published list.
+    part to `read`: `3/7`, or `100%` without it; `models` asks for the models of this machine that
+    were saved. Damage is an error, and is published.
     """
 
     async def work(request: Facts, report: Reporter) -> Facts:
         address, read = request.get("address"), str(request.get("read") or ALL)
+        if request.get("models"):
+            async with lock.shared(settings.models_lock, clock, patience=_PATIENCE):
+                return await _check_models(OwnModels(settings, clock), report, read)
         async with lock.shared(settings.repository_lock, clock, patience=_PATIENCE):
             if address is not None:
                 repository = Repository(str(address), machine_key(settings))
@@ -49,6 +54,14 @@ async def _check_own(own: OwnRepository, clock: Clock, report: Reporter, read: s
     if read == ALL:
         await own.publish(damage="", checked_at=clock.now())
     return found
+
+
+async def _check_models(own: OwnModels, report: Reporter, read: str) -> Facts:
+    try:
+        return await _Check(own.opened, own.files, report).read(read)
+    except RepositoryDamagedError as error:
+        await own.mark_damaged(str(error.facts["reason"]))
+        raise
 
 
 @dataclass(frozen=True, slots=True)
