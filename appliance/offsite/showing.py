@@ -8,7 +8,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import web
@@ -24,6 +24,7 @@ from appliance.offsite.places.place import CONFIG_FILE
 from appliance.offsite.serving import address_file
 from appliance.operations.model import Facts, Progress
 from appliance.operations.work import Reporter
+from appliance.repository.place import models_address
 
 _SOCKET_MODE, _ADDRESS_MODE = 0o660, 0o640
 # An asker that was killed asks for nothing. A drill asks for nothing while it fills its database.
@@ -48,10 +49,14 @@ class Showing:
         if not self.settings.packaged:
             await asyncio.to_thread(private_directory, path.parent)
         await asyncio.to_thread(path.unlink, missing_ok=True)
-        async with opened(self.target) as place:
+        async with (
+            opened(self.target) as place,
+            opened(replace(self.target, place=models_address(self.target.place))) as models,
+        ):
             if await place.size(CONFIG_FILE) is None:
                 raise TargetEmptyError(place=self.target.place)
-            gateway = Gateway(place, self.clock, self.clock.monotonic())
+            now = self.clock.monotonic()
+            gateway = Gateway(place, self.clock, now, Gateway(models, self.clock, now))
             async with _served(gateway, self._socket) as address:
                 content = address.encode()
                 await asyncio.to_thread(write_atomically, path, content, mode=_ADDRESS_MODE)

@@ -22,7 +22,7 @@ from appliance.repository.restic import Repository
 from appliance.repository.saved_models import SavedModels, read
 from tests.builders.backups import BackedUp
 from tests.builders.damage import change
-from tests.builders.models import add_model
+from tests.builders.kept_models import add_model
 from tests.builders.repositories import PASSWORD, fast_repository
 
 KEY = RecoveryKey.new()
