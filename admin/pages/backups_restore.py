@@ -39,6 +39,7 @@ _WHAT = (
     ("configuration", "Only the settings"),
     ("document", "One document"),
     ("conversations", "The conversations of one person"),
+    ("models", "The files of models that were saved last, whichever set is chosen"),
 )
 
 

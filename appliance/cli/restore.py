@@ -24,7 +24,13 @@ from appliance.core.settings import from_environment
 from appliance.operations.catalog import DRILL, MOST_TARGETS, RESTORE
 from appliance.restore.model import NEWEST, Task, What
 from appliance.restore.waiting import until_exchanged
-from appliance.restore.wording import done_sentence, end_sentence, preview_lines, snapshot_rows
+from appliance.restore.wording import (
+    done_sentence,
+    end_sentence,
+    model_preview_lines,
+    preview_lines,
+    snapshot_rows,
+)
 from appliance.units.exchange import restarted_by_exchange
 
 _OWN = "local"
@@ -110,12 +116,13 @@ async def restore(context: Context, options: argparse.Namespace) -> ExitCode:
                 context.output.table(snapshot_rows(found), empty)
             return ExitCode.DONE
         asked = {**place, "snapshot": options.set, "what": options.what, "subject": options.subject}
-        if options.preview or options.what == What.EVERYTHING:
+        if options.preview or options.what in {What.EVERYTHING, What.MODELS}:
             before = await run_operation(context, RESTORE, {"work": Task.PREVIEW, **asked})
+            are_models = options.what == What.MODELS
+            consequences = "\n".join((model_preview_lines if are_models else preview_lines)(before))
             if options.preview:
-                context.output.value(before, "\n".join(preview_lines(before)))
+                context.output.value(before, consequences)
                 return ExitCode.DONE
-            consequences = "\n".join(preview_lines(before))
         else:
             consequences = f"What is missing now is added from the set: {options.what}."
         if not confirmed(options, consequences):

@@ -33,6 +33,16 @@ def snapshot_rows(found: Facts) -> list[dict[str, object]]:
     ]
 
 
+def model_preview_lines(found: Facts) -> list[str]:
+    """Return what a restore of models would add, a sentence a line."""
+    models: Any = found["models"]
+    return [
+        f"Adds what is missing of the models saved {_time(found['saved_at'])}:",
+        *(f"  {name}" for name in models),
+        f"Needs up to {size(_number(found['room']))}; {size(_number(found['free']))} are free.",
+    ]
+
+
 def preview_lines(found: Facts) -> list[str]:
     """Return what a restore of everything would change, a sentence a line."""
     then: Any = found["then"]
@@ -76,6 +86,10 @@ def done_sentence(found: Facts, what: What, files: list[str], *, is_running: boo
             lines.append(f"{count_of(_number(found['conversations']), 'conversation')} are back.")
         case What.CONFIGURATION:
             lines.append("The settings are as they were.")
+        case What.MODELS:
+            models: Any = found["models"]
+            lines.append(f"These models can be used: {', '.join(models) or 'none'}.")
+            lines.append(f"{count_of(_number(found['files']), 'file')} of them were brought back.")
     return "\n".join(lines)
 
 
