@@ -19,7 +19,7 @@ from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.backup_plan.facts import BackupFacts, CopiedTo, read_facts
 from appliance.backup_plan.times import next_slot, time_of_day
-from appliance.backup_plan.wording import Headline, Standing, headline, lacks
+from appliance.backup_plan.wording import Headline, Standing, headline, lacks, models_sentence
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import MOST_TARGETS
 from appliance.jobs.kinds import BACKUP, BACKUP_KINDS, DRILL
@@ -85,6 +85,7 @@ class BackupsPage:
     hot: tuple[SetRow, ...]
     targets: tuple[TargetRow, ...]
     lacks: tuple[str, ...]
+    models: str
     plots: tuple[Plot, ...]
     key: KeyFile | None
     times: Partial[Times]
@@ -149,6 +150,7 @@ async def _page(request: web.Request) -> BackupsPage:
         hot=tuple(row for row in rows if row.snapshot.kind is Kind.HOT),
         targets=tuple(map(_target, facts.copies)),
         lacks=lacks(facts),
+        models=models_sentence(facts, now),
         plots=plots_of([row.snapshot for row in sets]),
         key=facts.catalog.recovery_key if facts.catalog else None,
         times=await load_partial(lambda: _times(request, now)),
