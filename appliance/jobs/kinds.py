@@ -183,7 +183,7 @@ MODEL_BACKUP = Kind(
     purpose="Saves the files of models, if they have changed since they were saved last.",
     process=Process.SUPERVISOR,
     deadline=timedelta(days=1),
-    rhythm="after every set, if the setting “backup_models” is on",
+    rhythm="after every set, if that is switched on",
     resumes=True,
     counts_bytes=True,
 )

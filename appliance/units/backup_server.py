@@ -12,6 +12,7 @@ from pathlib import Path
 
 from appliance.core.settings import Settings
 from appliance.probes.socket_file import SocketFileProbe
+from appliance.repository.place import MODELS
 from appliance.units.directories import prepare_directories
 from appliance.units.model import Unit
 
@@ -47,8 +48,9 @@ def backup_server(settings: Settings, program: Path) -> Unit:
 
 async def _prepare(settings: Settings) -> None:
     await prepare_directories(settings, settings.repository, settings.repository_socket.parent)
-    await asyncio.to_thread(_forget_unfinished, settings.repository)
-    await asyncio.to_thread(_make_folders, settings.repository)
+    for repository in (settings.repository, settings.repository / MODELS):
+        await asyncio.to_thread(_forget_unfinished, repository)
+        await asyncio.to_thread(_make_folders, repository)
     # After a kill its file is still there, and nothing can listen at a path that exists.
     await asyncio.to_thread(settings.repository_socket.unlink, missing_ok=True)
 
@@ -75,5 +77,5 @@ def _make_folders(repository: Path) -> None:
 
     Their set-group-id bit comes from the folder above; a sealed service cannot set it.
     """
-    for name in _FOLDERS:
+    for name in (".", *_FOLDERS):
         (repository / name).mkdir(mode=_MODE, exist_ok=True)
