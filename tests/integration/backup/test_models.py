@@ -13,6 +13,7 @@ from appliance.backup.errors import BackupSpaceError, ModelsOfAnotherError
 from appliance.repository.errors import (
     KeyRefusedError,
     RepositoryDamagedError,
+    RepositoryFailedError,
     RepositoryMissingError,
 )
 from appliance.repository.lock import shared
@@ -24,6 +25,8 @@ from tests.builders.backups import BackedUp
 from tests.builders.damage import change
 from tests.builders.kept_models import add_model
 from tests.builders.repositories import PASSWORD, fast_repository
+from tests.fakes.offsite import PASSWORD as SECRET
+from tests.fakes.offsite import USER, rest_server
 
 KEY = RecoveryKey.new()
 
@@ -207,6 +210,32 @@ async def test_a_disk_without_room_is_named_before_anything_is_written(
     with pytest.raises(BackupSpaceError):
         await saved.do("models")
     assert saved.files() == before
+
+
+async def test_they_are_saved_through_a_server_that_removes_nothing(
+    home: BackedUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the package, where no process of the backup can reach the files."""
+    with rest_server(tmp_path, "--append-only") as server:
+        shutil.copytree(home.settings.repository, server.folder, dirs_exist_ok=True)
+        address = f"rest:http://{USER}:{SECRET}@127.0.0.1:{server.port}/"
+        for module in ("repository.place", "backup.publish", "backup.own_models"):
+            monkeypatch.setattr(f"appliance.{module}.own_address", lambda _: address)
+        add_model(home.settings)
+        await home.do("set")
+        await home.do("models")
+        await home.do("key", work="add", recovery_key=KEY.text)
+        proved = await home.do("key", work="verify", recovery_key=KEY.text)
+        assert proved["models"] is True
+        add_model(home.settings, "mistral:7b")
+        await home.do("models")
+        await home.do("check", models=True)
+        models = Repository(models_address(address), PASSWORD)
+        first = (await models.model_snapshots())[-1]
+        with pytest.raises(RepositoryFailedError):
+            await models.forget_snapshots([first.id])
+        assert len(list((server.folder / "models/snapshots").iterdir())) == 2
+        assert len(list((server.folder / "models/keys").iterdir())) == 2
 
 
 async def test_the_newest_two_stay(saved: BackedUp) -> None:
