@@ -43,19 +43,23 @@ class OwnModels:
 
     async def publish(self, saved: SavedModels) -> None:
         """Publish what was saved, with the room that it takes now."""
-        found = replace(saved, bytes=await size_of(self.files))
-        await asyncio.to_thread(saved_models.write, self._settings.backup, found)
+        await self._write(replace(saved, bytes=await size_of(self.files)))
 
     async def refresh(self) -> None:
         """Publish again what was saved, after others worked on the repository."""
-        if (before := await self.published()) is not None and await self.is_there():
-            await self.publish(before)
+        if await self.is_there():
+            size = await size_of(self.files)
+            # Read last: a backup of models may have ended meanwhile.
+            if (before := await self.published()) is not None:
+                await self._write(replace(before, bytes=size))
 
     async def mark_damaged(self, damage: str) -> None:
         """Publish what is damaged, until the models are saved again."""
         if (before := await self.published()) is not None:
-            found = replace(before, damage=damage)
-            await asyncio.to_thread(saved_models.write, self._settings.backup, found)
+            await self._write(replace(before, damage=damage))
+
+    async def _write(self, saved: SavedModels) -> None:
+        await asyncio.to_thread(saved_models.write, self._settings.backup, saved)
 
     async def is_there(self) -> bool:
         """Say whether there is a repository of models."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from appliance.repository import catalog, lock
 from appliance.repository.damage import DamagedFile, FileKind
 from appliance.repository.errors import KeyNeededError, RepositoryMissingError
 from appliance.repository.files import CONFIG, LOCKS, FolderFiles, keys_of, size_of
+from appliance.repository.key_files import KeyFile
 from appliance.repository.model import Kind
 from appliance.repository.place import MODELS, machine_key
 from appliance.repository.restic import Repository
@@ -116,21 +118,30 @@ class _Owner:
         return await self._prune(request)
 
     async def prune_models(self, sets: FolderFiles) -> int:
-        """Keep the newest snapshots of models, and the keys of the sets; return how many end.
+        """Keep the newest snapshots of models, and no key that was replaced; return how many end.
 
         A copy keeps the keys that it was given, as it does for sets.
         """
         self.report.progress(Progress("Removing models that were saved long ago."))
         await self._unlock()
         if not self.is_copy:
-            known = await sets.names(FileKind.KEY)
-            for name in set(await self.files.names(FileKind.KEY)) - known.keys():
-                (self.folder / FileKind.KEY / name).unlink()
+            await self._remove_retired_keys(await keys_of(sets))
         repository = self._repository
         before = await repository.model_snapshots()
         await repository.forget(TAG, None, KEEP_MODELS)
         await repository.prune(rewrite=not self.is_copy)
         return len(before) - len(await repository.model_snapshots())
+
+    async def _remove_retired_keys(self, valid: Sequence[KeyFile]) -> None:
+        """Remove the recovery keys that were replaced, and that open the sets no more.
+
+        One that the sets have merely lost stays: its file here is a good copy.
+        """
+        retired = {name for key in valid for name in key.retired}
+        known = {key.fingerprint for key in valid}
+        for key in await keys_of(self.files):
+            if key.fingerprint in retired - known:
+                (self.folder / FileKind.KEY / key.id).unlink()
 
     async def _unlock(self) -> None:
         """Remove the locks that killed work has left: no other work runs now."""

@@ -164,6 +164,18 @@ async def test_a_key_that_was_there_before_opens_them_and_so_does_the_sheet(home
     assert len(await Repository(str(folder), KEY.password).model_snapshots()) == 1
 
 
+async def test_a_key_file_that_the_sets_have_lost_stays_with_the_models(saved: BackedUp) -> None:
+    await saved.add_key(KEY)
+    await saved.do("key", work="verify", recovery_key=KEY.text)
+    found = await saved.do("set")
+    await saved.report(found["snapshot"])
+    lost = (await saved.catalog()).recovery_key
+    assert lost is not None
+    (saved.settings.repository / "keys" / lost.id).unlink()
+    await saved.do("prune")
+    assert (folder_of(saved) / "keys" / lost.id).exists()
+
+
 async def test_a_lost_key_of_the_machine_is_added_to_both(saved: BackedUp) -> None:
     await saved.add_key(KEY)
     await saved.do("key", work="verify", recovery_key=KEY.text)
