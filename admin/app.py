@@ -101,11 +101,12 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.RECOVERY_KEYS] = services.recovery_keys
     app[keys.TARGETS] = services.targets
     app[keys.RESTORING] = Restoring(
-        settings,
         clock,
         services.operations,
         services.audit,
+        services.restore_notes,
         units=lambda: [unit.name for unit in console.units.units()],
+        serves=lambda name: console.units.view(name).phase.is_healthy,
         restart=console.units.restart,
     )
 

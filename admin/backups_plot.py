@@ -41,9 +41,14 @@ class Plot:
     height: int = HEIGHT
 
     @property
+    def has_open(self) -> bool:
+        """Whether a set is shown that no trial has restored."""
+        return not all(bar.is_verified for bar in self.bars)
+
+    @property
     def summary(self) -> str:
         """The plot in a sentence, for a person who does not see it."""
-        return f"{self.title} of {len(self.bars)} sets, up to {self.largest}"
+        return f"{self.title} of the newest {len(self.bars)} sets, up to {self.largest}"
 
 
 def plots_of(sets: Sequence[Snapshot]) -> tuple[Plot, ...]:
@@ -53,7 +58,7 @@ def plots_of(sets: Sequence[Snapshot]) -> tuple[Plot, ...]:
         return ()
     return (
         _plot("Size", shown, lambda one: one.content.bytes, size),
-        _plot("Time", shown, seconds_of, duration),
+        _plot("Time, with the trial", shown, seconds_of, duration),
     )
 
 

@@ -18,6 +18,7 @@ from admin.pages import (
     person_keys,
     quota,
     rescue,
+    restore_source,
     settings,
     sign_in,
     unit,
@@ -81,7 +82,15 @@ ROUTES: tuple[Route, ...] = (
     # These work without a database, for the browser that holds the token of the steps
     Route("POST", "/admin/claim/restore", backups_restore.begin_unclaimed, Access.PUBLIC),
     Route("GET", "/admin/restore", backups_restore.show_steps, Access.PUBLIC),
-    Route("POST", "/admin/restore/{step:open|preview|start}", backups_restore.go_on, Access.PUBLIC),
+    Route("GET", "/admin/restore/target", restore_source.show_new, Access.PUBLIC),
+    Route("POST", "/admin/restore/target", restore_source.add, Access.PUBLIC),
+    Route("POST", "/admin/restore/target/{number}/remove", restore_source.remove, Access.PUBLIC),
+    Route(
+        "POST",
+        "/admin/restore/{step:open|back|preview|start}",
+        backups_restore.go_on,
+        Access.PUBLIC,
+    ),
     Route("POST", "/admin/restore/{end:keep|undo}", backups_restore.end, Access.PUBLIC),
     # People, what was done, models, settings
     Route("GET", "/admin/people", people.show_people, Access.OPERATOR),

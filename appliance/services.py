@@ -10,6 +10,7 @@ from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
 from appliance.audit.service import AuditLog
 from appliance.backup_plan.keys import RecoveryKeys
+from appliance.backup_plan.restore_notes import RestoreNotes
 from appliance.backup_plan.targets import TargetPlan
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
@@ -42,6 +43,7 @@ class Services:
     operations: OperationRunner
     recovery_keys: RecoveryKeys
     targets: TargetPlan
+    restore_notes: RestoreNotes
 
 
 def build_services(
@@ -69,4 +71,5 @@ def build_services(
         operations=operations,
         recovery_keys=RecoveryKeys(settings, clock, operations, audit),
         targets=TargetPlan(Targets(settings.offsite), operations, audit),
+        restore_notes=RestoreNotes(settings.state, clock),
     )

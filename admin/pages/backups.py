@@ -33,6 +33,10 @@ from appliance.web.render import FlashKind, Frame
 BACKUPS = "/admin/backups"
 _JOBS_OF_A_KIND, _MOST_JOBS = 12, 20
 _EVERY_SECONDS = 3.0
+# Sets that are seen at once; earlier ones are behind a click.
+_NEWEST = 10
+# The parts of the page that follow what happens.
+_PARTS = ("now", "places", "saved", "history")
 _TONES = {
     Standing.VERIFIED: "good",
     Standing.WRITTEN: "busy",
@@ -84,6 +88,7 @@ class BackupsPage:
     sets: tuple[SetRow, ...]
     hot: tuple[SetRow, ...]
     targets: tuple[TargetRow, ...]
+    sources: tuple[CopiedTo, ...]
     lacks: tuple[str, ...]
     models: str
     plots: tuple[Plot, ...]
@@ -91,6 +96,7 @@ class BackupsPage:
     times: Partial[Times]
     jobs: Partial[list[JobRow]]
     running: tuple[JobRow, ...]
+    newest: int = _NEWEST
     most_targets: int = MOST_TARGETS
 
 
@@ -104,7 +110,7 @@ async def follow_backups(request: web.Request) -> web.StreamResponse:
 
     async def render() -> Mapping[str, str]:
         page, renderer = await _page(request), request.app[keys.RENDERER]
-        return {name: renderer.fragment(page.template, name, page) for name in ("now", "history")}
+        return {name: renderer.fragment(page.template, name, page) for name in _PARTS}
 
     return await stream_page(request, render, every=_EVERY_SECONDS)
 
@@ -149,6 +155,7 @@ async def _page(request: web.Request) -> BackupsPage:
         sets=sets,
         hot=tuple(row for row in rows if row.snapshot.kind is Kind.HOT),
         targets=tuple(map(_target, facts.copies)),
+        sources=facts.sources,
         lacks=lacks(facts),
         models=models_sentence(facts, now),
         plots=plots_of([row.snapshot for row in sets]),

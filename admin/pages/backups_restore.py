@@ -6,8 +6,11 @@ it, and with it the session of the person who restores.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from datetime import datetime
+from http import HTTPStatus
+from typing import ClassVar
 
 from aiohttp import web
 
@@ -17,22 +20,28 @@ from admin.pages.backups import BACKUPS, refusal
 from appliance.accounts.guard import permitted
 from appliance.actors.model import Actor, ClaimCode
 from appliance.actors.permissions import Permission
+from appliance.backup.layout import CONFIGURATION, TARGETS, TLS
 from appliance.backup_plan.errors import RestoreSessionError
 from appliance.backup_plan.facts import CopiedTo, read_facts
 from appliance.backup_plan.restoring import CONFIRMATION, RestoreSteps, Step
 from appliance.core.errors import ApplianceError, Audience, Words
-from appliance.operations.model import Facts, Progress
+from appliance.core.settings import MOST_TARGETS
+from appliance.operations.model import Facts
+from appliance.restore.model import What
+from appliance.restore.wording import restored_sentence
 from appliance.web import flash
 from appliance.web.cookies import Cookies
 from appliance.web.forms import Form, read_form
 from appliance.web.paths import whole_number
-from appliance.web.render import Frame
+from appliance.web.render import Frame, wants_fragment
 
 RESTORE = "/admin/restore"
 CLAIM = "/admin/claim"
 _COOKIE = "cloister_restore"
 _LASTS = 6 * 3600
-_LONGEST_KEY, _LONGEST_FILE = 200, 4000
+_LONGEST_KEY = 200
+# Tells htmx to ask no more.
+_LAST_POLL = 286
 _WHAT = (
     ("everything", "Everything: the machine is as it was then"),
     ("documents", "Only documents that are missing now"),
@@ -41,11 +50,23 @@ _WHAT = (
     ("conversations", "The conversations of one person"),
     ("models", "The files of models that were saved last, whichever set is chosen"),
 )
+# By the folder of a set's files, what people call them.
+_FILES = {
+    CONFIGURATION: "the configuration cloister.env",
+    TLS: "the certificate with its key",
+    TARGETS: "the targets of copies",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RestorePage:
-    """The step that is next. `is_here` says whether this machine has backups of its own."""
+    """The step that is next.
+
+    `copies` are all places that can be chosen; `sources` are those of them that are only restored
+    from. `is_here` says whether this machine has backups of its own, and `is_unclaimed` that the
+    holder of the claim code restores. `done` says what was restored. What is `waiting` belongs to
+    root, who gives `place_files`.
+    """
 
     template: ClassVar[str] = "restore.html"
 
@@ -53,13 +74,18 @@ class RestorePage:
     steps: RestoreSteps
     step: Step
     form: Form
+    sources: tuple[CopiedTo, ...]
     copies: tuple[CopiedTo, ...]
+    may_add: bool
+    is_unclaimed: bool
     is_here: bool
-    progress: Progress | None
-    lines: tuple[str, ...]
-    snapshots: tuple[dict[str, Any], ...]
+    snapshots: tuple[Facts, ...]
+    preview: Facts
     error: Words | None
     is_unconfirmed: bool
+    done: str
+    waiting: tuple[str, ...]
+    place_files: str
     what: tuple[tuple[str, str], ...] = _WHAT
     word: str = CONFIRMATION
 
@@ -87,6 +113,10 @@ def _begun(request: web.Request, actor: Actor, back: str) -> web.Response:
         token = request.app[keys.RESTORING].begin(actor)
     except ApplianceError as error:
         return refusal(error, back)
+    return _to_steps(request, token)
+
+
+def _to_steps(request: web.Request, token: str) -> web.Response:
     response = flash.redirect(RESTORE)
     _cookies(request).set(response, _COOKIE, token, max_age=_LASTS)
     return response
@@ -95,23 +125,25 @@ def _begun(request: web.Request, actor: Actor, back: str) -> web.Response:
 async def show_steps(request: web.Request) -> web.Response:
     """GET /admin/restore, and for htmx how far it is."""
     try:
-        steps = _steps(request)
+        steps = open_steps(request)
     except RestoreSessionError as error:
         return refusal(error, BACKUPS)
-    return await _answer(request, steps, Form({"source": "0", "what": "everything"}))
+    return await _answer(request, steps, Form({"source": request.query.get("source", "")}))
 
 
 async def go_on(request: web.Request) -> web.Response:
-    """POST /admin/restore/{step}: open a repository, look at a set, or begin the restore."""
+    """POST /admin/restore/{step}: open a repository, go back, look at a set, or begin."""
     form, restoring = await read_form(request), request.app[keys.RESTORING]
     try:
-        steps = _steps(request)
+        steps = open_steps(request)
     except RestoreSessionError as error:
         return refusal(error, BACKUPS)
     try:
         match request.match_info["step"]:
             case "open":
                 await restoring.open(steps.token, _place(form))
+            case "back":
+                restoring.back(steps.token)
             case "preview":
                 what, subject = form.value("what"), form.value("subject").strip()
                 await restoring.look(steps.token, form.value("snapshot"), what, subject)
@@ -126,7 +158,7 @@ async def go_on(request: web.Request) -> web.Response:
 async def end(request: web.Request) -> web.Response:
     """POST /admin/restore/{end}: keep the restored state, or undo the restore."""
     try:
-        actor = _steps(request).actor
+        actor = open_steps(request).actor
     except RestoreSessionError as error:
         return refusal(error, BACKUPS)
     return await _end(request, actor, request.match_info["end"], RESTORE)
@@ -148,13 +180,13 @@ async def _end(request: web.Request, actor: Actor, word: str, back: str) -> web.
         if word == "keep":
             await restoring.keep(actor)
             return flash.redirect(back, "The restored state is kept; the one before it is deleted.")
-        await restoring.undo(actor)
+        return _to_steps(request, await restoring.undo(actor))
     except ApplianceError as error:
         return refusal(error, back)
-    return flash.redirect(back, "The restore is undone: the database starts with its former state.")
 
 
-def _steps(request: web.Request) -> RestoreSteps:
+def open_steps(request: web.Request) -> RestoreSteps:
+    """Return the steps that the browser holds the token of. Raises RestoreSessionError."""
     token = _cookies(request).get(request, _COOKIE)
     return request.app[keys.RESTORING].steps(token)
 
@@ -175,9 +207,11 @@ async def _answer(
     request: web.Request, steps: RestoreSteps, form: Form, error: ApplianceError | None = None
 ) -> web.Response:
     facts = await read_facts(request.app[keys.SETTINGS])
-    restoring = request.app[keys.RESTORING]
-    is_working = steps.step in {Step.RUNNING, Step.DONE, Step.FAILED}
-    progress, lines = restoring.progress() if is_working else (None, [])
+    targets = (*facts.sources, *facts.copies)
+    packaged = request.app[keys.SETTINGS].packaged
+    if not form.value("source"):
+        elsewhere = targets and facts.catalog is None
+        form = Form({"source": str(targets[0].target.number if elsewhere else 0)})
     shown = error or steps.error
     listed = steps.listed.get("snapshots")
     page = RestorePage(
@@ -185,14 +219,47 @@ async def _answer(
         steps=steps,
         step=steps.step,
         form=form,
-        copies=facts.copies,
+        sources=facts.sources,
+        copies=targets,
+        may_add=len(targets) < MOST_TARGETS,
+        is_unclaimed=isinstance(steps.actor, ClaimCode),
         is_here=facts.catalog is not None,
-        progress=progress,
-        lines=tuple(lines),
-        snapshots=tuple(listed) if isinstance(listed, list) else (),
+        snapshots=tuple(map(_dated, listed)) if isinstance(listed, list) else (),
+        preview=_previewed(steps.preview),
         error=shown.words_for(Audience.OPERATOR) if shown else None,
-        is_unconfirmed=await restoring.is_unconfirmed(),
+        is_unconfirmed=await request.app[keys.RESTORING].notes.former_is_kept(),
+        done=_done(steps),
+        waiting=_waiting(steps),
+        place_files=f"{'sudo ' if packaged else ''}cloister restore files",
     )
-    return request.app[keys.RENDERER].page(
-        request, page, block="steps", status=error.status if error else 200
-    )
+    status = int(error.status if error else HTTPStatus.OK)
+    if wants_fragment(request) and not steps.step.is_working:
+        status = _LAST_POLL
+    return request.app[keys.RENDERER].page(request, page, block="steps", status=status)
+
+
+def _done(steps: RestoreSteps) -> str:
+    if steps.step is not Step.DONE or not steps.result:
+        return ""
+    return restored_sentence(steps.result, What(str(steps.chosen["what"])))
+
+
+def _waiting(steps: RestoreSteps) -> tuple[str, ...]:
+    """Return what of a restored set only root may put in place."""
+    files = steps.result.get("files")
+    listed = [str(name) for name in files] if isinstance(files, list) else []
+    folders = {name.partition("/")[0] for name in listed}
+    return tuple(words for folder, words in _FILES.items() if folder in folders)
+
+
+def _previewed(found: Facts) -> Facts:
+    if saved_at := found.get("saved_at"):
+        # Of models that were saved.
+        return {**found, "saved_at": datetime.fromisoformat(str(saved_at))}
+    then = found.get("then")
+    return {**found, "then": _dated(then)} if isinstance(then, Mapping) else found
+
+
+def _dated(snapshot: Facts) -> Facts:
+    """Return a snapshot with its time as a moment, which pages write in local time."""
+    return {**snapshot, "taken_at": datetime.fromisoformat(str(snapshot["taken_at"]))}

@@ -46,6 +46,15 @@ class BackupSpaceError(ApplianceError):
     hint = "Free that much on this disk, or make it larger; then start the backup again."
 
 
+class BackupDiskFullError(ApplianceError):
+    """A disk became full while a backup was made. Facts: `place`, `needed`, `free`."""
+
+    code = "backup_disk_full"
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    sentence = "The disk of {place} is full: {free} are free, and the backup needs up to {needed}."
+    hint = "Make room on this disk, then start the backup again. Earlier sets are whole and kept."
+
+
 class StageFailedError(ApplianceError):
     """A file of the set could not be written or read. Facts: `place`, `reason`."""
 

@@ -156,4 +156,4 @@ class RecoveryKeyMissingError(ApplianceError):
 
     code = "recovery_key_missing"
     sentence = "There is no recovery key yet: only this machine could open its backups."
-    hint = "Make one in the console under Backups, or with `cloister backup key new`."
+    hint = "Make one in the console under Backups, or with `cloister backup key make`."

@@ -26,17 +26,24 @@ class Needed:
     """How much room a backup needs.
 
     `dump` is what it writes, `database` what its drill restores. `new_files` is what the repository
-    on the same disk grows by: all documents for the first set, few for each later one.
+    on the same disk grows by: all documents for the first set, few for each later one. `files` is
+    the size of all documents.
     """
 
     dump: int
     database: int = 0
     new_files: int = 0
+    files: int = 0
 
     @property
     def bytes(self) -> int:
         """The room in all."""
         return self.dump + int(self.database * _DRILL_FACTOR) + self.new_files + _RESERVE
+
+    @property
+    def most_saved(self) -> int:
+        """The most that the repository grows by, if it has nothing of it yet."""
+        return self.dump + self.files
 
 
 def require_room(folder: Path, needed: Needed) -> None:

@@ -18,7 +18,7 @@ from appliance.core.settings import Settings
 from appliance.operations.model import Facts, Progress
 from appliance.operations.work import Reporter, Work
 from appliance.repository import catalog, lock
-from appliance.repository.damage import DamagedFile, FileKind
+from appliance.repository.damage import FOLDERS, DamagedFile, FileKind
 from appliance.repository.errors import KeyNeededError, RepositoryMissingError
 from appliance.repository.files import CONFIG, LOCKS, FolderFiles, keys_of, size_of
 from appliance.repository.key_files import KeyFile
@@ -31,6 +31,8 @@ _PATIENCE = 1800.0
 _A_MOMENT = 2.0
 # What is damaged is moved here, and not deleted: a part of it may be of use to a person.
 _ASIDE = "damaged"
+# In the names of files that are not whole yet: of restic in a folder, and of its server.
+_UNFINISHED = ("-tmp-", ".rest-server-temp")
 
 
 def work_of(settings: Settings, clock: Clock) -> Work:
@@ -110,6 +112,7 @@ class _Owner:
         """Carry out one request, with all others kept out."""
         if await self.files.read(CONFIG) is None:
             raise RepositoryMissingError(place=self.folder)
+        await asyncio.to_thread(_forget_unfinished, self.folder)
         await self._unlock()
         if key := request.get("remove_key"):
             return await self._remove_key(str(key))
@@ -231,3 +234,11 @@ class _Owner:
         spread = folder / file.id[:2] if file.kind is FileKind.PACK else folder
         for path in spread.glob(f"{file.id}*"):
             path.replace(self.folder / _ASIDE / f"{file.kind}-{path.name}")
+
+
+def _forget_unfinished(folder: Path) -> None:
+    """Remove what writers have left that were killed, or met a full disk: no one writes now."""
+    for kind in FOLDERS:
+        for path in (folder / kind).rglob("*"):
+            if path.is_file() and any(mark in path.name for mark in _UNFINISHED):
+                path.unlink(missing_ok=True)

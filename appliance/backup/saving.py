@@ -7,15 +7,21 @@ so each row in a snapshot has its file, and a file without a row does no harm.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from appliance.backup import hot_sums, stage
 from appliance.backup.dump import write_dump
-from appliance.backup.errors import DumpFailedError, FilesUnreadError
+from appliance.backup.errors import (
+    BackupDiskFullError,
+    DumpFailedError,
+    FilesUnreadError,
+    StageFailedError,
+)
 from appliance.backup.hot_sums import SavedState
 from appliance.backup.layout import DATABASE, DERIVED, DOCUMENTS, MANIFEST, STAGES, TRANSIENT
 from appliance.backup.manifest import Manifest, ModelName, TableSum
@@ -31,7 +37,7 @@ from appliance.backup.speed import Saving
 from appliance.backup.store import DatabaseFacts, StoredDocument, table_sums
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
-from appliance.core.files import private_directory, write_atomically
+from appliance.core.files import free_in, is_full, private_directory, write_atomically
 from appliance.core.settings import Settings
 from appliance.core.version import read_version
 from appliance.operations.model import Facts, Progress
@@ -39,8 +45,10 @@ from appliance.operations.work import Reporter
 from appliance.repository import lock
 from appliance.repository.catalog import Catalog
 from appliance.repository.damage import FileKind
+from appliance.repository.errors import RepositoryFailedError, RepositoryFullError
 from appliance.repository.model import FORMAT, INCOMPLETE, Content, Drilled, Kind, Verdict
 from appliance.repository.restic import Saved, SourcesUnreadError
+from appliance.web.formats import size
 
 # How long a backup waits for the work that removes from the repository.
 PATIENCE: Mapping[Kind, float] = {Kind.SET: 1800.0, Kind.HOT: 60.0}
@@ -65,6 +73,7 @@ class Saver:
     clock: Clock
     kind: Kind
     report: Reporter
+    _needed: Needed = field(default_factory=lambda: Needed(dump=0))
 
     async def save(self, request: Facts) -> Facts:
         """Make a snapshot and say what it is; a hot one only if something has changed.
@@ -80,9 +89,24 @@ class Saver:
                 await asyncio.to_thread(stage.clear, self.settings)
                 try:
                     return await self._save(own, request, begin)
+                except (DumpFailedError, RepositoryFailedError, StageFailedError) as error:
+                    raise await asyncio.to_thread(self._reason, error) from error
                 finally:
                     # Shielded, so that a cancelled backup leaves nothing in clear text either.
                     await asyncio.shield(asyncio.to_thread(stage.clear, self.settings))
+
+    def _reason(self, error: ApplianceError) -> ApplianceError:
+        """Return the full disk that is the reason of an error, or the error itself."""
+        stage, repository = self.settings.backup, self.settings.repository
+        place, needed = stage, self._needed.bytes
+        if isinstance(error, RepositoryFailedError):
+            # Packaged, the repository itself is hidden from this process, and on the same disk.
+            place = repository if os.access(repository, os.X_OK) else stage
+            needed = self._needed.most_saved
+        # An older restic may crash on a full disk, and then does not name it.
+        if isinstance(error, RepositoryFullError) or is_full(place):
+            return BackupDiskFullError(place=place, needed=size(needed), free=size(free_in(place)))
+        return error
 
     async def _save(self, own: OwnRepository, request: Facts, begin: float) -> Facts:
         published = await own.published()
@@ -158,12 +182,14 @@ class Saver:
         folder, is_hot = self.settings.documents, self.kind is Kind.HOT
         missing = await asyncio.to_thread(missing_files, folder, documents)
         require_documents(folder, documents, missing)
-        needed = Needed(
+        files = sum(document.size for document in documents)
+        self._needed = Needed(
             dump=await source.store.size_of_dump(leave_out=DERIVED if is_hot else ()),
             database=0 if is_hot else facts.size,
-            new_files=sum(document.size for document in documents) if is_first else 0,
+            new_files=files if is_first else 0,
+            files=files,
         )
-        require_room(self.settings.backup, needed)
+        require_room(self.settings.backup, self._needed)
 
     async def _dump(self, source: Source, facts: DatabaseFacts) -> dict[str, str]:
         folder = self.settings.home / STAGES[self.kind] / DATABASE

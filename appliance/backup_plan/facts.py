@@ -33,12 +33,14 @@ class BackupFacts:
     """What is known.
 
     `free` is the room on the disk of the repository. `has_server` says that a server adds to it
-    which removes nothing. Without a `catalog` no set was ever made. `models` are those that were
+    which removes nothing. Without a `catalog` no set was ever made. `sources` are the targets that
+    are only restored from: no copy is due, expected or removed there. `models` are those that were
     saved last.
     """
 
     catalog: Catalog | None
     copies: tuple[CopiedTo, ...] = ()
+    sources: tuple[CopiedTo, ...] = ()
     proof: KeyProof | None = None
     plan: PlanRecord = field(default_factory=PlanRecord)
     has_restic: bool = True
@@ -87,7 +89,8 @@ def _read(settings: Settings, copies: tuple[CopiedTo, ...]) -> BackupFacts:
     path = os.environ.get("PATH") or SEARCH_PATH
     return BackupFacts(
         catalog=catalog.read_at_once(settings.backup / catalog.FILE),
-        copies=copies,
+        copies=tuple(copy for copy in copies if not copy.target.restores_only),
+        sources=tuple(copy for copy in copies if copy.target.restores_only),
         proof=read_proof(settings.state),
         plan=read_plan(settings.state),
         has_restic=shutil.which(RESTIC, path=path) is not None,

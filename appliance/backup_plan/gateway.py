@@ -10,15 +10,14 @@ from appliance.operations.runner import OperationRunner
 
 
 @asynccontextmanager
-async def serving(runner: OperationRunner, number: int) -> AsyncIterator[str]:
-    """Lend the address at which restic reads the copy at a target, which is shown meanwhile.
+async def serving(runner: OperationRunner, number: int) -> AsyncIterator[None]:
+    """Show the copy at a target to the operation that reads it, while the block runs.
 
-    Number 0 is this machine's repository: its readers know where it is, and the address is empty.
-    Raises OperationBusyError while a copy is being made there, OperationError where the target
-    cannot be reached.
+    Number 0 is this machine's repository, which needs no gateway. Raises OperationBusyError while a
+    copy is being made there, OperationError where the target cannot be reached.
     """
     if number == 0:
-        yield ""
+        yield
         return
-    async with copies.serving(runner, number) as address:
-        yield address
+    async with copies.serving(runner, number):
+        yield

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -16,11 +14,11 @@ from appliance.cli.confirmation import add_yes, confirmed
 from appliance.cli.context import Context
 from appliance.cli.errors import DeclinedError
 from appliance.cli.output import ExitCode
-from appliance.cli.recovery_key import add_key_file, read_key, read_text
+from appliance.cli.recovery_key import add_key_file, read_key, read_secret
 from appliance.cli.verbs import Verbs, add_group, add_verb
 from appliance.jobs.model import JobState
 from appliance.offsite.model import TargetKind
-from appliance.offsite.targets import public
+from appliance.offsite.targets import Targets, public
 from appliance.repository.model import Snapshot
 
 _POLL_SECONDS = 0.5
@@ -65,12 +63,16 @@ def _add_targets(group: Verbs, shared: argparse.ArgumentParser) -> None:
     add_verb(group, shared, "list", list_targets, "list the targets and how their copies went")
     add = add_verb(group, shared, "add", add_target, "add a target once it was reached")
     add.add_argument("kind", choices=list(TargetKind), help="how it is reached")
-    for name in _FIELDS:
-        needed = name in {"name", "place"}
-        add.add_argument(f"--{name}", required=needed, default="", help=_HELP[name])
-    add.add_argument(
-        "--secret-file", metavar="FILE", help="read its password or key from a file, or from -"
-    )
+    change = add_verb(group, shared, "change", change_target, "change a target once it was reached")
+    change.add_argument("number", type=int, help="its number, as the list shows it")
+    for verb in (add, change):
+        for name in _FIELDS:
+            is_needed = verb is add and name in {"name", "place"}
+            verb.add_argument(f"--{name}", required=is_needed, help=_HELP[name])
+        verb.add_argument(
+            "--secret-file", metavar="FILE", help="read its password or key from a file, or from -"
+        )
+        verb.set_defaults(prepare=_read_secret)
     for name, work, purpose in (
         ("probe", probe_target, "reach a target, and see what it protects from"),
         ("copy", copy_to_target, "copy to a target now"),
@@ -88,6 +90,18 @@ def _add_keys(group: Verbs, shared: argparse.ArgumentParser) -> None:
     add_yes(replace)
     prove = add_verb(group, shared, "verify", prove_key, "prove that a key opens the backups")
     add_key_file(prove)
+    prove.set_defaults(prepare=_read_key)
+
+
+def _read_secret(options: argparse.Namespace) -> None:
+    """Read the file with the caller's own rights: it may belong to root."""
+    path = options.secret_file
+    options.secret = read_secret(path) if path else ""
+
+
+def _read_key(options: argparse.Namespace) -> None:
+    """Read the file with the caller's own rights, or the terminal."""
+    options.key = read_key(options, is_needed=True)
 
 
 async def back_up(context: Context, options: argparse.Namespace) -> ExitCode:
@@ -140,9 +154,23 @@ async def list_targets(context: Context, _: argparse.Namespace) -> ExitCode:
 
 async def add_target(context: Context, options: argparse.Namespace) -> ExitCode:
     """Add a target; its secret comes from a file, never from the command line."""
-    body = {name: getattr(options, name) for name in _FIELDS} | {"kind": options.kind}
-    if options.secret_file:
-        body["secret"] = await asyncio.to_thread(_secret, options.secret_file)
+    return await _save_target(context, options, {"kind": options.kind})
+
+
+async def change_target(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Change what is given of a target; a secret that is not given stays."""
+    present = await Targets(context.settings.offsite).target(options.number)
+    kept = {name: str(getattr(present, name)) for name in ("kind", *_FIELDS)}
+    return await _save_target(context, options, {**kept, "number": str(options.number)})
+
+
+async def _save_target(
+    context: Context, options: argparse.Namespace, kept: Mapping[str, str]
+) -> ExitCode:
+    given = {name: getattr(options, name) for name in _FIELDS}
+    body = {**kept, **{name: value for name, value in given.items() if value is not None}}
+    if options.secret:
+        body["secret"] = options.secret
     target = await context.control.ask("POST", "/backups/targets", body=body, timeout=_PATIENT)
     context.output.value(target, f"Target {target['number']} was reached, and is kept.")
     return ExitCode.DONE
@@ -188,10 +216,8 @@ async def replace_key(context: Context, options: argparse.Namespace) -> ExitCode
 
 async def prove_key(context: Context, options: argparse.Namespace) -> ExitCode:
     """Prove a key: typed without an echo, or read from a file."""
-    key = await asyncio.to_thread(read_key, options, is_needed=True)
-    proof = await context.control.ask(
-        "POST", "/backups/key/prove", body={"key": key}, timeout=_PATIENT
-    )
+    body = {"key": options.key}
+    proof = await context.control.ask("POST", "/backups/key/prove", body=body, timeout=_PATIENT)
     text = f"The key {proof['fingerprint']} opened the backups."
     context.output.value(proof, text)
     return ExitCode.DONE
@@ -253,8 +279,9 @@ def _targets(facts: BackupFacts) -> list[dict[str, object]]:
             "models": copy.state.models_at,
             "free": copy.state.free,
             "error": copy.state.error or None,
+            "use": "restore" if copy.target.restores_only else "copies",
         }
-        for copy in facts.copies
+        for copy in sorted((*facts.copies, *facts.sources), key=lambda copy: copy.target.number)
     ]
 
 
@@ -273,7 +300,3 @@ def _sheet(sheet: dict[str, Any]) -> str:
             "Then prove it: `cloister backup key verify`.",
         ]
     )
-
-
-def _secret(path: str) -> str:
-    return sys.stdin.read().strip() if path == "-" else read_text(Path(path))

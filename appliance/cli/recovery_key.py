@@ -1,4 +1,4 @@
-"""Read a recovery key: at a prompt that shows nothing, from a file, or from standard input."""
+"""Read a recovery key, or the secret of a target, so that neither is ever an argument."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from appliance.cli.errors import KeyNotTypedError, NoSuchFileError
 _STANDARD_INPUT = "-"
 # A key with its dashes and the end of its line is shorter.
 _LONGEST = 4096
+# More than the longest private key that a target may have, so that a longer one is refused.
+_LONGEST_SECRET = 32 * 1024
 
 
 def add_key_file(parser: argparse.ArgumentParser) -> None:
@@ -39,10 +41,20 @@ def read_key(options: argparse.Namespace, *, is_needed: bool) -> str | None:
     return getpass.getpass("Recovery key: ").strip()
 
 
-def read_text(path: Path) -> str:
+def read_secret(name: str) -> str:
+    """Return a password or a private key from a file, or from standard input.
+
+    Raises NoSuchFileError.
+    """
+    if name == _STANDARD_INPUT:
+        return sys.stdin.read(_LONGEST_SECRET).strip()
+    return read_text(Path(name), _LONGEST_SECRET)
+
+
+def read_text(path: Path, most: int = _LONGEST) -> str:
     """Return the text of a small file, without white space around it. Raises NoSuchFileError."""
     try:
         with path.open("rb") as file:
-            return file.read(_LONGEST).decode(errors="replace").strip()
+            return file.read(most).decode(errors="replace").strip()
     except OSError as error:
         raise NoSuchFileError(path=path, reason=error.strerror) from error

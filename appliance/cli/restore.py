@@ -17,7 +17,7 @@ from appliance.cli.errors import DeclinedError
 from appliance.cli.operation_run import run_operation, showing
 from appliance.cli.output import ExitCode
 from appliance.cli.recovery_key import add_key_file, read_key, read_text
-from appliance.cli.restored_files import put_back, put_in_place
+from appliance.cli.restored_files import put_in_place, waiting_files
 from appliance.cli.verbs import Verbs, add_verb
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import from_environment
@@ -27,14 +27,18 @@ from appliance.restore.waiting import until_exchanged
 from appliance.restore.wording import (
     done_sentence,
     end_sentence,
+    files_lines,
     model_preview_lines,
+    placed_lines,
     preview_lines,
     snapshot_rows,
 )
-from appliance.units.exchange import restarted_by_exchange
+from appliance.units.exchange import RestoreState, restarted_by_exchange
 
 _OWN = "local"
-_ENDS = (Task.CONFIRM, Task.UNDO, Task.STATUS)
+# Settings of a set wait for root: see `restored_files`.
+_FILES = "files"
+_ENDS = (Task.CONFIRM, Task.UNDO, Task.STATUS, _FILES)
 # A folder is served for a restore by the last of the gateways, where the package is installed.
 _GATEWAY = MOST_TARGETS
 
@@ -43,7 +47,10 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add restore and drill."""
     parser = add_verb(verbs, shared, "restore", restore, "bring back what a set holds")
     parser.add_argument(
-        "end", nargs="?", choices=_ENDS, help="keep what was restored, go back, or show the state"
+        "end",
+        nargs="?",
+        choices=_ENDS,
+        help="keep what was restored, go back, show the state, or put its files in place",
     )
     _add_place(parser)
     parser.add_argument("--list", action="store_true", help="show the sets, and change nothing")
@@ -85,7 +92,9 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 def _prepare_restore(options: argparse.Namespace) -> None:
     """Read keys with the caller's own rights: files of root, or at the terminal."""
-    _prepare(options, needs_key=options.place != _OWN and options.end is None)
+    is_elsewhere = options.place != _OWN and options.end is None
+    # The key file of the sheet is opened by the recovery key alone.
+    _prepare(options, needs_key=is_elsewhere or options.repository_key is not None)
     sheet = {"key_file": options.repository_key, "config": options.repository_config}
     options.sheet = {name: read_text(path) for name, path in sheet.items() if path}
 
@@ -129,7 +138,8 @@ async def restore(context: Context, options: argparse.Namespace) -> ExitCode:
             raise DeclinedError
         found = await run_operation(context, RESTORE, {"work": Task.RESTORE, **asked})
     files = await asyncio.to_thread(put_in_place, context.settings)
-    restarted = options.what == What.EVERYTHING and await _restart(context)
+    restarted = options.what == What.EVERYTHING and await _use_restored(context)
+    await _use_certificate(context, files)
     value = {**found, "files": files, "restarted": restarted}
     context.output.value(value, done_sentence(found, options.what, files, is_running=restarted))
     return ExitCode.DONE
@@ -149,13 +159,26 @@ async def drill(context: Context, options: argparse.Namespace) -> ExitCode:
 
 
 async def _end(context: Context, options: argparse.Namespace) -> ExitCode:
+    if options.end == _FILES:
+        return await _place_files(context)
     found = await run_operation(context, RESTORE, {"work": options.end})
     restarted = options.end == Task.UNDO and await _restart(context)
     if restarted:
         ask_status = partial(run_operation, context, RESTORE, {"work": Task.STATUS})
         found = await until_exchanged(ask_status, context.clock)
-    words = end_sentence(Task(options.end), found)
-    context.output.value({**found, "restarted": restarted}, words)
+    kept = RestoreState(str(found["state"])) is RestoreState.UNCONFIRMED
+    await _note(context, former_is_kept=kept and not found.get("undone"))
+    files = await asyncio.to_thread(waiting_files, context.settings)
+    words = "\n".join([end_sentence(Task(options.end), found), *files_lines(files)])
+    context.output.value({**found, "restarted": restarted, "waiting": files}, words)
+    return ExitCode.DONE
+
+
+async def _place_files(context: Context) -> ExitCode:
+    files = await asyncio.to_thread(put_in_place, context.settings)
+    await _use_certificate(context, files)
+    words = placed_lines(files) or ["No file waits to be put in place."]
+    context.output.value({"files": files}, "\n".join(words))
     return ExitCode.DONE
 
 
@@ -174,13 +197,32 @@ async def _place(context: Context, options: argparse.Namespace) -> AsyncIterator
         async with showing(context, number):
             yield {**found, "source": number}
     elif packaged:
-        if options.sheet:
-            await asyncio.to_thread(put_back, Path(options.folder), options.sheet)
         # Only this service sees disks that are mounted, and it has no key.
         async with showing(context, _GATEWAY, Path(options.folder)):
-            yield {"key": options.key, "source": _GATEWAY}
+            yield {**found, "source": _GATEWAY, "name": options.folder}
     else:
         yield {**found, "address": options.folder}
+
+
+async def _use_restored(context: Context) -> bool:
+    """Restart what uses the database; return whether a supervisor runs that does it."""
+    if restarted := await _restart(context):
+        await _note(context, former_is_kept=True)
+    return restarted
+
+
+async def _note(context: Context, *, former_is_kept: bool) -> None:
+    """Let the console know whether a restore waits for a decision, if a supervisor runs."""
+    with contextlib.suppress(ApplianceError):
+        body = {"former_is_kept": former_is_kept}
+        await context.control.ask("POST", "/backups/restored", body=body)
+
+
+async def _use_certificate(context: Context, files: list[str]) -> None:
+    """Restart the web server if it has another certificate now, and a supervisor runs."""
+    if any(Path(file).parent == context.settings.tls for file in files):
+        with contextlib.suppress(ApplianceError):
+            await context.control.ask("POST", "/units/nginx/restart")
 
 
 async def _restart(context: Context) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -11,7 +10,6 @@ from pathlib import Path
 from appliance.backup.layout import CONFIGURATION, TARGETS, TLS
 from appliance.core.files import fsync_directory, write_atomically
 from appliance.core.settings import ENVIRONMENT_FILE, LAST_GOOD_ENVIRONMENT, Settings
-from appliance.restore.source import decoded
 from appliance.units.exchange import Places
 
 # Beside each file that is replaced, what it was.
@@ -42,29 +40,11 @@ def put_in_place(settings: Settings) -> list[str]:
     return replaced
 
 
-def put_back(repository: Path, sheet: Mapping[str, str]) -> None:
-    """Put copies of lost files into a repository on a disk; what was there stays beside them.
-
-    `sheet` has the `key_file` and the `config` as they are printed. Raises RestoreRequestError.
-    """
-    owner = repository.stat()
-    if text := sheet.get("key_file"):
-        content = decoded(text)
-        target = repository / "keys" / hashlib.sha256(content).hexdigest()
-        _put_back(target, content, owner)
-    if text := sheet.get("config"):
-        _put_back(repository / "config", decoded(text), owner)
-
-
-def _put_back(target: Path, content: bytes, owner: os.stat_result) -> None:
-    if target.is_file() and target.read_bytes() == content:
-        return
-    if target.exists():
-        # Beside the repository: it has a name of its own for each file in it.
-        target.replace(target.parent.parent / f"{target.name}{_BEFORE}")
-    target.parent.mkdir(exist_ok=True)
-    write_atomically(target, content, mode=0o640)
-    os.chown(target, owner.st_uid, owner.st_gid)
+def waiting_files(settings: Settings) -> list[str]:
+    """Return the names of restored files that wait to be put in place, as far as they are seen."""
+    folder = Places(settings.database).files
+    names = (TLS, TARGETS, CONFIGURATION)
+    return [f"{name}/{path.name}" for name in names for path in _files(folder / name)]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from appliance.actors.model import CommandLine
 from appliance.control.body import read, text
-from appliance.control.keys import JOBS, RECOVERY_KEYS, TARGETS
+from appliance.control.keys import JOBS, RECOVERY_KEYS, RESTORE_NOTES, TARGETS
 from appliance.core.errors import InvalidInputError
 from appliance.jobs.kinds import BACKUP, DRILL, OFFSITE
 from appliance.offsite.errors import TargetMissingError
@@ -48,7 +48,10 @@ async def save_target(request: web.Request) -> web.Response:
     body = await read(request)
     if not all(isinstance(value, str) for value in body.values()):
         raise InvalidInputError(problem="A field is no text.", remedy="Send texts only.")
-    number = whole_number(body.pop("number", ""))
+    written = body.pop("number", "")
+    number = whole_number(written)
+    if written and number is None:
+        raise TargetMissingError(number=written)
     target = await request.app[TARGETS].save(COMMAND_LINE, number, body)
     return web.json_response(public(target))
 
@@ -70,6 +73,17 @@ async def copy_to_target(request: web.Request) -> web.Response:
     target = await request.app[TARGETS].kept.target(_number(request))
     job = await request.app[JOBS].start(COMMAND_LINE, OFFSITE.name, str(target.number))
     return web.json_response(job.as_json(), status=HTTPStatus.ACCEPTED)
+
+
+async def note_restore(request: web.Request) -> web.Response:
+    """POST /backups/restored `{"former_is_kept"}`: the console asks for a decision, or no more."""
+    kept = (await read(request)).get("former_is_kept")
+    if not isinstance(kept, bool):
+        raise InvalidInputError(
+            problem="“former_is_kept” is neither true nor false.", remedy="Send one of them."
+        )
+    await request.app[RESTORE_NOTES].note(former_is_kept=kept)
+    return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
 def _number(request: web.Request) -> int:

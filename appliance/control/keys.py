@@ -12,6 +12,7 @@ from appliance.accounts.people import People
 from appliance.audit.model import AuditEvent
 from appliance.audit.service import AuditLog
 from appliance.backup_plan.keys import RecoveryKeys
+from appliance.backup_plan.restore_notes import RestoreNotes
 from appliance.backup_plan.targets import TargetPlan
 from appliance.jobs.service import JobService
 from appliance.library.quota import Quotas
@@ -50,6 +51,7 @@ API_KEYS = web.AppKey("api_keys", ApiKeys)
 AUDIT = web.AppKey("audit", AuditLog)
 RECOVERY_KEYS = web.AppKey("recovery_keys", RecoveryKeys)
 TARGETS = web.AppKey("targets", TargetPlan)
+RESTORE_NOTES = web.AppKey("restore_notes", RestoreNotes)
 CHOICE = web.AppKey("choice", ModelChoice)
 JOBS = web.AppKey("jobs", JobService)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)

@@ -43,6 +43,7 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.delete("/backups/targets/{number}", backups.remove_target),
     web.post("/backups/targets/{number}/probe", backups.probe_target),
     web.post("/backups/targets/{number}/copy", backups.copy_to_target),
+    web.post("/backups/restored", backups.note_restore),
     web.get("/settings", settings.settings),
     web.post("/settings", settings.change),
 )

@@ -39,6 +39,7 @@ def control_application(
     application[keys.OPERATOR_SETTINGS] = services.operator_settings
     application[keys.RECOVERY_KEYS] = services.recovery_keys
     application[keys.TARGETS] = services.targets
+    application[keys.RESTORE_NOTES] = services.restore_notes
     application[keys.RUNNER] = services.runner
     application.add_routes(ROUTES)
     return application

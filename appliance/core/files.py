@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import TypeVar
 from appliance.core.errors import ApplianceError
 
 PRIVATE = 0o700
+_FULL_BELOW = 1024 * 1024
 Word = TypeVar("Word", bound=StrEnum)
 
 
@@ -50,6 +52,18 @@ def locked_alone(path: Path, refusal: ApplianceError) -> Iterator[None]:
         except BlockingIOError as error:
             raise refusal from error
         yield
+
+
+def free_in(folder: Path) -> int:
+    """Return the room on the disk of a folder that need not be there yet."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def is_full(folder: Path) -> bool:
+    """Say whether the disk of a folder has no room left: programs write larger pieces than that."""
+    return free_in(folder) < _FULL_BELOW
 
 
 def fsync_directory(directory: Path) -> None:

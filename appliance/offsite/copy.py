@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from appliance.offsite.errors import CopyDamagedError, FileThereError, TargetOfAnotherError
+from appliance.core.errors import ApplianceError
+from appliance.offsite.errors import (
+    CopyDamagedError,
+    CopyFullError,
+    FileThereError,
+    TargetFullError,
+    TargetOfAnotherError,
+)
 from appliance.offsite.places.place import CONFIG_FILE, Pace, Place, RepositoryFile
 from appliance.offsite.plan import LISTED, Plan, must_wait, plan
 from appliance.offsite.source import Source
 from appliance.offsite.timing import Line
 from appliance.repository.damage import FileKind
+from appliance.web.formats import size
 
 Progressed = Callable[[int, int], None]
 """Takes the bytes that are sent, and all that are to be sent."""
@@ -32,9 +41,18 @@ class Copied:
     newest: datetime | None
 
 
+async def shares_keys(source: Source, place: Place) -> bool:
+    """Say whether a key file of this machine is there: then the copy is its own.
+
+    A key file is named by its content, and no two repositories have the same.
+    """
+    here = await source.sizes()
+    return not here[FileKind.KEY].keys().isdisjoint(await place.sizes(FileKind.KEY))
+
+
 @dataclass(slots=True)
 class Copying:
-    """One copy from a repository, which is locked, to a place at `address`, which is ready."""
+    """One copy from a repository, which is locked, to a place at `address`."""
 
     source: Source
     place: Place
@@ -49,11 +67,14 @@ class Copying:
         """Bring what the target lacks.
 
         A file that is damaged here is not copied, and neither is what may name it; one that
-        differs there is left alone. The rest is copied before CopyDamagedError names them. Raises
-        TargetOfAnotherError, the errors of the repository and of the place, and WindowClosedError:
-        whatever the error, what has arrived stays.
+        differs there is left alone. The rest is copied before CopyDamagedError names them; a
+        config that differs is named at once. Raises TargetOfAnotherError, the errors of the
+        repository and of the place, and WindowClosedError: whatever the error, what has arrived
+        stays.
         """
+        # The copy of another repository is not even made ready: its half files belong to it.
         await self._expect_same_repository()
+        await self.place.expect_ready()
         here = await self.source.sizes()
         newest = await self.source.newest(here)
         todo = plan(here, {kind: await self.place.sizes(kind) for kind in LISTED})
@@ -74,14 +95,28 @@ class Copying:
 
     async def _expect_same_repository(self) -> None:
         """Compare the config: two repositories in one place would be the end of both."""
-        own, size = await self.source.config(), await self.place.size(CONFIG_FILE)
-        if size is None:
+        own, there = await self.source.config(), await self.place.size(CONFIG_FILE)
+        if there is None:
             return
-        parts = [part async for part in self.place.read(CONFIG_FILE, 0, size)]
-        if b"".join(parts) != own:
-            raise TargetOfAnotherError(place=self.address)
+        parts = [part async for part in self.place.read(CONFIG_FILE, 0, there)]
+        if b"".join(parts) == own:
+            return
+        if await shares_keys(self.source, self.place):
+            raise CopyDamagedError([], [str(CONFIG_FILE)])
+        raise TargetOfAnotherError(place=self.address)
 
     async def _bring(self, todo: Plan) -> None:
+        try:
+            await self._put_all(todo)
+        except TargetFullError as error:
+            free = None
+            with suppress(ApplianceError):
+                free = await self.place.free()
+            left = size(todo.bytes_missing - sum(self.sent))
+            known = None if free is None else size(free)
+            raise CopyFullError(self.address, left, known) from error
+
+    async def _put_all(self, todo: Plan) -> None:
         pace, lacking = self._pace(todo.bytes_missing), set[FileKind]()
         for file, _ in todo.missing:
             if must_wait(file.kind, lacking):

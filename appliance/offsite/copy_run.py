@@ -118,7 +118,6 @@ class CopyRun:
             lock.shared(self.lock, self.clock, patience=_PATIENCE),
             opened(target) as place,
         ):
-            await place.expect_ready()
             copying = Copying(self.source, place, target.place, line, self._progressed, sent)
             try:
                 copied = await copying.run()

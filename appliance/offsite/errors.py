@@ -48,7 +48,17 @@ class TargetUnreachableError(ApplianceError):
     sentence = "{place} cannot be reached: {reason}."
     hint = (
         "Check that it is switched on and that its address is right. "
-        "The next copy goes on where this one ended."
+        "A copy that was cut off goes on where it ended."
+    )
+
+
+class TargetFolderMissingError(TargetUnreachableError):
+    """The same for a folder of this machine. Facts: `place`."""
+
+    sentence = "There is no folder {place}."
+    hint = (
+        "Mount its disk. If the disk is new, make the folder for the account that makes the "
+        "copies: the guide “Back up” has the command."
     )
 
 
@@ -91,6 +101,16 @@ class TargetFullError(ApplianceError):
     hint = "Make room there, or use a larger target. The next copy goes on where this one ended."
 
 
+class CopyFullError(TargetFullError):
+    """The same in the middle of a copy. Facts: `place`, `needed`, and `free` where it is known."""
+
+    sentence = "{place} is full: {room}{needed} are still to be copied."
+
+    def __init__(self, place: str, needed: str, free: str | None) -> None:
+        room = "" if free is None else f"{free} are free, and "
+        super().__init__(place=place, needed=needed, free=free, room=room)
+
+
 class TargetReadOnlyError(ApplianceError):
     """Files cannot be written there. Facts: `place`."""
 
@@ -110,7 +130,7 @@ class TargetNotMountedError(ApplianceError):
     status = HTTPStatus.BAD_GATEWAY
     sentence = "The disk of the target is not mounted at {place}."
     hint = (
-        "Mount it. If this is a new disk, press “Try it” at the target: "
+        "Mount it. If this is a new disk, press “Try to reach it” beside it: "
         "this prepares the folder for copies."
     )
 
@@ -131,6 +151,39 @@ class TargetEmptyError(ApplianceError):
     status = HTTPStatus.NOT_FOUND
     sentence = "There is no copy at {place}."
     hint = "Check the address. A first copy is made by “Copy now”."
+
+
+class NoBackupsThereError(ApplianceError):
+    """The place answers, and holds no repository. Facts: `place`."""
+
+    code = "offsite_no_backups"
+    status = HTTPStatus.NOT_FOUND
+    sentence = "There are no backups at {place}."
+    hint = (
+        "Name the place that holds the file “config” and the folders “data”, “index”, “keys” and "
+        "“snapshots”. Of a disk, check that it is mounted."
+    )
+
+
+class TargetRestoresOnlyError(ApplianceError):
+    """Backups are only read there. Facts: `name`."""
+
+    code = "offsite_restores_only"
+    status = HTTPStatus.CONFLICT
+    sentence = "“{name}” is only restored from: nothing is copied there."
+    hint = "Add a target for the copies of this machine, in another folder or below another prefix."
+
+
+class TargetUnreadableError(ApplianceError):
+    """The account that copies may not read the folder. Facts: `place`, `account`, `owner`."""
+
+    code = "offsite_unreadable"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "The account {account} may not read {place}."
+    hint = (
+        "It must be able to enter the folders above. "
+        "Give it the files, as root: sudo chown -R {owner} {place}"
+    )
 
 
 class TargetFailedError(ApplianceError):
@@ -158,7 +211,7 @@ class CopyDamagedError(ApplianceError):
             f"{len(names)} {words}: {_named(names)}."
             for names, words in (
                 (here, "files of this machine's repository are damaged and were not copied"),
-                (there, "files at the target have another size than here"),
+                (there, "files at the target differ from those here"),
             )
             if names
         ]

@@ -1,4 +1,4 @@
-"""Show the copy at a target to restic, as a REST server that changes nothing there.
+"""Show a repository to restic, as a REST server that changes nothing there.
 
 restic writes locks also where it only reads: they are kept in memory, for as long as the gateway
 runs. https://restic.readthedocs.io/en/stable/REST_backend.html
@@ -6,17 +6,24 @@ runs. https://restic.readthedocs.io/en/stable/REST_backend.html
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import logging
 import re
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
-from appliance.offsite.places.place import CONFIG_FILE, Place, RepositoryFile
+from appliance.offsite.places.place import CONFIG_FILE, Readable, RepositoryFile
 from appliance.repository.damage import FOLDERS, FileKind
 from appliance.repository.files import LOCKS
 from appliance.repository.place import MODELS
@@ -28,16 +35,19 @@ _KINDS = "|".join(FOLDERS)
 _NAME = "[0-9a-f]{64}"
 _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})")
 _MOST_LOCKS, _LARGEST_LOCK = 64, 64 * 1024
+_SOCKET_MODE = 0o660
+# Open requests end with the server.
+_GRACE_SECONDS = 1.0
 
 
 @dataclass(slots=True)
 class Gateway:
-    """Answers for one place, below a path; `asked_at` is when it was last asked for something.
+    """Answers for one repository; `asked_at` is when it was last asked for something.
 
     `models` answers for the repository that lies inside this one.
     """
 
-    place: Place
+    place: Readable
     clock: Clock
     asked_at: float
     models: Gateway | None = None
@@ -127,6 +137,33 @@ class Gateway:
     async def _remove_lock(self, request: web.Request) -> web.Response:
         self._locks.pop(request.match_info["name"], None)
         return web.Response()
+
+
+@asynccontextmanager
+async def served(gateway: Gateway, path: Path | None) -> AsyncIterator[str]:
+    """Serve on a unix socket, or on a port of loopback below a path that is secret.
+
+    Lends the address in restic's words.
+    """
+    prefix = "/" if path else f"/{secrets.token_urlsafe(24)}/"
+    runner = web.AppRunner(
+        gateway.application(prefix), access_log=None, shutdown_timeout=_GRACE_SECONDS
+    )
+    await runner.setup()
+    try:
+        if path:
+            await web.UnixSite(runner, str(path)).start()
+            await asyncio.to_thread(path.chmod, _SOCKET_MODE)
+            yield f"rest:http+unix://{path}:/"
+        else:
+            listener = socket.create_server(("127.0.0.1", 0))
+            await web.SockSite(runner, listener).start()
+            yield f"rest:http://127.0.0.1:{listener.getsockname()[1]}{prefix}"
+    finally:
+        await runner.cleanup()
+        if path:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 def _listing(request: web.Request, sizes: dict[str, int]) -> web.Response:

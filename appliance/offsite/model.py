@@ -36,7 +36,8 @@ class Target:
     or a private key in PEM. `identity` is the SHA-256 fingerprint of the host's key (`SHA256:…`),
     or in hexadecimal that of its certificate where no authority of the machine vouches for it.
     `limit` is in KiB a second, 0 for none. Between `opens` and `closes`, in local time, copies may
-    be made; both empty: always.
+    be made; both empty: always. `restores_only`: backups are read there, and nothing is ever copied
+    there or removed.
     """
 
     number: int
@@ -50,6 +51,7 @@ class Target:
     limit: int = 0
     opens: str = ""
     closes: str = ""
+    restores_only: bool = False
 
     @override
     def __repr__(self) -> str:

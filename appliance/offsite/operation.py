@@ -6,7 +6,7 @@ from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.offsite.copy_models import ModelsCopy
 from appliance.offsite.copy_run import CopyRun
-from appliance.offsite.errors import TargetRequestError
+from appliance.offsite.errors import TargetRequestError, TargetRestoresOnlyError
 from appliance.offsite.model import Target, TargetKind
 from appliance.offsite.probe import Probe
 from appliance.offsite.showing import Showing
@@ -31,6 +31,8 @@ def work_of(settings: Settings, clock: Clock, number: int) -> Work:
         match request.get("work"):
             case "copy":
                 target = await targets.target(number)
+                if target.restores_only:
+                    raise TargetRestoresOnlyError(name=target.name)
                 models = ModelsCopy(target, settings, clock, report)
                 lock = settings.repository_lock
                 run = CopyRun(targets, target, source, lock, clock, report, models)

@@ -9,7 +9,14 @@ from enum import StrEnum
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, Audience
-from appliance.offsite.errors import FileThereError
+from appliance.offsite.copy import shares_keys
+from appliance.offsite.errors import (
+    CopyDamagedError,
+    FileThereError,
+    NoBackupsThereError,
+    TargetReadOnlyError,
+    TargetRefusedError,
+)
 from appliance.offsite.model import Protection, Target
 from appliance.offsite.places.opening import opened
 from appliance.offsite.places.place import CONFIG_FILE, Place, RepositoryFile
@@ -32,6 +39,8 @@ class Holding(StrEnum):
     NOTHING = "nothing"
     OWN = "own"
     OTHER = "other"
+    # Of whichever machine: where it is only restored from, this does not matter.
+    BACKUPS = "backups"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,9 @@ class Probe:
     async def run(self, *, may_prepare: bool) -> Facts:
         """Return what was found. A target of another repository is left as it is.
 
+        Where backups are only restored from, nothing is written: NoBackupsThereError is raised
+        where there are none.
+
         The first try makes a target ready for copies; later ones only if they may, so that an
         empty folder where a disk should be is found out.
         """
@@ -53,7 +65,10 @@ class Probe:
         may_prepare = may_prepare or before.prepared_at is None
         try:
             async with opened(self.target) as place:
-                found = await self._try(place, may_prepare=may_prepare)
+                if self.target.restores_only:
+                    found = await self._look(place)
+                else:
+                    found = await self._try(place, may_prepare=may_prepare)
         except ApplianceError as error:
             words = error.words_for(Audience.OPERATOR)
             state = replace(before, error=error.code, message=words.sentence, hint=words.hint)
@@ -61,9 +76,7 @@ class Probe:
             raise
         state = replace(
             before,
-            prepared_at=(before.prepared_at or self.clock.now())
-            if found.holds is not Holding.OTHER
-            else None,
+            prepared_at=(before.prepared_at or self.clock.now()) if found.is_ready else None,
             free=found.free,
             protection=found.protection,
             error="",
@@ -87,18 +100,35 @@ class Probe:
             await place.expect_ready()
             protection = await _protection(place, Line(self.clock, self.target.place))
         snapshots = 0 if holds is Holding.NOTHING else len(await place.sizes(FileKind.SNAPSHOT))
-        return _Found(holds, await place.free(), protection, snapshots)
+        is_ready = holds is not Holding.OTHER
+        return _Found(holds, await place.free(), protection, snapshots, is_ready=is_ready)
+
+    async def _look(self, place: Place) -> _Found:
+        try:
+            config = await _config(place)
+            snapshots = len(await place.sizes(FileKind.SNAPSHOT))
+        except TargetReadOnlyError as error:
+            # Permission was denied, and nothing was to be written.
+            raise TargetRefusedError(place=self.target.place) from error
+        # A copy that has lost its config is one: the sheet has another.
+        if config is None and not snapshots:
+            raise NoBackupsThereError(place=self.target.place)
+        free = await place.free()
+        return _Found(Holding.BACKUPS, free, Protection.UNKNOWN, snapshots, is_ready=False)
 
     async def _holding(self, place: Place) -> Holding:
-        size = await place.size(CONFIG_FILE)
-        if size is None:
+        config = await _config(place)
+        if config is None:
             return Holding.NOTHING
         try:
             own = await self.source.config()
         except RepositoryMissingError:
             return Holding.OTHER
-        parts = [part async for part in place.read(CONFIG_FILE, 0, size)]
-        return Holding.OWN if b"".join(parts) == own else Holding.OTHER
+        if config == own:
+            return Holding.OWN
+        if await shares_keys(self.source, place):
+            raise CopyDamagedError([], [str(CONFIG_FILE)])
+        return Holding.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +137,15 @@ class _Found:
     free: int | None
     protection: Protection
     snapshots: int
+    is_ready: bool
+
+
+async def _config(place: Place) -> bytes | None:
+    """Return the file that says whose place it is; None where there is none."""
+    size = await place.size(CONFIG_FILE)
+    if size is None:
+        return None
+    return b"".join([part async for part in place.read(CONFIG_FILE, 0, size)])
 
 
 async def _protection(place: Place, line: Line) -> Protection:

@@ -17,11 +17,6 @@ from appliance.operations.model import Facts, Progress
 from appliance.operations.runner import OperationRunner
 
 
-def address_file(run: Path, number: int) -> Path:
-    """Return the file that has the address of a copy, in restic's words, while it is shown."""
-    return run / "offsite" / f"{number}.address"
-
-
 @dataclass(frozen=True, slots=True)
 class _Begun:
     """Follows the operation: what it says first is that the copy can be read."""
@@ -43,8 +38,11 @@ async def serving(
     *,
     folder: Path | None = None,
     patience: float | None = None,
-) -> AsyncIterator[str]:
-    """Lend the address at which restic reads the copy of a target; it is stopped at the end.
+) -> AsyncIterator[None]:
+    """Show the copy of a target to restic while the block runs.
+
+    The process that reads it finds its address by the number, with `copy_address`: the supervisor,
+    which starts both processes, may not connect to it, and cannot read the address.
 
     With `folder`, show the copy in a folder for which there is no target: `number` is then only the
     operation that does it. Raises OperationBusyError while a copy is made or shown there, what
@@ -65,8 +63,7 @@ async def serving(
             await task
         if not said.done():
             raise OperationLostError(operation=shown.name, unit=shown.unit)
-        path = address_file(runner.folder.parent, number)
-        yield (await asyncio.to_thread(path.read_text)).strip()
+        yield
     finally:
         said.cancel()
         task.cancel()

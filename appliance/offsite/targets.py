@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,21 @@ class Targets:
         except (KeyError, TypeError, ValueError):
             return TargetState()
 
-    async def save(self, number: int | None, typed: Mapping[str, str]) -> Target:
+    async def save(
+        self, number: int | None, typed: Mapping[str, str], *, restores_only: bool = False
+    ) -> Target:
         """Keep what an operator typed, as a new target or in place of one.
 
         Without a new secret the old one stays, if it goes to the same account at the same address.
+        `restores_only` is for a new target; one that is changed stays what it is.
         Raises TargetInvalidError, TargetMissingError and OSError.
         """
         before = None if number is None else await self.target(number)
         free = await self._free_number() if number is None else number
-        target = target_from(free, typed, before)
+        target = replace(
+            target_from(free, typed, before),
+            restores_only=before.restores_only if before else restores_only,
+        )
         content = json.dumps(asdict(target), indent=1).encode()
         if before is None or _reached_by(before) != _reached_by(target):
             # How copies to another place went says nothing about this one.
@@ -120,6 +126,7 @@ def _target(number: int, found: Mapping[str, Any]) -> Target:
         number=number,
         kind=TargetKind(found["kind"]),
         limit=int(found["limit"]),
+        restores_only=bool(found.get("restores_only")),
         **{name: str(found[name]) for name in texts},
     )
 

@@ -60,7 +60,7 @@ _LINES = (
 )
 
 
-_CONFIG = re.compile(r"config or key [0-9a-f]{8,64} is damaged")
+_CONFIG = re.compile(r"config or key [0-9a-f]{8,64} is damaged|config cannot be loaded")
 
 
 def damaged_files(output: str) -> tuple[DamagedFile, ...]:

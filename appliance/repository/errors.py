@@ -84,6 +84,24 @@ class RepositoryFailedError(ApplianceError):
     hint = "Look whether its disk is full or read-only, then start the work again."
 
 
+class RepositoryFullError(RepositoryFailedError):
+    """The disk of the repository, or that for temporary files, has no room. Facts: the same."""
+
+    code = "repository_full"
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    sentence = "The disk of the repository has no room for “{work}”: {reason}"
+    hint = "Make room on this disk, then start the work again. What is saved already stays whole."
+
+
+class OutputFullError(ApplianceError):
+    """There is no room for what is read from a repository. Facts: `place`."""
+
+    code = "output_full"
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    sentence = "The disk of {place} has no room for what is read from the repository."
+    hint = "Make room on this disk, then start the work again."
+
+
 class RepositoryDamagedError(ApplianceError):
     """Files of the repository are not what was written. Facts: `reason`: names what is damaged."""
 
@@ -94,6 +112,15 @@ class RepositoryDamagedError(ApplianceError):
         "Nothing is removed until it is repaired. A new set is made at once; restore from an "
         "off-site copy, or from a set that is still verified."
     )
+
+
+class GatewayMissingError(ApplianceError):
+    """The copy at a target is not shown at this moment. Facts: `target`."""
+
+    code = "gateway_missing"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = "The off-site target {target} is not opened for reading."
+    hint = "Look at the log of cloister-offsite@{target}, and whether the target can be reached."
 
 
 class KeyNeededError(ApplianceError):

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from appliance.repository.key_files import KeyFile, key_files
 CONFIG = "config"
 LOCKS = "locks"
 _NAME = re.compile(r"[0-9a-f]{64}")
+_SMALL = (FileKind.KEY, FileKind.SNAPSHOT, FileKind.INDEX)
 _REST, _UNIX = "rest:", "http+unix://"
 _LISTS = {"Accept": "application/vnd.x.restic.rest.v2"}
 _TIMEOUT = aiohttp.ClientTimeout(total=120.0)
@@ -55,8 +56,14 @@ class RepositoryFiles(Protocol):
 
 def files_at(address: str) -> RepositoryFiles:
     """Return the files of the repository at an address of restic: a folder, or a REST server."""
+    found = server_at(address)
+    return FolderFiles(Path(address)) if found is None else found
+
+
+def server_at(address: str) -> ServerFiles | None:
+    """Return the server that an address of restic names; None for a folder."""
     if not address.startswith(_REST):
-        return FolderFiles(Path(address))
+        return None
     place = address.removeprefix(_REST)
     if not place.startswith(_UNIX):
         return ServerFiles(place.rstrip("/"))
@@ -139,6 +146,10 @@ class ServerFiles:
             async with self._answer(path, method="POST", content=content):
                 pass
 
+    def connector(self) -> aiohttp.BaseConnector:
+        """Return what connects to the server."""
+        return aiohttp.UnixConnector(self.socket) if self.socket else aiohttp.TCPConnector()
+
     @asynccontextmanager
     async def _answer(
         self,
@@ -148,10 +159,9 @@ class ServerFiles:
         method: str = "GET",
         content: bytes | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        connector = aiohttp.UnixConnector(self.socket) if self.socket else aiohttp.TCPConnector()
         try:
             async with (
-                aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT) as session,
+                aiohttp.ClientSession(connector=self.connector(), timeout=_TIMEOUT) as session,
                 session.request(
                     method, f"{self.address}/{path}", headers=headers, data=content
                 ) as response,
@@ -190,13 +200,15 @@ async def size_of(files: RepositoryFiles) -> int:
     return sum([sum((await files.names(kind)).values()) for kind in FOLDERS])
 
 
-async def renamed_or_changed(files: RepositoryFiles) -> tuple[DamagedFile, ...]:
+async def renamed_or_changed(
+    files: RepositoryFiles, kinds: Sequence[FileKind] = _SMALL
+) -> tuple[DamagedFile, ...]:
     """Return the small files whose content is not what their name says.
 
     The program's own check does not look at the keys that it was not opened with.
     """
     found = []
-    for kind in (FileKind.KEY, FileKind.SNAPSHOT, FileKind.INDEX):
+    for kind in kinds:
         for name in await files.names(kind):
             content = await files.read(f"{kind}/{name}")
             # A file that is gone meanwhile was removed by its owner.

@@ -1,4 +1,4 @@
-"""Where this machine's own repository is, and the key with which the machine opens it."""
+"""Where repositories are for the processes that read them, and the key of this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from appliance.core.files import private_directory, write_atomically
 from appliance.core.settings import Settings
-from appliance.repository.errors import KeyMissingError
+from appliance.repository.errors import GatewayMissingError, KeyMissingError
 from appliance.repository.restic import Repository
 
 # The name under which systemd hands the key to the units that may have it.
@@ -40,6 +40,22 @@ def own_address(settings: Settings) -> str:
 def models_address(address: str) -> str:
     """Return the address of the models beside the sets at an address: here, or in a copy."""
     return f"{address.rstrip('/')}/{MODELS}{'/' if address.endswith('/') else ''}"
+
+
+def address_file(settings: Settings, number: int) -> Path:
+    """Return the file that has the address of a target's copy, while it is shown on this machine.
+
+    Packaged, only the accounts that may connect to that address can read it.
+    """
+    return settings.run / "offsite" / f"{number}.address"
+
+
+def copy_address(settings: Settings, number: int) -> str:
+    """Return the address at which the copy of a target is shown. Raises GatewayMissingError."""
+    try:
+        return address_file(settings, number).read_text().strip()
+    except OSError as error:
+        raise GatewayMissingError(target=number) from error
 
 
 def machine_key(settings: Settings, variables: Mapping[str, str] = os.environ) -> str:

@@ -21,8 +21,10 @@ from appliance.core.process import Command, Finished, ProgramMissingError, Strea
 from appliance.repository.damage import FileKind, damaged, damaged_files
 from appliance.repository.errors import (
     KeyRefusedError,
+    OutputFullError,
     RepositoryBusyError,
     RepositoryFailedError,
+    RepositoryFullError,
     RepositoryMissingError,
     ResticMissingError,
 )
@@ -112,12 +114,15 @@ class Repository:
     async def open(self) -> str:
         """Return the id of the repository: the key opens it.
 
-        Raises RepositoryMissingError or KeyRefusedError, also for versions that say neither.
+        Raises RepositoryMissingError, KeyRefusedError, or RepositoryDamagedError where the key
+        opens its file but the config is damaged, also for versions that say none of them.
         """
         finished = await self._run((_NO_LOCK, "cat", "config"))
         if not finished.succeeded and await files_at(self.address).read(CONFIG) is None:
             raise RepositoryMissingError(place=self.address)
-        self._check("open", finished, refused=KeyRefusedError(found=fingerprint(self.password)))
+        found = damaged_files((finished.stdout + finished.stderr).decode(errors="replace"))
+        refused = damaged(found) if found else KeyRefusedError(found=fingerprint(self.password))
+        self._check("open", finished, refused=refused)
         return str(json.loads(finished.stdout)["id"])
 
     async def snapshots(self) -> tuple[Snapshot, ...]:
@@ -194,14 +199,17 @@ class Repository:
     async def restore(self, snapshot: str, target: Path, include: Sequence[str] = ()) -> None:
         """Write the files of a snapshot below `target`, or of some paths in it; each is checked.
 
-        Raises RepositoryDamagedError, which names the files that could not be read.
+        Raises RepositoryDamagedError, which names the files that could not be read, and
+        OutputFullError.
         """
         options = [f"--include={path}" for path in include]
         work = (_NO_LOCK, "restore", snapshot, f"--target={target}", *options)
         finished = await self._run(work, LONG_SECONDS)
+        if not finished.succeeded and is_full(finished):
+            # No file could be written, and none is damaged.
+            raise OutputFullError(place=target)
         lost = unrestored(finished)
-        # Without room on the disk no file can be written, and none is damaged.
-        refused = damaged((), ", ".join(lost)) if lost and not is_full(finished) else None
+        refused = damaged((), ", ".join(lost)) if lost else None
         self._check("restore", finished, refused=refused)
 
     async def read(self, snapshot: str, path: str) -> bytes:
@@ -367,5 +375,7 @@ class Repository:
                 raise RepositoryBusyError
             case 12:
                 raise KeyRefusedError(found=fingerprint(self.password))
+            case _ if refused is None and is_full(finished):
+                raise RepositoryFullError(work=work, reason=last_line(finished))
             case _:
                 raise refused or RepositoryFailedError(work=work, reason=last_line(finished))

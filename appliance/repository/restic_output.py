@@ -11,8 +11,10 @@ from appliance.core.process import Finished
 # A file of a snapshot that cannot be restored, in the words of all versions so far.
 _UNRESTORED = re.compile(r"ignoring error for (/[^\n]*?): ")
 _MOST_NAMED = 5
-# How the system, and so the program, says that a disk is full.
-_NO_ROOM = b"no space left on device"
+# How the system, a quota, and a server of the repository say that a disk is full.
+_NO_ROOM = (b"no space left on device", b"disk quota exceeded", b"507 Insufficient Storage")
+# The program itself failed: what follows is about its code.
+_CRASH = "panic: "
 
 
 def last_line(finished: Finished) -> str:
@@ -20,6 +22,8 @@ def last_line(finished: Finished) -> str:
     lines = finished.stderr.decode(errors="replace").strip().splitlines()
     if not lines:
         return finished.description
+    if crash := next((line for line in lines if line.startswith(_CRASH)), None):
+        return crash
     # Later versions write it as JSON where the output is JSON.
     said = json_object(lines[-1].encode()).get("message", lines[-1])
     return str(said).removeprefix("Fatal: ")
@@ -32,8 +36,8 @@ def unrestored(finished: Finished) -> list[str]:
 
 
 def is_full(finished: Finished) -> bool:
-    """Whether the disk to which a snapshot is restored has no room."""
-    return _NO_ROOM in finished.stderr
+    """Whether the program says that a disk has no room."""
+    return any(words in finished.stderr for words in _NO_ROOM)
 
 
 def unread(finished: Finished) -> tuple[str, ...]:

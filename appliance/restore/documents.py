@@ -19,7 +19,7 @@ from appliance.operations.work import Reporter
 from appliance.repository.model import Snapshot
 from appliance.restore.errors import FilesDifferError
 from appliance.restore.fetch import watching
-from appliance.restore.room import require_room, usable
+from appliance.restore.room import enough_room, usable
 from appliance.restore.source import Source
 
 _INCOMING = "incoming/restored"
@@ -87,10 +87,9 @@ async def add_missing(
     missing = await asyncio.to_thread(missing_here, settings, documents)
     if not missing:
         return 0
-    require_room(settings.documents, sum(missing.values()))
     target = settings.documents / _INCOMING
     doing = "Reading documents from the repository"
-    with usable(target):
+    with enough_room(settings.documents, sum(missing.values())), usable(target):
         await asyncio.to_thread(_make, target)
         try:
             async with watching(target, sum(missing.values()), doing, report):

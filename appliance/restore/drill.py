@@ -32,7 +32,7 @@ from appliance.restore.errors import FilesDifferError, SearchFailedError
 from appliance.restore.fetch import fetch, read_manifest, require_known, size_of_dump
 from appliance.restore.load import connected
 from appliance.restore.model import NEWEST, Place, choose
-from appliance.restore.room import needed_for, require_room, usable
+from appliance.restore.room import enough_room, needed_for, usable
 from appliance.restore.scratch import Scratch, end_leftovers
 from appliance.restore.source import Source, opened
 from appliance.restore.store import RestoreStore
@@ -80,7 +80,7 @@ class Drill:
         """Drill a set. Nothing of it stays."""
         await self._clear()
         place, wanted = Place.asked(request), str(request.get("snapshot") or _NEWEST_SET)
-        async with opened(self.settings, place) as source:
+        async with opened(self.settings, self.clock, place) as source:
             self.report.progress(Progress("Listing what the repository holds."))
             snapshot = await self._chosen(source, wanted)
             began = self.clock.monotonic()
@@ -89,7 +89,8 @@ class Drill:
             except ApplianceError as error:
                 seconds = round(self.clock.monotonic() - began)
                 named = await self._named(source, error)
-                with suppress(ApplianceError):
+                # On a full disk the verdict cannot be written either.
+                with suppress(ApplianceError, OSError):
                     await self._record(source, snapshot, Verdict.FAILED, seconds, named.code)
                 raise named from error
             finally:
@@ -123,16 +124,16 @@ class Drill:
         require_known(snapshot, build.program)
         manifest = await read_manifest(source, snapshot)
         needed = needed_for(await size_of_dump(source, snapshot), _SAMPLE_BYTES)
-        require_room(self.settings.backup, needed)
-        with usable(self._folder):
-            await asyncio.to_thread(private_directory, self._folder)
-        fetched = await fetch(source, snapshot, manifest, self._folder / "set", self.report)
-        places = private_directory(self._folder / "cluster", mode=0o711)
-        async with build.built(fetched, places / "data") as scratch:
-            unread = await self._compare_documents(source, snapshot, manifest, scratch)
-            if with_index:
-                await self._build_indexes(scratch)
-            await self._search(scratch)
+        with enough_room(self.settings.backup, needed):
+            with usable(self._folder):
+                await asyncio.to_thread(private_directory, self._folder)
+            fetched = await fetch(source, snapshot, manifest, self._folder / "set", self.report)
+            places = private_directory(self._folder / "cluster", mode=0o711)
+            async with build.built(fetched, places / "data") as scratch:
+                unread = await self._compare_documents(source, snapshot, manifest, scratch)
+                if with_index:
+                    await self._build_indexes(scratch)
+                await self._search(scratch)
         return {"tables": len(manifest.tables), **unread, "index": with_index}
 
     async def _compare_documents(

@@ -16,6 +16,42 @@ class RestoreRequestError(ApplianceError):
     hint = "`cloister restore --help` lists what can be asked for."
 
 
+_SHEET = (
+    "The printed sheet has a copy of it. In the console, type it into the field below the recovery "
+    "key; on the command line, save it as a file and add `{option} FILE` to `cloister restore`."
+)
+
+
+class SmallFileLostError(ApplianceError):
+    """A file is gone that the sheet has a copy of. Facts: `place`, `file`, `option`."""
+
+    code = "repository_file_lost"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "The repository ({place}) lacks {file}, without which no key opens it."
+    hint = _SHEET
+
+
+class SmallFileDamagedError(ApplianceError):
+    """A file is damaged that the sheet has a copy of. Facts: `place`, `file`, `option`."""
+
+    code = "repository_file_damaged"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "In the repository ({place}) {file} is damaged, without which no key opens it."
+    hint = _SHEET
+
+
+class SheetUnfitError(ApplianceError):
+    """The repository does not open with the copies from the sheet. Facts: `place`, `files`."""
+
+    code = "sheet_unfit"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "The repository ({place}) does not open with {files} from the sheet."
+    hint = (
+        "Compare each character with the sheet, and its number of the repository with that of "
+        "other sheets: the recovery key, the key file and the config must be of the same one."
+    )
+
+
 class SnapshotMissingError(ApplianceError):
     """The repository holds no such set. Facts: `snapshot`: what was asked for."""
 
@@ -59,6 +95,15 @@ class RestoreDiskError(ApplianceError):
     status = HTTPStatus.INSUFFICIENT_STORAGE
     sentence = "{place} cannot be used: {reason}."
     hint = "Look whether the disk is full or read-only; nothing was changed. Then start again."
+
+
+class RestoreFullError(ApplianceError):
+    """The disk became full in the middle. Facts: `place`, `needed`, `free`."""
+
+    code = "restore_full"
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    sentence = "The disk of {place} is full: {free} are free, and the work needs {needed} in all."
+    hint = "Make room on this disk, then start again. What was there before is unchanged."
 
 
 class FilesDifferError(ApplianceError):
@@ -188,12 +233,3 @@ class PersonGoneError(ApplianceError):
     status = HTTPStatus.CONFLICT
     sentence = "“{subject}” has no account on this machine now."
     hint = "Restore everything, or take a set into an empty machine, to read these conversations."
-
-
-class GatewayMissingError(ApplianceError):
-    """The gateway to a target does not run. Facts: `target`."""
-
-    code = "gateway_missing"
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    sentence = "The off-site target {target} is not opened for reading."
-    hint = "Look at the log of cloister-offsite@{target}, and whether the target can be reached."

@@ -32,7 +32,7 @@ from appliance.restore.fetch import (
 )
 from appliance.restore.load import connected
 from appliance.restore.model import Chosen
-from appliance.restore.room import needed_for, require_room, usable
+from appliance.restore.room import enough_room, needed_for, usable
 from appliance.restore.scratch import Scratch
 from appliance.restore.source import Source
 from appliance.restore.store import Access, RestoreStore
@@ -60,8 +60,11 @@ class Everything:
             raise UnconfirmedError
         began = self.clock.monotonic()
         build = await builder(self.settings, self.clock, self.report)
-        manifest = await self._require(chosen, build)
-        with kept_orphans(self.settings, afterwards=True):
+        manifest, needed = await self._require(chosen, build)
+        with (
+            enough_room(self.settings.database.parent, needed),
+            kept_orphans(self.settings, afterwards=True),
+        ):
             facts = await self._build(chosen, build)
             # The last step: files that were there may have been deleted before the marker was.
             added = await add_missing(
@@ -82,8 +85,8 @@ class Everything:
         self.report.log("The restored state is ready; the next start of the database uses it.")
         return found
 
-    async def _require(self, chosen: Chosen, build: Builder) -> dict[str, int]:
-        """Refuse what cannot be restored before anything is written; return the documents."""
+    async def _require(self, chosen: Chosen, build: Builder) -> tuple[dict[str, int], int]:
+        """Refuse what cannot be restored; return the documents, and how much room is needed."""
         dump = 0
         for snapshot in _both(chosen):
             require_known(snapshot, build.program)
@@ -92,8 +95,7 @@ class Everything:
         documents = dict(manifest.documents)
         missing = await asyncio.to_thread(missing_here, self.settings, documents)
         # Both may be on one disk.
-        require_room(self.settings.database.parent, needed_for(dump, sum(missing.values())))
-        return documents
+        return documents, needed_for(dump, sum(missing.values()))
 
     async def _build(self, chosen: Chosen, build: Builder) -> Facts:
         places = self._places

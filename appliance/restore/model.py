@@ -47,12 +47,14 @@ class Place:
     """Where the repository is that is read, and what opens it.
 
     `source` is 0 for this machine's own repository, or the number of a target; `address` is one of
-    restic that is used instead. `key` is a recovery key as a person typed it; None is the machine's
-    own key. `key_file` and `config` are copies of these files, from the printed sheet.
+    restic that is used instead. `name` is what people call the place, where it is neither of them.
+    `key` is a recovery key as a person typed it; None is the machine's own key. `key_file` and
+    `config` are copies of these files, from the printed sheet.
     """
 
     source: int = 0
     address: str = ""
+    name: str = ""
     key: str | None = field(default=None, repr=False)
     key_file: str = field(default="", repr=False)
     config: str = field(default="", repr=False)
@@ -66,6 +68,7 @@ class Place:
         return cls(
             source=source,
             address=str(request.get("address") or ""),
+            name=str(request.get("name") or ""),
             key=str(key) if key else None,
             key_file=str(request.get("key_file") or ""),
             config=str(request.get("config") or ""),

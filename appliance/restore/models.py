@@ -11,6 +11,7 @@ from pathlib import Path
 
 from appliance.backup.model_files import BLOB, BLOBS, MANIFEST, MANIFESTS, model_name
 from appliance.core.clock import Clock
+from appliance.core.files import free_in
 from appliance.core.settings import MEBIBYTE, Settings
 from appliance.operations.model import Facts, Progress
 from appliance.operations.work import Reporter
@@ -19,11 +20,11 @@ from appliance.repository.errors import RepositoryDamagedError
 from appliance.repository.files import CONFIG, files_at
 from appliance.repository.place import models_address
 from appliance.repository.saved_models import ModelSnapshot
-from appliance.restore.errors import FilesDifferError, ModelsMissingError, RestoreRequestError
+from appliance.restore.errors import FilesDifferError, ModelsMissingError
 from appliance.restore.fetch import watching
 from appliance.restore.model import Place, What
 from appliance.restore.model_folder import ModelFolder, Placed, in_batches, make_empty
-from appliance.restore.room import free_in, require_room, usable
+from appliance.restore.room import enough_room, usable
 from appliance.restore.source import Source, opened
 
 _PATIENCE = 3600.0
@@ -79,10 +80,11 @@ class ModelRestore:
         end FilesDifferError or RepositoryDamagedError for files that are not what was saved.
         """
         async with self._saved() as (source, saved):
+            self.report.progress(Progress("Comparing the models that are here."))
             with usable(self.settings.models):
-                self.report.progress(Progress("Comparing the models that are here."))
                 blobs = await asyncio.to_thread(self._folder.lacking, saved.blobs)
-                require_room(self.settings.models, sum(blobs.values()) + _RESERVE)
+            needed = sum(blobs.values()) + _RESERVE
+            with enough_room(self.settings.models, needed), usable(self.settings.models):
                 placed = await self._bring(source, saved, blobs)
         return {
             "snapshot": saved.snapshot.id,
@@ -129,20 +131,13 @@ class ModelRestore:
     @asynccontextmanager
     async def _saved(self) -> AsyncIterator[tuple[Source, _Saved]]:
         """Lend the models beside the sets of a place. These open first: they name a wrong key."""
-        if self.place.key_file or self.place.config:
-            reason = "models are read with the key file and the config that lie beside them"
-            raise RestoreRequestError(reason=reason)
         async with (
-            lock.shared(self.settings.repository_lock, self.clock, patience=_PATIENCE),
-            opened(self.settings, self.place) as sets,
+            lock.shared(self.settings.models_lock, self.clock, patience=_PATIENCE),
+            opened(self.settings, self.clock, self.place) as sets,
         ):
             address = models_address(sets.repository.address)
-            source = replace(
-                sets,
-                repository=replace(sets.repository, address=address),
-                files=files_at(address),
-            )
-        async with lock.shared(self.settings.models_lock, self.clock, patience=_PATIENCE):
+            repository = replace(sets.repository, address=address)
+            source = replace(sets, repository=repository, files=files_at(address))
             if await source.files.read(CONFIG) is None:
                 raise ModelsMissingError
             yield source, await _newest(source)

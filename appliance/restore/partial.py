@@ -38,7 +38,7 @@ from appliance.restore.fetch import Fetched, fetch, read_manifest, require_known
 from appliance.restore.load import connected, migrate_forward
 from appliance.restore.model import What
 from appliance.restore.parts import PartStore
-from appliance.restore.room import needed_for, require_room, usable
+from appliance.restore.room import enough_room, needed_for, usable
 from appliance.restore.source import Source
 from appliance.restore.store import RestoreStore
 from appliance.units.exchange import Places
@@ -60,10 +60,10 @@ class Part:
         async with self._live() as present:
             await self._require_schema(present)
             needed = needed_for(await size_of_dump(self.source, snapshot), 0)
-            require_room(self.settings.database.parent, needed)
-            async with self._set(build, snapshot) as (fetched, saved):
-                added = _Adder(self, snapshot, fetched, saved, present)
-                return {"snapshot": snapshot.id, "what": what, **await added.add(what, subject)}
+            with enough_room(self.settings.database.parent, needed):
+                async with self._set(build, snapshot) as (fetched, saved):
+                    added = _Adder(self, snapshot, fetched, saved, present)
+                    return {"snapshot": snapshot.id, "what": what, **await added.add(what, subject)}
 
     @asynccontextmanager
     async def _live(self) -> AsyncIterator[Connection]:

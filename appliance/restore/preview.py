@@ -8,6 +8,7 @@ from datetime import datetime
 
 import psycopg
 
+from appliance.core.files import free_in
 from appliance.core.settings import Settings
 from appliance.operations.model import Facts
 from appliance.restore.build import installed
@@ -15,7 +16,7 @@ from appliance.restore.documents import missing_here
 from appliance.restore.everything import live
 from appliance.restore.fetch import read_manifest, require_known, size_of_dump
 from appliance.restore.model import Chosen, described
-from appliance.restore.room import free_in, needed_for
+from appliance.restore.room import needed_for
 from appliance.restore.source import Source
 from appliance.restore.store import Contents, RestoreStore
 

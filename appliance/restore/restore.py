@@ -74,7 +74,7 @@ class Restore:
     async def _read(self, request: Request) -> Facts:
         async with (
             lock.shared(self.settings.repository_lock, self.clock, patience=_PATIENCE),
-            opened(self.settings, request.place) as source,
+            opened(self.settings, self.clock, request.place) as source,
         ):
             self.report.progress(Progress("Listing what the repository holds."))
             if request.task is Task.LIST:
@@ -97,7 +97,7 @@ class Restore:
     async def _restore(self, request: Request) -> Facts:
         async with (
             lock.shared(self.settings.repository_lock, self.clock, patience=_PATIENCE),
-            opened(self.settings, request.place) as source,
+            opened(self.settings, self.clock, request.place) as source,
         ):
             await self._clear()
             try:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from appliance.core.files import os_errors_as
+import psycopg
+
+from appliance.core.files import free_in, is_full, os_errors_as
 from appliance.core.settings import MEBIBYTE
-from appliance.restore.errors import RestoreDiskError, RestoreSpaceError
+from appliance.repository.errors import OutputFullError
+from appliance.restore.errors import (
+    LoadFailedError,
+    RestoreDiskError,
+    RestoreFullError,
+    RestoreSpaceError,
+    ScratchServerError,
+)
 from appliance.web.formats import size
 
 # A database is at most this much larger than its dump: rows have headers, tables have indexes.
@@ -24,13 +33,6 @@ def needed_for(dump: int, files: int) -> int:
     return dump + int(dump * _DATABASE) + min(_LOG, dump) + files + _RESERVE
 
 
-def free_in(folder: Path) -> int:
-    """Return the room on the disk of a folder that need not be there yet."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
-
-
 def require_room(folder: Path, needed: int) -> None:
     """Raise RestoreSpaceError where the disk of `folder` has less free than needed."""
     free = free_in(folder)
@@ -38,6 +40,27 @@ def require_room(folder: Path, needed: int) -> None:
         raise RestoreSpaceError(
             place=folder, needed=size(needed), free=size(free), missing=size(needed - free)
         )
+
+
+@contextmanager
+def enough_room(folder: Path, needed: int) -> Iterator[None]:
+    """Refuse to begin with too little room, and say so as well if it runs out in the block.
+
+    Raises RestoreSpaceError before, and RestoreFullError in place of what a full disk leads to.
+    """
+    require_room(folder, needed)
+    try:
+        yield
+    except OutputFullError as error:
+        raise _full(folder, needed) from error
+    except (LoadFailedError, RestoreDiskError, ScratchServerError, OSError, psycopg.Error) as error:
+        if is_full(folder):
+            raise _full(folder, needed) from error
+        raise
+
+
+def _full(folder: Path, needed: int) -> RestoreFullError:
+    return RestoreFullError(place=folder, needed=size(needed), free=size(free_in(folder)))
 
 
 def usable(folder: Path) -> AbstractContextManager[None]:

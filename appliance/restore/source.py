@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hashlib
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from appliance.core.settings import Settings
-from appliance.operations.catalog import MOST_TARGETS
-from appliance.repository.damage import FileKind, damaged
-from appliance.repository.errors import KeyRefusedError, RepositoryMissingError
-from appliance.repository.files import (
-    CONFIG,
-    RepositoryFiles,
-    files_at,
-    keys_of,
-    renamed_or_changed,
-)
-from appliance.repository.key_files import refusal
+from appliance.core.clock import Clock
+from appliance.core.settings import MOST_TARGETS, Settings
+from appliance.repository.errors import KeyRefusedError, RepositoryDamagedError
+from appliance.repository.files import RepositoryFiles, files_at
 from appliance.repository.model import Snapshot
-from appliance.repository.place import machine_key, own_address
+from appliance.repository.place import copy_address, machine_key, own_address
 from appliance.repository.recovery_key import RecoveryKey
 from appliance.repository.restic import Repository
-from appliance.restore.errors import GatewayMissingError, RestoreRequestError
+from appliance.restore.closed import Closed
+from appliance.restore.errors import RestoreRequestError
 from appliance.restore.model import Place
-from appliance.restore.room import usable
+from appliance.restore.sheet import Sheet
 
 LOCAL = "local"
 
@@ -57,26 +44,30 @@ class Source:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, place: Place) -> AsyncIterator[Source]:
+async def opened(settings: Settings, clock: Clock, place: Place) -> AsyncIterator[Source]:
     """Lend the repository of a place, opened by its key, without a cache and without locks.
 
-    Raises KeyMistypedError before the repository is read, then RepositoryMissingError,
-    KeyRetiredError, KeyUnknownError, KeyRefusedError, RepositoryDamagedError.
+    Raises KeyMistypedError and RestoreRequestError before the repository is read; then
+    RepositoryMissingError, KeyRetiredError, KeyUnknownError and KeyRefusedError;
+    SmallFileLostError and SmallFileDamagedError, which name a file of which the sheet has a copy;
+    SheetUnfitError for such a copy.
     """
     recovery = None if place.key is None else RecoveryKey.parse(place.key.strip())
+    sheet = Sheet.typed(place.key_file, place.config)
+    if sheet.key_file and recovery is None:
+        raise RestoreRequestError(reason="the key file of the sheet needs the recovery key")
     address = await asyncio.to_thread(_address, settings, place)
-    async with _completed(address, place) as whole:
-        files = files_at(whole)
-        if await files.read(CONFIG) is None:
-            raise RepositoryMissingError(place=address)
+    closed = Closed(files_at(address), _words(place), recovery, sheet)
+    await closed.expect_config()
+    async with sheet.completing(settings, clock, address) as whole:
         password = recovery.password if recovery else machine_key(settings)
         repository = Repository(whole, password)
         try:
             opened_id = await repository.open()
-        except KeyRefusedError as error:
-            raise await _why(files, recovery) or error from error
+        except (KeyRefusedError, RepositoryDamagedError) as error:
+            raise await closed.reason(error) from error
         name = str(place.source) if place.source else LOCAL
-        yield Source(name, repository, files, opened_id)
+        yield Source(name, repository, files_at(whole), opened_id)
 
 
 def _address(settings: Settings, place: Place) -> str:
@@ -87,72 +78,10 @@ def _address(settings: Settings, place: Place) -> str:
         return own_address(settings)
     if place.source > MOST_TARGETS:
         raise RestoreRequestError(reason=f"there is no target {place.source}")
-    folder, number = settings.run / "offsite", place.source
-    try:
-        return (folder / f"{number}.address").read_text().strip()
-    except OSError:
-        socket = folder / f"{number}.sock"
-        if not socket.exists():
-            raise GatewayMissingError(target=number) from None
-        return f"rest:http+unix://{socket}:/"
+    return copy_address(settings, place.source)
 
 
-async def _why(files: RepositoryFiles, recovery: RecoveryKey | None) -> Exception | None:
-    """Say why a key does not open the repository, from what can be read without any key."""
-    changed = [file for file in await renamed_or_changed(files) if file.kind is FileKind.KEY]
-    keys = await keys_of(files)
-    if recovery is not None and all(recovery.fingerprint != key.fingerprint for key in keys):
-        if changed and not any(key.fingerprint for key in keys):
-            return damaged(changed)
-        return refusal(recovery.fingerprint, keys)
-    return damaged(changed) if changed else None
-
-
-@asynccontextmanager
-async def _completed(address: str, place: Place) -> AsyncIterator[str]:
-    """Lend an address whose repository has the key file and the config of the printed sheet.
-
-    The files of the repository itself are not touched: a folder of links stands in for it.
-    """
-    if not (place.key_file or place.config):
-        yield address
-        return
-    if ":" in address.partition("/")[0]:
-        raise RestoreRequestError(reason="copies of key file and config need a folder")
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="cloister-"))
-    try:
-        with usable(folder):
-            await asyncio.to_thread(_link, Path(address), folder, place)
-        yield str(folder)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-def _link(repository: Path, folder: Path, place: Place) -> None:
-    for kind in (FileKind.PACK, FileKind.INDEX, FileKind.SNAPSHOT):
-        (folder / kind).symlink_to(repository / kind)
-    keys = folder / FileKind.KEY
-    if place.key_file:
-        content = decoded(place.key_file)
-        keys.mkdir()
-        (keys / hashlib.sha256(content).hexdigest()).write_bytes(content)
-    else:
-        keys.symlink_to(repository / FileKind.KEY)
-    config = folder / CONFIG
-    if place.config:
-        config.write_bytes(decoded(place.config))
-    else:
-        config.symlink_to(repository / CONFIG)
-
-
-def decoded(text: str) -> bytes:
-    """Return a file of the sheet: key files are JSON and may be typed as they are.
-
-    Raises RestoreRequestError.
-    """
-    if text.lstrip().startswith("{"):
-        return text.strip().encode()
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except binascii.Error as error:
-        raise RestoreRequestError(reason="a copy from the sheet is not complete") from error
+def _words(place: Place) -> str:
+    """Return what people call the place."""
+    own = f"target {place.source}" if place.source else "this machine"
+    return place.name or place.address or own

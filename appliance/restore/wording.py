@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from appliance.core.settings import ENVIRONMENT_FILE
 from appliance.operations.model import Facts
 from appliance.restore.model import Task, What
 from appliance.units.exchange import RestoreState
@@ -70,27 +71,55 @@ def preview_lines(found: Facts) -> list[str]:
 
 def done_sentence(found: Facts, what: What, files: list[str], *, is_running: bool) -> str:
     """Say what was restored, and what comes next."""
-    lines = [f"Put in place: {path}" for path in files]
+    lines = [*placed_lines(files), restored_sentence(found, what)]
+    if what is What.EVERYTHING:
+        if not is_running:
+            lines.append("Start Cloister: the database takes its place at the start.")
+        lines.append("Then `cloister restore confirm` keeps it, `cloister restore undo` returns.")
+    return "\n".join(lines)
+
+
+def restored_sentence(found: Facts, what: What) -> str:
+    """Say what was restored."""
     match what:
         case What.EVERYTHING:
-            lines.append(f"The state of {_time(found['taken_at'])} is restored.")
-            if not is_running:
-                lines.append("Start Cloister: the database takes its place at the start.")
-            lines.append(
-                "Then `cloister restore confirm` keeps it, `cloister restore undo` returns."
-            )
+            return f"The state of {_time(found['taken_at'])} is restored."
         case What.DOCUMENTS | What.DOCUMENT:
             added = _number(found["documents"])
-            lines.append(f"{count_of(added, 'document')} were missing, and are read again.")
+            if not added:
+                return "Nothing was missing, so nothing was added."
+            verb = "was missing, and is" if added == 1 else "were missing, and are"
+            return f"{count_of(added, 'document')} {verb} read again."
         case What.CONVERSATIONS:
-            lines.append(f"{count_of(_number(found['conversations']), 'conversation')} are back.")
+            return _conversations_sentence(_number(found["conversations"]))
         case What.CONFIGURATION:
-            lines.append("The settings are as they were.")
+            return "The settings are as they were."
         case What.MODELS:
             models: Any = found["models"]
-            lines.append(f"These models can be used: {', '.join(models) or 'none'}.")
-            lines.append(f"{count_of(_number(found['files']), 'file')} of them were brought back.")
-    return "\n".join(lines)
+            files = count_of(_number(found["files"]), "file")
+            return f"Brought back: {files}. These models can be used: {', '.join(models)}."
+
+
+def _conversations_sentence(back: int) -> str:
+    if not back:
+        return "Nothing was missing, so nothing was added."
+    return f"{count_of(back, 'conversation')} {'is' if back == 1 else 'are'} back."
+
+
+def placed_lines(files: list[str]) -> list[str]:
+    """Say which files were put in place; a restart makes every service use its settings."""
+    lines = [f"Put in place: {path}" for path in files]
+    if any(path.endswith(f"/{ENVIRONMENT_FILE.name}") for path in files):
+        lines.append("`systemctl restart cloister.target` lets all services use these settings.")
+    return lines
+
+
+def files_lines(names: list[str]) -> list[str]:
+    """Say which files of a set wait."""
+    if not names:
+        return []
+    listed = ", ".join(names)
+    return [f"Files of the set wait: {listed}. `cloister restore files` puts them in place."]
 
 
 def end_sentence(work: Task, found: Facts) -> str:

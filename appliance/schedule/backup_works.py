@@ -34,7 +34,6 @@ from appliance.operations.errors import OperationError
 from appliance.operations.model import Facts, Operation
 from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.repository.errors import RepositoryDamagedError
-from appliance.repository.place import models_address
 from appliance.schedule.chain import Ended, Outcome, next_jobs
 from appliance.schedule.following import JobFollower
 from appliance.settings.entry import Entry
@@ -246,11 +245,11 @@ class BackupWorks:
                 continue
             number, name = copy.target.number, copy.target.name
             try:
-                async with serving(self.operations, number) as address:
-                    request = {"address": address, "read": _part(part)}
+                async with serving(self.operations, number):
+                    request = {"source": number, "read": _part(part)}
                     await self._carry_out(catalog.CHECK, record, request)
                     if copy.state.models_at is not None:
-                        models = {**request, "address": models_address(address)}
+                        models = {**request, "models": True}
                         await self._carry_out(catalog.CHECK, record, models)
                 if copy.target.kind is TargetKind.FOLDER:
                     keep = {"keep_set": await self._days(OFFSITE_DAYS)}

@@ -7,12 +7,14 @@ case, so that they are kept in the folder without a server.
 from __future__ import annotations
 
 import asyncio
+import sys
 from functools import partial
 from pathlib import Path
 
 from appliance.core.settings import Settings
-from appliance.probes.socket_file import SocketFileProbe
+from appliance.probes.last_answer import LastAnswerProbe
 from appliance.repository.place import MODELS
+from appliance.units import asked_server
 from appliance.units.directories import prepare_directories
 from appliance.units.model import Unit
 
@@ -25,18 +27,23 @@ _MODE = 0o750
 
 def backup_server(settings: Settings, program: Path) -> Unit:
     """Return the unit of the server of the repository."""
+    socket = settings.repository_socket
+    # The supervisor may not connect to the socket: a process beside the server asks.
+    asked = (sys.executable, "-I", "-S", asked_server.__file__, str(socket))
     return Unit(
         name=NAME,
         description="Backup server (restic rest-server)",
         command=(
+            *asked,
+            str(_answer(settings)),
             str(program),
             "--append-only",
             # Whoever may connect to the socket may add: its folder decides who that is.
             "--no-auth",
-            f"--listen=unix:{settings.repository_socket}",
+            f"--listen=unix:{socket}",
             f"--path={settings.repository}",
         ),
-        probe=SocketFileProbe(settings.repository_socket),
+        probe=LastAnswerProbe(_answer(settings)),
         directory=settings.home,
         environment={"HOME": str(settings.home)},
         account=settings.account,
@@ -46,13 +53,20 @@ def backup_server(settings: Settings, program: Path) -> Unit:
     )
 
 
+def _answer(settings: Settings) -> Path:
+    """Return the file that says when the server last answered."""
+    return settings.repository_socket.with_name("answered")
+
+
 async def _prepare(settings: Settings) -> None:
     await prepare_directories(settings, settings.repository, settings.repository_socket.parent)
     for repository in (settings.repository, settings.repository / MODELS):
         await asyncio.to_thread(_forget_unfinished, repository)
         await asyncio.to_thread(_make_folders, repository)
-    # After a kill its file is still there, and nothing can listen at a path that exists.
-    await asyncio.to_thread(settings.repository_socket.unlink, missing_ok=True)
+    # After a kill its file is still there, and nothing can listen at a path that exists. What the
+    # former server answered says nothing about the next one.
+    for path in (settings.repository_socket, _answer(settings)):
+        await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 def _forget_unfinished(repository: Path) -> None:

@@ -29,7 +29,7 @@ _CANNOT = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 # A request to undo waits so long for the restart of the database.
 EXCHANGE_SECONDS = 60.0
 # What uses the database, in the order of their restarts; each waits for what it needs.
-_USERS = ("postgres", "migrate", "ingest", "webchat", "nginx")
+_USERS = ("postgres", "migrate", "ingest", "webchat")
 
 
 def restarted_by_exchange(names: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from appliance.backup_plan.records import KeyProof, PlanRecord, write_plan, write_proof
@@ -84,10 +84,13 @@ def remember(
         write_plan(settings.state, PlanRecord(claimed_at=claimed_at))
 
 
-def target(number: int = 1, name: str = "disk in the safe", **changed: str) -> Target:
+def target(
+    number: int = 1, name: str = "disk in the safe", *, restores_only: bool = False, **changed: str
+) -> Target:
     """Return a folder as a target."""
     values: dict[str, str] = {"place": "/mnt/disk/cloister", **changed}
-    return Target(number=number, name=name, kind=TargetKind.FOLDER, **values)  # type: ignore[arg-type]
+    kept = Target(number=number, name=name, kind=TargetKind.FOLDER, **values)  # type: ignore[arg-type]
+    return replace(kept, restores_only=restores_only)
 
 
 def keep_target(settings: Settings, kept: Target, state: TargetState | None = None) -> None:

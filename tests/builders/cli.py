@@ -15,6 +15,7 @@ from appliance.control.server import control_server
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
+from appliance.services import Services
 from appliance.supervisor.loop import Supervisor
 from appliance.web.server import listening
 from tests.builders.health import healthy
@@ -44,14 +45,22 @@ async def running_sockets(
     chat = build_chat(settings, SystemClock(), 1, chat_pool, FAST_PASSWORDS, "0")
     async with (
         listening(chat, [settings.command_socket(1)]),
-        control_server(
-            cast("Supervisor", FakeUnits()),
-            services_of(database),
-            Surroundings((), lambda: "code", _no_record, healthy, ADDRESSES),
-            settings.control_socket,
-        ),
+        serving_control(settings, services_of(database)),
     ):
         yield Context(settings, SystemClock(), Output(as_json=as_json))
+
+
+@asynccontextmanager
+async def serving_control(settings: Settings, services: Services) -> AsyncIterator[None]:
+    """Serve the control socket with these services, and a supervisor that only listens."""
+    settings.control_socket.parent.mkdir(parents=True, exist_ok=True)
+    async with control_server(
+        cast("Supervisor", FakeUnits()),
+        services,
+        Surroundings((), lambda: "code", _no_record, healthy, ADDRESSES),
+        settings.control_socket,
+    ):
+        yield
 
 
 async def _no_record(_event: AuditEvent) -> None:

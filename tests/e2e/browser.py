@@ -124,7 +124,7 @@ def window(browser: Browser, address: str, **options: Any) -> Iterator[Window]:
         yield opened
     finally:
         context.close()
-    assert opened.problems == []
+    assert opened.problems == [], "\n".join(opened.problems)
 
 
 def _watch(context: BrowserContext, opened: Window) -> None:

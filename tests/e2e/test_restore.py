@@ -9,15 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from appliance.operations.folder import OperationFolder
-from appliance.operations.model import Outcome
+from appliance.backup_plan.records import read_plan
 from appliance.repository.recovery_key import RecoveryKey
 from tests.appliance import ROOT, Appliance, fake_ollama, home_folder, running_appliance, wait_until
 from tests.builders import documents
+from tests.e2e.operations import ask
 from tests.e2e.visitor import PASSWORD, Visitor, claimed
 
 BELL = "The bell of the east tower was cast in 1742 and weighs three tons."
@@ -41,29 +40,6 @@ def empty() -> Iterator[Path]:
         if os.geteuid() == 0:
             shutil.chown(folder, "cloister", "cloister")
         yield folder
-
-
-def ask(appliance: Appliance, name: str, **request: object) -> Mapping[str, Any]:
-    """Carry out an operation of an appliance as its account does."""
-    folder = appliance.home / "run" / "operations" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    OperationFolder(folder).ask(request)
-    owner = appliance.home.stat()
-    for path in (folder.parent, folder, *folder.iterdir()):
-        os.chown(path, owner.st_uid, owner.st_gid)
-    account = ("setpriv", "--reuid=cloister", "--regid=cloister", "--clear-groups")
-    rights = account if os.geteuid() == 0 else ()
-    subprocess.run(
-        [*rights, sys.executable, "-m", "appliance", "operation", name],
-        cwd=ROOT,
-        env=dict(appliance.environment),
-        timeout=200,
-        check=False,
-    )
-    result = OperationFolder(folder).result()
-    assert result is not None
-    assert result.outcome is Outcome.DONE, result
-    return result.found
 
 
 def cli(environment: Mapping[str, str], *arguments: str) -> str:
@@ -130,11 +106,14 @@ def test_an_empty_machine_answers_as_the_first_one(runner: str, empty: Path) -> 
         assert restored["restarted"]
         wait_until(lambda: state(environment) == "unconfirmed", "the exchange", 60)
         wait_until(lambda: second.status()["postgres"] == "ready", "the database", 60)
+        # The console asks for the decision, too.
+        assert read_plan(empty / "state").restored_at is not None
         assert people(second) == {"ada"}
         assert second.cli("ask", QUESTION)["citations"][0]["file"] == "towers.pdf"
         cli(environment, "restore", "undo", "--json")
         wait_until(lambda: people(second) == {"ada", "bea"}, "the former state", 60)
         wait_until(lambda: state(environment) == "none", "the restored state to be gone", 60)
+        assert read_plan(empty / "state").restored_at is None
 
 
 def state(environment: Mapping[str, str]) -> str:

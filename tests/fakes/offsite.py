@@ -113,6 +113,34 @@ def rest_server(folder: Path, *options: str) -> Iterator[RunningServer]:
 
 
 @contextmanager
+def append_only_server(
+    folder: Path, repository: Path, socket_path: Path | None = None
+) -> Iterator[str]:
+    """Serve a repository as the package does, and lend the address: it adds, and asks nobody.
+
+    It listens on a port of loopback, or on a unix socket.
+    """
+    port = 0 if socket_path else free_port()
+    place = f"unix://{socket_path}" if socket_path else f"127.0.0.1:{port}"
+    argv = (RCLONE, "serve", "restic", str(repository), "--append-only", f"--addr={place}")
+    environment = {"RCLONE_CONFIG": "/dev/null", "RCLONE_CACHE_DIR": str(folder / "cache")}
+    log = (folder / "rclone.log").open("ab")
+    process = subprocess.Popen(argv, stdout=log, stderr=log, env={**os.environ, **environment})
+    try:
+        deadline = time.monotonic() + _STARTED_WITHIN
+        while not (socket_path.exists() if socket_path else _listens(port)):
+            assert process.poll() is None, (folder / "rclone.log").read_text()
+            if time.monotonic() > deadline:
+                raise TimeoutError((folder / "rclone.log").read_text())
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.kill()
+        process.wait()
+        log.close()
+
+
+@contextmanager
 def s3_server(folder: Path, *options: str) -> Iterator[RunningServer]:
     """Run a server of S3 with one key, and the bucket `copies`."""
     (folder / "files" / "copies").mkdir(parents=True)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import pwd
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -17,10 +18,12 @@ from appliance.core.errors import ApplianceError
 from appliance.core.files import fsync_directory
 from appliance.offsite.errors import (
     FileThereError,
+    TargetFolderMissingError,
     TargetFullError,
     TargetNotMountedError,
     TargetReadOnlyError,
     TargetUnreachableError,
+    TargetUnreadableError,
 )
 from appliance.offsite.model import Protection
 from appliance.offsite.places.place import BLOCK, ROOT_FOLDERS, Pace, RepositoryFile, blocks
@@ -36,6 +39,9 @@ PARTIAL = "tmp"
 _FILE, _FOLDER = 0o660, 0o770
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+_REFUSED = {errno.EACCES, errno.EPERM}
+# Packaged, copies are written by the one and pruned by the other.
+_OWNER = "cloister-offsite:cloister-repository"
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 
@@ -66,7 +72,7 @@ class FolderPlace:
 
     async def read(self, file: RepositoryFile, offset: int, length: int) -> AsyncIterator[bytes]:
         """Yield a part of a file."""
-        with self._in_words():
+        with self._in_words(reads=True):
             opened = await asyncio.to_thread((self.root / file.path).open, "rb")
             with opened:
                 await asyncio.to_thread(opened.seek, offset)
@@ -106,7 +112,7 @@ class FolderPlace:
 
     async def free(self) -> int | None:
         """Return the bytes that are left on the disk."""
-        with self._in_words():
+        with self._in_words(reads=True):
             return (await asyncio.to_thread(shutil.disk_usage, self.root)).free
 
     def _prepare(self) -> None:
@@ -123,31 +129,40 @@ class FolderPlace:
             path.unlink(missing_ok=True)
 
     def _sizes(self, kind: FileKind) -> dict[str, int]:
-        with self._in_words():
+        with self._in_words(reads=True):
             if kind is FileKind.CONFIG:
                 size = self._size(RepositoryFile(kind))
                 return {} if size is None else {"": size}
+            # What copies files often leaves out empty folders.
+            if not (self.root / kind).exists():
+                return {}
             return {entry.name: entry.stat().st_size for entry in entries_in(self.root, kind)}
 
     def _size(self, file: RepositoryFile) -> int | None:
-        with self._in_words():
+        with self._in_words(reads=True):
             try:
                 return (self.root / file.path).stat().st_size
             except FileNotFoundError:
                 return None
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
+    def _in_words(self, *, reads: bool = False) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise self._words(error) from error
+            raise self._words(error, reads=reads) from error
 
-    def _words(self, error: OSError) -> ApplianceError:
+    def _words(self, error: OSError, *, reads: bool) -> ApplianceError:
+        if reads and error.errno in _REFUSED:
+            account = pwd.getpwuid(os.geteuid()).pw_name
+            owner = _OWNER if _OWNER.startswith(f"{account}:") else account
+            return TargetUnreadableError(place=self.root, account=account, owner=owner)
         if error.errno in _FULL:
             return TargetFullError(place=self.root)
         if error.errno in _READ_ONLY:
             return TargetReadOnlyError(place=self.root)
+        if error.errno == errno.ENOENT and not self.root.exists():
+            return TargetFolderMissingError(place=self.root)
         reason = error.strerror or type(error).__name__
         return TargetUnreachableError(place=self.root, reason=reason)
 

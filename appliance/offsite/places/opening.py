@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from appliance.offsite.model import Target, TargetKind
-from appliance.offsite.places.place import Place
+from appliance.offsite.places.place import Place, Readable
+from appliance.repository.files import server_at
 
 
 @asynccontextmanager
@@ -33,3 +34,18 @@ async def opened(target: Target) -> AsyncIterator[Place]:
 
             async with s3.connected(target) as storage:
                 yield storage
+
+
+@asynccontextmanager
+async def readable_at(address: str) -> AsyncIterator[Readable]:
+    """Lend the files of a repository at an address of restic: a folder, or a server here."""
+    server = server_at(address)
+    if server is None:
+        from appliance.offsite.places.folder import FolderPlace
+
+        yield FolderPlace(Path(address))
+    else:
+        from appliance.offsite.places import rest
+
+        async with rest.connected_to(server) as place:
+            yield place

@@ -50,16 +50,8 @@ CONFIG_FILE = RepositoryFile(FileKind.CONFIG)
 ROOT_FOLDERS = tuple(str(kind) for kind in FOLDERS)
 
 
-class Place(Protocol):
-    """A place that holds a copy. Each work raises the errors of `appliance.offsite.errors`."""
-
-    async def prepare(self) -> None:
-        """Make the place ready for its first copy. What is there already stays."""
-        ...
-
-    async def expect_ready(self) -> None:
-        """Return if the place is the one that was prepared. Raises TargetNotMountedError."""
-        ...
+class Readable(Protocol):
+    """The files of one repository. Each work raises the errors of `appliance.offsite.errors`."""
 
     async def sizes(self, kind: FileKind) -> dict[str, int]:
         """Return the names of the files of a kind, with their sizes; of config, "" if it exists."""
@@ -71,6 +63,18 @@ class Place(Protocol):
 
     def read(self, file: RepositoryFile, offset: int, length: int) -> AsyncIterator[bytes]:
         """Yield a part of a file."""
+        ...
+
+
+class Place(Readable, Protocol):
+    """A place that holds a copy."""
+
+    async def prepare(self) -> None:
+        """Make the place ready for its first copy. What is there already stays."""
+        ...
+
+    async def expect_ready(self) -> None:
+        """Return if the place is the one that was prepared. Raises TargetNotMountedError."""
         ...
 
     async def put(self, file: RepositoryFile, content: bytes, pace: Pace) -> None:

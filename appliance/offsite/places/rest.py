@@ -35,6 +35,7 @@ from appliance.offsite.places.place import (
     blocks,
 )
 from appliance.repository.damage import FileKind
+from appliance.repository.files import ServerFiles
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _LISTS = {"Accept": "application/vnd.x.restic.rest.v2"}
@@ -60,6 +61,15 @@ async def connected(target: Target) -> AsyncIterator[RestPlace]:
         trust_env=False,
     ) as session:
         yield RestPlace(session, target.place.rstrip("/"), target.identity)
+
+
+@asynccontextmanager
+async def connected_to(server: ServerFiles) -> AsyncIterator[RestPlace]:
+    """Lend what a server on this machine shows, which asks for no password."""
+    async with aiohttp.ClientSession(
+        connector=server.connector(), timeout=_TIMEOUT, trust_env=False
+    ) as session:
+        yield RestPlace(session, server.address)
 
 
 @dataclass(frozen=True, slots=True)

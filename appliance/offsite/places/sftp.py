@@ -163,13 +163,13 @@ class SftpPlace:
         """Write a file under a name of its own, and rename it; a rename takes no name twice."""
         partial, path = self._path(PARTIAL, secrets.token_hex(8)), self._path(file.path)
         with self._in_words():
-            async with self.client.open(partial, "wb") as opened:
-                for block in blocks(content):
-                    await pace(len(block))
-                    await opened.write(block)
-                # Not every server can be asked to write to its disk at once.
-                with contextlib.suppress(asyncssh.SFTPOpUnsupported):
-                    await opened.fsync()
+            try:
+                await self._write(partial, content, pace)
+            except asyncssh.SFTPFailure:
+                # The protocol of most servers has no word for a full disk.
+                if ((free := await self.free()) is not None) and free < len(content):
+                    raise TargetFullError(place=self.place) from None
+                raise
             await self._make_folder(posixpath.dirname(file.path))
             try:
                 await self.client.rename(partial, path)
@@ -177,6 +177,21 @@ class SftpPlace:
                 if await self.client.exists(path):
                     raise FileThereError from None
                 raise
+
+    async def _write(self, path: str, content: bytes, pace: Pace) -> None:
+        """Write a file that is not there; of one that could not be written nothing stays."""
+        try:
+            async with self.client.open(path, "wb") as opened:
+                for block in blocks(content):
+                    await pace(len(block))
+                    await opened.write(block)
+                # Not every server can be asked to write to its disk at once.
+                with contextlib.suppress(asyncssh.SFTPOpUnsupported):
+                    await opened.fsync()
+        except asyncssh.SFTPError:
+            with contextlib.suppress(asyncssh.Error, OSError):
+                await self.client.remove(path)
+            raise
 
     async def try_to_delete(self, file: RepositoryFile) -> Protection:
         """Delete a file, if the server lets this account do it."""

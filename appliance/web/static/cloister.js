@@ -211,6 +211,9 @@
     try { localStorage.setItem("theme", root.dataset.theme); } catch { /* The choice then lasts for this page only. */ }
   });
 
+  /* What a person has opened stays open while a stream renews the page around it. */
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => name !== "open" || !element.matches("details");
+
   /* Times: the exact one in the reader's own time zone. */
   const localTimes = (root) => findAll("time[datetime]:not([data-local])", root).forEach((time) => {
     time.dataset.local = "";

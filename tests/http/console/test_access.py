@@ -19,7 +19,9 @@ _PUBLIC = {
     "/admin/rescue",
     # For the browser that holds the token of the steps.
     "/admin/restore",
-    "/admin/restore/{step:open|preview|start}",
+    "/admin/restore/target",
+    "/admin/restore/target/{number}/remove",
+    "/admin/restore/{step:open|back|preview|start}",
     "/admin/restore/{end:keep|undo}",
 }
 _GUARDED = [route for route in ROUTES if route.path not in _PUBLIC]

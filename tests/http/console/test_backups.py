@@ -24,6 +24,8 @@ from appliance.offsite.model import Protection, TargetState
 from appliance.operations.model import Facts
 from appliance.repository.errors import KeyUnknownError
 from appliance.repository.model import Kind
+from appliance.restore.errors import NothingToUndoError
+from appliance.supervisor.model import Phase
 from tests.builders.backup_facts import (
     KEY,
     catalog_of,
@@ -226,12 +228,17 @@ def restoring(request: Facts) -> Facts:
             return LISTED
         case "preview":
             return {"then": LISTED["snapshots"][0], "now": None, "room": 10, "free": 100}  # type: ignore[index]
+        case "restore":
+            files = ["tls/certificate.pem", "tls/key.pem", "targets/1.json"]
+            return {"tables": 40, "taken_at": "2026-03-01T02:00:00+00:00", "files": files}
         case _:
-            return {"tables": 40}
+            return {"state": "unconfirmed"}
 
 
-async def through_to_the_end(browser: ConsoleBrowser) -> None:
-    """Take every step of a restore of everything."""
+async def through_to_the_end(
+    browser: ConsoleBrowser, words: str = "Everything is restored"
+) -> None:
+    """Take every step of a restore of everything, until the page has these words."""
     answer = await browser.post("/admin/restore/open", {"source": "0", "key": KEY.text})
     assert answer.headers.get("Location") == "/admin/restore", await answer.text()
     assert "2026-03-01 02:00" in await browser.text("/admin/restore")
@@ -243,9 +250,15 @@ async def through_to_the_end(browser: ConsoleBrowser) -> None:
     assert "the word RESTORE was not typed" in await answer.text()
     answer = await browser.post("/admin/restore/start", {"confirmation": "restore"})
     assert answer.status == 303
+    await until_page_says(browser, words)
+
+
+async def until_page_says(browser: ConsoleBrowser, words: str) -> str:
+    """Wait until the page of the steps has these words, and return it."""
     async with asyncio.timeout(10):
-        while "Everything is restored" not in await browser.text("/admin/restore"):
+        while words not in (page := await browser.text("/admin/restore")):
             await asyncio.sleep(0.05)
+    return page
 
 
 async def test_an_operator_restores_in_steps_and_keeps_the_result(
@@ -260,9 +273,9 @@ async def test_an_operator_restores_in_steps_and_keeps_the_result(
     await through_to_the_end(as_olga)
     assert ("restart", "postgres") in units.wanted
     asked = operations.asked("restore")
-    assert [request["work"] for request in asked] == ["list", "preview", "restore"]
-    assert asked[-1]["what"] == "everything"
-    assert asked[-1]["key"] == KEY.text
+    assert [request["work"] for request in asked] == ["list", "preview", "restore", "status"]
+    assert asked[2]["what"] == "everything"
+    assert asked[2]["key"] == KEY.text
     assert read_plan(settings.state).restored_at is not None
     assert "A restore waits for your decision" in await as_olga.text(PAGE)
     await as_olga.post(f"{PAGE}/restore/keep")
@@ -277,8 +290,10 @@ async def test_undo_restarts_what_uses_the_database(
     await as_olga.post(f"{PAGE}/restore")
     await through_to_the_end(as_olga)
     units.wanted.clear()
-    await as_olga.post("/admin/restore/undo")
-    assert operations.asked("restore")[-1] == {"work": "undo"}
+    answer = await as_olga.post("/admin/restore/undo")
+    assert answer.headers["Location"] == "/admin/restore"
+    await until_page_says(as_olga, "The restore is undone")
+    assert {"work": "undo"} in operations.asked("restore")
     assert units.wanted == [("restart", "postgres"), ("restart", "ingest")]
 
 
@@ -302,11 +317,12 @@ async def test_models_are_restored_and_nothing_is_exchanged(
     await as_olga.post("/admin/restore/open", {"source": "0"})
     await as_olga.post("/admin/restore/preview", {"snapshot": "ab" * 32, "what": "models"})
     page = await as_olga.text("/admin/restore")
-    assert "These models were saved 2026-03-02 02:10: llama3.2:3b." in page
+    when = datetime.fromisoformat("2026-03-02T02:10:00+00:00").astimezone()
+    assert f"These models were saved {when:%Y-%m-%d %H:%M}: llama3.2:3b." in page
     assert "nothing is replaced" in page
     await as_olga.post("/admin/restore/start", {"confirmation": "RESTORE"})
     async with asyncio.timeout(10):
-        while "The restore is complete" not in await as_olga.text("/admin/restore"):
+        while "These models can be used" not in await as_olga.text("/admin/restore"):
             await asyncio.sleep(0.05)
     assert operations.asked("restore")[-1]["what"] == "models"
     assert units.wanted == []
@@ -323,6 +339,81 @@ async def test_the_page_says_which_models_were_saved(
     page = await as_olga.text(PAGE)
     assert "1.9 GB: llama3.2:3b." in page
     assert "models <time" in page
+
+
+async def test_a_restore_is_done_when_what_uses_the_database_serves_again(
+    as_olga: ConsoleBrowser, operations: FakeOperations, units: FakeUnits
+) -> None:
+    states = ["ready", "unconfirmed"]
+
+    def answer(request: Facts) -> Facts:
+        return {"state": states.pop(0)} if request["work"] == "status" else restoring(request)
+
+    operations.answers["restore"] = answer
+    units.change("ingest", Phase.WAITING, "waits for postgres")
+    await as_olga.post(f"{PAGE}/restore")
+    await through_to_the_end(as_olga, "Chat and document reader start again")
+    assert not states
+    page = await as_olga.text("/admin/restore")
+    assert "Everything is restored" not in page
+    units.change("ingest", Phase.READY, "answers")
+    page = await until_page_says(as_olga, "Everything is restored")
+    assert "The state of 2026-03-01" in page
+    assert "the certificate with its key, the targets of copies" in page
+    assert "cloister restore files" in page
+
+
+async def test_the_page_of_a_restore_is_polled_until_it_has_ended(
+    as_olga: ConsoleBrowser, operations: FakeOperations, units: FakeUnits
+) -> None:
+    operations.answers["restore"] = restoring
+    units.change("ingest", Phase.WAITING, "waits for postgres")
+    await as_olga.post(f"{PAGE}/restore")
+    await through_to_the_end(as_olga, "Chat and document reader start again")
+    assert 'hx-trigger="every 2s"' in await as_olga.text("/admin/restore")
+    part = {"HX-Request": "true"}
+    assert (await as_olga.get("/admin/restore", headers=part)).status == 200
+    units.change("ingest", Phase.READY, "answers")
+    await until_page_says(as_olga, "Everything is restored")
+    # With this status htmx asks no more.
+    assert (await as_olga.get("/admin/restore", headers=part)).status == 286
+
+
+async def test_a_restore_that_was_ended_at_the_command_line_is_forgotten(
+    as_olga: ConsoleBrowser, settings: Settings, operations: FakeOperations
+) -> None:
+    def answer(request: Facts) -> Facts:
+        if request["work"] == "confirm":
+            raise NothingToUndoError
+        return restoring(request)
+
+    operations.answers["restore"] = answer
+    await as_olga.post(f"{PAGE}/restore")
+    await through_to_the_end(as_olga)
+    await as_olga.post(f"{PAGE}/restore/keep")
+    assert "There is no restore that could be confirmed" in await as_olga.text(PAGE)
+    assert "A restore waits for your decision" not in await as_olga.text(PAGE)
+    assert read_plan(settings.state).restored_at is None
+
+
+async def test_another_browser_of_an_operator_follows_a_restore_that_works(
+    as_olga: ConsoleBrowser,
+    visit: Callable[[], Awaitable[ConsoleBrowser]],
+    olga: Account,
+    operations: FakeOperations,
+    units: FakeUnits,
+) -> None:
+    operations.answers["restore"] = restoring
+    units.change("ingest", Phase.WAITING, "waits for postgres")
+    await as_olga.post(f"{PAGE}/restore")
+    await through_to_the_end(as_olga, "Chat and document reader start again")
+    other = await visit()
+    await other.sign_in(olga.name)
+    await other.post(f"{PAGE}/restore")
+    assert "Chat and document reader start again" in await other.text("/admin/restore")
+    # A step that is past changes nothing.
+    await other.post("/admin/restore/open", {"source": "0"})
+    assert "Chat and document reader start again" in await other.text("/admin/restore")
 
 
 async def test_no_restore_begins_while_a_backup_runs(

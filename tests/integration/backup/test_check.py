@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.repository.errors import RepositoryDamagedError
+from appliance.repository.errors import GatewayMissingError, RepositoryDamagedError
+from appliance.repository.place import address_file
 from appliance.repository.recovery_key import RecoveryKey
 from appliance.repository.restic import Repository
 from tests.builders.backups import BackedUp
@@ -119,16 +120,22 @@ async def test_after_a_repair_and_a_new_set_every_snapshot_is_whole(
     assert found["snapshot"] == catalog.sets[0].id
 
 
-async def test_a_copy_is_checked_at_its_address_and_says_nothing_of_ours(
+async def test_a_copy_is_checked_where_it_is_shown_and_says_nothing_of_ours(
     home: BackedUp, tmp_path: Path
 ) -> None:
     await filled(home)
     copy = tmp_path / "copy"
     shutil.copytree(home.settings.repository, copy)
-    assert await home.do("check", address=str(copy), read="1/1") == {"read": "1/1"}
+    # As the gateway says where the copy of target 1 is shown.
+    where = address_file(home.settings, 1)
+    where.parent.mkdir()
+    where.write_text(str(copy))
+    assert await home.do("check", source=1, read="1/1") == {"read": "1/1"}
     for path in (copy / "data").rglob("*"):
         if path.is_file():
             change(path, path.stat().st_size // 2)
     with pytest.raises(RepositoryDamagedError):
-        await home.do("check", address=str(copy), read="1/1")
+        await home.do("check", source=1, read="1/1")
     assert (await home.catalog()).damage == ""
+    with pytest.raises(GatewayMissingError):
+        await home.do("check", source=2)

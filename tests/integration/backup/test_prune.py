@@ -57,6 +57,22 @@ async def test_other_days_may_be_asked_for(home: BackedUp) -> None:
     assert await listed(home) == kept
 
 
+async def test_what_a_killed_writer_left_is_removed(home: BackedUp) -> None:
+    home.add_documents(1)
+    await home.do("set")
+    folder, name = home.settings.repository, "ab" * 32
+    left = [
+        folder / "data" / "ab" / f"{name}-tmp-1203029238",
+        folder / "index" / f"{name}-tmp-1",
+        folder / "snapshots" / f"{name}.rest-server-temp2",
+    ]
+    before = home.files()
+    for path in left:
+        path.write_bytes(b"half")
+    assert (await home.do("prune"))["refused"] == "unverified"
+    assert home.files() == before
+
+
 async def test_nothing_is_removed_without_a_verified_set(home: BackedUp) -> None:
     await home.forge(Kind.SET, ago(days=20))
     found = await home.do("set")

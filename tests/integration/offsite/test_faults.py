@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from appliance.core.errors import ApplianceError
 from appliance.offsite.errors import (
@@ -49,6 +51,10 @@ async def fails(home: Machine, kind: type[ApplianceError], work: str = "copy") -
     assert (state.error, state.message) == (caught.value.code, caught.value.message)
     assert state.hint
     return caught.value
+
+
+def _rest_at(place: str) -> Target:
+    return Target(number=1, name="cellar", kind=TargetKind.REST, place=place)
 
 
 async def test_an_unmounted_disk_is_not_filled(home: Machine, tmp_path: Path) -> None:
@@ -116,6 +122,8 @@ async def test_a_full_disk_is_named_and_goes_on_when_there_is_room(
         await home.do("probe")
         error = await fails(home, TargetFullError)
         assert str(disk) in error.message
+        assert "are free, and" in error.message
+        assert "are still to be copied" in error.message
         assert list((disk / "tmp").iterdir()) == []
         assert list((disk / "snapshots").iterdir()) == []
         monkeypatch.undo()
@@ -150,6 +158,24 @@ async def test_a_read_only_target_is_named(
     home.set_up(sftp_target(server))
     await fails(home, TargetReadOnlyError, "probe")
     await fails(home, TargetReadOnlyError)
+
+
+async def test_a_rest_server_that_takes_nothing_is_named(home: Machine) -> None:
+    home.back_up()
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            raise web.HTTPForbidden
+        if request.method == "HEAD":
+            raise web.HTTPNotFound
+        return web.json_response([])
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        home.set_up(_rest_at(str(server.make_url("/"))))
+        await fails(home, TargetReadOnlyError, "probe")
+        await fails(home, TargetReadOnlyError)
 
 
 async def test_another_host_in_its_place_gets_no_login(
@@ -279,6 +305,27 @@ async def test_two_machines_do_not_share_a_place(home: Machine, tmp_path: Path) 
     assert sorted((tmp_path / "disk").rglob("*")) == before
 
 
+@pytest.mark.parametrize("is_prepared", [True, False])
+async def test_the_half_files_of_another_machine_are_left_alone(
+    home: Machine, tmp_path: Path, *, is_prepared: bool
+) -> None:
+    """Neither a copy nor a try touches a place of another machine, which may be in mid-copy."""
+    disk = tmp_path / "disk"
+    home.folder_target(disk)
+    home.back_up()
+    await home.do("probe")
+    await home.do("copy")
+    (disk / "tmp/half").write_bytes(b"half")
+    if not is_prepared:
+        (disk / "cloister-target").unlink()
+    before = sorted(disk.rglob("*"))
+    other = machine(tmp_path / "other", password="another machine's")
+    other.folder_target(disk)
+    assert (await other.do("probe"))["holds"] == "other"
+    await fails(other, TargetOfAnotherError)
+    assert sorted(disk.rglob("*")) == before
+
+
 async def test_a_file_that_differs_there_is_named_and_left_alone(
     home: Machine, tmp_path: Path
 ) -> None:
@@ -297,6 +344,25 @@ async def test_a_file_that_differs_there_is_named_and_left_alone(
     assert pack.read_bytes() == cut
     # The rest is there.
     assert (disk / "snapshots" / newest).exists()
+
+
+async def test_a_damaged_config_there_is_named_and_not_taken_for_another_machines(
+    home: Machine, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    home.folder_target(disk)
+    home.back_up()
+    await home.do("probe")
+    await home.do("copy")
+    change(disk / "config", at=20)
+    for work in ("copy", "probe"):
+        error = await fails(home, CopyDamagedError, work)
+        assert error.facts["there"] == ["config"]
+        assert "differ from those here: config" in error.message
+        assert "move it away there" in error.advice
+    (disk / "config").unlink()
+    assert (await home.do("copy"))["complete"]
+    assert (disk / "config").read_bytes() == (home.settings.repository / "config").read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["index", "keys", "snapshots"])
@@ -327,12 +393,5 @@ async def test_a_folder_that_cannot_be_read_is_no_empty_one(home: Machine, tmp_p
 
 async def test_a_port_without_a_server_is_said_at_once(home: Machine) -> None:
     home.back_up()
-    home.set_up(
-        Target(
-            number=1,
-            name="cellar",
-            kind=TargetKind.REST,
-            place=f"http://127.0.0.1:{free_port()}/",
-        )
-    )
+    home.set_up(_rest_at(f"http://127.0.0.1:{free_port()}/"))
     await fails(home, TargetUnreachableError, "probe")

@@ -16,7 +16,9 @@ from appliance.operations.catalog import offsite
 from appliance.operations.child import ChildOperations
 from appliance.operations.errors import OperationBusyError, OperationError
 from appliance.operations.runner import OperationRunner
+from appliance.repository.errors import GatewayMissingError
 from appliance.repository.files import files_at, keys_of
+from appliance.repository.place import copy_address
 from appliance.repository.restic import Repository
 from tests.builders.offsite import Machine
 from tests.builders.repositories import PASSWORD
@@ -33,6 +35,15 @@ async def running(home: Machine) -> AsyncIterator[OperationRunner]:
         await starter.stop(offsite(1))
 
 
+@asynccontextmanager
+async def shown(
+    home: Machine, runner: OperationRunner, number: int, folder: Path | None = None
+) -> AsyncIterator[str]:
+    """Show a copy, and lend its address as the process that reads it finds it."""
+    async with serving(runner, number, folder=folder):
+        yield copy_address(home.settings, number)
+
+
 async def test_restic_reads_a_copy_without_its_password(
     home: Machine, target: tuple[Target, Path], tmp_path: Path
 ) -> None:
@@ -40,7 +51,7 @@ async def test_restic_reads_a_copy_without_its_password(
     await home.do("probe")
     await home.do("copy")
     async with running(home) as runner:
-        async with serving(runner, 1) as address:
+        async with shown(home, runner, 1) as address:
             assert target[0].secret == "" or target[0].secret not in address
             repository = Repository(address, PASSWORD)
             assert [entry.name for entry in home.settings.repository.glob("snapshots/*")] == [
@@ -50,6 +61,8 @@ async def test_restic_reads_a_copy_without_its_password(
             await repository.restore(snapshot, tmp_path / "out")
             assert len(await keys_of(files_at(address))) == 1
         assert not await runner.starter.runs(offsite(1))
+        with pytest.raises(GatewayMissingError):
+            copy_address(home.settings, 1)
     for path in home.documents.iterdir():
         assert (tmp_path / "out/documents" / path.name).read_bytes() == path.read_bytes()
 
@@ -63,7 +76,7 @@ async def test_nothing_at_the_target_can_be_changed_through_it(
     await home.do("copy")
     before = sorted(path for path in (tmp_path / "disk").rglob("*"))
     name = next((tmp_path / "disk" / "snapshots").iterdir()).name
-    async with running(home) as runner, serving(runner, 1) as address:
+    async with running(home) as runner, shown(home, runner, 1) as address:
         base = address.removeprefix("rest:")
         async with aiohttp.ClientSession() as session:
             for method, path in (
@@ -89,7 +102,7 @@ async def test_it_sends_the_part_of_a_file_that_is_asked_for(home: Machine, tmp_
     await home.do("copy")
     pack = next((tmp_path / "disk" / "data").glob("*/*"))
     content = pack.read_bytes()
-    async with running(home) as runner, serving(runner, 1) as address:
+    async with running(home) as runner, shown(home, runner, 1) as address:
         url = f"{address.removeprefix('rest:')}data/{pack.name}"
         async with aiohttp.ClientSession() as session:
             for asked, part in (("5-9", content[5:10]), (f"{len(content) - 3}-", content[-3:])):
@@ -104,7 +117,7 @@ async def test_it_sends_the_part_of_a_file_that_is_asked_for(home: Machine, tmp_
 async def test_a_folder_without_a_target_can_be_shown(home: Machine, tmp_path: Path) -> None:
     home.back_up()
     async with running(home) as runner:
-        async with serving(runner, 2, folder=home.settings.repository) as address:
+        async with shown(home, runner, 2, folder=home.settings.repository) as address:
             assert len(await Repository(address, PASSWORD).files("latest")) == 3
         with pytest.raises(OperationError) as caught:
             async with serving(runner, 2, folder=tmp_path):
@@ -128,3 +141,19 @@ async def test_it_is_refused_while_a_copy_is_made_or_shown(home: Machine, tmp_pa
             with pytest.raises(OperationBusyError):
                 async with serving(runner, 1):
                     pass
+
+
+async def test_its_starter_needs_no_way_to_the_copy(
+    home: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packaged, the supervisor is not in the group of the folder with address and socket."""
+    home.back_up()
+
+    def refuse(path: Path, *_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    async with running(home) as runner:
+        monkeypatch.setattr(Path, "read_text", refuse)
+        async with serving(runner, 2, folder=home.settings.repository):
+            monkeypatch.undo()
+            assert len(await Repository(copy_address(home.settings, 2), PASSWORD).files("latest"))

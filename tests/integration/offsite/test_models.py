@@ -12,7 +12,6 @@ from typing_extensions import override
 from appliance.offsite.copy import Copied, Copying
 from appliance.offsite.errors import TargetFullError, TargetOfAnotherError
 from appliance.offsite.model import Target
-from appliance.offsite.serving import serving
 from appliance.repository import lock
 from appliance.repository.errors import RepositoryBusyError, RepositoryMissingError
 from appliance.repository.place import models_address
@@ -22,7 +21,7 @@ from tests.builders.offsite import Machine, restic
 from tests.builders.repositories import PASSWORD
 from tests.fakes.clock import FakeClock
 from tests.integration.offsite.test_copy_run import times
-from tests.integration.offsite.test_gateway import running
+from tests.integration.offsite.test_gateway import running, shown
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ async def test_models_are_copied_and_shown_to_restic(
     assert state.complete_at is not None
     own = [path for path in saved.settings.repository.rglob("*") if path.is_file()]
     assert state.files == len([path for path in own if path.parent.name != "locks"])
-    async with running(saved) as runner, serving(runner, 1) as address:
+    async with running(saved) as runner, shown(saved, runner, 1) as address:
         repository = Repository(models_address(address), PASSWORD)
         (snapshot,) = await repository.model_snapshots()
         await repository.check("100%")
@@ -78,7 +77,7 @@ async def test_without_saved_models_nothing_is_made_at_the_target(
     await home.do("probe")
     assert "models_complete" not in await home.do("copy")
     assert not (tmp_path / "disk/models").exists()
-    async with running(home) as runner, serving(runner, 1) as address:
+    async with running(home) as runner, shown(home, runner, 1) as address:
         repository = Repository(models_address(address), PASSWORD)
         with pytest.raises(RepositoryMissingError):
             await repository.open()
@@ -180,5 +179,7 @@ async def test_models_of_another_machine_are_left_alone(saved: Machine, tmp_path
     await saved.do("probe")
     await saved.do("copy")
     (copy / "models/config").write_bytes(b"of another machine")
+    (key,) = (copy / "models/keys").iterdir()
+    key.rename(key.with_name("0" * 64))
     with pytest.raises(TargetOfAnotherError):
         await saved.do("copy")

@@ -1,8 +1,7 @@
-"""Three messages for three wrong keys, and a repository whose small files are lost."""
+"""Three messages for three wrong keys."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from appliance.core.settings import Settings
 from appliance.operations.errors import OperationError
 from appliance.repository.recovery_key import RecoveryKey
-from tests.builders.restores import Machine, hand_over, run_operation
+from tests.builders.restores import Machine, run_operation
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -52,31 +51,3 @@ def test_a_place_without_a_repository_is_named(empty_machine: Settings, tmp_path
     error = refused(empty_machine, tmp_path, RecoveryKey.new().text)
     assert error.result.code == "repository_missing"
     assert str(tmp_path) in error.message
-
-
-@pytest.mark.parametrize("lost", ["config", "keys"])
-def test_the_copies_of_the_sheet_stand_in_for_lost_files(
-    machine: Machine, empty_machine: Settings, lost: str
-) -> None:
-    machine.run("set")
-    key = RecoveryKey.new()
-    sheet = machine.run("key", work="add", recovery_key=key.text)
-    folder = machine.settings.home.parent / "copy"
-    shutil.copytree(machine.settings.repository, folder)
-    if lost == "config":
-        (folder / "config").unlink()
-        request = {"config": sheet["config"]}
-    else:
-        shutil.rmtree(folder / "keys")
-        (folder / "keys").mkdir()
-        request = {"key_file": sheet["key_file"]}
-    hand_over(folder)
-
-    assert refused(empty_machine, folder, key.text).result.code in {
-        "repository_missing",
-        "key_unknown",
-        "key_refused",
-    }
-    place = {"work": "list", "address": str(folder), "key": key.text}
-    found = run_operation(empty_machine, "restore", {**place, **request})
-    assert len(found["snapshots"]) == 1

@@ -155,3 +155,22 @@ def test_names_that_lead_elsewhere_are_left_out(machine: Machine, kept: list[Kep
     assert not stranger.exists()
     assert not deep.exists()
     assert not list(folder.glob(f"blobs/sha256-{'1' * 64}"))
+
+
+def test_the_copies_of_the_sheet_open_the_models_as_well(
+    machine: Machine, kept: list[KeptModel], empty_machine: Settings, copy: Path
+) -> None:
+    key = RecoveryKey.new()
+    sheet = machine.run("key", work="add", recovery_key=key.text)
+    shutil.copytree(machine.settings.repository, copy)
+    for folder in (copy, copy / "models"):
+        (folder / "config").unlink()
+        shutil.rmtree(folder / "keys")
+        (folder / "keys").mkdir()
+    hand_over(copy)
+    place = {"address": str(copy), "key": key.text}
+    files = {name: sheet[name] for name in ("key_file", "config")}
+    found = restored(empty_machine, **place, **files)
+    assert found["models"] == ["llama3.2:3b", "mistral:7b"]
+    shutil.rmtree(copy / "models")
+    assert refused(empty_machine, **place, **files).result.code == "restore_no_models"

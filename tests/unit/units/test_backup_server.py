@@ -1,16 +1,21 @@
-"""The server of the repository: its folders, and the socket that shows that it serves."""
+"""The server of the repository: its folders, and what shows that it serves."""
 
 from __future__ import annotations
 
 import os
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from appliance.core.settings import Settings
+from appliance.probes.last_answer import LONGEST_SILENCE
 from appliance.probes.model import ProbeState
+from appliance.units import asked_server
+from appliance.units.asked_server import answers, write
 from appliance.units.backup_server import backup_server
 from appliance.units.model import Unit
 
@@ -81,15 +86,62 @@ async def test_a_repository_with_a_snapshot_or_a_whole_config_is_left_alone(
     assert key.exists()
 
 
-async def test_it_serves_when_it_listens_and_not_before(unit: Unit, settings: Settings) -> None:
+async def test_it_serves_when_it_answers_and_not_when_it_listens(
+    unit: Unit, settings: Settings
+) -> None:
     assert unit.probe is not None
     await unit.prepare()
-    assert (await unit.probe.read()).state is ProbeState.NOT_READY
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(settings.repository_socket))
-        assert (await unit.probe.read()).state is ProbeState.OK
-    # A server that was killed leaves the file: the next start does not take it for its own.
+        assert (await unit.probe.read()).state is ProbeState.NOT_READY
+    answered = settings.repository_socket.with_name("answered")
+    write(answered, time.monotonic())
+    # The supervisor is another account, and sees the folder.
+    assert answered.stat().st_mode & 0o777 == 0o644
+    assert (await unit.probe.read()).state is ProbeState.OK
+    write(answered, time.monotonic() - LONGEST_SILENCE - 1)
+    found = await unit.probe.read()
+    assert (found.state, found.silent) == (ProbeState.FAILED, True)
+    # What a former server left says nothing about the next one.
     await unit.prepare()
     assert (await unit.probe.read()).state is ProbeState.NOT_READY
-    settings.repository_socket.write_text("no socket")
-    assert (await unit.probe.read()).state is ProbeState.FAILED
+    assert not settings.repository_socket.exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "serves"),
+    [
+        (b"HTTP/1.0 200 OK\r\n\r\n", True),
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", True),
+        (b"HTTP/1.1 500 Internal Server Error\r\n\r\n", False),
+        (b"", False),
+        (b"nonsense", False),
+    ],
+)
+def test_an_answer_shows_that_it_serves(settings: Settings, said: bytes, serves: bool) -> None:
+    path = str(settings.repository_socket)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        assert not answers(path)
+        listener.listen()
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                assert connection.recv(1000).startswith(b"HEAD /config HTTP/1.0\r\n")
+                connection.sendall(said)
+
+        with ThreadPoolExecutor(1) as thread:
+            done = thread.submit(answer)
+            assert answers(path) is serves
+            done.result()
+
+
+def test_a_server_that_accepts_and_is_silent_does_not_serve(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked_server, "ANSWER_SECONDS", 0.1)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(settings.repository_socket))
+        listener.listen()
+        assert not answers(str(settings.repository_socket))

@@ -1,0 +1,52 @@
+"""Where the backups are: a place that is only restored from, in the first step of a restore."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from admin import keys
+from admin.pages.backups import BACKUPS, refusal
+from admin.pages.backups_restore import RESTORE, open_steps
+from admin.pages.backups_targets import new_form, number_of, read_values, refused, show_form
+from appliance.backup_plan.errors import RestoreSessionError
+from appliance.core.errors import ApplianceError
+from appliance.web import flash
+
+_TITLE = "Where the backups are"
+
+
+async def show_new(request: web.Request) -> web.Response:
+    """GET /admin/restore/target?kind=."""
+    try:
+        open_steps(request)
+    except RestoreSessionError as error:
+        return refusal(error, BACKUPS)
+    return show_form(request, _TITLE, new_form(request), is_source=True)
+
+
+async def add(request: web.Request) -> web.Response:
+    """POST /admin/restore/target: the place is reached, and holds backups, before it is kept."""
+    try:
+        steps = open_steps(request)
+    except RestoreSessionError as error:
+        return refusal(error, BACKUPS)
+    values = await read_values(request)
+    try:
+        saved = await request.app[keys.TARGETS].add_source(steps.actor, values)
+    except ApplianceError as error:
+        return show_form(request, _TITLE, refused(values, error), error, is_source=True)
+    said = f"“{saved.name}” holds backups. Choose it, and type the recovery key of their sheet."
+    return flash.redirect(f"{RESTORE}?source={saved.number}", said)
+
+
+async def remove(request: web.Request) -> web.Response:
+    """POST /admin/restore/target/{number}/remove."""
+    try:
+        steps = open_steps(request)
+    except RestoreSessionError as error:
+        return refusal(error, BACKUPS)
+    try:
+        target = await request.app[keys.TARGETS].remove_source(steps.actor, number_of(request))
+    except ApplianceError as error:
+        return refusal(error, RESTORE)
+    return flash.redirect(RESTORE, f"“{target.name}” is forgotten. What is there stays.")
