@@ -132,6 +132,8 @@ class _Owner:
         repository = self._repository
         before = await repository.model_snapshots()
         await repository.forget(TAG, None, KEEP_MODELS)
+        # What a repair has lost, and a newer backup has saved again, would hold up the rest.
+        await self._forget_broken()
         await repository.prune(rewrite=not self.is_copy)
         return len(before) - len(await repository.model_snapshots())
 
