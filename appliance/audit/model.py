@@ -53,6 +53,7 @@ class Action(StrEnum):
     MODEL_FETCH = "model.fetch"
     MODEL_USE_FOR_CHAT = "model.use_for_chat"
     MODEL_USE_FOR_SEARCH = "model.use_for_search"
+    MACHINE_KEY_ADD = "machine_key.add"
     RECOVERY_KEY_MAKE = "recovery_key.make"
     RECOVERY_KEY_PROVE = "recovery_key.prove"
     RECOVERY_KEY_REPLACE = "recovery_key.replace"

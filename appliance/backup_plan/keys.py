@@ -101,6 +101,18 @@ class RecoveryKeys:
         await self._note(actor, Action.RECOVERY_KEY_PROVE, key.fingerprint)
         return proof
 
+    async def let_machine_in(self, actor: Actor, typed: str) -> str:
+        """Let the machine's own key open the repository, after another one took its place.
+
+        Returns the id of the repository. Raises KeyMistypedError before anything is asked; then
+        what the operation says.
+        """
+        actor.require(Permission.MANAGE_BACKUPS)
+        key = RecoveryKey.parse(typed)
+        found = await ask(self.operations, KEY, {"work": "machine", "recovery_key": key.text})
+        await self._note(actor, Action.MACHINE_KEY_ADD, key.fingerprint)
+        return str(found["repository"])
+
     async def _note(self, actor: Actor, action: Action, fingerprint: str) -> None:
         event = AuditEvent(action, ObjectType.RECOVERY_KEY, fingerprint)
         await self.audit.note(actor, event)

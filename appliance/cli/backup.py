@@ -88,9 +88,13 @@ def _add_keys(group: Verbs, shared: argparse.ArgumentParser) -> None:
     add_verb(group, shared, "make", make_key, "make the recovery key, and print it once")
     replace = add_verb(group, shared, "replace", replace_key, "make another recovery key")
     add_yes(replace)
-    prove = add_verb(group, shared, "verify", prove_key, "prove that a key opens the backups")
-    add_key_file(prove)
-    prove.set_defaults(prepare=_read_key)
+    for name, work, purpose in (
+        ("verify", prove_key, "prove that a key opens the backups"),
+        ("machine", let_machine_in, "let this machine's own key open the backups again"),
+    ):
+        verb = add_verb(group, shared, name, work, purpose)
+        add_key_file(verb)
+        verb.set_defaults(prepare=_read_key)
 
 
 def _read_secret(options: argparse.Namespace) -> None:
@@ -220,6 +224,14 @@ async def prove_key(context: Context, options: argparse.Namespace) -> ExitCode:
     proof = await context.control.ask("POST", "/backups/key/prove", body=body, timeout=_PATIENT)
     text = f"The key {proof['fingerprint']} opened the backups."
     context.output.value(proof, text)
+    return ExitCode.DONE
+
+
+async def let_machine_in(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Let the machine's own key in, by the recovery key."""
+    path, body = "/backups/key/machine", {"key": options.key}
+    found = await context.control.ask("POST", path, body=body, timeout=_PATIENT)
+    context.output.value(found, "This machine's own key opens the backups again.")
     return ExitCode.DONE
 
 

@@ -36,6 +36,13 @@ async def make_key(request: web.Request) -> web.Response:
     return web.json_response(sheet.as_json())
 
 
+async def let_machine_in(request: web.Request) -> web.Response:
+    """POST /backups/key/machine `{"key"}`: the repository that this machine's key opens now."""
+    typed = text(await read(request), "key")
+    repository = await request.app[RECOVERY_KEYS].let_machine_in(COMMAND_LINE, typed)
+    return web.json_response({"repository": repository})
+
+
 async def prove_key(request: web.Request) -> web.Response:
     """POST /backups/key/prove `{"key"}`: the fingerprint of a key that opened the backups."""
     proof = await request.app[RECOVERY_KEYS].prove(COMMAND_LINE, text(await read(request), "key"))

@@ -38,6 +38,7 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.post("/backups", backups.back_up),
     web.post("/backups/drill", backups.drill),
     web.post("/backups/key", backups.make_key),
+    web.post("/backups/key/machine", backups.let_machine_in),
     web.post("/backups/key/prove", backups.prove_key),
     web.post("/backups/targets", backups.save_target),
     web.delete("/backups/targets/{number}", backups.remove_target),

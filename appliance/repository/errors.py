@@ -54,7 +54,10 @@ class KeyRefusedError(ApplianceError):
 
     code = "key_refused"
     sentence = "The key {found} does not open this repository."
-    hint = "Its key file may be damaged: the sheet holds a copy of it, which a restore can use."
+    hint = (
+        "Its key file may be damaged: the sheet holds a copy of it, which a restore can use. If it "
+        "is the key of this machine, `cloister backup key machine` lets it in again."
+    )
 
 
 class KeyMissingError(ApplianceError):
@@ -63,7 +66,10 @@ class KeyMissingError(ApplianceError):
     code = "machine_key_missing"
     status = HTTPStatus.SERVICE_UNAVAILABLE
     sentence = "The machine's own key for its backups is missing."
-    hint = "As root, `cloister backup key replace` makes a new one; it asks for the recovery key."
+    hint = (
+        "As root, `dpkg-reconfigure cloister` makes another one; `cloister backup key machine` "
+        "then lets it open the backups, and asks for the recovery key."
+    )
 
 
 class RepositoryBusyError(ApplianceError):

@@ -208,9 +208,10 @@ def test_copies_and_drills_outlive_power_cuts(
     for label, moment in COPY_MOMENTS.items():
         add_old_sets(backups)
         cut_during(machine, place, "offsite-1", moment, COPIES, work="copy", now=True)
+        there = set(backups.snapshots())
         backups.do("offsite-1", work="copy", now=True)
         backups.restic("check", "--read-data", "--no-lock", repository=f"/{COPIES}")
-        assert backups.snapshots() == backups.snapshots(repository=f"/{COPIES}")
+        assert there <= set(backups.snapshots(repository=f"/{COPIES}"))
         print(f"cut {label}: the copy is whole")
     for label, moment in DRILL_MOMENTS.items():
         cut_during(machine, place, "drill", moment, snapshot=made)

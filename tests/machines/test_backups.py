@@ -247,3 +247,19 @@ def test_a_restore_on_the_same_machine_can_be_undone_and_confirmed(
     with site.program() as program, site.visitor() as visitor:
         assert visitor.sign_in().is_redirect
         kept.check(program, visitor)
+
+
+def test_a_machine_that_lost_its_own_key_is_let_in_by_the_recovery_key(
+    backups: Backups, first: str, site: Site
+) -> None:
+    key, machine = RecoveryKey.new(), site.machine
+    backups.do("key", work="add", recovery_key=key.text)
+    machine.run(f"rm {KEY}")
+    backups.begin("set")
+    assert backups.end("set")["code"] == "machine_key_missing"
+    machine.run("dpkg-reconfigure cloister", seconds=120)
+    Units(machine).wait_until_all_ready(120)
+    machine.write("/root/recovery-key", f"{key.text}\n", 0o600)
+    site.cli("backup key machine --key-file /root/recovery-key")
+    assert first in backups.snapshots("set")
+    assert backups.do("set")["snapshot"] in backups.snapshots("set")

@@ -199,6 +199,27 @@ async def test_a_key_is_replaced_after_a_question(
     assert await actions(database) == [("recovery_key.replace", "command line")]
 
 
+async def test_the_machines_own_key_is_let_in_by_the_recovery_key(
+    context: Context,
+    operations: FakeOperations,
+    database: Database,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    operations.answers["key"] = lambda _: {"repository": SHEET["repository"]}
+    file = tmp_path / "key"
+    file.write_text(KEY.text)
+    found = await printed(context, capsys, "key", "machine", f"--key-file={file}")
+    assert found == {"repository": SHEET["repository"]}
+    assert operations.requests == [("key", {"work": "machine", "recovery_key": KEY.text})]
+    assert await actions(database) == [("machine_key.add", "command line")]
+    file.write_text(f"{KEY.text[:-1]}#")
+    with pytest.raises(RefusedError) as refused:
+        await run_verb(context, "backup", "key", "machine", f"--key-file={file}")
+    assert refused.value.as_json()["code"] == "key_mistyped"
+    assert len(operations.requests) == 1
+
+
 async def test_a_key_comes_from_a_file_or_from_a_terminal_alone(
     context: Context, tmp_path: Path
 ) -> None:
