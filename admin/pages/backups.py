@@ -19,7 +19,7 @@ from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.backup_plan.facts import BackupFacts, CopiedTo, read_facts
 from appliance.backup_plan.times import next_slot, time_of_day
-from appliance.backup_plan.wording import Headline, Standing, headline, lacks
+from appliance.backup_plan.wording import Headline, Standing, headline, lacks, models_sentence
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import MOST_TARGETS
 from appliance.jobs.kinds import BACKUP, BACKUP_KINDS, DRILL
@@ -90,6 +90,7 @@ class BackupsPage:
     targets: tuple[TargetRow, ...]
     sources: tuple[CopiedTo, ...]
     lacks: tuple[str, ...]
+    models: str
     plots: tuple[Plot, ...]
     key: KeyFile | None
     times: Partial[Times]
@@ -156,6 +157,7 @@ async def _page(request: web.Request) -> BackupsPage:
         targets=tuple(map(_target, facts.copies)),
         sources=facts.sources,
         lacks=lacks(facts),
+        models=models_sentence(facts, now),
         plots=plots_of([row.snapshot for row in sets]),
         key=facts.catalog.recovery_key if facts.catalog else None,
         times=await load_partial(lambda: _times(request, now)),

@@ -48,6 +48,7 @@ _WHAT = (
     ("configuration", "Only the settings"),
     ("document", "One document"),
     ("conversations", "The conversations of one person"),
+    ("models", "The files of models that were saved last, whichever set is chosen"),
 )
 # By the folder of a set's files, what people call them.
 _FILES = {
@@ -252,6 +253,9 @@ def _waiting(steps: RestoreSteps) -> tuple[str, ...]:
 
 
 def _previewed(found: Facts) -> Facts:
+    if saved_at := found.get("saved_at"):
+        # Of models that were saved.
+        return {**found, "saved_at": datetime.fromisoformat(str(saved_at))}
     then = found.get("then")
     return {**found, "then": _dated(then)} if isinstance(then, Mapping) else found
 

@@ -16,8 +16,9 @@ from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.core.environment_file import environment_findings
 from appliance.core.settings import ENVIRONMENT_FILE
+from appliance.settings.entry import Group, Value
 from appliance.settings.errors import SettingInvalidError
-from appliance.settings.model import Group, Setting, Value
+from appliance.settings.model import Setting
 from appliance.settings.words import sentence_of
 from appliance.web import flash
 from appliance.web.forms import Form, read_form

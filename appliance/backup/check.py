@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from appliance.backup.own_models import OwnModels
 from appliance.backup.publish import OwnRepository
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
@@ -14,7 +15,7 @@ from appliance.repository import lock
 from appliance.repository.damage import DamagedFile, FileKind, damaged
 from appliance.repository.errors import RepositoryDamagedError
 from appliance.repository.files import RepositoryFiles, files_at, renamed_or_changed
-from appliance.repository.place import copy_address, machine_key
+from appliance.repository.place import copy_address, machine_key, models_address
 from appliance.repository.restic import Repository
 
 ALL = "100%"
@@ -25,12 +26,15 @@ def work_of(settings: Settings, clock: Clock) -> Work:
     """Return the work.
 
     Its request may name the target whose copy is shown meanwhile as `source`, this machine's own
-    repository without it, and the part to `read`: `3/7`, or `100%` without it. Damage is an error,
-    and of the own repository also in the published list.
+    repository without it, and the part to `read`: `3/7`, or `100%` without it. `models` asks for
+    the models that were saved there. Damage is an error, and of this machine also published.
     """
 
     async def work(request: Facts, report: Reporter) -> Facts:
         source, read = request.get("source"), str(request.get("read") or ALL)
+        if request.get("models"):
+            async with lock.shared(settings.models_lock, clock, patience=_PATIENCE):
+                return await _check_models(settings, clock, report, source, read)
         async with lock.shared(settings.repository_lock, clock, patience=_PATIENCE):
             if isinstance(source, int) and source:
                 address = await asyncio.to_thread(copy_address, settings, source)
@@ -52,6 +56,21 @@ async def _check_own(own: OwnRepository, clock: Clock, report: Reporter, read: s
     if read == ALL:
         await own.publish(damage="", checked_at=clock.now())
     return found
+
+
+async def _check_models(
+    settings: Settings, clock: Clock, report: Reporter, source: object, read: str
+) -> Facts:
+    if isinstance(source, int) and source:
+        address = models_address(await asyncio.to_thread(copy_address, settings, source))
+        repository = Repository(address, machine_key(settings))
+        return await _Check(repository, files_at(address), report).read(read)
+    own = OwnModels(settings, clock)
+    try:
+        return await _Check(own.opened, own.files, report).read(read)
+    except RepositoryDamagedError as error:
+        await own.mark_damaged(str(error.facts["reason"]))
+        raise
 
 
 @dataclass(frozen=True, slots=True)

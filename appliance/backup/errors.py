@@ -85,6 +85,15 @@ class FilesUnreadError(ApplianceError):
     hint = "Look at the disk and at the rights of these files. Earlier sets are kept."
 
 
+class ModelsOfAnotherError(ApplianceError):
+    """The saved models belong to other backups than the sets beside them. Facts: `place`."""
+
+    code = "models_of_another"
+    status = HTTPStatus.CONFLICT
+    sentence = "The models in {place} were saved with other backups than those of this machine."
+    hint = "Move this folder away as root; the next backup of models makes a new one."
+
+
 class DumpFailedError(ApplianceError):
     """The database could not be written out. Facts: `reason`: the program's last line."""
 

@@ -6,6 +6,7 @@ import base64
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from appliance.backup.own_models import OwnModels
 from appliance.backup.publish import OwnRepository
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, InvalidInputError
@@ -84,13 +85,20 @@ class _KeyService:
             with secret_file(key.password) as path:
                 await own.opened.add_key(path, user=added.user, host=added.host)
             await own.publish()
+            await self._share_with_models()
         return {**await self._sheet(), "replaced": [one.id for one in before]}
 
     async def _verify(self, key: RecoveryKey) -> Facts:
-        """Prove that a key opens the repository."""
+        """Prove that a key opens the repository, and the models that were saved."""
         repository = await self._opened_by(key)
+        opened = await repository.open()
+        await self._share_with_models()
+        models = OwnModels(self.settings, self.clock)
+        if has_models := await models.is_there():
+            await replace(models.opened, password=key.password).open()
         return {
-            "repository": await repository.open(),
+            "repository": opened,
+            "models": has_models,
             "fingerprint": key.fingerprint,
             "proven_at": self.clock.now().isoformat(),
         }
@@ -103,7 +111,14 @@ class _KeyService:
             await repository.add_key(path, user=KeyRole.MACHINE, host=KeyRole.MACHINE)
         own = OwnRepository(self.settings, self.clock)
         found = await own.publish()
+        await self._share_with_models()
         return {"repository": found.repository}
+
+    async def _share_with_models(self) -> None:
+        """Let each key open the models that were saved as well."""
+        models = OwnModels(self.settings, self.clock)
+        if await models.is_there():
+            await models.share_keys()
 
     async def _opened_by(self, key: RecoveryKey) -> Repository:
         """Return the repository as a recovery key opens it; the key files know which could."""

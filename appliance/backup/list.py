@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from appliance.backup.own_models import OwnModels
 from appliance.backup.publish import OwnRepository
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
@@ -21,6 +22,7 @@ def work_of(settings: Settings, clock: Clock) -> Work:
             own = OwnRepository(settings, clock)
             await own.ensure()
             found = await own.publish()
+            await OwnModels(settings, clock).refresh()
         return {"repository": found.repository, "snapshots": len(found.snapshots)}
 
     return work

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance.backup.check import find_damage
+from appliance.backup.own_models import OwnModels
 from appliance.backup.publish import OwnRepository
-from appliance.backup.retention import KEEP_LAST, kept_within, refusal
+from appliance.backup.retention import KEEP_LAST, KEEP_MODELS, kept_within, refusal
 from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError
 from appliance.core.files import private_directory
 from appliance.core.settings import Settings
 from appliance.operations.model import Facts, Progress
@@ -18,11 +21,14 @@ from appliance.repository import catalog, lock
 from appliance.repository.damage import FOLDERS, DamagedFile, FileKind
 from appliance.repository.errors import KeyNeededError, RepositoryMissingError
 from appliance.repository.files import CONFIG, LOCKS, FolderFiles, keys_of, size_of
+from appliance.repository.key_files import KeyFile
 from appliance.repository.model import Kind
-from appliance.repository.place import machine_key
+from appliance.repository.place import MODELS, machine_key
 from appliance.repository.restic import Repository
+from appliance.repository.saved_models import TAG
 
 _PATIENCE = 1800.0
+_A_MOMENT = 2.0
 # What is damaged is moved here, and not deleted: a part of it may be of use to a person.
 _ASIDE = "damaged"
 # In the names of files that are not whole yet: of restic in a folder, and of its server.
@@ -34,21 +40,54 @@ def work_of(settings: Settings, clock: Clock) -> Work:
 
     `remove_key` names a key file that is removed, `repair` asks for the removal of what is damaged.
     Otherwise old snapshots are removed: `keep_set` and `keep_hot` are days, `damage` is what the
-    asker knows to be damaged. Nothing is removed where `refused` is in the result.
+    asker knows to be damaged. Nothing is removed where `refused` is in the result. The models that
+    were saved follow, unless `models_damage` says that they are damaged; with `models`, `repair` is
+    for them.
     """
 
     async def work(request: Facts, report: Reporter) -> Facts:
         address = request.get("address")
         folder = settings.repository if address is None else Path(str(address))
+        owner = _Owner(settings, clock, report, folder, is_copy=address is not None)
+        if request.get("models"):
+            return await _repair_models(owner)
         async with lock.exclusive(settings.repository_lock, clock, patience=_PATIENCE):
-            owner = _Owner(settings, clock, report, folder, is_copy=address is not None)
             found = await owner.do(request)
+            if "refused" not in found and not (
+                request.get("repair") or request.get("models_damage")
+            ):
+                found = {**found, **await _tidy_models(owner)}
             if address is None and not settings.packaged:
                 # Packaged, its owner cannot write the list: the asker has it listed afterwards.
                 await OwnRepository(settings, clock).publish()
+                await OwnModels(settings, clock).refresh()
         return found
 
     return work
+
+
+async def _repair_models(owner: _Owner) -> Facts:
+    """Repair the repository of models, so that its next backup saves again what it has lost."""
+    models = replace(owner, folder=owner.folder / MODELS, holds_models=True)
+    async with lock.exclusive(owner.settings.models_lock, owner.clock, patience=_PATIENCE):
+        return await models.do({"repair": True})
+
+
+async def _tidy_models(owner: _Owner) -> Facts:
+    """Remove models that were saved long ago, and keys that open the sets no more.
+
+    What goes wrong with models never fails the removal of old sets. A copy of models may take days,
+    and holds their lock: then they wait for another night.
+    """
+    models = replace(owner, folder=owner.folder / MODELS, holds_models=True)
+    try:
+        if await models.files.read(CONFIG) is None:
+            return {}
+        async with lock.exclusive(owner.settings.models_lock, owner.clock, patience=_A_MOMENT):
+            return {"models_removed": await models.prune_models(owner.files)}
+    except ApplianceError as error:
+        owner.report.log(f"The saved models stay as they are tonight: {error.message}")
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +97,11 @@ class _Owner:
     report: Reporter
     folder: Path
     is_copy: bool
+    holds_models: bool = False
 
     @property
-    def _files(self) -> FolderFiles:
+    def files(self) -> FolderFiles:
+        """The files of the repository."""
         return FolderFiles(self.folder)
 
     @property
@@ -69,19 +110,51 @@ class _Owner:
 
     async def do(self, request: Facts) -> Facts:
         """Carry out one request, with all others kept out."""
-        if await self._files.read(CONFIG) is None:
+        if await self.files.read(CONFIG) is None:
             raise RepositoryMissingError(place=self.folder)
         await asyncio.to_thread(_forget_unfinished, self.folder)
-        if await self._files.names(LOCKS):
-            await self._repository.unlock(everyone=True)
+        await self._unlock()
         if key := request.get("remove_key"):
             return await self._remove_key(str(key))
         if request.get("repair"):
             return await self._repair()
         return await self._prune(request)
 
+    async def prune_models(self, sets: FolderFiles) -> int:
+        """Keep the newest snapshots of models, and no key that was replaced; return how many end.
+
+        A copy keeps the keys that it was given, as it does for sets.
+        """
+        self.report.progress(Progress("Removing models that were saved long ago."))
+        await self._unlock()
+        if not self.is_copy:
+            await self._remove_retired_keys(await keys_of(sets))
+        repository = self._repository
+        before = await repository.model_snapshots()
+        await repository.forget(TAG, None, KEEP_MODELS)
+        # What a repair has lost, and a newer backup has saved again, would hold up the rest.
+        await self._forget_broken()
+        await repository.prune(rewrite=not self.is_copy)
+        return len(before) - len(await repository.model_snapshots())
+
+    async def _remove_retired_keys(self, valid: Sequence[KeyFile]) -> None:
+        """Remove the recovery keys that were replaced, and that open the sets no more.
+
+        One that the sets have merely lost stays: its file here is a good copy.
+        """
+        retired = {name for key in valid for name in key.retired}
+        known = {key.fingerprint for key in valid}
+        for key in await keys_of(self.files):
+            if key.fingerprint in retired - known:
+                (self.folder / FileKind.KEY / key.id).unlink()
+
+    async def _unlock(self) -> None:
+        """Remove the locks that killed work has left: no other work runs now."""
+        if await self.files.names(LOCKS):
+            await self._repository.unlock(everyone=True)
+
     async def _prune(self, request: Facts) -> Facts:
-        repository, files = self._repository, self._files
+        repository, files = self._repository, self.files
         before, size = await repository.snapshots(), await size_of(files)
         if refused := refusal(before, await self._damage(request), self.clock.now()):
             return {"refused": refused, "removed": 0}
@@ -107,7 +180,7 @@ class _Owner:
 
     async def _remove_key(self, key: str) -> Facts:
         """Remove a key; at least one recovery key stays."""
-        keys = {one.id: one for one in await keys_of(self._files)}
+        keys = {one.id: one for one in await keys_of(self.files)}
         recovery = [one for one in keys.values() if one.is_recovery]
         if key not in keys or (len(recovery) < 2 and keys[key] in recovery):
             raise KeyNeededError(key=key)
@@ -122,7 +195,7 @@ class _Owner:
         something: repair, then make a set.
         """
         repository, aside = self._repository, self.folder / _ASIDE
-        found = await find_damage(repository, self._files, self.report)
+        found = await find_damage(repository, self.files, self.report)
         self.report.progress(Progress("Repairing the repository."))
         await asyncio.to_thread(private_directory, aside)
         packs = sorted(file.id for file in found if file.kind is FileKind.PACK)
@@ -142,14 +215,21 @@ class _Owner:
 
         What that one does not have, no later one would bring back.
         """
-        snapshots = await self._repository.snapshots()
-        broken = [one for one in snapshots if not await self._repository.is_whole(one.id)]
-        newest = next((one for one in snapshots if one.kind is Kind.SET), None)
+        snapshots, newest = await self._snapshots()
+        broken = [one for one in snapshots if not await self._repository.is_whole(one)]
         if not broken or newest is None or newest in broken:
             return []
-        names = [one.id for one in broken]
-        await self._repository.forget_snapshots(names)
-        return names
+        await self._repository.forget_snapshots(broken)
+        return broken
+
+    async def _snapshots(self) -> tuple[list[str], str | None]:
+        """Return the ids of all snapshots, and that of the newest one that holds everything."""
+        if self.holds_models:
+            saved = [one.id for one in await self._repository.model_snapshots()]
+            return saved, next(iter(saved), None)
+        snapshots = await self._repository.snapshots()
+        sets = (one.id for one in snapshots if one.kind is Kind.SET)
+        return [one.id for one in snapshots], next(sets, None)
 
     def _move_aside(self, file: DamagedFile) -> None:
         folder = self.folder / file.kind

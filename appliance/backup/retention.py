@@ -14,6 +14,8 @@ VERIFIED_WITHIN = timedelta(hours=36)
 _DAYS: Mapping[Kind, int] = {Kind.SET: 7, Kind.HOT: 2}
 # These stay at any age: a clock that jumps forward for a night or two ends nothing.
 KEEP_LAST: Mapping[Kind, int] = {Kind.SET: 3, Kind.HOT: 1, Kind.REPORT: 60}
+# Models change rarely, are large, and can be brought in again: only their number counts.
+KEEP_MODELS = 2
 # A report is made after its set, and stays as long.
 _LONGER = 3
 _MOST_DAYS = 3650

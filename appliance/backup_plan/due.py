@@ -26,7 +26,7 @@ def what_is_due(facts: BackupFacts, now: datetime, index: str, zone: tzinfo | No
     """Return what is due; `index` is the subject of the drill that builds the vector index."""
     if facts.catalog is None:
         return Due()
-    newest = max((found.taken_at for found in facts.catalog.snapshots), default=None)
+    newest = facts.newest_at
     copies = [
         str(copy.target.number)
         for copy in facts.copies

@@ -13,8 +13,9 @@ from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
 from appliance.offsite.model import Target, TargetState
 from appliance.offsite.targets import Targets
-from appliance.repository import catalog
+from appliance.repository import catalog, saved_models
 from appliance.repository.catalog import Catalog
+from appliance.repository.saved_models import SavedModels
 
 RESTIC = "restic"
 
@@ -33,7 +34,8 @@ class BackupFacts:
 
     `free` is the room on the disk of the repository. `has_server` says that a server adds to it
     which removes nothing. Without a `catalog` no set was ever made. `sources` are the targets that
-    are only restored from: no copy is due, expected or removed there.
+    are only restored from: no copy is due, expected or removed there. `models` are those that were
+    saved last.
     """
 
     catalog: Catalog | None
@@ -44,6 +46,15 @@ class BackupFacts:
     has_restic: bool = True
     has_server: bool = True
     free: int | None = None
+    models: SavedModels | None = None
+
+    @property
+    def newest_at(self) -> datetime | None:
+        """When anything was saved last that a copy should have."""
+        snapshots = self.catalog.snapshots if self.catalog else ()
+        saved = [found.taken_at for found in snapshots]
+        saved += [self.models.saved_at] if self.models else []
+        return max(saved, default=None)
 
     @property
     def key_is_proven(self) -> bool:
@@ -85,6 +96,7 @@ def _read(settings: Settings, copies: tuple[CopiedTo, ...]) -> BackupFacts:
         has_restic=shutil.which(RESTIC, path=path) is not None,
         has_server=settings.packaged,
         free=_free(settings),
+        models=saved_models.read(settings.backup),
     )
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from appliance.backup_plan.facts import BackupFacts
 from appliance.repository.model import Snapshot
-from appliance.web.formats import duration
+from appliance.web.formats import count_of, duration, size
 
 _STALE_SECONDS = 26 * 3600
 
@@ -93,6 +93,22 @@ def lacks(facts: BackupFacts) -> tuple[str, ...]:
             "is lost."
         )
     return tuple(found)
+
+
+def models_sentence(facts: BackupFacts, now: datetime, zone: tzinfo | None = None) -> str:
+    """Say when models were saved last, and what that is worth; nothing if none were."""
+    saved = facts.models
+    if saved is None:
+        return ""
+    names = ", ".join(saved.names)
+    when = moment(saved.saved_at, now, zone)
+    sentence = f"Models saved {when}, {size(saved.bytes)}: {names}."
+    if saved.damage:
+        return f"{sentence} Files of them are damaged: {saved.damage}"
+    if saved.left_out:
+        left_out = count_of(len(saved.left_out), "file")
+        return f"{sentence} {left_out} could not be saved: their models must be fetched again."
+    return sentence
 
 
 def _newer(facts: BackupFacts, verified: Snapshot, now: datetime, zone: tzinfo | None) -> str:

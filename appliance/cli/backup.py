@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from appliance.backup_plan.facts import BackupFacts, read_facts
-from appliance.backup_plan.wording import Standing, headline, lacks
+from appliance.backup_plan.wording import Standing, headline, lacks, models_sentence
 from appliance.cli.confirmation import add_yes, confirmed
 from appliance.cli.context import Context
 from appliance.cli.errors import DeclinedError
@@ -125,7 +125,8 @@ async def status(context: Context, _: argparse.Namespace) -> ExitCode:
     """
     facts, now = await read_facts(context.settings), context.clock.now()
     said = headline(facts, now)
-    lines = [f"{said.sentence}.", said.hint, *(f"- {lack}" for lack in lacks(facts))]
+    models = models_sentence(facts, now)
+    lines = [f"{said.sentence}.", said.hint, models, *(f"- {lack}" for lack in lacks(facts))]
     value = {
         "standing": said.standing,
         "sentence": said.sentence,
@@ -133,6 +134,7 @@ async def status(context: Context, _: argparse.Namespace) -> ExitCode:
         "lacks": list(lacks(facts)),
         "sets": len(facts.catalog.sets) if facts.catalog else 0,
         "bytes": facts.catalog.bytes if facts.catalog else 0,
+        "models": _saved_models(facts),
         "key": facts.proof.fingerprint if facts.key_is_proven and facts.proof else None,
     }
     context.output.value(value, "\n".join(filter(None, lines)))
@@ -249,6 +251,19 @@ async def _job(context: Context, job: Job, options: argparse.Namespace) -> ExitC
     return ExitCode.DONE if state.is_active or state is JobState.DONE else ExitCode.FAILED
 
 
+def _saved_models(facts: BackupFacts) -> dict[str, object] | None:
+    saved = facts.models
+    if saved is None:
+        return None
+    return {
+        "saved_at": saved.saved_at,
+        "names": list(saved.names),
+        "bytes": saved.bytes,
+        "left_out": list(saved.left_out),
+        "damage": saved.damage,
+    }
+
+
 def _row(found: Snapshot) -> dict[str, object]:
     drilled = found.drilled
     return {
@@ -273,6 +288,7 @@ def _targets(facts: BackupFacts) -> list[dict[str, object]]:
             "place": public(copy.target)["place"],
             "protection": copy.state.protection,
             "whole": copy.state.complete_at,
+            "models": copy.state.models_at,
             "free": copy.state.free,
             "error": copy.state.error or None,
             "use": "restore" if copy.target.restores_only else "copies",

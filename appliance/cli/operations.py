@@ -23,6 +23,7 @@ _MODULES: dict[str, str] = {
     "list": "appliance.backup.list",
     "key": "appliance.backup.key",
     "check": "appliance.backup.check",
+    "models": "appliance.backup.models",
     "prune": "appliance.backup.prune",
     "drill": "appliance.restore.drill",
     "restore": "appliance.restore.restore",

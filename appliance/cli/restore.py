@@ -28,6 +28,7 @@ from appliance.restore.wording import (
     done_sentence,
     end_sentence,
     files_lines,
+    model_preview_lines,
     placed_lines,
     preview_lines,
     snapshot_rows,
@@ -124,12 +125,13 @@ async def restore(context: Context, options: argparse.Namespace) -> ExitCode:
                 context.output.table(snapshot_rows(found), empty)
             return ExitCode.DONE
         asked = {**place, "snapshot": options.set, "what": options.what, "subject": options.subject}
-        if options.preview or options.what == What.EVERYTHING:
+        if options.preview or options.what in {What.EVERYTHING, What.MODELS}:
             before = await run_operation(context, RESTORE, {"work": Task.PREVIEW, **asked})
+            are_models = options.what == What.MODELS
+            consequences = "\n".join((model_preview_lines if are_models else preview_lines)(before))
             if options.preview:
-                context.output.value(before, "\n".join(preview_lines(before)))
+                context.output.value(before, consequences)
                 return ExitCode.DONE
-            consequences = "\n".join(preview_lines(before))
         else:
             consequences = f"What is missing now is added from the set: {options.what}."
         if not confirmed(options, consequences):

@@ -19,7 +19,8 @@ from appliance.core.environment_file import (
     keep_last_good,
 )
 from appliance.core.settings import ENVIRONMENT_FILE, LAST_GOOD_ENVIRONMENT
-from appliance.settings.model import AnyEntry, Value, find_entry
+from appliance.settings.entry import AnyEntry, Value
+from appliance.settings.model import find_entry
 from appliance.settings.words import sentence_of
 
 _WHICH = "its name, as the list shows it"

@@ -211,6 +211,11 @@ class Settings:
         return self.operations / "repository.lock"
 
     @property
+    def models_lock(self) -> Path:
+        """The same for the models that are saved: their copy may take days."""
+        return self.operations / "models.lock"
+
+    @property
     def database_socket(self) -> Path:
         """The directory that holds PostgreSQL's socket."""
         return self.run / "postgres"

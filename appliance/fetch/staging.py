@@ -20,9 +20,9 @@ from pathlib import Path
 from appliance.core.files import fsync_directory
 from appliance.core.settings import MEBIBYTE
 from appliance.fetch.errors import DamagedError
-from appliance.fetch.manifest import Manifest, Part, is_remote
 from appliance.fetch.names import REGISTRY, ModelName
 from appliance.llm.errors import CloudModelRefusedError
+from appliance.llm.manifest import Manifest, Part, is_remote
 
 # The group is the accounts that read models, and the one that fetches them.
 SHARED_FOLDER = 0o770

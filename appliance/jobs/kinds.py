@@ -177,7 +177,18 @@ OFFSITE = Kind(
     counts_bytes=True,
 )
 
-BACKUP_KINDS = (BACKUP, HOT_BACKUP, DRILL, VERIFY_BACKUPS, OFFSITE)
+MODEL_BACKUP = Kind(
+    name="model_backup",
+    title="Back up the models",
+    purpose="Saves the files of models, if they have changed since they were saved last.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(days=1),
+    rhythm="after every set, if that is switched on",
+    resumes=True,
+    counts_bytes=True,
+)
+
+BACKUP_KINDS = (BACKUP, HOT_BACKUP, DRILL, VERIFY_BACKUPS, OFFSITE, MODEL_BACKUP)
 KINDS: tuple[Kind, ...] = (
     *(SWEEP, CERTIFICATE, EMBED, VECTOR_INDEX, SCRUB),
     *BACKUP_KINDS,

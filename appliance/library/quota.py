@@ -24,7 +24,8 @@ from appliance.db.pool import Connection, Database
 from appliance.library.errors import QuotaExceededError
 from appliance.library.model import PersonUsage, Usage
 from appliance.library.quota_store import QuotaStore
-from appliance.settings.model import DOCUMENT_QUOTA, NO_LIMIT
+from appliance.settings.entry import NO_LIMIT
+from appliance.settings.model import DOCUMENT_QUOTA
 from appliance.web.formats import size as in_words
 
 BY_DEFAULT = "default"

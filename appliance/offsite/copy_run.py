@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,6 +12,7 @@ from random import SystemRandom
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, Audience
 from appliance.offsite.copy import Copied, Copying
+from appliance.offsite.copy_models import ModelsCopy
 from appliance.offsite.model import Target, TargetState
 from appliance.offsite.places.opening import opened
 from appliance.offsite.source import Source
@@ -35,6 +37,7 @@ class CopyRun:
     lock: Path
     clock: Clock
     report: Reporter
+    models: ModelsCopy
 
     async def run(self, request: Facts) -> Facts:
         """Return what was sent, or until when the copy waits. Raises why it failed."""
@@ -63,23 +66,52 @@ class CopyRun:
             prepared_at=before.prepared_at,
             tried_at=tried_at,
             complete_at=_newest(copied, request.get("sets")) or before.complete_at,
+            models_at=before.models_at,
             files=copied.files,
             bytes=copied.bytes,
             free=free,
             protection=before.protection,
         )
         await self.targets.keep_state(number, state)
-        return {
-            "complete": True,
-            "files": copied.files,
-            "bytes": copied.bytes,
-            "sent_files": copied.sent_files,
-            "sent_bytes": copied.sent_bytes,
-        }
+        found = {"complete": True, "files": copied.files, "bytes": copied.bytes}
+        files, size = copied.sent_files, copied.sent_bytes
+        if await asyncio.to_thread(self.models.is_wanted):
+            retried = replace(state, failures=before.failures)
+            models = await self._copy_models(state, retried, window)
+            found["models_complete"] = models is not None
+            if models is not None:
+                files, size = files + models.sent_files, size + models.sent_bytes
+        return {**found, "sent_files": files, "sent_bytes": size}
+
+    async def _copy_models(
+        self, state: TargetState, retried: TargetState, window: Window | None
+    ) -> Copied | None:
+        """Copy the models that were saved; return None where the time of the day ended it.
+
+        The copy of the sets is whole, whatever happens here. Raises why it failed, and keeps that
+        in `retried`, so that both are tried again.
+        """
+        number, at = self.target.number, state.tried_at or self.clock.now()
+        try:
+            copied = await self.models.run(self._line(window))
+        except WindowClosedError:
+            self.report.log("Copies may be made again later; that of the models goes on then.")
+            return None
+        except ApplianceError as error:
+            await self._failed(retried, at, error)
+            raise
+        files, size = state.files + copied.files, state.bytes + copied.bytes
+        whole = replace(state, files=files, bytes=size, models_at=self.clock.now())
+        await self.targets.keep_state(number, whole)
+        return copied
+
+    def _line(self, window: Window | None) -> Line:
+        """Return the way to the target, within its limit and its time of the day."""
+        return Line(self.clock, self.target.place, self.target.limit * _KIBIBYTE, window)
 
     async def _copy(self, window: Window | None, sent: list[int]) -> tuple[Copied, int | None]:
         target, began = self.target, self.clock.monotonic()
-        line = Line(self.clock, target.place, target.limit * _KIBIBYTE, window)
+        line = self._line(window)
         line.expect_open()
         self.report.progress(Progress(f"Looking what {target.name} lacks."))
         async with (

@@ -26,6 +26,7 @@ from appliance.core.errors import ApplianceError
 from appliance.offsite.places.place import CONFIG_FILE, Readable, RepositoryFile
 from appliance.repository.damage import FOLDERS, FileKind
 from appliance.repository.files import LOCKS
+from appliance.repository.place import MODELS
 
 logger = logging.getLogger(__name__)
 
@@ -41,32 +42,40 @@ _GRACE_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Gateway:
-    """Answers for one repository; `asked_at` is when it was last asked for something."""
+    """Answers for one repository; `asked_at` is when it was last asked for something.
+
+    `models` answers for the repository that lies inside this one.
+    """
 
     place: Readable
     clock: Clock
     asked_at: float
+    models: Gateway | None = None
     _sizes: dict[RepositoryFile, int] = field(default_factory=dict)
     _locks: dict[str, bytes] = field(default_factory=dict)
 
     def application(self, path: str) -> web.Application:
         """Return what a server serves; `path` begins and ends with a slash."""
         app = web.Application(middlewares=[self._answer_errors], client_max_size=_LARGEST_LOCK)
+        app.add_routes(self.routes(path))
+        if self.models is not None:
+            app.add_routes(self.models.routes(f"{path}{MODELS}/"))
+        return app
+
+    def routes(self, path: str) -> list[web.RouteDef]:
+        """Return what it answers below a path."""
         file = f"{path}{{kind:{_KINDS}}}/{{name:{_NAME}}}"
         lock = f"{path}{LOCKS}/{{name:{_NAME}}}"
-        app.add_routes(
-            [
-                # Each answers HEAD as well.
-                web.get(f"{path}config", self._file),
-                web.get(file, self._file),
-                web.get(f"{path}{{kind:{_KINDS}}}/", self._list),
-                web.get(f"{path}{LOCKS}/", self._list_locks),
-                web.get(lock, self._lock),
-                web.post(lock, self._add_lock),
-                web.delete(lock, self._remove_lock),
-            ]
-        )
-        return app
+        return [
+            # Each answers HEAD as well.
+            web.get(f"{path}config", self._file),
+            web.get(file, self._file),
+            web.get(f"{path}{{kind:{_KINDS}}}/", self._list),
+            web.get(f"{path}{LOCKS}/", self._list_locks),
+            web.get(lock, self._lock),
+            web.post(lock, self._add_lock),
+            web.delete(lock, self._remove_lock),
+        ]
 
     @web.middleware
     async def _answer_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -65,7 +65,8 @@ class TargetState:
 
     `prepared_at` is when the target was first tried with success, and made ready for copies.
     `bytes` is what the copy takes there, `free` the room that is left where it is known.
-    `complete_at` is the time of the newest set that is there whole. `error` is a code, `failures`
+    `complete_at` is the time of the newest set that is there whole, and `models_at` is when all
+    saved models were. `error` is a code, `failures`
     how many copies failed in a row. Before `next_try_at` no copy need be tried: it waits after a
     failure, or for the time of the day in which copies may be made.
     """
@@ -73,6 +74,7 @@ class TargetState:
     prepared_at: datetime | None = None
     tried_at: datetime | None = None
     complete_at: datetime | None = None
+    models_at: datetime | None = None
     files: int = 0
     bytes: int = 0
     free: int | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
+from appliance.offsite.copy_models import ModelsCopy
 from appliance.offsite.copy_run import CopyRun
 from appliance.offsite.errors import TargetRequestError, TargetRestoresOnlyError
 from appliance.offsite.model import Target, TargetKind
@@ -32,7 +33,9 @@ def work_of(settings: Settings, clock: Clock, number: int) -> Work:
                 target = await targets.target(number)
                 if target.restores_only:
                     raise TargetRestoresOnlyError(name=target.name)
-                run = CopyRun(targets, target, source, settings.repository_lock, clock, report)
+                models = ModelsCopy(target, settings, clock, report)
+                lock = settings.repository_lock
+                run = CopyRun(targets, target, source, lock, clock, report, models)
                 return await run.run(request)
             case "probe":
                 probe = Probe(targets, await targets.target(number), source, clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance.core.clock import Clock
@@ -17,7 +17,7 @@ from appliance.offsite.places.place import CONFIG_FILE, Place
 from appliance.operations.model import Facts, Progress
 from appliance.operations.work import Reporter
 from appliance.repository.damage import FileKind
-from appliance.repository.place import address_file
+from appliance.repository.place import address_file, models_address
 
 _ADDRESS_MODE = 0o640
 # An asker that was killed asks for nothing. A drill asks for nothing while it fills its database.
@@ -40,10 +40,14 @@ class Showing:
         if not self.settings.packaged:
             await asyncio.to_thread(private_directory, path.parent)
         await asyncio.to_thread(path.unlink, missing_ok=True)
-        async with opened(self.target) as place:
+        async with (
+            opened(self.target) as place,
+            opened(replace(self.target, place=models_address(self.target.place))) as models,
+        ):
             if await _is_empty(place):
                 raise TargetEmptyError(place=self.target.place)
-            gateway = Gateway(place, self.clock, self.clock.monotonic())
+            now = self.clock.monotonic()
+            gateway = Gateway(place, self.clock, now, Gateway(models, self.clock, now))
             async with served(gateway, self._socket) as address:
                 content = address.encode()
                 await asyncio.to_thread(write_atomically, path, content, mode=_ADDRESS_MODE)

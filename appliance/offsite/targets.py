@@ -22,7 +22,7 @@ from appliance.offsite.errors import TargetInvalidError, TargetMissingError
 from appliance.offsite.model import Protection, Target, TargetKind, TargetState
 
 _MODE = 0o640
-_TIMES = ("prepared_at", "tried_at", "complete_at", "next_try_at")
+_TIMES = ("prepared_at", "tried_at", "complete_at", "models_at", "next_try_at")
 _REACHED_BY = ("kind", "place", "user", "identity", "region")
 _PUBLIC = tuple(field.name for field in fields(Target) if field.name != "secret")
 

@@ -13,6 +13,7 @@ LIST = Operation("list", "cloister-backup@list.service")
 KEY = Operation("key", "cloister-backup@key.service")
 DRILL = Operation("drill", "cloister-backup@drill.service")
 CHECK = Operation("check", "cloister-backup@check.service")
+MODELS = Operation("models", "cloister-backup@models.service")
 PRUNE = Operation("prune", "cloister-prune.service")
 RESTORE = Operation("restore", "cloister-restore.service")
 OFFSITE = tuple(
@@ -20,7 +21,7 @@ OFFSITE = tuple(
     for number in range(1, MOST_TARGETS + 1)
 )
 
-OPERATIONS = (SET, HOT, LIST, KEY, DRILL, CHECK, PRUNE, RESTORE, *OFFSITE)
+OPERATIONS = (SET, HOT, LIST, KEY, DRILL, CHECK, MODELS, PRUNE, RESTORE, *OFFSITE)
 
 
 def offsite(target: int) -> Operation:

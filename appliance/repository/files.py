@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from appliance.core.files import private_directory, write_atomically
 from appliance.repository.damage import FOLDERS, DamagedFile, FileKind
 from appliance.repository.errors import RepositoryMissingError
 from appliance.repository.key_files import KeyFile, key_files
@@ -42,6 +43,14 @@ class RepositoryFiles(Protocol):
 
     async def read(self, path: str) -> bytes | None:
         """Return the content of `config`, or of `folder/name`; None where there is no such file."""
+        ...
+
+    async def create(self) -> None:
+        """Make the folders of a repository. Raises RepositoryMissingError."""
+        ...
+
+    async def add(self, path: str, content: bytes) -> None:
+        """Add `config`, or a key file; one that is there stays as it is."""
         ...
 
 
@@ -75,6 +84,16 @@ class FolderFiles:
     async def read(self, path: str) -> bytes | None:
         """Return the content of a file."""
         return await asyncio.to_thread(self._read, path)
+
+    async def create(self) -> None:
+        """Make the folders of a repository."""
+        for name in (*FOLDERS, LOCKS):
+            await asyncio.to_thread(private_directory, self.folder / name)
+
+    async def add(self, path: str, content: bytes) -> None:
+        """Add a file."""
+        if await self.read(path) is None:
+            await asyncio.to_thread(write_atomically, self.folder / path, content)
 
     def _names(self, folder: str) -> dict[str, int]:
         pattern = "*/*" if folder == FileKind.PACK else "*"
@@ -116,20 +135,38 @@ class ServerFiles:
         async with self._answer(path) as response:
             return None if response.status == 404 else await response.read()
 
+    async def create(self) -> None:
+        """Have the server make the folders of a repository."""
+        async with self._answer("?create=true", method="POST"):
+            pass
+
+    async def add(self, path: str, content: bytes) -> None:
+        """Send a file. The server replaces none."""
+        if await self.read(path) is None:
+            async with self._answer(path, method="POST", content=content):
+                pass
+
     def connector(self) -> aiohttp.BaseConnector:
         """Return what connects to the server."""
         return aiohttp.UnixConnector(self.socket) if self.socket else aiohttp.TCPConnector()
 
     @asynccontextmanager
     async def _answer(
-        self, path: str, headers: dict[str, str] | None = None
+        self,
+        path: str,
+        headers: dict[str, str] | None = None,
+        *,
+        method: str = "GET",
+        content: bytes | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
             async with (
                 aiohttp.ClientSession(connector=self.connector(), timeout=_TIMEOUT) as session,
-                session.get(f"{self.address}/{path}", headers=headers) as response,
+                session.request(
+                    method, f"{self.address}/{path}", headers=headers, data=content
+                ) as response,
             ):
-                if response.status != 404:
+                if response.status != 404 or method != "GET":
                     response.raise_for_status()
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

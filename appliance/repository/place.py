@@ -15,6 +15,8 @@ from appliance.repository.restic import Repository
 # The name under which systemd hands the key to the units that may have it.
 CREDENTIAL = "cloister.backup-key"
 _CACHE = "cache"
+# The repository of models, in the folder of the one that holds the sets.
+MODELS = "models"
 
 
 def own_repository(settings: Settings, variables: Mapping[str, str] = os.environ) -> Repository:
@@ -33,6 +35,11 @@ def own_address(settings: Settings) -> str:
     if settings.packaged:
         return f"rest:http+unix://{settings.repository_socket}:/"
     return str(settings.repository)
+
+
+def models_address(address: str) -> str:
+    """Return the address of the models beside the sets at an address: here, or in a copy."""
+    return f"{address.rstrip('/')}/{MODELS}{'/' if address.endswith('/') else ''}"
 
 
 def address_file(settings: Settings, number: int) -> Path:

@@ -31,6 +31,14 @@ from appliance.repository.errors import (
 from appliance.repository.files import CONFIG, files_at
 from appliance.repository.model import Snapshot, snapshots_from, taken_tag
 from appliance.repository.recovery_key import fingerprint
+from appliance.repository.restic_output import (
+    is_full,
+    json_object,
+    last_line,
+    unread,
+    unrestored,
+)
+from appliance.repository.saved_models import ModelSnapshot, model_snapshots_from
 
 _SHORT_SECONDS = 120.0
 # The longest work: everything is read once. The deadline of the job is shorter.
@@ -44,13 +52,6 @@ _WHOLE_ID = 64
 _TIME = "%Y-%m-%d %H:%M:%S"
 # The versions since which it saves what is whole of a damaged pack, and repairs an index by name.
 _REPAIRS_PACKS, _REPAIRS_INDEX = (0, 17), (0, 15)
-# A file of a snapshot that cannot be restored, in the words of all versions so far.
-_UNRESTORED = re.compile(r"ignoring error for (/[^\n]*?): ")
-_MOST_NAMED = 5
-# How the system, a quota, and a server of the repository say that a disk is full.
-_NO_ROOM = (b"no space left on device", b"disk quota exceeded", b"507 Insufficient Storage")
-# The program itself failed: what follows is about its code.
-_CRASH = "panic: "
 # It said that all went well, except that some files could not be read.
 _SOURCES_UNREAD = 3
 
@@ -129,6 +130,11 @@ class Repository:
         finished = await self._done("snapshots", (_NO_LOCK, "snapshots", "--json"))
         return snapshots_from(json.loads(finished.stdout))
 
+    async def model_snapshots(self) -> tuple[ModelSnapshot, ...]:
+        """Return the snapshots of models, the newest first."""
+        finished = await self._done("snapshots", (_NO_LOCK, "snapshots", "--json"))
+        return model_snapshots_from(json.loads(finished.stdout))
+
     async def unlock(self, *, everyone: bool = False) -> None:
         """Remove the locks of processes that are gone.
 
@@ -146,13 +152,15 @@ class Repository:
         parent: str | None = None,
         exclude: Sequence[str] = (),
         taken_at: datetime | None = None,
+        compress: bool = True,
         progress: Bytes,
     ) -> Saved:
         """Save `paths` below `folder` as one snapshot, whole or not at all.
 
         In the snapshot the paths begin at its root. Files that have not changed since the snapshot
-        `parent` are not read again. `taken_at` is the time of the content, now without it. Raises
-        SourcesUnreadError after the snapshot was saved without some of the files.
+        `parent` are not read again. `taken_at` is the time of the content, now without it.
+        `compress` is for what is not compressed already. Raises SourcesUnreadError after the
+        snapshot was saved without some of the files.
         """
         if taken_at:
             # The program takes whole seconds.
@@ -161,10 +169,11 @@ class Repository:
         options += [f"--exclude={pattern}" for pattern in exclude]
         options += [f"--parent={parent}"] if parent else ["--force"]
         options += [f"--time={taken_at.astimezone(UTC):{_TIME}}"] if taken_at else []
+        options += [] if compress else ["--compression=off"]
         summary: dict[str, Any] = {}
         async with self._stream(("backup", "--json", *options, "--", *paths), folder) as lent:
             async for line in lent.lines():
-                entry = _object(line)
+                entry = json_object(line)
                 match entry.get("message_type"):
                     case "status":
                         progress(int(entry.get("bytes_done", 0)), int(entry.get("total_bytes", 0)))
@@ -184,7 +193,7 @@ class Repository:
             int(summary["data_added"]),
         )
         if is_unread and finished is not None:
-            raise SourcesUnreadError(saved, _unread(finished))
+            raise SourcesUnreadError(saved, unread(finished))
         return saved
 
     async def restore(self, snapshot: str, target: Path, include: Sequence[str] = ()) -> None:
@@ -196,11 +205,11 @@ class Repository:
         options = [f"--include={path}" for path in include]
         work = (_NO_LOCK, "restore", snapshot, f"--target={target}", *options)
         finished = await self._run(work, LONG_SECONDS)
-        if not finished.succeeded and _is_full(finished):
+        if not finished.succeeded and is_full(finished):
             # No file could be written, and none is damaged.
             raise OutputFullError(place=target)
-        unread = _unrestored(finished)
-        refused = damaged((), ", ".join(unread)) if unread else None
+        lost = unrestored(finished)
+        refused = damaged((), ", ".join(lost)) if lost else None
         self._check("restore", finished, refused=refused)
 
     async def read(self, snapshot: str, path: str) -> bytes:
@@ -212,7 +221,7 @@ class Repository:
         finished = await self._done(
             "ls", (_NO_LOCK, "ls", "--json", "--recursive", snapshot, *paths)
         )
-        entries = map(_object, finished.stdout.splitlines())
+        entries = map(json_object, finished.stdout.splitlines())
         return {
             entry["path"]: int(entry.get("size", 0))
             for entry in entries
@@ -229,16 +238,17 @@ class Repository:
         )
         if not finished.succeeded:
             found = damaged_files((finished.stdout + finished.stderr).decode(errors="replace"))
-            self._check("check", finished, refused=damaged(found, otherwise=_last(finished)))
+            self._check("check", finished, refused=damaged(found, otherwise=last_line(finished)))
 
-    async def forget(self, kind: str, keep_within: str, keep_last: int) -> None:
+    async def forget(self, kind: str, keep_within: str | None, keep_last: int) -> None:
         """Forget snapshots of a kind that are older than `keep_within`, such as `7d`.
 
-        The time counts from the newest one that is not in the future, so that nothing ends while no
-        new ones are made. The newest `keep_last` stay whatever their age: a clock that jumps
-        forward for a night ends nothing.
+        Without that, only their number counts. The time counts from the newest one that is not in
+        the future, so that nothing ends while no new ones are made. The newest `keep_last` stay
+        whatever their age: a clock that jumps forward for a night ends nothing.
         """
-        kept = (f"--keep-within={keep_within}", f"--keep-last={keep_last}")
+        kept = [f"--keep-last={keep_last}"]
+        kept += [f"--keep-within={keep_within}"] if keep_within else []
         work = ("forget", "--group-by=", f"--tag={kind}", *kept)
         await self._done("forget", work, timeout=LONG_SECONDS)
 
@@ -365,49 +375,7 @@ class Repository:
                 raise RepositoryBusyError
             case 12:
                 raise KeyRefusedError(found=fingerprint(self.password))
-            case _ if refused is None and _is_full(finished):
-                raise RepositoryFullError(work=work, reason=_last(finished))
+            case _ if refused is None and is_full(finished):
+                raise RepositoryFullError(work=work, reason=last_line(finished))
             case _:
-                raise refused or RepositoryFailedError(work=work, reason=_last(finished))
-
-
-def _last(finished: Finished) -> str:
-    """Return the last line of what a program said about its end."""
-    lines = finished.stderr.decode(errors="replace").strip().splitlines()
-    if not lines:
-        return finished.description
-    if crash := next((line for line in lines if line.startswith(_CRASH)), None):
-        return crash
-    # Later versions write it as JSON where the output is JSON.
-    said = _object(lines[-1].encode()).get("message", lines[-1])
-    return str(said).removeprefix("Fatal: ")
-
-
-def _unrestored(finished: Finished) -> list[str]:
-    """Return some of the files of a snapshot that could not be restored."""
-    found = _UNRESTORED.findall(finished.stderr.decode(errors="replace"))
-    return sorted(set(found))[:_MOST_NAMED]
-
-
-def _is_full(finished: Finished) -> bool:
-    """Whether the program says that a disk has no room."""
-    return any(words in finished.stderr for words in _NO_ROOM)
-
-
-def _unread(finished: Finished) -> tuple[str, ...]:
-    """Return the files that could not be read."""
-    entries = map(_object, finished.stderr.splitlines())
-    return tuple(
-        str(entry["item"])
-        for entry in entries
-        if entry.get("message_type") == "error" and entry.get("item")
-    )
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    """Return a line of JSON; one that is none says nothing."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+                raise refused or RepositoryFailedError(work=work, reason=last_line(finished))

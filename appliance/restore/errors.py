@@ -205,6 +205,18 @@ class LiveSchemaError(ApplianceError):
     hint = "Restart Cloister, which brings the database up to date, then start the restore again."
 
 
+class ModelsMissingError(ApplianceError):
+    """No models were saved in these backups."""
+
+    code = "restore_no_models"
+    status = HTTPStatus.NOT_FOUND
+    sentence = "These backups hold no files of models."
+    hint = (
+        "Read another copy, or fetch the models: `cloister model fetch NAME`. They are saved if "
+        "the setting `backup_models` is on."
+    )
+
+
 class SubjectMissingError(ApplianceError):
     """The set has no such document or person. Facts: `subject`."""
 

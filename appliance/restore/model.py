@@ -23,13 +23,17 @@ class Task(StrEnum):
 
 
 class What(StrEnum):
-    """What is restored: all of it, or a part that goes into the running database."""
+    """What is restored: all of it, a part that goes into the running database, or models.
+
+    The files of models are in no set: MODELS are those that were saved last.
+    """
 
     EVERYTHING = "everything"
     DOCUMENTS = "documents"
     CONFIGURATION = "configuration"
     DOCUMENT = "document"
     CONVERSATIONS = "conversations"
+    MODELS = "models"
 
 
 # In place of the id of a snapshot. NEWEST is the newest state: the newest hot snapshot, with what

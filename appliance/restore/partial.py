@@ -114,7 +114,7 @@ class _Adder:
                 return await self._documents(subject)
             case What.CONVERSATIONS:
                 return await self._conversations(subject)
-            case What.CONFIGURATION | What.EVERYTHING:
+            case What.CONFIGURATION | What.EVERYTHING | What.MODELS:
                 return await self._configuration()
 
     async def _documents(self, subject: str) -> Facts:

@@ -16,6 +16,7 @@ from appliance.restore.documents import release_orphans
 from appliance.restore.errors import ExchangeRunsError, NothingToUndoError
 from appliance.restore.everything import Everything
 from appliance.restore.model import Request, Task, What, choose, described
+from appliance.restore.models import ModelRestore
 from appliance.restore.partial import Part
 from appliance.restore.preview import preview
 from appliance.restore.room import needed_for, usable
@@ -51,7 +52,14 @@ class Restore:
 
     async def carry_out(self, request: Request) -> Facts:
         """Do what was asked, and return what was found."""
+        models = ModelRestore(self.settings, self.clock, self.report, request.place)
         match request.task:
+            case Task.PREVIEW if request.what is What.MODELS:
+                return await models.preview()
+            case Task.RESTORE if request.what is What.MODELS:
+                await prepare_directories(self.settings)
+                with only_one(self.settings.database.with_name(_LOCK)):
+                    return await models.restore()
             case Task.LIST | Task.PREVIEW:
                 return await self._read(request)
             case Task.STATUS | Task.RESTORE | Task.CONFIRM | Task.UNDO:

@@ -19,6 +19,7 @@ from appliance.offsite.places.opening import readable_at
 from appliance.offsite.places.place import CONFIG_FILE, Readable, RepositoryFile
 from appliance.repository.damage import FileKind
 from appliance.repository.key_files import KeyFile, key_file
+from appliance.repository.place import models_address
 from appliance.restore.errors import RestoreRequestError
 from appliance.restore.room import usable
 
@@ -73,8 +74,14 @@ class Sheet:
         with usable(Path(tempfile.gettempdir())):
             folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="cloister-"))
         try:
-            async with readable_at(address) as present:
-                gateway = Gateway(_Completed(present, self.files), clock, clock.monotonic())
+            async with (
+                readable_at(address) as present,
+                # They have the same config and the same keys.
+                readable_at(models_address(address)) as models,
+            ):
+                now = clock.monotonic()
+                inside = Gateway(_Completed(models, self.files), clock, now)
+                gateway = Gateway(_Completed(present, self.files), clock, now, inside)
                 # The network of the package's service has no loopback.
                 socket = folder / _SOCKET if settings.packaged else None
                 async with served(gateway, socket) as completed:

@@ -34,6 +34,16 @@ def snapshot_rows(found: Facts) -> list[dict[str, object]]:
     ]
 
 
+def model_preview_lines(found: Facts) -> list[str]:
+    """Return what a restore of models would add, a sentence a line."""
+    models: Any = found["models"]
+    return [
+        f"Adds what is missing of the models saved {_time(found['saved_at'])}:",
+        *(f"  {name}" for name in models),
+        f"Needs up to {size(_number(found['room']))}; {size(_number(found['free']))} are free.",
+    ]
+
+
 def preview_lines(found: Facts) -> list[str]:
     """Return what a restore of everything would change, a sentence a line."""
     then: Any = found["then"]
@@ -81,12 +91,19 @@ def restored_sentence(found: Facts, what: What) -> str:
             verb = "was missing, and is" if added == 1 else "were missing, and are"
             return f"{count_of(added, 'document')} {verb} read again."
         case What.CONVERSATIONS:
-            back = _number(found["conversations"])
-            if not back:
-                return "Nothing was missing, so nothing was added."
-            return f"{count_of(back, 'conversation')} {'is' if back == 1 else 'are'} back."
+            return _conversations_sentence(_number(found["conversations"]))
         case What.CONFIGURATION:
             return "The settings are as they were."
+        case What.MODELS:
+            models: Any = found["models"]
+            files = count_of(_number(found["files"]), "file")
+            return f"Brought back: {files}. These models can be used: {', '.join(models)}."
+
+
+def _conversations_sentence(back: int) -> str:
+    if not back:
+        return "Nothing was missing, so nothing was added."
+    return f"{count_of(back, 'conversation')} {'is' if back == 1 else 'are'} back."
 
 
 def placed_lines(files: list[str]) -> list[str]:

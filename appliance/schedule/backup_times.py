@@ -125,11 +125,7 @@ class BackupSchedule:
 
     async def _copies_and_drills(self, facts: BackupFacts, now: datetime) -> None:
         due = what_is_due(facts, now, WITH_INDEX, self.zone)
-        newest = (
-            max((each.taken_at for each in facts.catalog.snapshots), default=None)
-            if (facts.catalog)
-            else None
-        )
+        newest = facts.newest_at
         for subject in due.copies:
             before = self._copied_at.get(subject)
             passed = self.clock.monotonic() - before[0] if before else _COPY_PAUSE

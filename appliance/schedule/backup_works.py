@@ -21,6 +21,7 @@ from appliance.jobs.kinds import (
     BACKUP,
     DRILL,
     HOT_BACKUP,
+    MODEL_BACKUP,
     OFFSITE,
     VERIFY_BACKUPS,
 )
@@ -35,7 +36,8 @@ from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.repository.errors import RepositoryDamagedError
 from appliance.schedule.chain import Ended, Outcome, next_jobs
 from appliance.schedule.following import JobFollower
-from appliance.settings.model import BACKUP_DAYS, HOT_DAYS, OFFSITE_DAYS, Entry
+from appliance.settings.entry import Entry
+from appliance.settings.model import BACKUP_DAYS, BACKUP_MODELS, HOT_DAYS, OFFSITE_DAYS
 from appliance.settings.service import OperatorSettings
 from appliance.web.formats import count_of, duration, size
 
@@ -66,13 +68,15 @@ class BackupWorks:
             DRILL.name: self.drill,
             VERIFY_BACKUPS.name: self.verify,
             OFFSITE.name: self.copy,
+            MODEL_BACKUP.name: self.back_up_models,
         }
 
     async def back_up(self, record: JobRecord) -> str:
         """Make a set."""
         await self._require_no_restore()
         found = await self._carry_out(catalog.SET, record, {"models": await self._installed()})
-        await self._go_on(Ended(BACKUP, Outcome.DONE))
+        saves_models = (await self.chosen.get(BACKUP_MODELS.name)).is_on
+        await self._go_on(Ended(BACKUP, Outcome.DONE, models=saves_models))
         return (
             f"A set of {size(_number(found, 'bytes'))} is written, in "
             f"{duration(_number(found, 'seconds'))}. A restore of it is tried next."
@@ -86,6 +90,22 @@ class BackupWorks:
             await record.discard()
             return "Nothing has changed."
         return f"Saved what changed, in {duration(_number(found, 'seconds'))}."
+
+    async def back_up_models(self, record: JobRecord) -> str:
+        """Save the files of models; a job of the schedule without anything new leaves no record."""
+        await self._require_no_restore()
+        found = await self._carry_out(catalog.MODELS, record, {})
+        if found.get("skipped"):
+            if record.job.requested_by in {SCHEDULE, ITSELF}:
+                await record.discard()
+            return "There is nothing to save that is not saved already."
+        said = f"Saved {size(_number(found, 'bytes'))} of models, {size(_number(found, 'added'))} "
+        said += f"of them new, in {duration(_number(found, 'seconds'))}."
+        left_out = found.get("left_out")
+        if not isinstance(left_out, list) or not left_out:
+            return said
+        names = ", ".join(map(str, left_out))
+        return f"{said} Not saved, because they are damaged: {names}. Fetch their models again."
 
     async def drill(self, record: JobRecord) -> str:
         """Restore a set of this machine, or of a copy, and throw it away."""
@@ -114,7 +134,12 @@ class BackupWorks:
                 await self._repair(record)
                 await self._go_on(Ended(VERIFY_BACKUPS, Outcome.DAMAGED, damage=known))
             raise
-        said = [await self._prune(record), *await self._verify_copies(record)]
+        said = [
+            await self._verify_models(record),
+            await self._prune(record),
+            *await self._verify_copies(record),
+        ]
+        said = list(filter(None, said))
         return " ".join(["Each file of the backups is whole.", *said])
 
     async def copy(self, record: JobRecord) -> str:
@@ -184,6 +209,7 @@ class BackupWorks:
             "keep_set": await self._days(BACKUP_DAYS),
             "keep_hot": await self._days(HOT_DAYS),
             "damage": facts.catalog.damage if facts.catalog else "",
+            "models_damage": facts.models.damage if facts.models else "",
         }
         found = await self._carry_out(catalog.PRUNE, record, request)
         for key in _replaced_keys(facts):
@@ -192,6 +218,23 @@ class BackupWorks:
         if found.get("refused"):
             return "Nothing is removed: the newest set that a trial has restored is too old."
         return f"{count_of(_number(found, 'removed'), 'old backup')} removed."
+
+    async def _verify_models(self, record: JobRecord) -> str:
+        """Read a part of the saved models; damage is repaired, and they are saved again."""
+        if (await read_facts(self.settings)).models is None:
+            return ""
+        part = read_plan(self.settings.state).read_part % PARTS + 1
+        try:
+            await self._carry_out(catalog.CHECK, record, {"models": True, "read": _part(part)})
+        except OperationError as error:
+            await record.log(f"The saved models: {error.message}")
+            if error.result.code == RepositoryDamagedError.code:
+                with contextlib.suppress(ApplianceError):
+                    repair = {"models": True, "repair": True}
+                    await self._carry_out(catalog.PRUNE, record, repair)
+                await self._go_on(Ended(MODEL_BACKUP, Outcome.DAMAGED))
+            return f"The saved models could not be verified: {error.message}"
+        return ""
 
     async def _verify_copies(self, record: JobRecord) -> list[str]:
         """Read a part of each copy, and remove what is too old where the target is a folder."""
@@ -203,8 +246,11 @@ class BackupWorks:
             number, name = copy.target.number, copy.target.name
             try:
                 async with serving(self.operations, number):
-                    request = {"source": number, "read": f"{part}/{PARTS}"}
+                    request = {"source": number, "read": _part(part)}
                     await self._carry_out(catalog.CHECK, record, request)
+                    if copy.state.models_at is not None:
+                        models = {**request, "models": True}
+                        await self._carry_out(catalog.CHECK, record, models)
                 if copy.target.kind is TargetKind.FOLDER:
                     keep = {"keep_set": await self._days(OFFSITE_DAYS)}
                     place = {"address": copy.target.place}
@@ -221,8 +267,9 @@ class BackupWorks:
 
 
 # Operations whose jobs go on after a restart of the supervisor.
-_RESUMED = {operation.name for operation in (catalog.SET, catalog.HOT, catalog.DRILL)} | {
-    operation.name for operation in catalog.OFFSITE
+_RESUMED = {
+    operation.name
+    for operation in (catalog.SET, catalog.HOT, catalog.DRILL, catalog.MODELS, *catalog.OFFSITE)
 }
 
 
@@ -231,6 +278,10 @@ def _target(record: JobRecord) -> int:
     if not subject.isdecimal():
         raise SubjectNeededError(title=OFFSITE.title)
     return int(subject)
+
+
+def _part(part: int) -> str:
+    return f"{part}/{PARTS}"
 
 
 def _number(found: Facts, name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from appliance.jobs.kinds import BACKUP, DRILL, VERIFY_BACKUPS, Kind
+from appliance.jobs.kinds import BACKUP, DRILL, MODEL_BACKUP, VERIFY_BACKUPS, Kind
 
 
 class Outcome(StrEnum):
@@ -20,13 +20,14 @@ class Outcome(StrEnum):
 class Ended:
     """A job that ended.
 
-    `damage` says that damage was known before.
+    `damage` says that damage was known before, `models` that the files of models are saved as well.
     """
 
     kind: Kind
     outcome: Outcome
     subject: str = ""
     damage: bool = False
+    models: bool = False
 
 
 def next_jobs(ended: Ended) -> tuple[str, ...]:
@@ -37,12 +38,14 @@ def next_jobs(ended: Ended) -> tuple[str, ...]:
     """
     match (ended.kind, ended.outcome):
         case (kind, Outcome.DONE) if kind is BACKUP:
-            return (DRILL.name,)
+            return (DRILL.name, MODEL_BACKUP.name) if ended.models else (DRILL.name,)
         case (kind, Outcome.DONE) if kind is DRILL and ended.damage and not ended.subject:
             return (VERIFY_BACKUPS.name,)
         case (kind, Outcome.FAILED) if kind is DRILL and not ended.subject:
             return (VERIFY_BACKUPS.name,)
         case (kind, Outcome.DAMAGED) if kind is VERIFY_BACKUPS and not ended.damage:
             return (BACKUP.name,)
+        case (kind, Outcome.DAMAGED) if kind is MODEL_BACKUP:
+            return (MODEL_BACKUP.name,)
         case _:
             return ()

@@ -12,13 +12,8 @@ from appliance.core.errors import DatabaseUnavailableError
 from appliance.core.settings import Settings
 from appliance.db.listen import Listener
 from appliance.db.pool import Database
-from appliance.settings.model import (
-    ALLOWED_MODELS,
-    CONTEXT_TOKENS,
-    UPLOAD_LIMIT,
-    Entry,
-    setting_of,
-)
+from appliance.settings.entry import Entry
+from appliance.settings.model import ALLOWED_MODELS, CONTEXT_TOKENS, UPLOAD_LIMIT, setting_of
 from appliance.settings.store import SettingStore
 
 logger = logging.getLogger(__name__)

@@ -10,14 +10,8 @@ from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.audit.service import record
 from appliance.core.settings import Settings
 from appliance.db.pool import Connection, Database
-from appliance.settings.model import (
-    ENTRIES,
-    AnyEntry,
-    Setting,
-    Value,
-    find_entry,
-    setting_of,
-)
+from appliance.settings.entry import AnyEntry, Value
+from appliance.settings.model import ENTRIES, Setting, find_entry, setting_of
 from appliance.settings.store import SettingStore
 
 

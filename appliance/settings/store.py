@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
-from appliance.settings.model import Value
+from appliance.settings.entry import Value
 
 _QUERIES = Queries("appliance.settings")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from appliance.core.settings import Settings
 from appliance.probes.last_answer import LastAnswerProbe
+from appliance.repository.place import MODELS
 from appliance.units import asked_server
 from appliance.units.directories import prepare_directories
 from appliance.units.model import Unit
@@ -59,8 +60,9 @@ def _answer(settings: Settings) -> Path:
 
 async def _prepare(settings: Settings) -> None:
     await prepare_directories(settings, settings.repository, settings.repository_socket.parent)
-    await asyncio.to_thread(_forget_unfinished, settings.repository)
-    await asyncio.to_thread(_make_folders, settings.repository)
+    for repository in (settings.repository, settings.repository / MODELS):
+        await asyncio.to_thread(_forget_unfinished, repository)
+        await asyncio.to_thread(_make_folders, repository)
     # After a kill its file is still there, and nothing can listen at a path that exists. What the
     # former server answered says nothing about the next one.
     for path in (settings.repository_socket, _answer(settings)):
@@ -89,5 +91,5 @@ def _make_folders(repository: Path) -> None:
 
     Their set-group-id bit comes from the folder above; a sealed service cannot set it.
     """
-    for name in _FOLDERS:
+    for name in (".", *_FOLDERS):
         (repository / name).mkdir(mode=_MODE, exist_ok=True)

@@ -6,7 +6,8 @@ documentation say the same in their own languages; tests/packaging/test_declarat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from appliance.core.settings import MOST_CHAT_PROCESSES, MOST_TARGETS
@@ -24,7 +25,8 @@ DOCUMENTS, TLS, REPOSITORY, TARGETS = (
 REPOSITORY_SERVER, COPIES, OPERATIONS = (
     f"{RUN}/{name}" for name in ("repository", "offsite", "operations")
 )
-REPOSITORY_LOCK = f"{OPERATIONS}/repository.lock"
+REPOSITORY_LOCK, MODELS_LOCK = (f"{OPERATIONS}/{name}.lock" for name in ("repository", "models"))
+MODELS = f"{LIB}/ollama/models"
 # Below these an administrator mounts disks for copies of the repository.
 DISKS = ("/mnt", "/media")
 
@@ -63,7 +65,8 @@ class Service:
 
     `account` is None where systemd makes one up for the run. `writes` and `reads` are the folders
     of Cloister that it sees, with `%i` for the instance of a template. `instances` names those that
-    the supervisor starts of one. `has_key` says that it gets the machine's key to the backups, and
+    the supervisor starts of one, and `instance_reads` what single ones see beside all others, by a
+    file of their own. `has_key` says that it gets the machine's key to the backups, and
     `disks` that it writes to what an administrator has mounted below DISKS.
     """
 
@@ -74,6 +77,7 @@ class Service:
     reads: tuple[str, ...] = ()
     role: Role | None = None
     instances: tuple[str, ...] | None = None
+    instance_reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     start: Start = Start.UNIT
     has_key: bool = False
     disks: bool = False
@@ -146,7 +150,7 @@ SERVICES = (
         account="cloister-ollama",
         network=Network.LOOPBACK,
         writes=(f"{LIB}/ollama/.ollama",),
-        reads=(f"{LIB}/ollama/models",),
+        reads=(MODELS,),
     ),
     Service(
         name="cloister-ollama-proxy",
@@ -179,9 +183,19 @@ SERVICES = (
         name="cloister-backup",
         account="cloister-backup",
         writes=(f"{LIB}/backup", f"{OPERATIONS}/%i"),
-        reads=(DATABASE, REPOSITORY_SERVER, COPIES, REPOSITORY_LOCK, DOCUMENTS, TLS, TARGETS),
+        reads=(
+            DATABASE,
+            REPOSITORY_SERVER,
+            COPIES,
+            REPOSITORY_LOCK,
+            MODELS_LOCK,
+            DOCUMENTS,
+            TLS,
+            TARGETS,
+        ),
         role=Role.BACKUP,
-        instances=("set", "hot", "list", "key", "drill", "check"),
+        instances=("set", "hot", "list", "key", "drill", "check", "models"),
+        instance_reads={"models": (MODELS,)},
         start=Start.OPERATION,
         has_key=True,
     ),
@@ -190,7 +204,7 @@ SERVICES = (
         account="cloister-repository",
         writes=(REPOSITORY, f"{OPERATIONS}/prune"),
         disks=True,
-        reads=(REPOSITORY_LOCK,),
+        reads=(REPOSITORY_LOCK, MODELS_LOCK),
         start=Start.OPERATION,
         has_key=True,
     ),
@@ -207,15 +221,15 @@ SERVICES = (
         network=Network.HOST,
         writes=(COPIES, f"{OPERATIONS}/offsite-%i", TARGETS),
         disks=True,
-        reads=(REPOSITORY, REPOSITORY_LOCK),
+        reads=(REPOSITORY, REPOSITORY_LOCK, MODELS_LOCK),
         instances=_numbers(MOST_TARGETS),
         start=Start.OPERATION,
     ),
     Service(
         name="cloister-restore",
         account="cloister-postgres",
-        writes=(f"{LIB}/postgres", DOCUMENTS, f"{OPERATIONS}/restore"),
-        reads=(DATABASE, REPOSITORY_SERVER, COPIES, REPOSITORY_LOCK),
+        writes=(f"{LIB}/postgres", DOCUMENTS, f"{LIB}/ollama", f"{OPERATIONS}/restore"),
+        reads=(DATABASE, REPOSITORY_SERVER, COPIES, REPOSITORY_LOCK, MODELS_LOCK),
         # The account owns the files of the database in any case.
         role=Role.OWNER,
         start=Start.OPERATION,

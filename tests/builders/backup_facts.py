@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from appliance.backup_plan.records import KeyProof, PlanRecord, write_plan, write_proof
 from appliance.core.settings import Settings
 from appliance.offsite.model import Target, TargetKind, TargetState
-from appliance.repository import catalog
+from appliance.repository import catalog, saved_models
 from appliance.repository.catalog import Catalog
 from appliance.repository.key_files import KeyFile, KeyRole
 from appliance.repository.model import FORMAT, Content, Drilled, Kind, Snapshot, Verdict
 from appliance.repository.recovery_key import RecoveryKey
+from appliance.repository.saved_models import ModelSnapshot, SavedModels
 
 KEY = RecoveryKey("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 HOUR = timedelta(hours=1)
@@ -62,6 +63,15 @@ def publish(settings: Settings, found: Catalog) -> None:
     """Write a catalogue where the backup job publishes it."""
     settings.backup.mkdir(parents=True, exist_ok=True)
     catalog.write(settings.backup / catalog.FILE, found)
+
+
+def keep_models(settings: Settings, at: datetime, damage: str = "") -> SavedModels:
+    """Write what is known of one model that was saved."""
+    settings.backup.mkdir(parents=True, exist_ok=True)
+    newest = ModelSnapshot("12" * 32, at, "34" * 32)
+    found = SavedModels(newest, at, ("llama3.2:3b",), (), 2_000_000_000, damage)
+    saved_models.write(settings.backup, found)
+    return found
 
 
 def remember(

@@ -18,6 +18,8 @@ PROBE = Path(__file__).with_name("backup_probe.py")
 DOCUMENT = "/var/lib/cloister/documents/incoming/kept"
 CERTIFICATE_KEY = "/var/lib/cloister/tls/key.pem"
 TARGETS = "/var/lib/cloister/offsite/1.json"
+MODELS = "/var/lib/cloister/ollama/models"
+BLOB = f"{MODELS}/blobs/sha256-kept"
 ADDS = ("cloister-backup@set.service", "cloister-restore.service")
 WITH_KEY = {*ADDS, "cloister-prune.service"}
 # As apt does it; services go on.
@@ -38,6 +40,8 @@ def kept(appliance: Machine) -> list[str]:
     appliance.run(f"chown cloister-chat:cloister-documents {DOCUMENT}")
     appliance.run(f"echo '{{}}' >{TARGETS} && chmod 640 {TARGETS}")
     appliance.run(f"chown cloister:cloister-targets {TARGETS}")
+    appliance.run(f"echo blob >{BLOB} && chmod 640 {BLOB}")
+    appliance.run(f"chown cloister-fetch:cloister-fetch {BLOB}")
     return backups.snapshots()
 
 
@@ -79,6 +83,32 @@ def test_a_backup_reads_what_it_saves(appliance: Machine, kept: list[str]) -> No
     # Outside of its unit its account has none of these rights.
     for path in (DOCUMENT, CERTIFICATE_KEY, TARGETS, f"{FOLDER}/config"):
         assert run_as(appliance, "cloister-backup", f"cat {path}").returncode != 0, path
+
+
+def test_only_the_backup_of_models_reads_them_and_it_changes_none(
+    appliance: Machine, kept: list[str]
+) -> None:
+    service = "cloister-backup@models.service"
+    found = run_in_sandbox(appliance, service, SERVER_SOCKET, SERVER, BLOB, probe=PROBE)
+    assert found["has_key"]
+    assert found["read"] == {BLOB: "read"}
+    other = "cloister-backup@set.service"
+    found = run_in_sandbox(appliance, other, SERVER_SOCKET, SERVER, BLOB, probe=PROBE)
+    assert found["read"] == {BLOB: "ENOENT"}
+    assert run_as(appliance, "cloister-backup", f"cat {BLOB}").returncode != 0
+    shown = appliance.run(f"systemctl show --property=BindReadOnlyPaths {service}").stdout
+    assert MODELS in shown
+    assert MODELS not in appliance.run(f"systemctl show --property=BindPaths {service}").stdout
+
+
+def test_a_restore_adds_models_that_their_runner_reads(appliance: Machine, kept: list[str]) -> None:
+    """What it makes there has the group of the accounts that run and fetch models."""
+    service = "cloister-restore.service"
+    found = run_in_sandbox(appliance, service, SERVER_SOCKET, SERVER, BLOB, probe=PROBE)
+    assert found["read"] == {BLOB: "read"}
+    shown = appliance.run(f"systemctl show --property=BindPaths {service}").stdout
+    assert "/var/lib/cloister/ollama" in shown
+    assert run_as(appliance, "cloister-postgres", f"cat {BLOB}").returncode != 0
 
 
 def test_who_goes_online_has_ciphertext_and_no_key(appliance: Machine, kept: list[str]) -> None:

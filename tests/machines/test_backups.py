@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 
 from appliance.repository.recovery_key import RecoveryKey
+from tests.machines.accounts import run_as
 from tests.machines.acknowledged import Acknowledged, working
-from tests.machines.backups import KEY, OPERATIONS, Backups
+from tests.machines.backups import KEY, OPERATIONS, SERVER, Backups
 from tests.machines.conftest import APPLIANCE
 from tests.machines.machine import Machine
 from tests.machines.neighbour import Neighbour
 from tests.machines.units import Units
 from tests.machines.visitor import Site
+
+MODELS = "/var/lib/cloister/ollama/models"
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +166,55 @@ def test_a_drill_verifies_a_set_in_a_database_of_its_own(
     assert Units(site.machine).pids() == before
     assert "refused" not in backups.do("prune", keep_set=7)
     assert first in backups.snapshots("set")
+
+
+def test_models_are_saved_copied_and_restored_where_their_runner_reads_them(
+    backups: Backups, first: str, site: Site
+) -> None:
+    machine, content = site.machine, "the weights of a model\n"
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    part = {"digest": f"sha256:{digest}", "size": len(content)}
+    blob = f"{MODELS}/blobs/sha256-{digest}"
+    manifest = f"{MODELS}/manifests/registry.ollama.ai/library/tiny/latest"
+    owned = "install -o cloister-fetch -g cloister-fetch"
+    machine.write("/root/blob", content)
+    machine.write("/root/manifest", json.dumps({"config": part, "layers": [part]}))
+    machine.run(f"{owned} -m 640 /root/blob {blob}")
+    for folder in ("registry.ollama.ai", "registry.ollama.ai/library"):
+        machine.run(f"{owned} -d -m 2770 {MODELS}/manifests/{folder}")
+    machine.run(f"{owned} -d -m 2770 {manifest.rpartition('/')[0]}")
+    machine.run(f"{owned} -m 640 /root/manifest {manifest}")
+
+    found = backups.do("models")
+    assert "tiny:latest" in found["models"]
+    assert found["left_out"] == []
+    assert backups.do("models") == {"skipped": True}
+    assert backups.snapshots("models") == []
+    assert backups.snapshots("models", repository=f"{SERVER}models/") == [found["snapshot"]]
+    backups.do("check", models=True)
+    status = json.loads(machine.run("cloister backup status --json", check=False).stdout)
+    assert "tiny:latest" in status["models"]["names"]
+
+    backups.make_folder("/mnt/models-copy")
+    backups.set_up_target(4, kind="folder", place="/mnt/models-copy")
+    backups.do("offsite-4", work="probe")
+    assert backups.do("offsite-4", work="copy", now=True)["models_complete"]
+
+    machine.run(f"rm -r {blob} {manifest.rpartition('/')[0]}")
+    machine.run("cloister restore --what models --yes", seconds=300)
+    for path in (blob, manifest):
+        assert machine.run(f"stat --format='%G %a' {path}").stdout.split() == [
+            "cloister-fetch",
+            "640",
+        ]
+        # Its runner reads it, and the account that fetches may replace it.
+        assert run_as(machine, "cloister-ollama", f"cat {path}").returncode == 0
+        assert (
+            run_as(machine, "cloister-fetch", f"cp {path} {path}.new && rm {path}.new").returncode
+            == 0
+        )
+    assert run_as(machine, "cloister-ollama", f"cat {blob}").stdout == content
+    machine.run("rm /var/lib/cloister/offsite/4.json")
 
 
 def test_a_restore_on_the_same_machine_can_be_undone_and_confirmed(

@@ -91,7 +91,7 @@ POWERS = {
         writes=f"{SOCKETS}/offsite {OPERATIONS}/offsite-1 {DATA}/offsite", reads=REPOSITORY
     ),
     "cloister-restore.service": powers(
-        writes=f"{DATA}/postgres {DOCUMENTS} {OPERATIONS}/restore",
+        writes=f"{DATA}/postgres {DOCUMENTS} {MODELS} {OPERATIONS}/restore",
         reads=f"{SOCKETS}/postgres {SOCKETS}/repository {SOCKETS}/offsite",
     ),
     "cloister-fetch@1.service": powers(writes=MODELS),

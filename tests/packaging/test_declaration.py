@@ -25,7 +25,7 @@ from appliance.units.declaration import (
 )
 from appliance.units.postgres import users_of
 from tests.packaging.test_units import catalogue, operations
-from tests.packaging.unit_files import FOLDER, UnitFile, javascript_lists, services
+from tests.packaging.unit_files import FOLDER, UnitFile, javascript_lists, read, services
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = {
@@ -116,6 +116,20 @@ def test_its_unit_file_shows_it_its_folders(service: Service) -> None:
     assert ours(unit.words("BindReadOnlyPaths")) == set(service.reads)
     disks = {f"-{disk}" for disk in DISKS}
     assert disks & set(unit.words("BindPaths")) == (disks if service.disks else set())
+
+
+@each_service
+def test_single_instances_see_more_by_a_file_of_their_own(service: Service) -> None:
+    found = {}
+    for folder in FOLDER.glob(f"{service.name}@*.service.d"):
+        files = [read(path) for path in folder.iterdir()]
+        paths = ours([word for file in files for word in file.words("BindReadOnlyPaths")])
+        if paths:
+            found[folder.name.partition("@")[2].removesuffix(".service.d")] = paths
+        # Nothing more to write to, and no other right.
+        assert not any(file.words(key) for file in files for key in ("BindPaths", "User", "Group"))
+    assert found == {name: set(paths) for name, paths in service.instance_reads.items()}
+    assert found.keys() <= set(service.instances or ())
 
 
 @each_service

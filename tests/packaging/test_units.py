@@ -228,6 +228,7 @@ def test_the_off_site_copy_sees_ciphertext_and_nothing_that_people_wrote() -> No
     assert {path for path in seen if "cloister" in path} == {
         "/run/cloister/offsite",
         "/run/cloister/operations/offsite-%i",
+        "/run/cloister/operations/models.lock",
         "/run/cloister/operations/repository.lock",
         "/var/lib/cloister/offsite",
         "/var/lib/cloister/repository",
@@ -280,6 +281,33 @@ def test_an_operation_ends_by_itself_and_gives_way(name: str) -> None:
     if name != "cloister-restore.service":
         assert unit.values("IOSchedulingClass") == ["idle"]
         assert unit.values("Nice") == ["10"]
+
+
+def test_the_backup_of_models_alone_sees_them() -> None:
+    models = "/var/lib/cloister/ollama/models"
+    more = read(FOLDER / "cloister-backup@models.service.d/10-models.conf")
+    assert more.words("BindReadOnlyPaths") == [models]
+    assert more.words("SupplementaryGroups") == ["cloister-fetch"]
+    assert more.keys("Service") == {"BindReadOnlyPaths", "SupplementaryGroups"}
+    backup = services()["cloister-backup@.service"]
+    assert not any(
+        "ollama" in word for key in ("BindPaths", "BindReadOnlyPaths") for word in backup.words(key)
+    )
+    assert "cloister-fetch" not in backup.words("SupplementaryGroups")
+    install = (FOLDER.parent / "packaging/debian/cloister.install").read_text()
+    assert "systemd/cloister-backup@models.service.d usr/lib/systemd/system" in install
+
+
+def test_a_restore_of_models_finds_nothing_that_the_runner_wrote() -> None:
+    restore, runner = services()["cloister-restore.service"], services()["cloister-ollama.service"]
+    assert runner.words("BindPaths") == restore.words("InaccessiblePaths")
+
+
+def test_what_the_off_site_copy_may_read_is_opened_to_it() -> None:
+    [command] = services()["cloister-repository-share.service"].values("ExecStart")
+    for folder in ("", "models/"):
+        for name in ("snapshots", "index", "data", "keys", "config"):
+            assert f" {folder}{name} " in command
 
 
 def test_a_drill_has_a_limit_of_memory() -> None:

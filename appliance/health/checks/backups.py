@@ -11,6 +11,7 @@ from appliance.health.model import Check, CheckId, CheckResult, ok, warning
 from appliance.health.remedies import OpenBackups, ProveRecoveryKey, RunCommand
 from appliance.repository.catalog import Catalog
 from appliance.repository.model import Drilled, Verdict
+from appliance.repository.saved_models import SavedModels
 from appliance.web.formats import duration
 
 AskBackups = Callable[[], Awaitable[BackupFacts]]
@@ -37,6 +38,7 @@ def evaluate_backups(facts: BackupFacts, now: datetime) -> list[CheckResult]:
     found = [
         *_of_tool(facts),
         *_of_damage(facts.catalog),
+        *_of_models(facts.models),
         *_of_age(facts, now),
         *_of_drills(facts.catalog),
         *(result for copy in facts.copies for result in _of_copy(copy, now)),
@@ -61,6 +63,21 @@ def _of_damage(catalog: Catalog | None) -> list[CheckResult]:
         "comes again, the disk may be failing: keep a copy elsewhere."
     )
     return [_degraded(sentence, hint)]
+
+
+def _of_models(saved: SavedModels | None) -> list[CheckResult]:
+    """Judge the models that were saved: they can be fetched again, so that nothing is degraded."""
+    if saved is None:
+        return []
+    if saved.damage:
+        sentence = f"Files of the saved models are damaged: {saved.damage}"
+        hint = "They are saved again by themselves. If it comes again, the disk may be failing."
+        return [warning(CheckId.BACKUPS, sentence, hint, OpenBackups())]
+    if saved.left_out:
+        sentence = f"Damaged files of models could not be saved: {', '.join(saved.left_out)}."
+        hint = "Fetch the models again that need them; the next backup saves them."
+        return [warning(CheckId.BACKUPS, sentence, hint, OpenBackups())]
+    return []
 
 
 def _of_age(facts: BackupFacts, now: datetime) -> list[CheckResult]:

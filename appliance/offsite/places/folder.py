@@ -118,7 +118,7 @@ class FolderPlace:
     def _prepare(self) -> None:
         with self._in_words():
             for name in (*ROOT_FOLDERS, "locks", PARTIAL):
-                _make_folder(self.root / name)
+                make_folder(self.root / name)
             sentinel = self.root / SENTINEL
             if not sentinel.exists():
                 sentinel.write_bytes(_SENTINEL_TEXT)
@@ -167,7 +167,8 @@ class FolderPlace:
         return TargetUnreachableError(place=self.root, reason=reason)
 
 
-def _make_folder(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Make a folder in one that is there, durably. Raises OSError."""
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=_FOLDER)
         fsync_directory(path.parent)
@@ -181,7 +182,7 @@ def _write_all(descriptor: int, block: bytes) -> None:
 
 def _publish(partial: Path, path: Path) -> None:
     """Give a file its name, unless the name is taken; both survive a power cut."""
-    _make_folder(path.parent)
+    make_folder(path.parent)
     try:
         os.link(partial, path)
     except FileExistsError:

@@ -29,6 +29,7 @@ from appliance.supervisor.model import Phase
 from tests.builders.backup_facts import (
     KEY,
     catalog_of,
+    keep_models,
     keep_target,
     publish,
     remember,
@@ -294,6 +295,50 @@ async def test_undo_restarts_what_uses_the_database(
     await until_page_says(as_olga, "The restore is undone")
     assert {"work": "undo"} in operations.asked("restore")
     assert units.wanted == [("restart", "postgres"), ("restart", "ingest")]
+
+
+async def test_models_are_restored_and_nothing_is_exchanged(
+    as_olga: ConsoleBrowser, operations: FakeOperations, units: FakeUnits, settings: Settings
+) -> None:
+    def answer(request: Facts) -> Facts:
+        if request["work"] == "list":
+            return LISTED
+        saved_at = "2026-03-02T02:10:00+00:00"
+        return {
+            "models": ["llama3.2:3b"],
+            "saved_at": saved_at,
+            "room": 10,
+            "free": 100,
+            "files": 4,
+        }
+
+    operations.answers["restore"] = answer
+    await as_olga.post(f"{PAGE}/restore")
+    await as_olga.post("/admin/restore/open", {"source": "0"})
+    await as_olga.post("/admin/restore/preview", {"snapshot": "ab" * 32, "what": "models"})
+    page = await as_olga.text("/admin/restore")
+    when = datetime.fromisoformat("2026-03-02T02:10:00+00:00").astimezone()
+    assert f"These models were saved {when:%Y-%m-%d %H:%M}: llama3.2:3b." in page
+    assert "nothing is replaced" in page
+    await as_olga.post("/admin/restore/start", {"confirmation": "RESTORE"})
+    async with asyncio.timeout(10):
+        while "These models can be used" not in await as_olga.text("/admin/restore"):
+            await asyncio.sleep(0.05)
+    assert operations.asked("restore")[-1]["what"] == "models"
+    assert units.wanted == []
+    assert read_plan(settings.state).restored_at is None
+
+
+async def test_the_page_says_which_models_were_saved(
+    as_olga: ConsoleBrowser, settings: Settings
+) -> None:
+    now = SystemClock().now()
+    keep_target(settings, target(), TargetState(complete_at=now, models_at=now))
+    assert "Models saved" not in await as_olga.text(PAGE)
+    keep_models(settings, now)
+    page = await as_olga.text(PAGE)
+    assert "1.9 GB: llama3.2:3b." in page
+    assert "models <time" in page
 
 
 async def test_a_restore_is_done_when_what_uses_the_database_serves_again(

@@ -13,7 +13,11 @@ from subprocess import Popen
 import pytest
 
 from appliance.repository.model import Kind
+from appliance.repository.place import models_address, own_address
+from appliance.repository.restic import Repository
 from tests.builders.backups import BackedUp
+from tests.builders.kept_models import add_model
+from tests.builders.repositories import PASSWORD
 from tests.integration.backup.whole import assert_each_snapshot_is_whole
 
 SEED = 8
@@ -56,6 +60,30 @@ async def test_a_killed_backup_leaves_whole_snapshots_only(
     assert hits >= moments // 2
     assert await assert_each_snapshot_is_whole(home) >= 2
     assert not list(home.settings.backup.glob("[sh]??/*"))
+
+
+@pytest.mark.timeout(300)
+async def test_a_killed_backup_of_models_leaves_nothing_half(home: BackedUp) -> None:
+    chance, hits = random.Random(SEED), 0  # noqa: S311 - the same moments each time
+    await home.do("set")
+    add_model(home.settings, size=3_000_000)
+    usual = await duration(home, "models")
+    for number in range(6):
+        add_model(home.settings, f"model{number}:latest", size=3_000_000)
+        process = home.start("models")
+        hits += await asyncio.to_thread(killed, process, chance.uniform(0.3, 0.95) * usual)
+    add_model(home.settings, "last:latest")
+    found = await home.do("models")
+    assert hits >= 3
+    assert len(found["models"]) == 8
+    models = Repository(models_address(own_address(home.settings)), PASSWORD)
+    await models.check("100%")
+    assert all([await models.is_whole(one.id) for one in await models.model_snapshots()])
+    # What killed work left is removed with what is old.
+    await home.report((await home.do("set"))["snapshot"])
+    await home.do("prune")
+    await models.check("100%")
+    assert not list(home.settings.repository.glob("models/locks/*"))
 
 
 @pytest.mark.timeout(300)

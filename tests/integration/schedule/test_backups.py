@@ -26,7 +26,7 @@ from appliance.repository.errors import RepositoryDamagedError
 from appliance.schedule.backup_times import BackupSchedule
 from appliance.schedule.backup_works import BackupWorks
 from appliance.settings.service import OperatorSettings
-from tests.builders.backup_facts import catalog_of, publish, verified_set
+from tests.builders.backup_facts import catalog_of, keep_models, publish, verified_set
 from tests.builders.library import until
 from tests.fakes.clock import FakeClock
 from tests.fakes.operations import FakeOperations
@@ -258,7 +258,63 @@ async def test_what_is_too_old_is_removed_after_each_file_was_read(
     operations.answers.update(check=lambda _: {}, prune=lambda _: {"removed": 2}, list=lambda _: {})
     job = await engine.ended("verify_backups")
     assert job.result == "Each file of the backups is whole. 2 old backups removed."
-    assert operations.asked("prune") == [{"keep_set": 7, "keep_hot": 2, "damage": ""}]
+    assert operations.asked("prune") == [
+        {"keep_set": 7, "keep_hot": 2, "damage": "", "models_damage": ""}
+    ]
+
+
+async def test_models_are_saved_after_a_set_if_an_operator_has_said_so(
+    engine: Engine, operations: FakeOperations, database: Database, settings: Settings
+) -> None:
+    operations.answers.update(
+        set=lambda _: {"bytes": 1, "seconds": 1},
+        drill=lambda _: {"tables": 1, "seconds": 1},
+        models=lambda _: {"skipped": True},
+    )
+    await engine.ended("backup")
+    await engine.idle()
+    assert await engine.kinds() == ["backup", "drill"]
+    await OperatorSettings(database, settings).change(CommandLine(), {"backup_models": "yes"})
+    await engine.ended("backup")
+    await engine.idle()
+    assert len(operations.asked("models")) == 1
+    # Without anything new there is no record.
+    assert "model_backup" not in await engine.kinds()
+    operations.answers["models"] = lambda _: {
+        "bytes": 5_000_000,
+        "added": 1_000_000,
+        "seconds": 3,
+        "left_out": ["sha256-11"],
+    }
+    job = await engine.ended("model_backup")
+    assert job.state is JobState.DONE
+    assert "sha256-11" in (job.result or "")
+
+
+async def test_damaged_models_are_saved_again_and_fail_no_verification_of_sets(
+    engine: Engine, operations: FakeOperations, settings: Settings
+) -> None:
+    now = SystemClock().now()
+    publish(settings, catalog_of(now, verified_set(now)))
+    keep_models(settings, now)
+
+    def check(request: Facts) -> Facts:
+        if request.get("models"):
+            raise RepositoryDamagedError(reason="pack 0123")
+        return {}
+
+    operations.answers.update(
+        check=check,
+        prune=lambda _: {"removed": 0},
+        list=lambda _: {},
+        models=lambda _: {"bytes": 1, "added": 1, "seconds": 1},
+    )
+    job = await engine.ended("verify_backups")
+    assert job.state is JobState.DONE
+    assert "pack 0123" in (job.result or "")
+    assert operations.asked("prune")[0] == {"models": True, "repair": True}
+    await engine.idle()
+    assert await engine.kinds() == ["verify_backups", "model_backup"]
 
 
 async def test_a_save_without_anything_new_leaves_no_record(

@@ -11,6 +11,7 @@ from appliance.backup_plan.due import copy_is_due, first_set_is_due, what_is_due
 from appliance.backup_plan.facts import BackupFacts, CopiedTo
 from appliance.backup_plan.records import PlanRecord
 from appliance.offsite.model import TargetState
+from appliance.repository.saved_models import ModelSnapshot, SavedModels
 from tests.builders.backup_facts import catalog_of, target, verified_set
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -35,6 +36,14 @@ def test_a_copy_is_due_when_the_target_lacks_something(
     due: bool,
 ) -> None:
     assert copy_is_due(CopiedTo(target(), state), NOW - HOUR, NOW, UTC) is due
+
+
+def test_a_copy_is_due_when_models_were_saved() -> None:
+    tried = CopiedTo(target(), TargetState(tried_at=NOW - 2 * HOUR))
+    facts = BackupFacts(catalog_of(NOW, verified_set(NOW - 5 * HOUR)), (tried,))
+    assert what_is_due(facts, NOW, "index", UTC).copies == ()
+    models = SavedModels(ModelSnapshot("", NOW - 5 * HOUR, ""), NOW - HOUR, (), (), 1)
+    assert what_is_due(replace(facts, models=models), NOW, "index", UTC).copies == ("1",)
 
 
 def test_no_copy_outside_of_its_time_of_the_day() -> None:

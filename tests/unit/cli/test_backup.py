@@ -12,7 +12,14 @@ from appliance.cli.context import Context
 from appliance.cli.output import ExitCode, Output
 from appliance.core.settings import Settings
 from appliance.offsite.model import Protection, TargetState
-from tests.builders.backup_facts import catalog_of, keep_target, publish, target, verified_set
+from tests.builders.backup_facts import (
+    catalog_of,
+    keep_models,
+    keep_target,
+    publish,
+    target,
+    verified_set,
+)
 from tests.builders.cli import run_verb
 from tests.fakes.clock import START, FakeClock
 
@@ -39,6 +46,21 @@ async def test_status_says_what_could_be_restored(
     await run_verb(context_of(settings, as_json=True), "backup", "status")
     found = json.loads(capsys.readouterr().out)
     assert (found["standing"], found["sets"], found["key"]) == ("verified", 1, None)
+
+
+async def test_status_says_which_models_were_saved(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(settings, catalog_of(START, verified_set(START - HOUR)))
+    keep_models(settings, START - HOUR)
+    assert await run_verb(context_of(settings), "backup", "status") is ExitCode.DONE
+    printed = capsys.readouterr().out
+    assert "1.9 GB: llama3.2:3b." in printed
+    keep_models(settings, START - HOUR, damage="pack 0123")
+    await run_verb(context_of(settings), "backup", "status")
+    assert "pack 0123" in capsys.readouterr().out
+    await run_verb(context_of(settings, as_json=True), "backup", "status")
+    assert json.loads(capsys.readouterr().out)["models"]["names"] == ["llama3.2:3b"]
 
 
 async def test_sets_are_listed(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

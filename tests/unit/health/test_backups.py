@@ -14,6 +14,7 @@ from appliance.health.model import CheckState
 from appliance.health.remedies import OpenBackups, ProveRecoveryKey, RunCommand
 from appliance.offsite.model import TargetState
 from appliance.repository.model import Kind, Verdict
+from appliance.repository.saved_models import ModelSnapshot, SavedModels
 from tests.builders.backup_facts import KEY, catalog_of, drilled, snapshot, target, verified_set
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -53,6 +54,16 @@ def test_a_claimed_machine_without_restic_names_the_package() -> None:
     [found] = evaluate_backups(facts, NOW)
     assert found.remedy == RunCommand("apt install restic")
     assert not found.is_ready
+
+
+def test_damaged_models_are_a_warning_and_degrade_nothing() -> None:
+    saved = SavedModels(ModelSnapshot("", NOW, ""), NOW, ("llama3.2:3b",), (), 1)
+    assert sentences(replace(GOOD, models=saved)) == []
+    for wrong in (replace(saved, damage="pack 0123"), replace(saved, left_out=("sha256-12",))):
+        [found] = evaluate_backups(replace(GOOD, models=wrong), NOW)
+        assert found.is_ready
+        assert found.is_problem
+        assert "0123" in found.sentence or "sha256-12" in found.sentence
 
 
 def test_no_young_verified_set_is_an_alarm() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.restore.model import Task
-from appliance.restore.wording import end_sentence
+from appliance.restore.model import Task, What
+from appliance.restore.wording import done_sentence, end_sentence, model_preview_lines
 from appliance.units.exchange import RestoreState
 
 
@@ -26,3 +26,15 @@ def test_a_restore_that_waits_for_its_confirmation_names_both_verbs() -> None:
     found = end_sentence(Task.STATUS, {"state": RestoreState.UNCONFIRMED})
     assert "restore confirm" in found
     assert "restore undo" in found
+
+
+def test_a_restore_of_models_names_them() -> None:
+    saved_at = "2026-03-01T02:10:00+00:00"
+    lines = model_preview_lines(
+        {"models": ["phi:latest"], "saved_at": saved_at, "room": 2048, "free": 4096}
+    )
+    assert "  phi:latest" in lines
+    assert "2.0 KB" in lines[-1]
+    done = done_sentence({"models": ["phi:latest"], "files": 3}, What.MODELS, [], is_running=False)
+    assert "phi:latest" in done
+    assert "3 files" in done

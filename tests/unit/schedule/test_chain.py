@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.jobs.kinds import BACKUP, DRILL, HOT_BACKUP, OFFSITE, VERIFY_BACKUPS
+from appliance.jobs.kinds import BACKUP, DRILL, HOT_BACKUP, MODEL_BACKUP, OFFSITE, VERIFY_BACKUPS
 from appliance.schedule.chain import Ended, Outcome, next_jobs
 
 
@@ -15,6 +15,8 @@ from appliance.schedule.chain import Ended, Outcome, next_jobs
         (Ended(HOT_BACKUP, Outcome.DONE), ()),
         (Ended(OFFSITE, Outcome.DONE, "1"), ()),
         (Ended(DRILL, Outcome.DONE), ()),
+        (Ended(BACKUP, Outcome.DONE, models=True), ("drill", "model_backup")),
+        (Ended(MODEL_BACKUP, Outcome.DAMAGED), ("model_backup",)),
         (Ended(DRILL, Outcome.DONE, damage=True), ("verify_backups",)),
         (Ended(DRILL, Outcome.FAILED), ("verify_backups",)),
         (Ended(DRILL, Outcome.FAILED, "2"), ()),

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from appliance.core.settings import MEBIBYTE, Settings, from_environment
+from appliance.settings.entry import Entry
 from appliance.settings.errors import SettingInvalidError, UnknownSettingError
 from appliance.settings.model import (
     ALLOWED_MODELS,
+    BACKUP_MODELS,
     CONTEXT_TOKENS,
     ENTRIES,
     UPLOAD_LIMIT,
-    Entry,
     Source,
     find_entry,
     setting_of,
@@ -106,3 +107,17 @@ def test_the_source_of_a_value_is_said() -> None:
     chosen = replace(SETTINGS, context_tokens=5000)
     setting = setting_of(CONTEXT_TOKENS, None, chosen)
     assert (setting.value, setting.source) == (5000, Source.ENVIRONMENT)
+
+
+@pytest.mark.parametrize("text", ["yes", " YES ", "no"])
+def test_a_choice_is_read_as_it_is_written(text: str) -> None:
+    value = BACKUP_MODELS.parse(text)
+    assert BACKUP_MODELS.written(value) == value == text.strip().lower()
+    assert setting_of(BACKUP_MODELS, value, SETTINGS).is_on is (value == "yes")
+
+
+@pytest.mark.parametrize("value", ["", "maybe", True, 1, None, ["yes"]])
+def test_what_is_no_choice_is_refused_and_off_is_the_default(value: object) -> None:
+    with pytest.raises(SettingInvalidError, match="“yes” or “no”"):
+        BACKUP_MODELS.check(value)
+    assert not setting_of(BACKUP_MODELS, value, SETTINGS).is_on

@@ -44,7 +44,8 @@ async def test_the_group_of_the_repository_gets_into_every_folder(
     finally:
         os.umask(former)
     assert len(list((settings.repository / "data").iterdir())) == 256
-    for folder in (settings.repository / name for name in ("keys", "index", "snapshots")):
+    repositories = (settings.repository, settings.repository / "models")
+    for folder in (each / name for each in repositories for name in ("keys", "index", "data/0a")):
         assert folder.stat().st_mode & 0o7777 == 0o2750, folder
 
 
@@ -56,11 +57,13 @@ async def test_what_is_in_the_repository_stays_as_it_is(unit: Unit, settings: Se
     assert pack.read_bytes() == b"pack"
 
 
+@pytest.mark.parametrize("inside", [".", "models"])
 async def test_a_repository_that_lost_its_power_while_it_was_made_is_made_again(
-    unit: Unit, settings: Settings
+    unit: Unit, settings: Settings, inside: str
 ) -> None:
     await unit.prepare()
-    config, key = settings.repository / "config", settings.repository / "keys" / "11"
+    repository = settings.repository / inside
+    config, key = repository / "config", repository / "keys" / "11"
     config.touch()
     key.write_text("{}")
     await unit.prepare()
