@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Self
 
 from appliance.core.errors import ApplianceError
-from appliance.core.process import Command, Limits, end_coprocess, start_coprocess
+from appliance.core.limits import Limits
+from appliance.core.process import Command, end_coprocess, start_coprocess
 
 _LOG = logging.getLogger(__name__)
 # Before each request and each answer: how many bytes it has.

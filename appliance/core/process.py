@@ -11,7 +11,7 @@ import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from appliance.core.child_process import ChildProcess, Start, start_child
 from appliance.core.confinement import Confinement
 from appliance.core.errors import ApplianceError
+from appliance.core.limits import Limits, within_limits
 
 Command = tuple[str, ...]
 
@@ -35,9 +36,6 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_LIMIT = 1024 * 1024
 LINE_LIMIT = 16 * 1024 * 1024
 BLOCK = 65536
-# We may have ended before the signal was asked for. The first argument is our process number. The
-# shell adds PWD to the environment.
-_UNLESS_ORPHANED = 'test "$PPID" = "$1" || exit; shift; unset PWD; exec "$@"'
 # How long the output of a program that was killed is read to its end.
 _LAST_OUTPUT_SECONDS = 1.0
 
@@ -49,25 +47,6 @@ class ProgramMissingError(ApplianceError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     sentence = "The program {program} is not installed."
     hint = "Install the package that contains it, then try again."
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a program may use at most: bytes of memory, seconds of processor, bytes of a file.
-
-    `tasks` is how many processes and threads its account may have before it can start another one;
-    the kernel does not count those of root.
-    """
-
-    memory: int | None = None
-    cpu_seconds: int | None = None
-    file_size: int | None = None
-    tasks: int | None = None
-
-    def given(self) -> dict[str, int]:
-        """Return the limits that there are, by their names."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in named.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,25 +101,6 @@ def as_account(argv: Command, account: str | None) -> Command:
         "--inh-caps=-all",
         "--no-new-privs",
         "--",
-        *argv,
-    )
-
-
-def within_limits(argv: Command, limits: Limits | None) -> Command:
-    """Return the command that runs `argv` within `limits`, and that ends when we do.
-
-    Small programs do it, because code between fork and exec is unsafe in a process with threads.
-    """
-    limits = limits or Limits()
-    wanted = (
-        *(("as", limits.memory), ("cpu", limits.cpu_seconds)),
-        *(("fsize", limits.file_size), ("nproc", limits.tasks)),
-    )
-    options = tuple(f"--{name}={value}" for name, value in wanted if value is not None)
-    return (
-        *("setpriv", "--pdeathsig=KILL", "--no-new-privs", "--"),
-        *("sh", "-c", _UNLESS_ORPHANED, "sh", str(os.getpid())),
-        *("prlimit", "--core=0", *options, "--"),
         *argv,
     )
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.core.clock import Clock
-from appliance.core.process import SEARCH_PATH, Running, kill_group, spawn, within_limits
+from appliance.core.limits import within_limits
+from appliance.core.process import SEARCH_PATH, Running, kill_group, spawn
 from appliance.core.settings import Settings
 from appliance.fetch.errors import RunnerFailedError, RunnerMissingError
 from appliance.fetch.names import printable

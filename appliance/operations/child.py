@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from appliance.core.process import BLOCK, Running, kill_group, spawn, within_limits
+from appliance.core.limits import within_limits
+from appliance.core.process import BLOCK, Running, kill_group, spawn
 from appliance.core.python import module_command, module_environment
 from appliance.core.settings import Settings
 from appliance.operations.catalog import find_operation

@@ -15,7 +15,8 @@ from pathlib import Path
 import psycopg
 
 from appliance.core.clock import Clock
-from appliance.core.process import Running, kill_group, run, spawn, within_limits
+from appliance.core.limits import within_limits
+from appliance.core.process import Running, kill_group, run, spawn
 from appliance.core.settings import Settings
 from appliance.db.pool import DATABASE, conninfo
 from appliance.db.roles import OWNER

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol, Self
 
 from appliance.core.coprocess import Coprocess, CoprocessError
-from appliance.core.process import Limits
+from appliance.core.limits import Limits
 from appliance.core.python import module_command, module_environment
 from appliance.web.markdown_limits import Allowance
 

@@ -6,7 +6,8 @@ import math
 import signal
 from dataclasses import dataclass
 
-from appliance.core.process import Finished, Limits
+from appliance.core.limits import Limits
+from appliance.core.process import Finished
 from appliance.core.settings import MEBIBYTE
 from appliance.ingest.errors import (
     ParserCrashedError,

@@ -12,7 +12,8 @@ import pytest
 
 from appliance.core.confinement import Confinement
 from appliance.core.fork_server import FORK_SERVER
-from appliance.core.process import Limits, PythonModule, kill_group, run, stream
+from appliance.core.limits import Limits
+from appliance.core.process import PythonModule, kill_group, run, stream
 
 FOLDERS = ("/usr", "/bin", "/lib", "/lib64", sys.prefix, sys.base_prefix)
 CONFINED = Confinement(tuple(map(Path, FOLDERS)), files=(Path("/etc/ld.so.cache"),))

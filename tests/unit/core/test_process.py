@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.core.limits import Limits, within_limits
 from appliance.core.process import (
-    Limits,
     ProgramMissingError,
     as_account,
     describe_exit,
@@ -22,7 +22,6 @@ from appliance.core.process import (
     run,
     spawn,
     stream,
-    within_limits,
 )
 
 PYTHON = sys.executable
