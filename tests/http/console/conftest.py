@@ -218,3 +218,10 @@ async def as_alice(
 def location(answer: ClientResponse) -> URL:
     """Return where an answer leads."""
     return URL(answer.headers["Location"])
+
+
+async def actions(database: Database) -> list[str]:
+    """Return the actions that the audit has, oldest first."""
+    async with database.connection() as connection:
+        rows = await connection.execute("SELECT action FROM core.audit ORDER BY id")
+        return [str(row[0]) for row in await rows.fetchall()]
