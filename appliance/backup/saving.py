@@ -45,7 +45,11 @@ from appliance.operations.work import Reporter
 from appliance.repository import lock
 from appliance.repository.catalog import Catalog
 from appliance.repository.damage import FileKind
-from appliance.repository.errors import RepositoryFailedError, RepositoryFullError
+from appliance.repository.errors import (
+    RepositoryCrashedError,
+    RepositoryFailedError,
+    RepositoryFullError,
+)
 from appliance.repository.model import FORMAT, INCOMPLETE, Content, Drilled, Kind, Verdict
 from appliance.repository.restic import Saved, SourcesUnreadError
 from appliance.web.formats import size
@@ -103,8 +107,9 @@ class Saver:
             # Packaged, the repository itself is hidden from this process, and on the same disk.
             place = repository if os.access(repository, os.X_OK) else stage
             needed = self._needed.most_saved
-        # An older restic may crash on a full disk, and then does not name it.
-        if isinstance(error, RepositoryFullError) or is_full(place):
+        # An older restic may crash on a full disk: it does not name it, and removes what it wrote.
+        is_short = isinstance(error, RepositoryCrashedError) and free_in(place) < needed
+        if isinstance(error, RepositoryFullError) or is_short or is_full(place):
             return BackupDiskFullError(place=place, needed=size(needed), free=size(free_in(place)))
         return error
 

@@ -90,6 +90,13 @@ class RepositoryFailedError(ApplianceError):
     hint = "Look whether its disk is full or read-only, then start the work again."
 
 
+class RepositoryCrashedError(RepositoryFailedError):
+    """The program crashed, as an older one does on a full disk. Facts: the same."""
+
+    code = "repository_crashed"
+    sentence = "The program restic crashed during “{work}”: {reason}"
+
+
 class RepositoryFullError(RepositoryFailedError):
     """The disk of the repository, or that for temporary files, has no room. Facts: the same."""
 

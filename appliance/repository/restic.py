@@ -23,6 +23,7 @@ from appliance.repository.errors import (
     KeyRefusedError,
     OutputFullError,
     RepositoryBusyError,
+    RepositoryCrashedError,
     RepositoryFailedError,
     RepositoryFullError,
     RepositoryMissingError,
@@ -377,5 +378,7 @@ class Repository:
                 raise KeyRefusedError(found=fingerprint(self.password))
             case _ if refused is None and is_full(finished):
                 raise RepositoryFullError(work=work, reason=last_line(finished))
+            case 2 if refused is None:
+                raise RepositoryCrashedError(work=work, reason=last_line(finished))
             case _:
                 raise refused or RepositoryFailedError(work=work, reason=last_line(finished))

@@ -141,7 +141,8 @@ async def test_a_repository_that_cannot_be_written_fails_the_set(home: BackedUp)
     listed = (await home.catalog()).snapshots
     home.add_documents(1, size=4_000_000)
     result = await asyncio.to_thread(limited, home, 1_000_000)
-    assert result.code == "repository_failed"
+    # An older restic may crash when it cannot write.
+    assert result.code in {"repository_failed", "repository_crashed"}
     assert (await home.catalog()).snapshots == listed
     await home.do("set")
     assert await assert_each_snapshot_is_whole(home) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from appliance.backup import preflight
 from appliance.backup.errors import BackupDiskFullError, BackupSpaceError
+from appliance.repository.errors import RepositoryCrashedError
 from tests.builders.backups import BackedUp
 from tests.builders.offsite import restic
 from tests.disks import needs_mounts, small_disk
@@ -81,3 +83,25 @@ async def test_a_repository_that_becomes_full_fails_the_set(home: BackedUp, tmp_
         disk.remount("size=200m")
         await home.do("set")
         assert await assert_each_snapshot_is_whole(home) == 2
+
+
+async def test_a_program_that_crashes_without_enough_room_names_the_disk(
+    home: BackedUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.add_documents(1)
+    await home.do("set")
+    # As restic 0.14 sometimes ends where a disk becomes full: with the code of a crash.
+    crash = f"""#!/bin/sh
+case "$*" in *" backup "*) echo "panic: nil pointer" >&2; exit 2 ;; esac
+exec {shutil.which("restic")} "$@"
+"""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "restic").write_text(crash)
+    (tmp_path / "bin" / "restic").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    with pytest.raises(RepositoryCrashedError, match="panic"):
+        await home.do("set")
+    monkeypatch.setattr("appliance.backup.saving.free_in", lambda _: 3_000_000)
+    home.add_documents(1, size=4_000_000)
+    with pytest.raises(BackupDiskFullError):
+        await home.do("set")
