@@ -66,6 +66,24 @@ def is_full(folder: Path) -> bool:
     return free_in(folder) < _FULL_BELOW
 
 
+def has_size(path: Path, size: int) -> bool:
+    """Say whether a file of this size is there; its content is not read."""
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def sync_file(path: Path, mode: int) -> None:
+    """Give a file its rights, and have its content on the disk before a rename counts."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def fsync_directory(directory: Path) -> None:
     """Make the names in `directory` durable: a rename is only safe after this."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.backup.layout import DOCUMENTS
-from appliance.core.files import fsync_directory
+from appliance.core.files import fsync_directory, has_size, sync_file
 from appliance.core.settings import Settings
 from appliance.library.blobs import UNCONFIRMED
 from appliance.operations.model import Progress
@@ -43,7 +42,7 @@ def missing_here(settings: Settings, documents: Mapping[str, int]) -> dict[str, 
     return {
         digest: size
         for digest, size in documents.items()
-        if not _has(settings.documents / digest[:2] / digest, size)
+        if not has_size(settings.documents / digest[:2] / digest, size)
     }
 
 
@@ -129,7 +128,7 @@ def _place_all(folder: Path, target: Path, missing: Mapping[str, int]) -> int:
         place = folder / digest[:2]
         if not place.is_dir():
             place.mkdir(mode=_FOLDER_MODE)
-        _sync(path)
+        sync_file(path, _FILE_MODE)
         path.replace(place / digest)
         touched.add(place)
         added += 1
@@ -138,19 +137,3 @@ def _place_all(folder: Path, target: Path, missing: Mapping[str, int]) -> int:
     if changed:
         raise FilesDifferError(files=changed, count=len(changed), first=changed[0])
     return added
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fchmod(descriptor, _FILE_MODE)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _has(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False

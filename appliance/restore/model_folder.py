@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.backup.model_files import BLOBS, fits_its_name, model_name
-from appliance.core.files import fsync_directory
+from appliance.core.files import fsync_directory, has_size, sync_file
 from appliance.llm.manifest import Manifest
 
 # The group of the folder is the accounts that fetch models and run them; what is made below it
@@ -38,10 +37,7 @@ class ModelFolder:
 
     def has_size(self, path: str, size: int) -> bool:
         """Say whether a file of this size is here; its content is not read."""
-        try:
-            return (self.home / path).stat().st_size == size
-        except OSError:
-            return False
+        return has_size(self.home / path, size)
 
     def place_blobs(self, source: Path, paths: Iterable[str]) -> list[str]:
         """Move blobs here whose content fits their name; return the names of the others."""
@@ -85,12 +81,7 @@ class ModelFolder:
         """Give a file its name, durably."""
         target = self.home / path
         _make_folders(target.parent)
-        descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fchmod(descriptor, _FILE_MODE)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_file(source, _FILE_MODE)
         source.replace(target)
         fsync_directory(target.parent)
 
