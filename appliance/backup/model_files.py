@@ -54,13 +54,21 @@ class ModelFiles:
 def model_files(settings: Settings) -> ModelFiles:
     """List the files of models; none where there is no model runner. Raises OSError."""
     home = settings.home
-    blobs = (file for file in _files(home, BLOBS) if BLOB.fullmatch(Path(file.path).name))
-    manifests = (
-        file
-        for file in _files(home, MANIFESTS)
-        if MANIFEST.fullmatch(file.path.removeprefix(f"{MANIFESTS}/"))
-    )
+    blobs = (file for file in _files(home, BLOBS) if is_blob(file.path))
+    manifests = (file for file in _files(home, MANIFESTS) if is_manifest(file.path))
     return ModelFiles(tuple(sorted(blobs)), tuple(sorted(manifests)))
+
+
+def is_blob(path: str) -> bool:
+    """Whether a path below the home is that of a blob."""
+    folder, _, name = path.rpartition("/")
+    return folder == BLOBS and BLOB.fullmatch(name) is not None
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a path below the home is that of a manifest."""
+    relative = path.removeprefix(f"{MANIFESTS}/")
+    return relative != path and MANIFEST.fullmatch(relative) is not None
 
 
 def model_name(path: str) -> str:

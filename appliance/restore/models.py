@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from appliance.backup.model_files import BLOB, BLOBS, MANIFEST, MANIFESTS, model_name
+from appliance.backup.model_files import is_blob, is_manifest, model_name
 from appliance.core.clock import Clock
 from appliance.core.files import free_in
 from appliance.core.settings import MEBIBYTE, Settings
@@ -152,17 +152,10 @@ async def _newest(source: Source) -> _Saved:
     # What else a snapshot might name leads nowhere.
     return _Saved(
         snapshots[0],
-        {path: size for path, size in files.items() if _is_blob(path)},
-        {path: size for path, size in files.items() if _is_manifest(path, size)},
+        {path: size for path, size in files.items() if is_blob(path)},
+        {
+            path: size
+            for path, size in files.items()
+            if is_manifest(path) and size <= _LARGEST_MANIFEST
+        },
     )
-
-
-def _is_blob(path: str) -> bool:
-    folder, _, name = path.rpartition("/")
-    return folder == BLOBS and BLOB.fullmatch(name) is not None
-
-
-def _is_manifest(path: str, size: int) -> bool:
-    folder, relative = f"{MANIFESTS}/", path.removeprefix(f"{MANIFESTS}/")
-    is_below = path.startswith(folder) and MANIFEST.fullmatch(relative) is not None
-    return is_below and size <= _LARGEST_MANIFEST
