@@ -41,6 +41,14 @@ class Copied:
     newest: datetime | None
 
 
+async def config_of(place: Place) -> bytes | None:
+    """Return the file that says whose place it is; None where there is none."""
+    size = await place.size(CONFIG_FILE)
+    if size is None:
+        return None
+    return b"".join([part async for part in place.read(CONFIG_FILE, 0, size)])
+
+
 async def shares_keys(source: Source, place: Place) -> bool:
     """Say whether a key file of this machine is there: then the copy is its own.
 
@@ -95,11 +103,8 @@ class Copying:
 
     async def _expect_same_repository(self) -> None:
         """Compare the config: two repositories in one place would be the end of both."""
-        own, there = await self.source.config(), await self.place.size(CONFIG_FILE)
-        if there is None:
-            return
-        parts = [part async for part in self.place.read(CONFIG_FILE, 0, there)]
-        if b"".join(parts) == own:
+        there = await config_of(self.place)
+        if there is None or there == await self.source.config():
             return
         if await shares_keys(self.source, self.place):
             raise CopyDamagedError([], [str(CONFIG_FILE)])

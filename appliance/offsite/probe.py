@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError, Audience
-from appliance.offsite.copy import shares_keys
+from appliance.offsite.copy import config_of, shares_keys
 from appliance.offsite.errors import (
     CopyDamagedError,
     FileThereError,
@@ -105,7 +105,7 @@ class Probe:
 
     async def _look(self, place: Place) -> _Found:
         try:
-            config = await _config(place)
+            config = await config_of(place)
             snapshots = len(await place.sizes(FileKind.SNAPSHOT))
         except TargetReadOnlyError as error:
             # Permission was denied, and nothing was to be written.
@@ -117,7 +117,7 @@ class Probe:
         return _Found(Holding.BACKUPS, free, Protection.UNKNOWN, snapshots, is_ready=False)
 
     async def _holding(self, place: Place) -> Holding:
-        config = await _config(place)
+        config = await config_of(place)
         if config is None:
             return Holding.NOTHING
         try:
@@ -138,14 +138,6 @@ class _Found:
     protection: Protection
     snapshots: int
     is_ready: bool
-
-
-async def _config(place: Place) -> bytes | None:
-    """Return the file that says whose place it is; None where there is none."""
-    size = await place.size(CONFIG_FILE)
-    if size is None:
-        return None
-    return b"".join([part async for part in place.read(CONFIG_FILE, 0, size)])
 
 
 async def _protection(place: Place, line: Line) -> Protection:
