@@ -1,7 +1,7 @@
 """Remember whether the state before a restore is still kept.
 
-Only the account of the database may look; the supervisor is told, for the pages that ask for a
-decision.
+Only the account of the database may look there. The process that restores tells the supervisor,
+whose pages ask for a decision.
 """
 
 from __future__ import annotations

@@ -116,9 +116,9 @@ def rest_server(folder: Path, *options: str) -> Iterator[RunningServer]:
 def append_only_server(
     folder: Path, repository: Path, socket_path: Path | None = None
 ) -> Iterator[str]:
-    """Serve a repository as the package does, and lend the address: it adds, and asks nobody.
+    """Serve a repository as the package does, and lend the address.
 
-    It listens on a port of loopback, or on a unix socket.
+    It only adds, and needs no password. It listens on a port of loopback, or on a unix socket.
     """
     port = 0 if socket_path else free_port()
     place = f"unix://{socket_path}" if socket_path else f"127.0.0.1:{port}"
