@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
+
+from typing_extensions import override
 
 from appliance.core.settings import GIBIBYTE, MEBIBYTE, Settings
 from appliance.settings.errors import SettingInvalidError
@@ -168,25 +171,53 @@ class NamesEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimeEntry:
-    """One setting: a time of day in the machine's local time, written `02:00`."""
+class _WordEntry(ABC):
+    """One setting whose value is a word, kept as it is written."""
 
     name: str
     title: str
     help: str
     group: Group
     default: str
-    minimum: str = "00:00"
-    maximum: str = "23:59"
-    unit: Unit = Unit.TIME
+    minimum: str
+    maximum: str
+    unit: Unit
+    longest_text: int
     variable: str | None = None
     restarts: tuple[str, ...] = ()
-    longest_text: int = 5
+
+    @abstractmethod
+    def parse(self, text: str) -> str:
+        """Read what a person typed. Raises SettingInvalidError."""
+
+    @property
+    @abstractmethod
+    def bounds(self) -> str:
+        """Say which values are possible."""
 
     def default_in(self, _: Settings) -> str:
         """Return the value that counts while an operator has set none."""
         return self.default
 
+    def check(self, value: object) -> str:
+        """Return a word that is possible. Raises SettingInvalidError."""
+        return self.parse(value if isinstance(value, str) else "")
+
+    def written(self, value: Value) -> str:
+        """Write a value as `parse` reads it."""
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeEntry(_WordEntry):
+    """One setting: a time of day in the machine's local time, written `02:00`."""
+
+    minimum: str = "00:00"
+    maximum: str = "23:59"
+    unit: Unit = Unit.TIME
+    longest_text: int = 5
+
+    @override
     def parse(self, text: str) -> str:
         """Read a time such as `2:00` or `14:30`. Raises SettingInvalidError."""
         found = _TIME.fullmatch(text.strip())
@@ -194,34 +225,19 @@ class TimeEntry:
             raise SettingInvalidError(title=self.title, bounds=self.bounds)
         return f"{int(found[1]):02}:{found[2]}"
 
-    def check(self, value: object) -> str:
-        """Return a time of day. Raises SettingInvalidError."""
-        return self.parse(value if isinstance(value, str) else "")
-
-    def written(self, value: Value) -> str:
-        """Write a value as `parse` reads it."""
-        return str(value)
-
     @property
+    @override
     def bounds(self) -> str:
-        """Say which values are possible."""
         return f"from {self.minimum} to {self.maximum}, such as “14:30”"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceEntry:
+class ChoiceEntry(_WordEntry):
     """One setting: yes or no."""
 
-    name: str
-    title: str
-    help: str
-    group: Group
-    default: str
     minimum: str = NO
     maximum: str = YES
     unit: Unit = Unit.CHOICE
-    variable: str | None = None
-    restarts: tuple[str, ...] = ()
     longest_text: int = 3
 
     @property
@@ -229,10 +245,7 @@ class ChoiceEntry:
         """Every value that there is."""
         return (self.minimum, self.maximum)
 
-    def default_in(self, _: Settings) -> str:
-        """Return the value that counts while an operator has set none."""
-        return self.default
-
+    @override
     def parse(self, text: str) -> str:
         """Read a word. Raises SettingInvalidError."""
         word = text.strip().lower()
@@ -240,17 +253,9 @@ class ChoiceEntry:
             raise SettingInvalidError(title=self.title, bounds=self.bounds)
         return word
 
-    def check(self, value: object) -> str:
-        """Return a choice. Raises SettingInvalidError."""
-        return self.parse(value if isinstance(value, str) else "")
-
-    def written(self, value: Value) -> str:
-        """Write a value as `parse` reads it."""
-        return str(value)
-
     @property
+    @override
     def bounds(self) -> str:
-        """Say which values are possible."""
         return " or ".join(f"“{choice}”" for choice in reversed(self.choices))
 
 
