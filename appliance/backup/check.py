@@ -32,14 +32,16 @@ def work_of(settings: Settings, clock: Clock) -> Work:
 
     async def work(request: Facts, report: Reporter) -> Facts:
         source, read = request.get("source"), str(request.get("read") or ALL)
-        if request.get("models"):
-            async with lock.shared(settings.models_lock, clock, patience=_PATIENCE):
-                return await _check_models(settings, clock, report, source, read)
-        async with lock.shared(settings.repository_lock, clock, patience=_PATIENCE):
+        are_models = bool(request.get("models"))
+        path = settings.models_lock if are_models else settings.repository_lock
+        async with lock.shared(path, clock, patience=_PATIENCE):
             if isinstance(source, int) and source:
                 address = await asyncio.to_thread(copy_address, settings, source)
+                address = models_address(address) if are_models else address
                 repository = Repository(address, machine_key(settings))
                 return await _Check(repository, files_at(address), report).read(read)
+            if are_models:
+                return await _check_models(OwnModels(settings, clock), report, read)
             return await _check_own(OwnRepository(settings, clock), clock, report, read)
 
     return work
@@ -58,14 +60,7 @@ async def _check_own(own: OwnRepository, clock: Clock, report: Reporter, read: s
     return found
 
 
-async def _check_models(
-    settings: Settings, clock: Clock, report: Reporter, source: object, read: str
-) -> Facts:
-    if isinstance(source, int) and source:
-        address = models_address(await asyncio.to_thread(copy_address, settings, source))
-        repository = Repository(address, machine_key(settings))
-        return await _Check(repository, files_at(address), report).read(read)
-    own = OwnModels(settings, clock)
+async def _check_models(own: OwnModels, report: Reporter, read: str) -> Facts:
     try:
         return await _Check(own.opened, own.files, report).read(read)
     except RepositoryDamagedError as error:

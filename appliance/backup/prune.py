@@ -68,9 +68,8 @@ def work_of(settings: Settings, clock: Clock) -> Work:
 
 async def _repair_models(owner: _Owner) -> Facts:
     """Repair the repository of models, so that its next backup saves again what it has lost."""
-    models = replace(owner, folder=owner.folder / MODELS, holds_models=True)
     async with lock.exclusive(owner.settings.models_lock, owner.clock, patience=_PATIENCE):
-        return await models.do({"repair": True})
+        return await owner.models.do({"repair": True})
 
 
 async def _tidy_models(owner: _Owner) -> Facts:
@@ -79,7 +78,7 @@ async def _tidy_models(owner: _Owner) -> Facts:
     What goes wrong with models never fails the removal of old sets. A copy of models may take days,
     and holds their lock: then they wait for another night.
     """
-    models = replace(owner, folder=owner.folder / MODELS, holds_models=True)
+    models = owner.models
     try:
         if await models.files.read(CONFIG) is None:
             return {}
@@ -98,6 +97,11 @@ class _Owner:
     folder: Path
     is_copy: bool
     holds_models: bool = False
+
+    @property
+    def models(self) -> _Owner:
+        """The owner of the models beside these sets."""
+        return replace(self, folder=self.folder / MODELS, holds_models=True)
 
     @property
     def files(self) -> FolderFiles:
