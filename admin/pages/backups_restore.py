@@ -6,9 +6,10 @@ it, and with it the session of the person who restores.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -34,6 +35,9 @@ from appliance.web.cookies import Cookies
 from appliance.web.forms import Form, read_form
 from appliance.web.paths import whole_number
 from appliance.web.render import Frame, wants_fragment
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+StepsHandler = Callable[[web.Request, RestoreSteps], Awaitable[web.Response]]
 
 RESTORE = "/admin/restore"
 CLAIM = "/admin/claim"
@@ -122,22 +126,31 @@ def _to_steps(request: web.Request, token: str) -> web.Response:
     return response
 
 
-async def show_steps(request: web.Request) -> web.Response:
+def with_steps(handler: StepsHandler) -> Handler:
+    """Give a handler the steps whose token the browser holds; without any it leads to Backups."""
+
+    @wraps(handler)
+    async def handled(request: web.Request) -> web.Response:
+        token = _cookies(request).get(request, _COOKIE)
+        try:
+            steps = request.app[keys.RESTORING].steps(token)
+        except RestoreSessionError as error:
+            return refusal(error, BACKUPS)
+        return await handler(request, steps)
+
+    return handled
+
+
+@with_steps
+async def show_steps(request: web.Request, steps: RestoreSteps) -> web.Response:
     """GET /admin/restore, and for htmx how far it is."""
-    try:
-        steps = open_steps(request)
-    except RestoreSessionError as error:
-        return refusal(error, BACKUPS)
     return await _answer(request, steps, Form({"source": request.query.get("source", "")}))
 
 
-async def go_on(request: web.Request) -> web.Response:
+@with_steps
+async def go_on(request: web.Request, steps: RestoreSteps) -> web.Response:
     """POST /admin/restore/{step}: open a repository, go back, look at a set, or begin."""
     form, restoring = await read_form(request), request.app[keys.RESTORING]
-    try:
-        steps = open_steps(request)
-    except RestoreSessionError as error:
-        return refusal(error, BACKUPS)
     try:
         match request.match_info["step"]:
             case "open":
@@ -155,13 +168,10 @@ async def go_on(request: web.Request) -> web.Response:
     return flash.redirect(RESTORE)
 
 
-async def end(request: web.Request) -> web.Response:
+@with_steps
+async def end(request: web.Request, steps: RestoreSteps) -> web.Response:
     """POST /admin/restore/{end}: keep the restored state, or undo the restore."""
-    try:
-        actor = open_steps(request).actor
-    except RestoreSessionError as error:
-        return refusal(error, BACKUPS)
-    return await _end(request, actor, request.match_info["end"], RESTORE)
+    return await _end(request, steps.actor, request.match_info["end"], RESTORE)
 
 
 async def keep(request: web.Request) -> web.Response:
@@ -183,12 +193,6 @@ async def _end(request: web.Request, actor: Actor, word: str, back: str) -> web.
         return _to_steps(request, await restoring.undo(actor))
     except ApplianceError as error:
         return refusal(error, back)
-
-
-def open_steps(request: web.Request) -> RestoreSteps:
-    """Return the steps that the browser holds the token of. Raises RestoreSessionError."""
-    token = _cookies(request).get(request, _COOKIE)
-    return request.app[keys.RESTORING].steps(token)
 
 
 def _cookies(request: web.Request) -> Cookies:

@@ -5,31 +5,25 @@ from __future__ import annotations
 from aiohttp import web
 
 from admin import keys
-from admin.pages.backups import BACKUPS, refusal
-from admin.pages.backups_restore import RESTORE, open_steps
+from admin.pages.backups import refusal
+from admin.pages.backups_restore import RESTORE, with_steps
 from admin.pages.backups_targets import new_form, number_of, read_values, refused, show_form
-from appliance.backup_plan.errors import RestoreSessionError
+from appliance.backup_plan.restoring import RestoreSteps
 from appliance.core.errors import ApplianceError
 from appliance.web import flash
 
 _TITLE = "Where the backups are"
 
 
-async def show_new(request: web.Request) -> web.Response:
+@with_steps
+async def show_new(request: web.Request, _: RestoreSteps) -> web.Response:
     """GET /admin/restore/target?kind=."""
-    try:
-        open_steps(request)
-    except RestoreSessionError as error:
-        return refusal(error, BACKUPS)
     return show_form(request, _TITLE, new_form(request), is_source=True)
 
 
-async def add(request: web.Request) -> web.Response:
+@with_steps
+async def add(request: web.Request, steps: RestoreSteps) -> web.Response:
     """POST /admin/restore/target: the place is reached, and holds backups, before it is kept."""
-    try:
-        steps = open_steps(request)
-    except RestoreSessionError as error:
-        return refusal(error, BACKUPS)
     values = await read_values(request)
     try:
         saved = await request.app[keys.TARGETS].add_source(steps.actor, values)
@@ -39,12 +33,9 @@ async def add(request: web.Request) -> web.Response:
     return flash.redirect(f"{RESTORE}?source={saved.number}", said)
 
 
-async def remove(request: web.Request) -> web.Response:
+@with_steps
+async def remove(request: web.Request, steps: RestoreSteps) -> web.Response:
     """POST /admin/restore/target/{number}/remove."""
-    try:
-        steps = open_steps(request)
-    except RestoreSessionError as error:
-        return refusal(error, BACKUPS)
     try:
         target = await request.app[keys.TARGETS].remove_source(steps.actor, number_of(request))
     except ApplianceError as error:
