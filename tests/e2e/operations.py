@@ -1,16 +1,29 @@
-"""Operations of an appliance that a test carries out itself, as the account of the appliance."""
+"""An appliance that holds a document, and its operations, carried out as its account does."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from appliance.operations.folder import OperationFolder
 from appliance.operations.model import Outcome
-from tests.appliance import ROOT, Appliance
+from tests.appliance import ROOT, Appliance, running_appliance
+from tests.builders import documents
+from tests.e2e.visitor import claimed
+
+
+@contextmanager
+def holding(home: Path, runner: str, fact: str) -> Iterator[Appliance]:
+    """Run an appliance with an operator and a document, which has a fact on its second page."""
+    with running_appliance(home, ollama=runner) as appliance, claimed(appliance):
+        document = documents.pdf(home.parent / "towers.pdf", ["Towers and walls.", fact])
+        assert appliance.cli("ingest", str(document))[0]["state"] == "ready"
+        yield appliance
 
 
 def ask(appliance: Appliance, name: str, **request: object) -> Mapping[str, Any]:

@@ -18,9 +18,8 @@ import pytest
 
 from appliance.repository.recovery_key import RecoveryKey
 from tests.appliance import Appliance, home_folder, running_appliance, wait_until
-from tests.builders import documents
-from tests.e2e.operations import ask
-from tests.e2e.visitor import PASSWORD, Visitor, claimed
+from tests.e2e.operations import ask, holding
+from tests.e2e.visitor import PASSWORD, Visitor
 from tests.fakes.offsite import (
     PASSWORD as SECRET,
 )
@@ -61,13 +60,7 @@ class Source:
 def copy(runner: str, tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """The copy of a machine with a person and a document, which is gone."""
     key, folder = RecoveryKey.new(), tmp_path_factory.mktemp("copy") / "repository"
-    with (
-        home_folder() as home,
-        running_appliance(home, ollama=runner) as first,
-        claimed(first),
-    ):
-        document = documents.pdf(home.parent / "towers.pdf", ["Towers and walls.", BELL])
-        assert first.cli("ingest", str(document))[0]["state"] == "ready"
+    with home_folder() as home, holding(home, runner, BELL) as first:
         ask(first, "key", work="add", recovery_key=key.text)
         ask(first, "set")
         shutil.copytree(home / "repository", folder)

@@ -15,9 +15,8 @@ import pytest
 from appliance.backup_plan.records import read_plan
 from appliance.repository.recovery_key import RecoveryKey
 from tests.appliance import ROOT, Appliance, fake_ollama, home_folder, running_appliance, wait_until
-from tests.builders import documents
-from tests.e2e.operations import ask
-from tests.e2e.visitor import PASSWORD, Visitor, claimed
+from tests.e2e.operations import ask, holding
+from tests.e2e.visitor import PASSWORD, Visitor
 
 BELL = "The bell of the east tower was cast in 1742 and weighs three tons."
 QUESTION = "When was the bell of the east tower cast?"
@@ -61,13 +60,7 @@ def test_an_empty_machine_answers_as_the_first_one(runner: str, empty: Path) -> 
     key = RecoveryKey.new()
     copy, key_file = empty.parent / "copy", empty.parent / "key"
     key_file.write_text(f"\n  {key.text.lower()}  \n\n")
-    with (
-        home_folder() as home,
-        running_appliance(home, ollama=runner) as first,
-        claimed(first),
-    ):
-        document = documents.pdf(home.parent / "towers.pdf", ["Towers and walls.", BELL])
-        assert first.cli("ingest", str(document))[0]["state"] == "ready"
+    with home_folder() as home, holding(home, runner, BELL) as first:
         assert first.cli("ask", QUESTION)["citations"][0]["file"] == "towers.pdf"
         ask(first, "key", work="add", recovery_key=key.text)
         ask(first, "set")

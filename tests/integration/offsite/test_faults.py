@@ -292,6 +292,14 @@ def _serves(process: Path, port: int) -> bool:
     return any(f"socket:[{inode}]" in held for inode in inodes)
 
 
+async def copied(home: Machine, disk: Path) -> None:
+    """Make a set, and copy it to a folder."""
+    home.folder_target(disk)
+    home.back_up()
+    await home.do("probe")
+    await home.do("copy")
+
+
 async def test_two_machines_do_not_share_a_place(home: Machine, tmp_path: Path) -> None:
     other = machine(tmp_path / "other", password="another machine's")
     home.back_up()
@@ -311,10 +319,7 @@ async def test_the_half_files_of_another_machine_are_left_alone(
 ) -> None:
     """Neither a copy nor a try touches a place of another machine, which may be in mid-copy."""
     disk = tmp_path / "disk"
-    home.folder_target(disk)
-    home.back_up()
-    await home.do("probe")
-    await home.do("copy")
+    await copied(home, disk)
     (disk / "tmp/half").write_bytes(b"half")
     if not is_prepared:
         (disk / "cloister-target").unlink()
@@ -330,10 +335,7 @@ async def test_a_file_that_differs_there_is_named_and_left_alone(
     home: Machine, tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"
-    home.folder_target(disk)
-    home.back_up()
-    await home.do("probe")
-    await home.do("copy")
+    await copied(home, disk)
     pack = min(disk.glob("data/*/*"))
     pack.write_bytes(pack.read_bytes()[:-7])
     cut = pack.read_bytes()
