@@ -103,8 +103,8 @@ class Copying:
 
     async def _expect_same_repository(self) -> None:
         """Compare the config: two repositories in one place would be the end of both."""
-        there = await config_of(self.place)
-        if there is None or there == await self.source.config():
+        own, there = await self.source.config(), await config_of(self.place)
+        if there is None or there == own:
             return
         if await shares_keys(self.source, self.place):
             raise CopyDamagedError([], [str(CONFIG_FILE)])

@@ -23,6 +23,7 @@ def wait_until_longer(page: Page, length: int) -> None:
 
 
 def wait_until_complete(page: Page) -> None:
-    """Wait until the last answer is whole."""
+    """Wait until the last answer is whole, on a page whose scripts run: they send what is typed."""
     expect(last_answer(page)).to_be_visible()
     expect(last_answer(page)).not_to_have_attribute("aria-busy", "true", timeout=30_000)
+    page.wait_for_load_state()
