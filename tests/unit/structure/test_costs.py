@@ -39,6 +39,8 @@ from appliance.text.keywords import keywords, word_count
 from appliance.text.language import detect
 from appliance.text.scripts import separator, without_breaks
 from appliance.text.words import all_words, question_language, question_words, search_text
+from appliance.tls.material import LARGEST, read_material
+from appliance.tls.names import address_of, canonical, canonical_pattern, covers, nearly_covers
 from appliance.web import markdown
 from appliance.web.forms import LARGEST_FORM, Form, decoded
 from appliance.web.json_body import json_object
@@ -59,6 +61,7 @@ SHAPES = (
     *("\u662f\u5426 ", "[", "[1]", "[1,", "\u30101", "[passages ", "`", "``` ", "|", "|-", "<"),
     *("< /", "</passages", "<|", "<think>", "*a ", "**a", "_a", "> ", "- a\n", "#", "~~", "!["),
     *("[a](", "\\", "&amp;", "\"'", "(", "\ud800", "\0", "/", "a=", "%EF%B7%BA", "+", "&a="),
+    *("-----BEGIN ", "-----BEGIN A-----\n", "-----BEGIN A-----\n-----END A-----\n", "*.", "xn--"),
 )
 
 
@@ -157,6 +160,18 @@ COSTS: dict[str, tuple[int, Callable[[str], object]]] = {
         lambda text: question_words(text, "english"),
     ),
     "appliance.text.words:search_text": (LONGEST_PASSAGE, search_text),
+    "appliance.tls.material:read_material": (
+        LARGEST,
+        lambda text: read_material(text.encode("utf-8", "replace")[:LARGEST]),
+    ),
+    "appliance.tls.names:address_of": (LARGEST_FORM, address_of),
+    "appliance.tls.names:canonical": (LARGEST_FORM, canonical),
+    "appliance.tls.names:canonical_pattern": (LARGEST_FORM, canonical_pattern),
+    "appliance.tls.names:covers": (LARGEST_FORM, lambda text: covers(text, text)),
+    "appliance.tls.names:nearly_covers": (
+        LARGEST_FORM,
+        lambda text: nearly_covers(f"*.{text}", text),
+    ),
     "appliance.web.forms:decoded": (
         LARGEST_FORM,
         lambda text: decoded(text.encode("utf-8", "replace")[:LARGEST_FORM]),
@@ -189,7 +204,7 @@ COSTS: dict[str, tuple[int, Callable[[str], object]]] = {
 }
 
 # Packages whose functions people's texts reach on an event loop.
-READERS = ("accounts", "answering", "conversations", "library", "retrieval", "text", "web")
+READERS = ("accounts", "answering", "conversations", "library", "retrieval", "text", "tls", "web")
 # What marks a module that takes texts apart.
 TOOLS = {"re", "unicodedata", "json", "appliance.core.text"}
 # Functions with a text that is short or not a person's, or that another row measures.
