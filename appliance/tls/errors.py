@@ -191,6 +191,15 @@ class NginxRefusesError(ApplianceError):
     hint = "Nothing was changed. Ask your authority for a certificate with an ECDSA or RSA key."
 
 
+class CertificateRefusedError(ApplianceError):
+    """A finding forbids a certificate that a program wants to use. Facts: `problem`, `remedy`."""
+
+    code = "tls_refused"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "The certificate was not taken into use: {problem}"
+    hint = "{remedy}"
+
+
 class NotServedError(ApplianceError):
     """Nginx did not serve the new certificate after its reload."""
 

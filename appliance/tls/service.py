@@ -25,7 +25,12 @@ from appliance.core.settings import Settings
 from appliance.operations.model import Facts
 from appliance.tls.addresses import names_of, read_network
 from appliance.tls.due import is_due
-from appliance.tls.errors import MaterialTooLargeError, NoTlsError, NotServedError
+from appliance.tls.errors import (
+    CertificateRefusedError,
+    MaterialTooLargeError,
+    NoTlsError,
+    NotServedError,
+)
 from appliance.tls.folder import Purpose
 from appliance.tls.material import LARGEST
 from appliance.tls.model import Finding, KeyKind, Origin, Problem, facts_of
@@ -34,6 +39,7 @@ from appliance.tls.operation import Task
 from appliance.tls.published import Published, read_published
 from appliance.tls.renewal import forget_failure, note_failure
 from appliance.tls.web_server import WebServer
+from appliance.tls.words import advice_of, sentence_of
 from appliance.trial.model import Facts as TrialFacts
 from appliance.trial.model import Trial, TrialKind
 from appliance.trial.service import Trials
@@ -172,18 +178,21 @@ class Certificates:
         asked = {"kind": KeyKind.ECDSA_P256, "purpose": Purpose.ACME, "names": list(names)}
         return str((await self._ask(Task.REQUEST, asked))["request"]).encode()
 
-    async def install(self, chain: bytes, origin: Origin) -> tuple[Finding, ...]:
-        """Serve the answer to the ACME client's request, without a trial: nobody would confirm it.
+    async def install(self, chain: bytes, origin: Origin) -> None:
+        """Serve the answer to the request of `csr`, without a trial: no person would confirm it.
 
-        Returns what was found; an error among it forbade the change.
+        Raises CertificateRefusedError where a finding forbids it.
         """
         upload = Upload(chain)
         request = {**upload.as_request(), "origin": origin, "purpose": Purpose.ACME}
         before = await self._before()
         found = await self._ask(Task.USE, request)
-        if found["changed"]:
-            await self._take_over(before)
-        return _findings(found)
+        for finding in _findings(found):
+            if finding.is_error:
+                raise CertificateRefusedError(
+                    problem=sentence_of(finding), remedy=advice_of(finding)
+                )
+        await self._take_over(before)
 
     async def is_due(self) -> bool:
         """Say whether `ensure` would make a certificate of the machine's own authority."""
