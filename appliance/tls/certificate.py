@@ -13,7 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 _LONGEST_SHOWN = 200
+_LEAST_DIGEST_BYTES = 32
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+# What the library raises about a damaged certificate; of an unknown TLS feature a KeyError.
+DAMAGED = (
+    *(ValueError, TypeError, KeyError, UnsupportedAlgorithm),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
@@ -32,7 +38,7 @@ def load(data: bytes, encoding: Encoding = Encoding.PEM) -> x509.Certificate:
         else:
             certificate = x509.load_der_x509_certificate(data)
         require_readable(certificate)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except DAMAGED as error:
         raise UnreadableError from error
     return certificate
 
@@ -43,8 +49,8 @@ def require_readable(certificate: x509.Certificate) -> None:
         _ = (certificate.subject, certificate.issuer, certificate.extensions)
         _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
         alternative_names(certificate)
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as e:
-        raise UnreadableError from e
+    except DAMAGED as error:
+        raise UnreadableError from error
 
 
 def extension_of(
@@ -74,14 +80,25 @@ def is_authority(certificate: x509.Certificate) -> bool:
 
 
 def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Say whether `issuer` signed the certificate."""
+    """Say whether `issuer` signed the certificate.
+
+    The library verifies no signature that browsers refuse: then the identifiers of the keys decide.
+    """
     if certificate.issuer != issuer.subject:
         return False
+    if weak_digest(certificate):
+        return _names_key_of(certificate, issuer)
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
+
+
+def _names_key_of(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    named = extension_of(certificate, x509.AuthorityKeyIdentifier)
+    own = extension_of(issuer, x509.SubjectKeyIdentifier)
+    return not (named and own) or named.value.key_identifier in (None, own.value.digest)
 
 
 def is_self_signed(certificate: x509.Certificate) -> bool:
@@ -100,6 +117,18 @@ def public_key_of(certificate: x509.Certificate) -> PublicKeyTypes | None:
 def public_bytes(key: PublicKeyTypes) -> bytes:
     """Return a public key in the form in which two of them are compared."""
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def weak_digest(certificate: x509.Certificate) -> str | None:
+    """Return the name of the digest in a certificate's signature where browsers refuse it."""
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return shown(certificate.signature_algorithm_oid.dotted_string)
+    # Signatures with Ed25519 name no digest.
+    if algorithm is None or algorithm.digest_size >= _LEAST_DIGEST_BYTES:
+        return None
+    return "SHA-1" if isinstance(algorithm, hashes.SHA1) else algorithm.name.upper()
 
 
 def key_words(key: PublicKeyTypes | None) -> str:

@@ -11,7 +11,9 @@ from cryptography import x509
 from appliance.tls import certificate as read
 from appliance.tls.constraints import permits
 from appliance.tls.model import Finding, Material, Problem
-from appliance.tls.strength import is_weak_key, weak_signature
+from appliance.tls.strength import key_problem
+
+_REFUSED_KEYS = (Problem.KEY_WEAK, Problem.KEY_KIND)
 
 
 def chain_findings(material: Material, now: datetime | None) -> Iterator[Finding]:
@@ -26,8 +28,7 @@ def chain_findings(material: Material, now: datetime | None) -> Iterator[Finding
         yield Finding(Problem.REORDERED)
     if material.unrelated:
         titles = [read.title_of(each.subject) for each in material.unrelated]
-        facts = {"count": str(len(titles)), "subjects": read.shown("; ".join(titles))}
-        yield Finding(Problem.UNRELATED, facts)
+        yield Finding(Problem.UNRELATED, {"subjects": read.shown("; ".join(titles))})
     for depth, (issued, issuer) in enumerate(pairwise((leaf, *chain))):
         yield from _issuer_findings(issuer, depth)
         if now is not None:
@@ -58,11 +59,11 @@ def _issuer_findings(issuer: x509.Certificate, depth: int) -> Iterator[Finding]:
     limit = constraints.value.path_length if constraints else None
     if limit is not None and depth > limit:
         yield Finding(Problem.CHAIN_TOO_LONG, {**facts, "limit": str(limit), "depth": str(depth)})
-    if is_weak_key(issuer):
-        key = read.key_words(read.public_key_of(issuer))
-        yield Finding(Problem.ISSUER_KEY_WEAK, {**facts, "key": key})
+    public = read.public_key_of(issuer)
+    if key_problem(public) in _REFUSED_KEYS:
+        yield Finding(Problem.ISSUER_KEY_WEAK, {**facts, "key": read.key_words(public)})
     # A root is trusted for what it is: its own signature proves nothing.
-    if not read.is_self_signed(issuer) and (algorithm := weak_signature(issuer)):
+    if not read.is_self_signed(issuer) and (algorithm := read.weak_digest(issuer)):
         yield Finding(Problem.ISSUER_SIGNATURE_WEAK, {**facts, "algorithm": algorithm})
 
 

@@ -169,8 +169,8 @@ class OrganisationInvalidError(MaterialError):
     """The organisation's name does not fit into a request. Facts: `limit`."""
 
     code = "tls_organisation_invalid"
-    sentence = "The organisation's name has more than {limit} characters, or unprintable ones."
-    hint = "Enter a shorter form of it, or none: most authorities ignore it."
+    sentence = "The organisation's name has more than {limit} bytes, or unprintable characters."
+    hint = "Enter a shorter form of it, or none: most authorities replace it."
 
 
 class FolderUnusableError(ApplianceError):

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from appliance.tls import certificate as read
@@ -15,7 +13,7 @@ from appliance.tls.chain_findings import chain_findings
 from appliance.tls.key import load_key, proves
 from appliance.tls.model import Finding, Material, Problem
 from appliance.tls.name_findings import name_findings
-from appliance.tls.strength import LEAST_RSA_BITS, weak_signature
+from appliance.tls.strength import key_problem
 
 ANY_TIME = datetime.min.replace(tzinfo=UTC)
 # The most that browsers accept of public authorities, and Apple's systems of any.
@@ -24,9 +22,6 @@ SOON = timedelta(days=30)
 # A clock that is wrong by a time zone or by a day is more likely than a certificate that an
 # authority signed in advance.
 CLOCK_ERROR = timedelta(hours=36)
-_SLOW_RSA_BITS = 4096
-_CURVES = ("secp256r1", "secp384r1")
-_RARE_CURVE = "secp521r1"
 
 
 def check(
@@ -66,24 +61,10 @@ def _key_findings(leaf: x509.Certificate, key: bytes | None) -> Iterator[Finding
 
 def _strength_findings(leaf: x509.Certificate) -> Iterator[Finding]:
     public = read.public_key_of(leaf)
-    if problem := _key_problem(public):
+    if problem := key_problem(public):
         yield Finding(problem, {"key": read.key_words(public)})
-    if not read.is_self_signed(leaf) and (algorithm := weak_signature(leaf)):
+    if not read.is_self_signed(leaf) and (algorithm := read.weak_digest(leaf)):
         yield Finding(Problem.SIGNATURE_WEAK, {"algorithm": algorithm})
-
-
-def _key_problem(public: PublicKeyTypes | None) -> Problem | None:
-    match public:
-        case rsa.RSAPublicKey(key_size=bits) if bits < LEAST_RSA_BITS:
-            return Problem.KEY_WEAK
-        case rsa.RSAPublicKey(key_size=bits):
-            return Problem.KEY_SLOW if bits > _SLOW_RSA_BITS else None
-        case ec.EllipticCurvePublicKey(curve=curve) if curve.name == _RARE_CURVE:
-            return Problem.KEY_RARE
-        case ec.EllipticCurvePublicKey(curve=curve) if curve.name in _CURVES:
-            return None
-        case _:
-            return Problem.KEY_KIND
 
 
 def _date_findings(leaf: x509.Certificate, now: datetime) -> Iterator[Finding]:

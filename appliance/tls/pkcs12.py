@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization.pkcs12 import (
     PKCS12KeyAndCertificates,
     load_pkcs12,
 )
 
+from appliance.tls.certificate import DAMAGED
 from appliance.tls.errors import PasswordMissingError, PasswordWrongError
 from appliance.tls.key import encoded
 
@@ -32,5 +32,5 @@ def unpacked(
 def _opened(data: bytes, secret: bytes | None) -> PKCS12KeyAndCertificates | None:
     try:
         return load_pkcs12(data, secret)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except DAMAGED:
         return None

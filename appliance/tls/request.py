@@ -77,7 +77,7 @@ def _subject(names: Sequence[str], organisation: str) -> list[x509.NameAttribute
     common = next((name for name in names if address_of(name) is None), "")
     found = []
     if organisation := organisation.strip():
-        if len(organisation) > LONGEST_ORGANISATION or not organisation.isprintable():
+        if not organisation.isprintable() or len(organisation.encode()) > LONGEST_ORGANISATION:
             raise OrganisationInvalidError(limit=LONGEST_ORGANISATION)
         found.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation))
     if 0 < len(common) <= _LONGEST_COMMON_NAME:

@@ -1,36 +1,28 @@
-"""Which keys and signatures browsers refuse."""
+"""Which keys browsers refuse."""
 
 from __future__ import annotations
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from appliance.tls.certificate import public_key_of, shown
+from appliance.tls.model import Problem
 
-LEAST_RSA_BITS = 2048
-_LEAST_DIGEST_BYTES = 32
-
-
-def weak_signature(certificate: x509.Certificate) -> str | None:
-    """Return the name of the digest in a certificate's signature where browsers refuse it."""
-    try:
-        algorithm = certificate.signature_hash_algorithm
-    except UnsupportedAlgorithm:
-        return shown(certificate.signature_algorithm_oid.dotted_string)
-    # Signatures with Ed25519 name no digest.
-    if algorithm is None or algorithm.digest_size >= _LEAST_DIGEST_BYTES:
-        return None
-    return "SHA-1" if isinstance(algorithm, hashes.SHA1) else algorithm.name.upper()
+_LEAST_RSA_BITS = 2048
+_SLOW_RSA_BITS = 4096
+_CURVES = ("secp256r1", "secp384r1")
+_RARE_CURVE = "secp521r1"
 
 
-def is_weak_key(certificate: x509.Certificate) -> bool:
-    """Say whether the key of a certificate is one that browsers refuse."""
-    match public_key_of(certificate):
+def key_problem(public: PublicKeyTypes | None) -> Problem | None:
+    """Return what is wrong with the kind or the size of a key."""
+    match public:
+        case rsa.RSAPublicKey(key_size=bits) if bits < _LEAST_RSA_BITS:
+            return Problem.KEY_WEAK
         case rsa.RSAPublicKey(key_size=bits):
-            return bits < LEAST_RSA_BITS
-        case dsa.DSAPublicKey() | None:
-            return True
+            return Problem.KEY_SLOW if bits > _SLOW_RSA_BITS else None
+        case ec.EllipticCurvePublicKey(curve=curve) if curve.name == _RARE_CURVE:
+            return Problem.KEY_RARE
+        case ec.EllipticCurvePublicKey(curve=curve) if curve.name in _CURVES:
+            return None
         case _:
-            return False
+            return Problem.KEY_KIND

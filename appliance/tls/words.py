@@ -114,7 +114,7 @@ WORDS: Mapping[Problem, Words] = {
         "They are used in the right order: the machine's own first, then its issuers.",
     ),
     Problem.UNRELATED: Words(
-        "{count} of the file's certificates are no part of the chain: {subjects}.",
+        "The file holds certificates that are no part of the chain: {subjects}.",
         "They are left out.",
     ),
     Problem.ISSUER_MISSING: Words(
@@ -156,7 +156,7 @@ WORDS: Mapping[Problem, Words] = {
         f"{_ASK_AGAIN} without this name, or from an issuer that may certify it.",
     ),
     Problem.CHAIN_TOO_LONG: Words(
-        "The issuer {issuer} allows {limit} other issuers below it, and there are {depth}.",
+        "The issuer {issuer} allows at most {limit} issuers below it, and this chain has {depth}.",
         "Choose the chain that your authority offers for this certificate.",
     ),
 }

@@ -27,7 +27,7 @@ from appliance.tls.published import AUTHORITY, read_published
 from appliance.tls.web_server import served_fingerprint
 from appliance.units.directories import owned_directory
 from appliance.units.nginx import SERVED, nginx
-from tests.builders.certificates import keep_own
+from tests.builders.served_certificates import keep_own
 from tests.integration.supervisor.sites import site
 
 PROGRAM = Path("/usr/sbin/nginx")
