@@ -171,3 +171,74 @@ class OrganisationInvalidError(MaterialError):
     code = "tls_organisation_invalid"
     sentence = "The organisation's name has more than {limit} bytes, or unprintable characters."
     hint = "Enter a shorter form of it, or none: most authorities replace it."
+
+
+class FolderUnusableError(ApplianceError):
+    """The folder of the certificate cannot be used. Facts: `place`, `reason`."""
+
+    code = "tls_folder"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = "The certificate cannot be kept: {place}: {reason}."
+    hint = "The disk may be full, or the folder has another owner; `cloister doctor` says which."
+
+
+class NginxRefusesError(ApplianceError):
+    """Nginx cannot use a certificate that passed all other checks. Facts: `problem`."""
+
+    code = "tls_nginx_refuses"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "Nginx cannot use this certificate: {problem}"
+    hint = "Nothing was changed. Ask your authority for a certificate with an ECDSA or RSA key."
+
+
+class CertificateRefusedError(ApplianceError):
+    """A finding forbids a certificate that a program wants to use. Facts: `problem`, `remedy`."""
+
+    code = "tls_refused"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "The certificate was not taken into use: {problem}"
+    hint = "{remedy}"
+
+
+class NotServedError(ApplianceError):
+    """Nginx did not serve the new certificate after its reload."""
+
+    code = "tls_not_served"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    sentence = "Nginx does not serve the new certificate; the one before it is back."
+    hint = "`cloister logs nginx` says why."
+
+
+class NothingWaitsError(ApplianceError):
+    """No key waits for a certificate."""
+
+    code = "tls_nothing_waits"
+    status = HTTPStatus.CONFLICT
+    sentence = "No request waits for its certificate."
+    hint = "Make one first: `cloister tls csr`."
+
+
+class NoPreviousError(ApplianceError):
+    """There is no previous certificate to return to."""
+
+    code = "tls_no_previous"
+    status = HTTPStatus.CONFLICT
+    sentence = "There is no previous certificate to return to."
+    hint = "`cloister tls use --own` makes one of the machine's own authority."
+
+
+class NoTlsError(ApplianceError):
+    """This installation has no TLS."""
+
+    code = "tls_off"
+    status = HTTPStatus.CONFLICT
+    sentence = "This installation serves without TLS, so that it has no certificate."
+    hint = "In a clone, set CLOISTER_TLS=yes and start it again."
+
+
+class UnknownWorkError(ApplianceError):
+    """Another version of Cloister asks for something. Facts: `work`."""
+
+    code = "tls_unknown_work"
+    sentence = "The work “{work}” is unknown to the operation of certificates."
+    hint = "The supervisor may be of another version: restart it."
