@@ -34,13 +34,19 @@ PLATFORMS = (
         "Windows (Edge, Chrome)",
         RootFile.DER,
         (
-            "Compare: in PowerShell, `Get-FileHash cloister-root.cer` prints the fingerprint "
-            "without its colons.",
+            (
+                "Compare: in PowerShell, `Get-FileHash cloister-root.cer` prints the fingerprint "
+                "without its colons."
+            ),
             "Open the file and choose “Install Certificate”.",
-            "Choose “Current User”; for all people of the computer “Local Machine”, as its "
-            "administrator.",
-            "Choose “Place all certificates in the following store”, then “Browse”, then "
-            "“Trusted Root Certification Authorities”.",
+            (
+                "Choose “Current User”; for all people of the computer “Local Machine”, as its "
+                "administrator."
+            ),
+            (
+                "Choose “Place all certificates in the following store”, then “Browse”, then "
+                "“Trusted Root Certification Authorities”."
+            ),
             "Finish, confirm the warning, and restart the browser.",
         ),
     ),
@@ -49,8 +55,10 @@ PLATFORMS = (
         "macOS (Safari, Chrome)",
         RootFile.PEM,
         (
-            "Open the file: Keychain Access asks for a keychain. Choose “login”; for all people of "
-            "the computer “System”.",
+            (
+                "Open the file: Keychain Access asks for a keychain. Choose “login”; for all people of "
+                "the computer “System”."
+            ),
             "Find the certificate, whose name begins with “Cloister of”, and open it.",
             "Compare its SHA-256 fingerprint, which is at the end of the details.",
             "Under “Trust”, set “When using this certificate” to “Always Trust”.",
@@ -63,11 +71,15 @@ PLATFORMS = (
         RootFile.PEM,
         (
             "Download the file on the device; the QR code opens its address.",
-            "In Settings, search for “CA certificate”. It is under “Security”, “Encryption & "
-            "credentials”, “Install a certificate”; makers name these differently.",
+            (
+                "In Settings, search for “CA certificate”. It is under “Security”, “Encryption & "
+                "credentials”, “Install a certificate”; makers name these differently."
+            ),
             "Choose “Install anyway”, confirm with your PIN, and choose the file.",
-            "Compare: under “Trusted credentials”, “User”, open the certificate and read its "
-            "SHA-256 fingerprint. Remove the certificate if it differs.",
+            (
+                "Compare: under “Trusted credentials”, “User”, open the certificate and read its "
+                "SHA-256 fingerprint. Remove the certificate if it differs."
+            ),
         ),
     ),
     Platform(
@@ -79,8 +91,10 @@ PLATFORMS = (
             "Open Settings, “General”, “VPN & Device Management”, and the profile there.",
             "Compare: “More Details” shows the certificate with its SHA-256 fingerprint.",
             "Choose “Install” and enter your passcode.",
-            "Open Settings, “General”, “About”, “Certificate Trust Settings”, and switch the "
-            "certificate on. Without this step it is not trusted.",
+            (
+                "Open Settings, “General”, “About”, “Certificate Trust Settings”, and switch the "
+                "certificate on. Without this step it is not trusted."
+            ),
         ),
     ),
     Platform(
@@ -88,8 +102,10 @@ PLATFORMS = (
         "Firefox on a computer",
         RootFile.PEM,
         (
-            "On Windows and macOS, Firefox 120 and later uses what the computer trusts: install "
-            "the root there, and restart Firefox. On Linux, go on here.",
+            (
+                "On Windows and macOS, Firefox 120 and later uses what the computer trusts: install "
+                "the root there, and restart Firefox. On Linux, go on here."
+            ),
             "Open Settings, “Privacy & Security”, “Certificates”, “View Certificates”.",
             "Under “Authorities”, choose “Import” and the file.",
             "Compare: “View” shows the SHA-256 fingerprint.",
@@ -101,12 +117,16 @@ PLATFORMS = (
         "Debian and Ubuntu",
         RootFile.PEM,
         (
-            "Compare: `openssl x509 -noout -fingerprint -sha256 -in cloister-root.crt` prints the "
-            "fingerprint.",
+            (
+                "Compare: `openssl x509 -noout -fingerprint -sha256 -in cloister-root.crt` prints the "
+                "fingerprint."
+            ),
             "Copy the file: `sudo cp cloister-root.crt /usr/local/share/ca-certificates/`.",
             "Run `sudo update-ca-certificates`. Now curl and most programs trust the machine.",
-            "Chromium and Chrome have a list of their own: with the package libnss3-tools, "
-            "`certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n Cloister -i cloister-root.crt`.",
+            (
+                "Chromium and Chrome have a list of their own: with the package libnss3-tools, "
+                "`certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n Cloister -i cloister-root.crt`."
+            ),
             "Firefox has its own as well: see above.",
         ),
     ),
