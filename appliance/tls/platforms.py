@@ -56,8 +56,8 @@ PLATFORMS = (
         RootFile.PEM,
         (
             (
-                "Open the file: Keychain Access asks for a keychain. Choose “login”; for all people of "
-                "the computer “System”."
+                "Open the file: Keychain Access asks for a keychain. Choose “login”; for all "
+                "people of the computer “System”."
             ),
             "Find the certificate, whose name begins with “Cloister of”, and open it.",
             "Compare its SHA-256 fingerprint, which is at the end of the details.",
@@ -103,8 +103,8 @@ PLATFORMS = (
         RootFile.PEM,
         (
             (
-                "On Windows and macOS, Firefox 120 and later uses what the computer trusts: install "
-                "the root there, and restart Firefox. On Linux, go on here."
+                "On Windows and macOS, Firefox 120 and later uses what the computer trusts: "
+                "install the root there, and restart Firefox. On Linux, go on here."
             ),
             "Open Settings, “Privacy & Security”, “Certificates”, “View Certificates”.",
             "Under “Authorities”, choose “Import” and the file.",
@@ -118,8 +118,8 @@ PLATFORMS = (
         RootFile.PEM,
         (
             (
-                "Compare: `openssl x509 -noout -fingerprint -sha256 -in cloister-root.crt` prints the "
-                "fingerprint."
+                "Compare: `openssl x509 -noout -fingerprint -sha256 -in cloister-root.crt` prints "
+                "the fingerprint."
             ),
             "Copy the file: `sudo cp cloister-root.crt /usr/local/share/ca-certificates/`.",
             "Run `sudo update-ca-certificates`. Now curl and most programs trust the machine.",

@@ -45,6 +45,7 @@ from appliance.web import markdown
 from appliance.web.forms import LARGEST_FORM, Form, decoded
 from appliance.web.json_body import json_object
 from appliance.web.markdown_limits import LARGEST_HTML, LONGEST_TEXT
+from appliance.web.multipart import parts_of
 from appliance.web.paths import is_local_path, whole_number
 from tests.builders.answers import passage
 from webchat.pages.api_chat_body import LARGEST_BODY, read_chat_request, read_embedding_request
@@ -61,7 +62,14 @@ SHAPES = (
     *("\u662f\u5426 ", "[", "[1]", "[1,", "\u30101", "[passages ", "`", "``` ", "|", "|-", "<"),
     *("< /", "</passages", "<|", "<think>", "*a ", "**a", "_a", "> ", "- a\n", "#", "~~", "!["),
     *("[a](", "\\", "&amp;", "\"'", "(", "\ud800", "\0", "/", "a=", "%EF%B7%BA", "+", "&a="),
-    *("-----BEGIN ", "-----BEGIN A-----\n", "-----BEGIN A-----\n-----END A-----\n", "*.", "xn--"),
+    *(
+        "-----BEGIN ",
+        "-----BEGIN A-----\n",
+        "-----BEGIN A-----\n-----END A-----\n",
+        "*.",
+        "xn--",
+        "\r\n--a\r\n",
+    ),
 )
 
 
@@ -188,6 +196,12 @@ COSTS: dict[str, tuple[int, Callable[[str], object]]] = {
     "appliance.web.markdown:with_links": (
         LARGEST_HTML,
         lambda text: markdown.with_links(text, {1: "/a"}),
+    ),
+    "appliance.web.multipart:parts_of": (
+        1024 * 1024,
+        lambda text: parts_of(
+            "multipart/form-data; boundary=a", text.encode("utf-8", "replace")[: 1024 * 1024]
+        ),
     ),
     "appliance.web.paths:is_local_path": (LARGEST_FORM, is_local_path),
     "appliance.web.paths:whole_number": (LARGEST_FORM, whole_number),

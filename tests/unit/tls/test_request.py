@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from appliance.tls import errors
@@ -13,7 +14,7 @@ from appliance.tls.findings import check
 from appliance.tls.key import key_pem, load_key
 from appliance.tls.material import read_material
 from appliance.tls.model import KeyKind
-from appliance.tls.request import make_csr, make_key, requested_names
+from appliance.tls.request import make_csr, make_key, names_in, requested_names
 from tests.builders.certificates import authority, certificate
 from tests.fakes.clock import START
 
@@ -53,6 +54,7 @@ def test_a_request_has_each_name_once_as_certificates_hold_it() -> None:
     assert hosts == ["box.example", "*.example.org", "xn--bcher-kva.example"]
     assert [str(each) for each in found.get_values_for_type(x509.IPAddress)] == ["10.0.0.5"]
     assert subject_of(request) == {"CN": "box.example"}
+    assert names_in(request.public_bytes(Encoding.PEM)) == (*hosts, "10.0.0.5")
 
 
 def test_the_subject_has_the_organisation_and_no_address() -> None:
