@@ -50,7 +50,9 @@ class CertificateCard:
 
 @dataclass(frozen=True, slots=True)
 class TlsPage:
-    """`seconds` is the time that a certificate on trial has left; None without a trial.
+    """`is_on`: the machine has TLS; `is_own`: its own authority made what is served.
+
+    `seconds` is the time that a certificate on trial has left; None without a trial.
 
     `is_stale`: Nginx serves another certificate than the one that is kept.
     """
@@ -59,6 +61,7 @@ class TlsPage:
 
     frame: Frame
     is_on: bool
+    is_own: bool
     served: CertificateCard | None
     previous: CertificateCard | None
     is_stale: bool
@@ -145,6 +148,7 @@ async def _page(request: web.Request, form: Form | None, error: ApplianceError |
     return TlsPage(
         frame=frame(request, "Certificate", "tls"),
         is_on=settings.https,
+        is_own=published.served is not None and published.served.origin is Origin.OWN_AUTHORITY,
         served=kept,
         previous=card_of(published.previous, now) if published.previous else None,
         is_stale=kept is not None and served not in {None, kept.facts.fingerprint},

@@ -132,7 +132,7 @@ async def test_it_shows_what_is_served(as_olga: ConsoleBrowser, settings: Settin
     for words in (HOST, "Cloister of box.example", served(settings), "ECDSA P-256"):
         assert words in page
     assert "own authority, and renewed by itself" in page
-    assert "Return to the previous one" not in page
+    assert "Roll back" not in page
 
 
 async def test_names_that_the_certificate_lacks_are_listed(
@@ -231,7 +231,7 @@ async def test_the_previous_one_comes_back_on_trial(
     assert (await as_olga.post(f"{PAGE}/own")).status == 200
     await as_olga.post(f"{PAGE}/confirm")
     assert served(settings) != own
-    assert "Return to the previous one" in await as_olga.text(PAGE)
+    assert "Roll back" in await as_olga.text(PAGE)
     back = await soup_of(await as_olga.post(f"{PAGE}/rollback"))
     assert sentences(back, "warn") == ["Another certificate is on trial."]
     assert served(settings) == own
