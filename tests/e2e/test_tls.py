@@ -165,9 +165,8 @@ def operation_of(appliance: Appliance) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("attempt", range(3))
 def test_an_operation_that_is_killed_leaves_a_certificate_that_is_served(
-    appliance: Appliance, attempt: int
+    appliance: Appliance,
 ) -> None:
     command = (sys.executable, "-m", "appliance", "tls", "use", "--own")
     before = served(appliance)

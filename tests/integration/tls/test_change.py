@@ -16,7 +16,8 @@ from appliance.core.settings import Settings
 from appliance.tls.errors import NotServedError
 from appliance.tls.model import KeyKind, Origin, Problem, facts_of
 from appliance.tls.published import AUTHORITY
-from appliance.tls.service import Certificates, Upload
+from appliance.tls.service import Certificates
+from appliance.tls.upload import Upload
 from appliance.tls.web_server import served_fingerprint
 from appliance.trial.errors import TrialRunningError
 from appliance.trial.model import LASTS
