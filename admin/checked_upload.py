@@ -7,7 +7,7 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 
-from appliance.tls.service import Upload
+from appliance.tls.upload import Upload
 
 # Long enough to read what was found.
 _KEPT_SECONDS = 600.0

@@ -14,7 +14,8 @@ from appliance.accounts.guard import check_form, permitted
 from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError, Words
 from appliance.tls.model import CertificateFacts, facts_of
-from appliance.tls.service import Checked, Upload
+from appliance.tls.service import Checked
+from appliance.tls.upload import Upload
 from appliance.tls.words import sentence_of, words_of
 from appliance.web import csrf, flash
 from appliance.web.forms import Form, read_form

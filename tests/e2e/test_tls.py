@@ -1,164 +1,205 @@
-"""The certificate in a real browser, against a real Nginx: upload, trial, request, root."""
+"""A whole appliance over TLS: who trusts its root, and how its certificate is changed."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import signal
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
 
-from appliance.tls.model import facts_of
-from appliance.tls.request import names_in
-from tests.appliance import Appliance, home_folder, running_appliance
-from tests.builders.certificates import PASSWORD as FILE_PASSWORD
-from tests.builders.certificates import Issued, chained
-from tests.e2e.browser import Window, window
-from tests.e2e.visitor import PASSWORD
-
-PAGE = "/admin/tls"
-HOST = "box.example"
-SIZES = ((1440, 900), (390, 844), (320, 640))
-# Nobody trusts the certificates of these tests: the browser is as an operator who goes on anyway.
-TRUSTING: dict[str, Any] = {"ignore_https_errors": True}
-
-pytestmark = pytest.mark.timeout(180)
+from appliance.cli.output import ExitCode
+from tests.appliance import (
+    ROOT,
+    Appliance,
+    home_folder,
+    processes_of,
+    running_appliance,
+    wait_until,
+)
+from tests.builders.served_certificates import answer_to, uploaded
 
 
 @pytest.fixture(scope="module")
-def appliance(runner: str) -> Iterator[Appliance]:
-    """An appliance that serves over TLS."""
+def appliance() -> Iterator[Appliance]:
+    """An appliance that serves over TLS; no model is needed."""
     with (
-        home_folder() as home,
-        running_appliance(
-            home, ollama=runner, CLOISTER_TLS="yes", CLOISTER_HOST_NAMES=HOST
-        ) as started,
+        home_folder() as folder,
+        running_appliance(folder, CLOISTER_TLS="yes", CLOISTER_HOST="box.example") as started,
     ):
         yield started
 
 
 @pytest.fixture(scope="module")
-def address(appliance: Appliance) -> str:
-    return appliance.address.replace("http:", "https:", 1)
+def folder(appliance: Appliance) -> Path:
+    """A folder for files that the command line reads."""
+    folder = appliance.home.parent / "files"
+    folder.mkdir()
+    folder.chmod(0o755)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def session(browser: Browser, appliance: Appliance, address: str) -> Any:
-    with window(browser, address, **TRUSTING) as opened:
-        page = opened.open(appliance.claim_link)
-        page.get_by_label("Your name").fill("Ada Lovelace")
-        page.get_by_label("You sign in as").fill("ada")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Claim").click()
-        expect(page.get_by_role("heading", name="Welcome, Ada Lovelace")).to_be_visible()
-        return page.context.storage_state()
+def root(appliance: Appliance, folder: Path) -> Path:
+    """The root of the machine's own authority, as an operator downloads it."""
+    path = folder / "root.pem"
+    path.write_text(appliance.cli("tls", "show", "--root")["authority"])
+    return path
 
 
-@pytest.fixture
-def desk(browser: Browser, address: str, session: Any) -> Iterator[Window]:
-    with window(browser, address, storage_state=session, **TRUSTING) as opened:
-        yield opened
+def curl(appliance: Appliance, *options: str) -> subprocess.CompletedProcess[str]:
+    command = ("curl", "--silent", "--show-error", "--noproxy", "*", *options, appliance.address)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
 
 
 def served(appliance: Appliance) -> str:
-    """Return the fingerprint of what a new connection gets."""
-    pem = ssl.get_server_certificate(("127.0.0.1", appliance.port))
-    return facts_of(pem.encode()).fingerprint
+    found = appliance.cli("tls", "show")
+    assert found["fingerprint_served"] == found["served"]["fingerprint"]
+    return str(found["fingerprint_served"])
 
 
-def issued() -> Issued:
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    return chained(names=(HOST, "127.0.0.1"), starts=yesterday)
-
-
-def fits_everywhere(window_: Window, name: str) -> None:
-    """Look at the page on a desk, a telephone and the narrowest screen, by day and by night."""
-    for width, height in SIZES:
-        window_.page.set_viewport_size({"width": width, "height": height})
-        for scheme in ("light", "dark"):
-            window_.page.emulate_media(color_scheme=scheme)
-            window_.fits()
-            window_.picture(f"{name}-{width}-{scheme}")
-    window_.accessible()
-
-
-def check(page: Page, file: Path, password: str = "") -> None:
-    page.get_by_label("Certificate", exact=True).set_input_files(file)
-    page.get_by_label("Password").fill(password)
-    page.get_by_label("Password").press("Enter")
-    expect(page.get_by_role("heading", name="Use this certificate?")).to_be_visible()
-
-
-def test_an_upload_is_used_with_the_keyboard_and_confirmed(
-    desk: Window, appliance: Appliance, tmp_path: Path
+def test_a_client_that_trusts_the_root_alone_connects_and_another_one_does_not(
+    appliance: Appliance, root: Path
 ) -> None:
-    file, wanted, before = tmp_path / "box.p12", issued(), served(appliance)
-    file.write_bytes(wanted.pkcs12())
-    page = desk.open(PAGE)
-    fits_everywhere(desk, "tls")
-    check(page, file, FILE_PASSWORD)
-    fits_everywhere(desk, "tls-checked")
+    assert curl(appliance, "--cacert", str(root)).returncode == 0
+    stranger = curl(appliance)
+    assert stranger.returncode == 60, stranger.stderr
+
+
+def test_people_sign_in_over_tls_with_cookies_of_this_host_alone(
+    appliance: Appliance, root: Path
+) -> None:
+    context = ssl.create_default_context(cafile=root)
+    with httpx.Client(verify=context, base_url=appliance.address, trust_env=False) as client:
+        page = client.get("/admin/claim")
+        assert page.status_code == 200
+        assert all(name.startswith("__Host-") for name in client.cookies)
+    assert appliance.claim_link.startswith("https://")
+
+
+def test_a_certificate_from_elsewhere_is_served_and_confirmed(
+    appliance: Appliance, folder: Path
+) -> None:
+    before, issued = served(appliance), uploaded("box.example")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(issued.chain_pem)
+    key.write_bytes(issued.key_pem)
+    checked = appliance.cli("tls", "use", str(certificate), "--key", str(key), "--check")
+    assert not checked["changed"]
     assert served(appliance) == before
-    desk.tab_to("Use it on trial")
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("Another certificate is on trial.")).to_be_visible()
-    assert served(appliance) == facts_of(wanted.pem).fingerprint
-    fits_everywhere(desk, "tls-trial")
-    desk.tab_to("Confirm it")
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("The certificate is confirmed, and stays.")).to_be_visible()
-    expect(page.get_by_text("Uploaded by an operator")).to_be_visible()
+    used = appliance.cli("tls", "use", str(certificate), "--key", str(key))
+    assert used["changed"]
+    assert used["trial"]["ends"]
+    after = served(appliance)
+    assert after != before
+    busy = appliance.run_cli("tls", "use", "--own")
+    assert busy.returncode == ExitCode.FAILED
+    assert "on trial" in busy.stderr
+    assert appliance.cli("tls", "confirm")["confirmed"]
+    assert appliance.run_cli("tls", "confirm").returncode == ExitCode.FAILED
+    shown = appliance.run_cli("tls", "show").stdout
+    assert "uploaded" in shown
+    assert before in shown
+    # Back to the one before it.
+    appliance.cli("tls", "rollback")
+    appliance.cli("tls", "confirm")
+    assert served(appliance) == before
 
 
-def test_a_question_shows_the_previous_one_and_its_trial_can_be_undone(
-    desk: Window, appliance: Appliance, tmp_path: Path
+@pytest.mark.parametrize("garbage", ["", "garbage\n", "-----BEGIN PRIVATE KEY-----\nAAAA\n"])
+def test_a_key_that_is_garbage_changes_nothing(
+    appliance: Appliance, folder: Path, garbage: str
 ) -> None:
-    file = tmp_path / "box.pem"
-    made = issued()
-    file.write_bytes(made.chain_pem + made.key_pem)
-    page = desk.open(PAGE)
-    check(page, file)
-    page.get_by_role("button", name="Use it on trial").click()
-    page.get_by_role("button", name="Confirm it").click()
-    expect(page.get_by_text("The certificate is confirmed, and stays.")).to_be_visible()
-    opener = page.get_by_role("button", name="Roll back")
-    opener.focus()
-    page.keyboard.press("Enter")
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
-    desk.picture("tls-previous")
-    dialog.get_by_role("button", name="Serve it").click()
-    expect(page.get_by_text("Another certificate is on trial.")).to_be_visible()
-    assert served(appliance) != facts_of(made.pem).fingerprint
-    page.get_by_role("button", name="Undo it now").click()
-    expect(page.get_by_text("The previous certificate is back.")).to_be_visible()
-    assert served(appliance) == facts_of(made.pem).fingerprint
+    before = served(appliance)
+    certificate, key = folder / "good.pem", folder / "bad.pem"
+    certificate.write_bytes(uploaded("box.example").chain_pem)
+    key.write_text(garbage)
+    refused = appliance.run_cli("tls", "use", str(certificate), "--key", str(key))
+    assert refused.returncode == ExitCode.FAILED
+    assert "key" in (refused.stdout + refused.stderr).lower()
+    assert served(appliance) == before
+    assert appliance.cli("tls", "show")["trial"] is None
+    missing = appliance.run_cli("tls", "use", str(folder / "nowhere.pem"))
+    assert missing.returncode == ExitCode.FAILED
+    assert "cannot be read" in missing.stderr
 
 
-def test_a_request_is_made_and_downloaded(desk: Window) -> None:
-    page = desk.open(PAGE)
-    page.get_by_label("Names").fill(f"{HOST}\n*.{HOST}")
-    page.get_by_role("button", name="Make a request").click()
-    expect(page.get_by_text(f"for {HOST}, *.{HOST}")).to_be_visible()
-    fits_everywhere(desk, "tls-request")
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download the request").click()
-    assert names_in(download.value.path().read_bytes()) == (HOST, f"*.{HOST}")
+def test_an_authority_answers_the_request_of_the_machine(
+    appliance: Appliance, folder: Path
+) -> None:
+    early = appliance.run_cli("tls", "answer", str(written(folder, "early.pem", b"nothing")))
+    assert early.returncode == ExitCode.FAILED
+    assert "No request waits" in early.stderr
+    request = appliance.cli("tls", "csr", "--kind", "rsa-3072", "--organisation", "Box")["request"]
+    answer = written(folder, "answer.pem", answer_to(request.encode()))
+    assert appliance.cli("tls", "answer", str(answer))["changed"]
+    shown = appliance.cli("tls", "show")
+    assert (shown["served"]["origin"], shown["served"]["key"]) == ("requested", "RSA 3072")
+    assert shown["served"]["names"] == ["box.example"]
+    assert shown["requests"] == {}
+    appliance.cli("tls", "rollback")
+    assert appliance.cli("tls", "show")["served"]["origin"] == "own authority"
 
 
-def test_each_person_finds_the_root_and_the_steps(browser: Browser, address: str) -> None:
-    with window(browser, address, **TRUSTING) as stranger:
-        page = stranger.open(f"{PAGE}/root")
-        for summary in page.locator("summary").all():
-            summary.focus()
-            page.keyboard.press("Enter")
-        expect(page.get_by_text("update-ca-certificates")).to_be_visible()
-        fits_everywhere(stranger, "tls-root")
-        with page.expect_download() as download:
-            page.get_by_role("link", name="Download (.crt)").click()
-        root = facts_of(download.value.path().read_bytes())
-        expect(page.get_by_text(root.fingerprint)).to_be_visible()
-        assert root.subject.startswith("Cloister of ")
+def written(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def operation_of(appliance: Appliance) -> list[int]:
+    """Return the processes of the operation that makes certificates."""
+    found = []
+    for pid in processes_of(appliance.home):
+        with contextlib.suppress(OSError):
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if b"operation" in arguments and b"tls" in arguments:
+                found.append(pid)
+    return found
+
+
+def test_an_operation_that_is_killed_leaves_a_certificate_that_is_served(
+    appliance: Appliance,
+) -> None:
+    command = (sys.executable, "-m", "appliance", "tls", "use", "--own")
+    before = served(appliance)
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=dict(appliance.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        pids = wait_until(lambda: operation_of(appliance), "the operation to run")
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait(60)
+    wait_until(lambda: appliance.cli("tls", "show")["trial"] is None, "the trial to end")
+    assert served(appliance) == before
+    # The next change works, and the web server starts with what is kept.
+    pid = appliance.kill("nginx")
+    appliance.wait_for("nginx", "ready", unlike=pid)
+    assert served(appliance) == before
+
+
+def test_a_machine_that_lost_its_certificate_makes_one_at_its_next_start() -> None:
+    with home_folder() as folder:
+        with running_appliance(folder, CLOISTER_TLS="yes") as first:
+            fingerprint = served(first)
+            authority = first.cli("tls", "show")["authority"]
+        with running_appliance(folder, CLOISTER_TLS="yes", port=first.port) as again:
+            assert served(again) == fingerprint
+        shutil.rmtree(folder / "tls")
+        shutil.rmtree(folder / "certificates")
+        with running_appliance(folder, CLOISTER_TLS="yes", port=first.port) as last:
+            assert served(last) != fingerprint
+            # The authority is still there: people need not install another root.
+            assert last.cli("tls", "show")["authority"] == authority

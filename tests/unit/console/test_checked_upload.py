@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from admin.checked_upload import CheckedUpload
-from appliance.tls.service import Upload
+from appliance.tls.upload import Upload
 
 UPLOAD = Upload(b"certificate", b"SECRET", "password")
 
