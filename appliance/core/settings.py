@@ -160,6 +160,23 @@ class Settings:
         return self.home / "tls"
 
     @property
+    def acme(self) -> Path:
+        """The accounts of this machine at authorities that make certificates (ACME)."""
+        return self.home / "acme"
+
+    @property
+    def acme_challenges(self) -> Path:
+        """What an authority looks at to see that a name is ours, as Nginx serves it (HTTP-01)."""
+        return self.run / "acme"
+
+    @property
+    def acme_hooks(self) -> Path:
+        """The programs that publish records for DNS-01. Packaged, root alone puts them there."""
+        return (
+            ENVIRONMENT_FILE.with_name("acme-hooks") if self.packaged else self.home / "acme-hooks"
+        )
+
+    @property
     def logs(self) -> Path:
         """One log file a unit."""
         return self.home / "log"

@@ -22,6 +22,7 @@ FLEETING = {
     "cloister-prune.service",
     "cloister-repository-share.service",
     "cloister-offsite@1.service",
+    "cloister-acme.service",
     "cloister-restore.service",
     "cloister-fetch@1.service",
     "cloister-firewall.service",
@@ -45,6 +46,7 @@ FOLDERS = (
     *(f"{DATA}{name}" for name in ("/ollama", "/ollama/models", "/ollama/.ollama")),
     *(f"{DATA}{name}" for name in ("/state", "/settings", "/tls")),
     *(f"{DATA}{name}" for name in ("/backup", "/repository", "/repository/data", "/offsite")),
+    *(f"{DATA}/acme", f"{SOCKETS}/acme", f"{SOCKETS}/operations/acme"),
     *(f"{SOCKETS}{name}" for name in ("/repository", "/offsite", "/operations")),
     *(f"{SOCKETS}/operations/{name}" for name in ("set", "prune", "offsite-1", "restore")),
     *("/", "/etc", "/etc/cloister", "/home", "/opt", "/root", "/run", "/srv"),
@@ -74,7 +76,7 @@ POWERS = {
     "cloister.service": powers(
         writes=f"{SOCKETS}/console {SOCKETS}/control {SOCKETS}/health {SOCKETS}/motd {DATA}/state"
         f" {DATA}/settings {DATA}/offsite {DOCUMENTS} {OPERATIONS}/set {OPERATIONS}/prune"
-        f" {OPERATIONS}/offsite-1 {OPERATIONS}/restore",
+        f" {OPERATIONS}/offsite-1 {OPERATIONS}/restore {OPERATIONS}/acme",
         reads=f"{SOCKETS} {SOCKETS}/postgres {SOCKETS}/chat {SOCKETS}/ingest {SOCKETS}/ollama"
         f" {SOCKETS}/nginx {SOCKETS}/repository {DATA} {DATA}/backup /run/dbus /run/log/journal"
         " /var/log/journal",
@@ -94,6 +96,7 @@ POWERS = {
         writes=f"{DATA}/postgres {DOCUMENTS} {MODELS} {OPERATIONS}/restore",
         reads=f"{SOCKETS}/postgres {SOCKETS}/repository {SOCKETS}/offsite",
     ),
+    "cloister-acme.service": powers(writes=f"{DATA}/acme {SOCKETS}/acme {OPERATIONS}/acme"),
     "cloister-fetch@1.service": powers(writes=MODELS),
     "cloister-firewall.service": powers(),
     "cloister-ingest.service": powers(
@@ -101,7 +104,8 @@ POWERS = {
     ),
     "cloister-migrate.service": powers(reads=f"{SOCKETS}/postgres"),
     "cloister-nginx.service": powers(
-        writes=f"{SOCKETS}/nginx {DATA}/tls", reads=f"{SOCKETS}/chat {SOCKETS}/console"
+        writes=f"{SOCKETS}/nginx {DATA}/tls",
+        reads=f"{SOCKETS}/chat {SOCKETS}/console {SOCKETS}/acme",
     ),
     "cloister-ollama.service": powers(
         writes=f"{DATA}/ollama/.ollama", reads=f"{DATA}/ollama/models"
