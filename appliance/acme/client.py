@@ -327,7 +327,8 @@ def _authorization(resource: messages.AuthorizationResource) -> Authorization:
 
 
 def _type_of(error: messages.Error) -> str:
-    return error.code or "unknown"
+    # The library knows some of the types by their codes, and not all of them.
+    return str(error.typ).rpartition(":")[2]
 
 
 def _problem_of(error: messages.Error) -> Problem:

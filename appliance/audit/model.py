@@ -11,6 +11,7 @@ from enum import StrEnum
 class ObjectType(StrEnum):
     """What an action is done to."""
 
+    ACME = "acme"
     API_KEY = "api_key"
     BACKUP_TARGET = "backup_target"
     CLAIM_CODE = "claim_code"
@@ -63,6 +64,8 @@ class Action(StrEnum):
     RESTORE_START = "restore.start"
     RESTORE_CONFIRM = "restore.confirm"
     RESTORE_UNDO = "restore.undo"
+    ACME_USE = "acme.use"
+    ACME_OFF = "acme.off"
     SETTING_CHANGE = "setting.change"
     UNIT_START = "unit.start"
     UNIT_STOP = "unit.stop"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +15,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
+from acme import messages
+from acme.client import ClientNetwork, ClientV2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,7 +26,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from josepy.jwa import ES256
+from josepy.jwk import JWKEC
+from yarl import URL
 
+from appliance.acme.store import Accounts
+from appliance.core.settings import Settings
 from tests.appliance import wait_until
 from tests.ports import free_port
 
@@ -116,9 +125,14 @@ class Pebble:
     """A running Pebble. Every name leads to loopback, where it looks at `web_port` for HTTP-01."""
 
     directory: str
-    root: str
+    authority: ServerAuthority
     web_port: int
     dns: str
+
+    @property
+    def root(self) -> str:
+        """The certificate that vouches for its server."""
+        return self.authority.root
 
     def set_address(self, name: str, address: str) -> None:
         """Let a name lead elsewhere."""
@@ -129,10 +143,9 @@ class Pebble:
         """Let no server know a name."""
         httpx.post(f"{self.dns}/set-servfail", json={"host": name}).raise_for_status()
 
-    def texts(self, record: str) -> list[str]:
-        """Return which of the DNS's requests asked for the texts of a record."""
-        history = httpx.post(f"{self.dns}/dns-request-history", json={"host": record}).json()
-        return [str(entry) for entry in history]
+    def show(self, name: str) -> None:
+        """Let servers know a name again."""
+        httpx.post(f"{self.dns}/clear-servfail", json={"host": name}).raise_for_status()
 
 
 @contextmanager
@@ -144,11 +157,13 @@ def running_pebble(
     needs_binding: bool = False,
     authority: ServerAuthority | None = None,
     lasts: timedelta = timedelta(days=90),
+    like: Pebble | None = None,
 ) -> Iterator[Pebble]:
-    """Run Pebble with a DNS of its own, and end both."""
+    """Run Pebble with a DNS of its own, and end both; `like` is one in whose place it comes."""
     folder.mkdir(parents=True, exist_ok=True)
-    served = authority or make_server_authority(folder)
+    served = authority or (like.authority if like else make_server_authority(folder))
     port, management, dns, control = (free_port() for _ in range(4))
+    port = URL(like.directory).port or port if like else port
     web = web_port or free_port()
     settings = {
         "listenAddress": f"127.0.0.1:{port}",
@@ -184,9 +199,7 @@ def running_pebble(
             subprocess.Popen(command, env=environment, stdout=log, stderr=log)
             for command in (names, pebble)
         ]
-        made = Pebble(
-            f"https://localhost:{port}/dir", served.root, web, f"http://127.0.0.1:{control}"
-        )
+        made = Pebble(f"https://localhost:{port}/dir", served, web, f"http://127.0.0.1:{control}")
         try:
             wait_until(lambda: _listens(port) and _listens(control), "Pebble to answer")
             yield made
@@ -205,6 +218,17 @@ def _listens(port: int) -> bool:
     except httpx.HTTPError:
         return True
     return True
+
+
+async def deactivate_account(settings: Settings, pebble: Pebble) -> None:
+    """Deactivate the account of a machine, as an administrator of the authority would."""
+    account = await Accounts(settings.acme).find(pebble.directory)
+    assert account is not None
+    network = ClientNetwork(JWKEC(key=account.key), alg=ES256, verify_ssl=False)
+    with warnings.catch_warnings(action="ignore"):
+        directory = ClientV2.get_directory(pebble.directory, network)
+        resource = messages.RegistrationResource(body=messages.Registration(), uri=account.address)
+        await asyncio.to_thread(ClientV2(directory, network).deactivate_registration, resource)
 
 
 @dataclass
