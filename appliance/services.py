@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
@@ -21,8 +23,13 @@ from appliance.library.quota import Quotas
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.offsite.targets import Targets
-from appliance.operations.runner import OperationRunner
+from appliance.operations.catalog import TLS
+from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.settings.service import OperatorSettings
+from appliance.tls.service import Certificates
+from appliance.tls.web_server import WebServer, WithoutWebServer
+from appliance.trial.model import Facts, TrialKind
+from appliance.trial.service import Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +51,28 @@ class Services:
     recovery_keys: RecoveryKeys
     targets: TargetPlan
     restore_notes: RestoreNotes
+    certificates: Certificates
+    trials: Trials
 
 
-def build_services(
+def build_services(  # noqa: PLR0913 - one argument for each thing outside of them
     settings: Settings,
     database: Database,
     runner: ModelRunner,
     clock: Clock,
     passwords: Passwords,
     operations: OperationRunner,
+    *,
+    web_server: WebServer | None = None,
 ) -> Services:
     """Return the services; none of them asks the database yet."""
     audit = AuditLog(database)
+    undo: dict[TrialKind, Callable[[Facts], Awaitable[None]]] = {}
+    trials = Trials(settings.state, clock, undo)
+    ask = partial(operations.run, TLS, follower=NoFollower())
+    serving = web_server or WithoutWebServer()
+    certificates = Certificates(settings, clock, ask, serving, trials, audit)
+    undo[TrialKind.CERTIFICATE] = certificates.undo
     return Services(
         database=database,
         runner=runner,
@@ -72,4 +89,6 @@ def build_services(
         recovery_keys=RecoveryKeys(settings, clock, operations, audit),
         targets=TargetPlan(Targets(settings.offsite), operations, audit),
         restore_notes=RestoreNotes(settings.state, clock),
+        certificates=certificates,
+        trials=trials,
     )

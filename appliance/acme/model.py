@@ -14,6 +14,8 @@ from typing import Protocol
 
 from typing_extensions import override
 
+from appliance.tls.model import Origin
+
 # The one authority whose staging server everyone may use.
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
@@ -149,6 +151,9 @@ class Certificates(Protocol):
         """Return a request for a certificate for these names, as PEM."""
         ...
 
-    async def use(self, chain: bytes) -> None:
-        """Serve a chain that answers the last request, leaf first, as PEM."""
+    async def install(self, chain: bytes, origin: Origin) -> None:
+        """Serve a chain that answers the last request, leaf first, as PEM.
+
+        Raises ApplianceError where it is not fit for this machine.
+        """
         ...

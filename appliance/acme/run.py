@@ -26,6 +26,7 @@ from appliance.operations.catalog import ACME
 from appliance.operations.errors import OperationError
 from appliance.operations.model import Facts
 from appliance.operations.runner import Follower, OperationRunner
+from appliance.tls.model import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class AcmeRun:
         answer, names, later = await self._issue(names, self.plan.directory, rehearsal=False)
         if not answer.chain:
             return Ordered(names, (*failed, *later), new_terms=answer.new_terms)
-        await self.certificates.use(answer.chain)
+        await self.certificates.install(answer.chain, Origin.ACME)
         return Ordered(names, (*failed, *later), validity_of(answer.chain), answer.new_terms)
 
     async def _rehearse(

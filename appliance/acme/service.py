@@ -99,7 +99,9 @@ class AcmeService:
         await self._ask({**request, "binding": _binding(binding)})
         await asyncio.to_thread(self._keep, plan, before)
         detail = {"directory": plan.directory, "challenge": str(plan.challenge)}
-        await self.audit.note(actor, AuditEvent(Action.ACME_USE, ObjectType.ACME, detail=detail))
+        await self.audit.note(
+            actor, AuditEvent(Action.ACME_USE, ObjectType.CERTIFICATE, detail=detail)
+        )
         return plan
 
     async def off(self, actor: Actor) -> None:
@@ -112,7 +114,7 @@ class AcmeService:
             raise AcmeOffError
         await self._ask({"work": "forget"})
         await asyncio.to_thread(self.records.forget)
-        await self.audit.note(actor, AuditEvent(Action.ACME_OFF, ObjectType.ACME))
+        await self.audit.note(actor, AuditEvent(Action.ACME_OFF, ObjectType.CERTIFICATE))
 
     async def renew(self, follower: Follower, *, forced: bool) -> Ordered | None:
         """Make the run that is due; with `forced` one in any case. Return None where none is due.

@@ -11,9 +11,9 @@ from enum import StrEnum
 class ObjectType(StrEnum):
     """What an action is done to."""
 
-    ACME = "acme"
     API_KEY = "api_key"
     BACKUP_TARGET = "backup_target"
+    CERTIFICATE = "certificate"
     CLAIM_CODE = "claim_code"
     DOCUMENT = "document"
     JOB = "job"
@@ -66,6 +66,9 @@ class Action(StrEnum):
     RESTORE_UNDO = "restore.undo"
     ACME_USE = "acme.use"
     ACME_OFF = "acme.off"
+    CERTIFICATE_REQUEST = "certificate.request"
+    CERTIFICATE_ROLL_BACK = "certificate.roll_back"
+    CERTIFICATE_USE = "certificate.use"
     SETTING_CHANGE = "setting.change"
     UNIT_START = "unit.start"
     UNIT_STOP = "unit.stop"

@@ -28,12 +28,13 @@ _MODULES: dict[str, str] = {
     "drill": "appliance.restore.drill",
     "restore": "appliance.restore.restore",
     "acme": "appliance.acme.operation",
+    "tls": "appliance.tls.operation",
 }
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add operation."""
-    purpose = "carry out an operation; systemd calls it"
+    purpose = "carry out work that has rights of its own; systemd calls it"
     parser = add_verb(verbs, shared, "operation", carry_out_operation, purpose)
     names = [operation.name for operation in OPERATIONS]
     parser.add_argument("name", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")

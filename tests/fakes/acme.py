@@ -32,6 +32,7 @@ from yarl import URL
 
 from appliance.acme.store import Accounts
 from appliance.core.settings import Settings
+from appliance.tls.model import Origin
 from tests.appliance import wait_until
 from tests.ports import free_port
 
@@ -245,8 +246,9 @@ class MemoryCertificates:
         self._key = ec.generate_private_key(ec.SECP256R1())
         return csr_for(names, self._key)
 
-    async def use(self, chain: bytes) -> None:
+    async def install(self, chain: bytes, origin: Origin) -> None:
         """Keep the chain; it must answer the last request."""
+        assert origin is Origin.ACME
         leaf, *issuers = x509.load_pem_x509_certificates(chain)
         assert self._key is not None
         assert leaf.public_key() == self._key.public_key()
