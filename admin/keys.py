@@ -15,6 +15,7 @@ from appliance.accounts.guard import Guard
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
+from appliance.acme.service import AcmeService
 from appliance.audit.service import AuditLog
 from appliance.backup_plan.keys import RecoveryKeys
 from appliance.backup_plan.restoring import Restoring
@@ -50,6 +51,7 @@ JOBS = web.AppKey("jobs", JobService)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 RECOVERY_KEYS = web.AppKey("recovery_keys", RecoveryKeys)
 TARGETS = web.AppKey("targets", TargetPlan)
+ACME = web.AppKey("acme", AcmeService)
 RESTORING = web.AppKey("restoring", Restoring)
 CHOICE = web.AppKey("choice", ModelChoice)
 STOPPING = web.AppKey("stopping", asyncio.Event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from admin.pages import (
+    acme,
     api_jobs,
     audit,
     backups,
@@ -107,6 +108,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/admin/audit", audit.show_audit, Access.OPERATOR),
     Route("GET", "/admin/audit/export.{format:csv|json}", audit.export_audit, Access.OPERATOR),
     Route("GET", "/admin/models", models.show_models, Access.OPERATOR),
+    # Certificates
+    Route("GET", "/admin/tls/acme", acme.show_acme, Access.OPERATOR),
+    Route("POST", "/admin/tls/acme", acme.set_up, Access.OPERATOR),
+    Route("POST", "/admin/tls/acme/renew", acme.renew, Access.OPERATOR),
+    Route("POST", "/admin/tls/acme/off", acme.switch_off, Access.OPERATOR),
     Route("GET", "/admin/settings", settings.show_settings, Access.OPERATOR),
     Route("POST", "/admin/settings", settings.save_settings, Access.OPERATOR),
     Route("POST", "/admin/models/choose", models.choose, Access.OPERATOR),

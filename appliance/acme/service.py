@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import SystemRandom
+from types import MappingProxyType
 
 from appliance.acme.entry import binding_from, plan_from
 from appliance.acme.errors import (
@@ -31,9 +32,11 @@ from appliance.operations.catalog import ACME
 from appliance.operations.errors import OperationCancelledError, OperationError
 from appliance.operations.model import Facts
 from appliance.operations.runner import Follower, NoFollower, OperationRunner
+from appliance.tls.errors import NoTlsError
 
 # A person waits for the answer of the authority.
 PATIENCE_SECONDS = 60
+_NO_DETAIL: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +91,20 @@ class AcmeService:
 
         `terms` must be the address that the authority shows. The secret of a binding is used here
         and kept nowhere. Raises AcmeInvalidError, NoNameError, and OperationError with what the
-        authority says; then nothing is changed.
+        authority says; then nothing is changed. Raises NoTlsError where people connect without TLS.
         """
         actor.require(Permission.CHANGE_SETTINGS)
+        if not self.settings.https:
+            raise NoTlsError
         plan, binding = plan_from(typed), binding_from(typed)
         if not self.wanted(plan):
             raise NoNameError
         before = await asyncio.to_thread(self.records.plan)
         request = {**account_request(plan, plan.directory), "work": "register"}
         await self._ask({**request, "binding": _binding(binding)})
-        await asyncio.to_thread(self._keep, plan, before)
         detail = {"directory": plan.directory, "challenge": str(plan.challenge)}
-        await self.audit.note(
-            actor, AuditEvent(Action.ACME_USE, ObjectType.CERTIFICATE, detail=detail)
-        )
+        await self.audit.note(actor, _event(Action.ACME_USE, detail))
+        await asyncio.to_thread(self._keep, plan, before)
         return plan
 
     async def off(self, actor: Actor) -> None:
@@ -112,9 +115,9 @@ class AcmeService:
         actor.require(Permission.CHANGE_SETTINGS)
         if await asyncio.to_thread(self.records.plan) is None:
             raise AcmeOffError
+        await self.audit.note(actor, _event(Action.ACME_OFF))
         await self._ask({"work": "forget"})
         await asyncio.to_thread(self.records.forget)
-        await self.audit.note(actor, AuditEvent(Action.ACME_OFF, ObjectType.CERTIFICATE))
 
     async def renew(self, follower: Follower, *, forced: bool) -> Ordered | None:
         """Make the run that is due; with `forced` one in any case. Return None where none is due.
@@ -177,6 +180,10 @@ class AcmeService:
         except TimeoutError as error:
             place = str(request.get("directory", ""))
             raise ServerSilentError(place=place, seconds=PATIENCE_SECONDS) from error
+
+
+def _event(action: Action, detail: Mapping[str, str] = _NO_DETAIL) -> AuditEvent:
+    return AuditEvent(action, ObjectType.CERTIFICATE, detail=detail)
 
 
 def _certificate_of(plan: AcmePlan) -> tuple[object, ...]:
