@@ -78,20 +78,17 @@ class CertificateFolder:
 
     path: Path
 
-    @property
     def served(self) -> Stored | None:
-        """What the web server reads at its next start or reload."""
+        """Return what the web server reads at its next start or reload."""
         return _stored(self.path / SERVED)
 
-    @property
     def previous(self) -> Stored | None:
-        """What was served before; a copy that a crash left says nothing of that."""
+        """Return what was served before; a copy that a crash left says nothing of that."""
         found = _stored(self.path / _PREVIOUS)
-        return None if found == self.served else found
+        return None if found == self.served() else found
 
-    @property
     def former(self) -> Pair | None:
-        """The two files of an earlier version, if both are there."""
+        """Return the two files of an earlier version, if both are there."""
         certificate = _content(self.path / _FORMER_CERTIFICATE)
         key = _content(self.path / _FORMER_KEY)
         return Pair(certificate, key) if certificate and key else None

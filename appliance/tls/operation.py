@@ -98,7 +98,7 @@ class CertificateWork:
     async def ensure(self, request: Facts) -> Facts:
         """Take over what an earlier version or a restore left, then make what is due."""
         is_news = await self._take_over() or self._is_unpublished()
-        own, served, now = self.authority.read(), self.certificates.served, self.clock.now()
+        own, served, now = self.authority.read(), self.certificates.served(), self.clock.now()
         root = own.certificate if own else None
         knows_time = now >= self.earliest or served is None
         if knows_time and is_due(served, root, _names(request), now):
@@ -148,7 +148,7 @@ class CertificateWork:
         `to` is the fingerprint of the certificate to return to, where the asker knows it. Raises
         NoPreviousError.
         """
-        served, previous = self.certificates.served, self.certificates.previous
+        served, previous = self.certificates.served(), self.certificates.previous()
         wanted = request.get("to")
         if wanted and served and facts_of(served.pair.certificate).fingerprint == wanted:
             return {"changed": False}
@@ -161,11 +161,11 @@ class CertificateWork:
 
     async def _take_over(self) -> bool:
         """Serve the two files of an earlier version, if they belong together."""
-        former = self.certificates.former
+        former = self.certificates.former()
         if former is None or not _belongs_together(former):
             return False
         origin = Origin.OWN_AUTHORITY if is_former(former.certificate) else Origin.UPLOADED
-        served = self.certificates.served
+        served = self.certificates.served()
         is_new = served is None or served.pair.certificate != former.certificate
         if is_new:
             await self._serve(Stored(origin, former))
@@ -174,7 +174,7 @@ class CertificateWork:
 
     def _is_unpublished(self) -> bool:
         """Say whether root has put another certificate in place, from a backup for example."""
-        served, published = self.certificates.served, read_published(self.published).served
+        served, published = self.certificates.served(), read_published(self.published).served
         return served is not None and (published is None or published.public != served.public)
 
     def _judge(self, request: Facts) -> tuple[tuple[Finding, ...], Stored | None]:

@@ -40,7 +40,7 @@ def read_published(folder: Path) -> Published:
 
 def publish(certificates: CertificateFolder, authority: AuthorityFolder, folder: Path) -> None:
     """Publish what is kept at this moment. Raises OSError."""
-    served, previous, own = certificates.served, certificates.previous, authority.read()
+    served, previous, own = certificates.served(), certificates.previous(), authority.read()
     waiting = {each: certificates.waiting(each) for each in Purpose}
     files = {
         CERTIFICATE: served.public if served else None,

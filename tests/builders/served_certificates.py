@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from appliance.core.files import private_directory
 from appliance.core.settings import Settings
@@ -12,6 +15,7 @@ from appliance.tls.model import Origin, Pair
 from appliance.tls.published import publish
 from appliance.units.directories import give_to
 from appliance.units.nginx import SERVED
+from tests.builders.certificates import Issued, authority, chained, pem_of, server_extensions
 
 
 def keep_own(settings: Settings, *names: str) -> Pair:
@@ -30,8 +34,25 @@ def keep_own(settings: Settings, *names: str) -> Pair:
     return authority
 
 
-def foreign_pair(*names: str, now: datetime | None = None) -> tuple[Pair, Pair]:
-    """Return a pair as another authority signs it, and that authority."""
-    at = now or datetime.now(UTC)
-    authority = make_authority(names, at)
-    return make_leaf(authority, names, at), authority
+def uploaded(*names: str) -> Issued:
+    """Return a certificate of another authority that is valid at this moment."""
+    return chained(names=names, starts=datetime.now(UTC) - timedelta(days=1))
+
+
+def answer_to(request: bytes) -> bytes:
+    """Return what another authority sends back for a request."""
+    asked = x509.load_pem_x509_csr(request)
+    house = authority(starts=datetime.now(UTC) - timedelta(days=1))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(asked.subject)
+        .issuer_name(house.certificate.subject)
+        .public_key(asked.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=90))
+    )
+    for extension in (*asked.extensions, *server_extensions()):
+        value = extension.value if isinstance(extension, x509.Extension) else extension
+        builder = builder.add_extension(value, critical=False)
+    return pem_of(builder.sign(house.key, hashes.SHA256()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from dataclasses import replace
 from http import HTTPStatus
@@ -171,3 +172,11 @@ def test_a_clone_ignores_sockets_that_were_passed_to_it(monkeypatch: pytest.Monk
         monkeypatch.setenv("LISTEN_FDS", "1")
         unit = nginx(Settings(home=Path("/srv/cloister")), PROGRAM)
     assert "NGINX" not in unit.environment
+
+
+def test_a_reload_lets_a_stream_go_on_for_longer_than_it_may_be_silent() -> None:
+    text = configuration(SETTINGS, IDENTITY)
+    [shutdown] = lines(text, "worker_shutdown_timeout")
+    [hours] = re.findall(r"worker_shutdown_timeout (\d+)h;", shutdown)
+    silences = [int(line.split()[1].rstrip("s;")) for line in lines(text, "proxy_read_timeout")]
+    assert int(hours) * 3600 > max(silences)
