@@ -36,7 +36,7 @@ PATH = "/.well-known/acme-challenge/"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home", host="chat.example")
+    return Settings(home=tmp_path / "home", host="chat.example", with_tls=True)
 
 
 @pytest.fixture(scope="module")

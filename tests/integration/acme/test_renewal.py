@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,10 +20,10 @@ from appliance.actors.model import CommandLine, System
 from appliance.audit.model import Action
 from appliance.core.clock import SystemClock
 from appliance.core.errors import ForbiddenError
-from appliance.core.settings import Settings
 from appliance.operations.child import ChildOperations
 from appliance.operations.errors import OperationError
 from appliance.operations.runner import OperationRunner
+from appliance.tls.errors import NoTlsError
 from tests.fakes.acme import CUSTOMER, TERMS, Pebble, names_of, running_pebble
 from tests.integration.acme.conftest import Machine, Site, serving
 
@@ -123,7 +124,7 @@ async def test_other_names_are_ordered_at_once(
 ) -> None:
     await machine.service.use(ACTOR, typed(pebble))
     await machine.renew()
-    machine.settings = Settings(machine.settings.home, host=NAME, host_names=(OTHER,))
+    machine.settings = replace(machine.settings, host_names=(OTHER,))
     machine.starter.settings = machine.settings
     await machine.renew()
     assert [names_of(leaf) for leaf in machine.certificates.used] == [{NAME}, {NAME, OTHER}]
@@ -151,7 +152,7 @@ async def test_a_server_that_is_away_is_tried_again_later(machine: Machine, tmp_
 @pytest.fixture
 async def staging(machine: Machine, tmp_path: Path) -> AsyncIterator[Pebble]:
     """A second server of the same authority, for rehearsals."""
-    with running_pebble(tmp_path / "staging", authority=None) as running:
+    with running_pebble(tmp_path / "staging") as running:
         async with serving(machine.settings, running.web_port, Site()):
             yield running
 
@@ -159,7 +160,7 @@ async def staging(machine: Machine, tmp_path: Path) -> AsyncIterator[Pebble]:
 async def test_a_run_is_tried_at_the_staging_server_first(
     machine: Machine, tmp_path: Path, staging: Pebble
 ) -> None:
-    with running_pebble(tmp_path / "real", like=None, authority=staging.authority) as real:
+    with running_pebble(tmp_path / "real", authority=staging.authority) as real:
         async with serving(machine.settings, real.web_port, Site()):
             await machine.service.use(ACTOR, typed(real, staging=staging.directory))
             await machine.renew()
@@ -195,7 +196,7 @@ async def test_a_staging_server_that_is_away_delays_the_first_run_and_no_renewal
         async with serving(machine.settings, staging.web_port, Site()):
             await machine.service.use(ACTOR, typed(pebble, staging=staging.directory))
             await machine.renew()
-    machine.settings = Settings(machine.settings.home, host=NAME, host_names=(OTHER,))
+    machine.settings = replace(machine.settings, host_names=(OTHER,))
     machine.starter.settings = machine.settings
     await machine.renew()
     assert names_of(machine.certificates.used[-1]) == {NAME, OTHER}
@@ -237,6 +238,12 @@ async def test_it_can_be_switched_off(machine: Machine, pebble: Pebble) -> None:
     for attempt in (machine.renew(), machine.service.off(ACTOR)):
         with pytest.raises(AcmeOffError):
             await attempt
+
+
+async def test_without_tls_there_is_nothing_to_set_up(machine: Machine, pebble: Pebble) -> None:
+    machine.settings = replace(machine.settings, with_tls=False)
+    with pytest.raises(NoTlsError):
+        await machine.service.use(ACTOR, typed(pebble))
 
 
 async def test_only_who_may_change_settings_changes_this(machine: Machine, pebble: Pebble) -> None:
