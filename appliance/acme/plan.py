@@ -43,7 +43,7 @@ def what_is_due(state: AcmeState, wanted: Sequence[str], now: datetime) -> Due |
         return Due.RENEWAL
     if set(wanted) != set(state.wanted):
         return Due.NAMES
-    return Due.RETRY if state.failed else None
+    return Due.RETRY if state.failed or state.error else None
 
 
 def waits(state: AcmeState, now: datetime) -> bool:

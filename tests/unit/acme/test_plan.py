@@ -78,6 +78,12 @@ def test_names_that_failed_are_tried_again_after_their_pause() -> None:
     assert what_is_due(state, NAMES, NOW + DAY) is Due.RETRY
 
 
+def test_a_run_that_failed_is_tried_again_although_the_certificate_is_not_due() -> None:
+    state = replace(issued(), error="acme_clock", next_try_at=NOW + timedelta(hours=1))
+    assert what_is_due(state, NAMES, NOW) is None
+    assert what_is_due(state, NAMES, NOW + timedelta(hours=1)) is Due.RETRY
+
+
 def test_a_retry_with_the_same_result_orders_nothing_and_waits_longer() -> None:
     state = issued(NAMES[:1], FAILED)
     assert not is_needed(state, NAMES[:1], Due.RETRY)
