@@ -32,8 +32,8 @@ PAGE = "/admin/tls/acme"
 _JOBS = f"/admin/jobs?kind={ACME.name}"
 _TERMS = {TermsNotAcceptedError.code, TermsChangedError.code}
 _CHALLENGES = (
-    (ChallengeKind.HTTP, "HTTP-01: the authority asks this machine on port 80"),
-    (ChallengeKind.DNS, "DNS-01: a program publishes a record"),
+    (ChallengeKind.HTTP, "HTTP-01: asked on port 80"),
+    (ChallengeKind.DNS, "DNS-01: a record"),
 )
 
 

@@ -8,7 +8,6 @@ from http import HTTPStatus
 from appliance.acme.model import NameFailure, Refusal
 from appliance.acme.words import advice_of, sentence_of
 from appliance.core.errors import ApplianceError, LaterError
-from appliance.web.formats import duration
 
 _AGAIN = "Nothing has changed: the certificate in use stays, and it is tried again by itself."
 
@@ -104,15 +103,15 @@ class ServerRefusedError(ApplianceError):
 
 
 class RateLimitedError(LaterError):
-    """The authority has had enough requests for now. Facts: `place`, `reason`, `seconds`."""
+    """The authority has had enough requests for now.
+
+    Facts: `place`, `reason`, `seconds`, and the same in words as `wait`.
+    """
 
     code = "acme_rate_limited"
     status = HTTPStatus.TOO_MANY_REQUESTS
     sentence = "{place} accepts no more requests for now: {reason}"
-    hint = "It is tried again by itself, not before {wait}. Start no more runs by hand until then."
-
-    def __init__(self, *, seconds: int, **facts: object) -> None:
-        super().__init__(seconds=seconds, wait=f"{duration(seconds)} from now", **facts)
+    hint = "It is tried again by itself after {wait}. Start no run by hand until then."
 
 
 class NonceError(ApplianceError):

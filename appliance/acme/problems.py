@@ -28,6 +28,7 @@ from appliance.acme.errors import (
 )
 from appliance.acme.model import NameFailure, Refusal
 from appliance.core.errors import ApplianceError
+from appliance.web.formats import duration
 
 # Codes of OpenSSL: a certificate that is not yet valid, and one that has expired.
 _OUT_OF_DATES = {9, 10}
@@ -114,7 +115,8 @@ def error_of(problem: Problem, asked: Asked) -> ApplianceError:
     place, reason = asked.place, f"{brief(problem.detail)}."
     if problem.type == ProblemType.RATE_LIMITED:
         seconds = round(wait_of(asked.retry_after, asked.now).total_seconds())
-        return RateLimitedError(place=place, reason=reason, seconds=seconds)
+        wait = duration(seconds)
+        return RateLimitedError(place=place, reason=reason, seconds=seconds, wait=wait)
     if (kind := _ERRORS.get(problem.type)) is not None:
         terms = asked.terms or place
         return kind(place=place, reason=reason, attempts=asked.attempts, terms=terms)

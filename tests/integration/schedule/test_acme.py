@@ -68,7 +68,9 @@ class Machine:
     def answer(self, request: Facts) -> Facts:
         """Answer as the operation does."""
         if self.limit is not None:
-            raise RateLimitedError(place=PLAN.directory, reason="Enough.", seconds=self.limit)
+            raise RateLimitedError(
+                place=PLAN.directory, reason="Enough.", seconds=self.limit, wait="5 h"
+            )
         names = str(request["csr"]).split()
         if failed := [name for name in names if name in self.fails]:
             failures = [{"name": name, "refusal": "dns", "detail": "NXDOMAIN"} for name in failed]
