@@ -24,6 +24,7 @@ from appliance.core.clock import Clock
 from appliance.core.errors import Audience
 from appliance.core.settings import ENVIRONMENT_FILE, MEBIBYTE, Settings
 from appliance.health.appliance import PATIENCE, ApplianceChecks, kept
+from appliance.health.checks.acme import ask_acme
 from appliance.health.checks.certificate import ask_certificate
 from appliance.health.checks.database import database_probe
 from appliance.health.checks.models import AskChosen
@@ -104,6 +105,7 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.TARGETS] = services.targets
     app[keys.CERTIFICATES] = services.certificates
     app[keys.CHECKED_UPLOAD] = CheckedUpload()
+    app[keys.ACME] = services.acme
     app[keys.RESTORING] = Restoring(
         clock,
         services.operations,
@@ -134,6 +136,7 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         kept=kept(console.services.database, settings),
         backups=lambda: read_facts(settings),
         certificate=ask_certificate(settings),
+        acme=ask_acme(settings),
         clock=console.clock,
     )
     return HealthService(checks.checks)

@@ -16,6 +16,7 @@ from appliance.accounts.guard import Guard
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
+from appliance.acme.service import AcmeService
 from appliance.audit.service import AuditLog
 from appliance.backup_plan.keys import RecoveryKeys
 from appliance.backup_plan.restoring import Restoring
@@ -54,6 +55,7 @@ RECOVERY_KEYS = web.AppKey("recovery_keys", RecoveryKeys)
 TARGETS = web.AppKey("targets", TargetPlan)
 CERTIFICATES = web.AppKey("certificates", Certificates)
 CHECKED_UPLOAD = web.AppKey("checked_upload", CheckedUpload)
+ACME = web.AppKey("acme", AcmeService)
 RESTORING = web.AppKey("restoring", Restoring)
 CHOICE = web.AppKey("choice", ModelChoice)
 STOPPING = web.AppKey("stopping", asyncio.Event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from admin.pages import (
+    acme,
     api_jobs,
     audit,
     backups,
@@ -122,6 +123,11 @@ ROUTES: tuple[Route, ...] = (
     # For each person who is to trust the machine: a root is no secret
     Route("GET", "/admin/tls/root", tls_root.show_root, Access.PUBLIC),
     Route("GET", "/admin/tls/root/{file}", tls_root.download, Access.PUBLIC),
+    # Certificates
+    Route("GET", "/admin/tls/acme", acme.show_acme, Access.OPERATOR),
+    Route("POST", "/admin/tls/acme", acme.set_up, Access.OPERATOR),
+    Route("POST", "/admin/tls/acme/renew", acme.renew, Access.OPERATOR),
+    Route("POST", "/admin/tls/acme/off", acme.switch_off, Access.OPERATOR),
     Route("GET", "/admin/settings", settings.show_settings, Access.OPERATOR),
     Route("POST", "/admin/settings", settings.save_settings, Access.OPERATOR),
     Route("POST", "/admin/models/choose", models.choose, Access.OPERATOR),

@@ -40,6 +40,7 @@ from appliance.operations.catalog import TLS
 from appliance.operations.child import ChildOperations
 from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.operations.systemd import SystemdOperations
+from appliance.schedule.acme_works import AcmeSchedule, AcmeWorks
 from appliance.schedule.backup_times import BackupSchedule
 from appliance.schedule.backup_works import BackupWorks
 from appliance.schedule.certificate_times import CertificateSchedule
@@ -235,8 +236,9 @@ async def _schedule(
     chosen, accounts = services.operator_settings, services.accounts
     works = SupervisorWorks(settings, jobs, chosen, accounts.sweep, services.certificates)
     backups = BackupWorks(settings, clock, jobs, chosen, services.runner, operations)
-    table = {**works.table(), **backups.table()}
+    table = {**works.table(), **backups.table(), **AcmeWorks(services.acme).table()}
     certificates = CertificateSchedule(clock, jobs, services.certificates)
+    acme = AcmeSchedule(clock, jobs, services.acme)
 
     def serves(name: str) -> bool:
         return any(unit.name == name and unit.phase.is_healthy for unit in supervisor.units())
@@ -244,7 +246,8 @@ async def _schedule(
     engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, table, serves)
     times = BackupSchedule(settings, clock, jobs, chosen, operations, accounts.is_claimed)
     others = [kind for kind in kinds if kind not in BACKUP_KINDS]
-    async with engine, Schedule(jobs, others), times, certificates, _trials(services.trials):
+    watching = _trials(services.trials)
+    async with engine, Schedule(jobs, others), times, certificates, acme, watching:
         try:
             yield
         finally:

@@ -10,6 +10,8 @@ from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
+from appliance.acme.records import AcmeRecords
+from appliance.acme.service import AcmeService
 from appliance.audit.service import AuditLog
 from appliance.backup_plan.keys import RecoveryKeys
 from appliance.backup_plan.restore_notes import RestoreNotes
@@ -52,6 +54,7 @@ class Services:
     targets: TargetPlan
     restore_notes: RestoreNotes
     certificates: Certificates
+    acme: AcmeService
     trials: Trials
 
 
@@ -90,5 +93,8 @@ def build_services(  # noqa: PLR0913 - one argument for each thing outside of th
         targets=TargetPlan(Targets(settings.offsite), operations, audit),
         restore_notes=RestoreNotes(settings.state, clock),
         certificates=certificates,
+        acme=AcmeService(
+            settings, AcmeRecords(settings.state), operations, certificates, audit, clock
+        ),
         trials=trials,
     )

@@ -64,6 +64,8 @@ class Action(StrEnum):
     RESTORE_START = "restore.start"
     RESTORE_CONFIRM = "restore.confirm"
     RESTORE_UNDO = "restore.undo"
+    ACME_USE = "acme.use"
+    ACME_OFF = "acme.off"
     CERTIFICATE_REQUEST = "certificate.request"
     CERTIFICATE_ROLL_BACK = "certificate.roll_back"
     CERTIFICATE_USE = "certificate.use"

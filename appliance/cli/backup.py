@@ -13,14 +13,13 @@ from appliance.cli.connection import PATIENT
 from appliance.cli.context import Context
 from appliance.cli.errors import DeclinedError
 from appliance.cli.output import ExitCode
+from appliance.cli.queued_job import print_job
 from appliance.cli.recovery_key import add_key_file, read_key, read_secret
 from appliance.cli.verbs import Verbs, add_group, add_verb
-from appliance.jobs.model import JobState
 from appliance.offsite.model import TargetKind
 from appliance.offsite.targets import Targets, public
 from appliance.repository.model import Snapshot
 
-_POLL_SECONDS = 0.5
 _FIELDS = ("name", "place", "user", "identity", "region", "limit", "opens", "closes")
 _HELP = {
     "name": "what you call it",
@@ -36,9 +35,6 @@ _REPLACES = (
     "The new key opens all sets. The present sheet opens them until the new key is proved; then it "
     "opens nothing any more."
 )
-
-# A job as the control socket sends it.
-Job = dict[str, Any]
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -107,12 +103,12 @@ def _read_key(options: argparse.Namespace) -> None:
 
 async def back_up(context: Context, options: argparse.Namespace) -> ExitCode:
     """Queue a set."""
-    return await _job(context, await context.control.ask("POST", "/backups"), options)
+    return await print_job(context, await context.control.ask("POST", "/backups"), options)
 
 
 async def verify(context: Context, options: argparse.Namespace) -> ExitCode:
     """Queue a drill of the newest set."""
-    return await _job(context, await context.control.ask("POST", "/backups/drill"), options)
+    return await print_job(context, await context.control.ask("POST", "/backups/drill"), options)
 
 
 async def status(context: Context, _: argparse.Namespace) -> ExitCode:
@@ -189,7 +185,7 @@ async def copy_to_target(context: Context, options: argparse.Namespace) -> ExitC
     """Queue a copy."""
     job = await context.control.ask("POST", f"/backups/targets/{options.number}/copy")
     options.wait = False
-    return await _job(context, job, options)
+    return await print_job(context, job, options)
 
 
 async def remove_target(context: Context, options: argparse.Namespace) -> ExitCode:
@@ -230,22 +226,6 @@ async def let_machine_in(context: Context, options: argparse.Namespace) -> ExitC
     found = await context.control.ask("POST", path, body=body, timeout=PATIENT)
     context.output.value(found, "This machine's own key opens the backups again.")
     return ExitCode.DONE
-
-
-async def _job(context: Context, job: Job, options: argparse.Namespace) -> ExitCode:
-    """Print a job, at its end if that is asked for."""
-    said = ""
-    while options.wait and JobState(job["state"]).is_active:
-        await context.clock.sleep(_POLL_SECONDS)
-        job = await context.control.ask("GET", f"/jobs/{job['id']}")
-        sentence = job["progress"]["sentence"]
-        if sentence and sentence != said:
-            said = sentence
-            context.output.progress(said)
-    text = f"{job['id']} is {job['state']}." + (f" {job['result']}" if job["result"] else "")
-    context.output.value(job, text)
-    state = JobState(job["state"])
-    return ExitCode.DONE if state.is_active or state is JobState.DONE else ExitCode.FAILED
 
 
 def _saved_models(facts: BackupFacts) -> dict[str, object] | None:

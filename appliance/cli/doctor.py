@@ -18,6 +18,7 @@ from appliance.core.errors import ApplianceError, Audience
 from appliance.core.settings import ENVIRONMENT_FILE, PACKAGED_ACCOUNT, Settings, from_environment
 from appliance.db.pool import Database, conninfo
 from appliance.health.appliance import ApplianceChecks, kept
+from appliance.health.checks.acme import ask_acme
 from appliance.health.checks.certificate import ask_certificate
 from appliance.health.checks.clock import clock_check
 from appliance.health.checks.database import database_probe
@@ -118,6 +119,7 @@ def _appliance(context: Context, database: Database, runner: ModelRunner) -> lis
         kept=what_is_kept,
         backups=lambda: read_facts(settings),
         certificate=ask_certificate(settings),
+        acme=ask_acme(settings),
         clock=context.clock,
         patience=_PATIENCE,
     )

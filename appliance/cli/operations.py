@@ -27,6 +27,7 @@ _MODULES: dict[str, str] = {
     "prune": "appliance.backup.prune",
     "drill": "appliance.restore.drill",
     "restore": "appliance.restore.restore",
+    "acme": "appliance.acme.operation",
     "tls": "appliance.tls.operation",
 }
 

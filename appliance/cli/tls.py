@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from appliance.cli.acme import add_acme_verbs
 from appliance.cli.connection import PATIENT
 from appliance.cli.context import Context
 from appliance.cli.errors import NoSuchFileError
@@ -34,7 +35,7 @@ Answer = Mapping[str, Any]
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
-    """Add tls show, use, csr, answer, rollback and confirm."""
+    """Add tls show, use, csr, answer, rollback and confirm, and those of `tls acme`."""
     group = add_group(verbs, "tls", "the certificate of the web server")
     show = add_verb(group, shared, "show", show_certificate, "show what is served, and what was")
     show.add_argument(
@@ -72,6 +73,7 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
         group, shared, "rollback", roll_back, "undo the change on trial, or serve the previous one"
     )
     add_verb(group, shared, "confirm", confirm, "keep the certificate that is on trial")
+    add_acme_verbs(group, shared)
 
 
 def _read_files(options: argparse.Namespace) -> None:

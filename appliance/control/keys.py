@@ -9,6 +9,7 @@ from aiohttp import web
 
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
+from appliance.acme.service import AcmeService
 from appliance.audit.model import AuditEvent
 from appliance.audit.service import AuditLog
 from appliance.backup_plan.keys import RecoveryKeys
@@ -57,4 +58,5 @@ CHOICE = web.AppKey("choice", ModelChoice)
 JOBS = web.AppKey("jobs", JobService)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 CERTIFICATES = web.AppKey("certificates", Certificates)
+ACME = web.AppKey("acme", AcmeService)
 RUNNER = web.AppKey("runner", ModelRunner)

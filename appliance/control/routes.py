@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from appliance.control import (
+    acme,
     audit,
     backups,
     jobs,
@@ -59,6 +60,11 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.get("/settings", settings.settings),
     web.post("/settings", settings.change),
     web.get("/tls", tls.show),
+    web.get("/tls/acme", acme.show),
+    web.post("/tls/acme", acme.use),
+    web.delete("/tls/acme", acme.off),
+    web.post("/tls/acme/look", acme.look),
+    web.post("/tls/acme/renew", acme.renew),
     web.post("/tls/use", tls.use),
     web.post("/tls/own", tls.use_own),
     web.post("/tls/request", tls.make_request),

@@ -174,6 +174,18 @@ class Settings:
         return self.home / "tls"
 
     @property
+    def acme(self) -> Path:
+        """The accounts of this machine at authorities that make certificates (ACME)."""
+        return self.home / "acme"
+
+    @property
+    def acme_hooks(self) -> Path:
+        """The programs that publish records for DNS-01. Packaged, root alone puts them there."""
+        return (
+            ENVIRONMENT_FILE.with_name("acme-hooks") if self.packaged else self.home / "acme-hooks"
+        )
+
+    @property
     def authority(self) -> Path:
         """The machine's own certificate authority: its certificate with its key."""
         return self.home / "authority"

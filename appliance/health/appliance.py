@@ -13,6 +13,7 @@ from appliance.core.settings import Settings
 from appliance.db.checksums import page_checksums
 from appliance.db.pool import Database
 from appliance.db.schema_objects import schema_state
+from appliance.health.checks.acme import AskAcme, acme_check
 from appliance.health.checks.backups import AskBackups, backups_check
 from appliance.health.checks.certificate import AskCertificate, certificate_check
 from appliance.health.checks.checksums import checksums_check
@@ -67,7 +68,8 @@ class ApplianceChecks:
     which models operators chose. `elsewhere` says that OLLAMA_HOST names the model runner;
     `reader` is the socket of the document reader, `settings_file` what the package reads at each
     start. `kept` is asked what the database and the documents have lost, `backups` what is known of
-    the backups, `certificate` what is served, and `clock` how old both are.
+    the backups, `certificate` what is served, `acme` how runs at an authority went, and `clock` how
+    old all that is.
     """
 
     home: Path
@@ -83,6 +85,7 @@ class ApplianceChecks:
     kept: Kept | None = None
     backups: AskBackups | None = None
     certificate: AskCertificate | None = None
+    acme: AskAcme | None = None
     clock: Clock = field(default_factory=SystemClock)
     patience: float = PATIENCE
 
@@ -104,6 +107,8 @@ class ApplianceChecks:
             checks.append(backups_check(self.backups, self.clock, limit=limit))
         if self.certificate is not None:
             checks.append(certificate_check(self.certificate, self.clock, limit=limit))
+        if self.acme is not None:
+            checks.append(acme_check(self.acme, self.clock, limit=limit))
         if self.settings_file is not None:
             checks.append(environment_check(self.settings_file, limit=limit))
         return checks

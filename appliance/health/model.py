@@ -56,6 +56,7 @@ class CheckId(StrEnum):
     CLOCK = "time"
     WEB_SERVER = "web server"
     CERTIFICATE = "certificate"
+    ACME = "acme"
     PORTS = "ports"
     OTHER_SERVICES = "other services"
     FIREWALL = "firewall"

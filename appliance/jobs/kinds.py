@@ -81,6 +81,18 @@ CERTIFICATE = Kind(
     cancellable=False,
     needs_tls=True,
 )
+ACME = Kind(
+    name="acme",
+    title="Get a certificate",
+    purpose="Asks the authority that is set up for a certificate, and serves it. Open pages stay "
+    "connected.",
+    process=Process.SUPERVISOR,
+    # Each name may take minutes, where records have to spread first.
+    deadline=timedelta(hours=3),
+    rhythm="when one is due",
+    needs=("nginx",),
+    needs_tls=True,
+)
 EMBED = Kind(
     name="embed",
     title="Build the search index",
@@ -191,7 +203,7 @@ MODEL_BACKUP = Kind(
 
 BACKUP_KINDS = (BACKUP, HOT_BACKUP, DRILL, VERIFY_BACKUPS, OFFSITE, MODEL_BACKUP)
 KINDS: tuple[Kind, ...] = (
-    *(SWEEP, CERTIFICATE, EMBED, VECTOR_INDEX, SCRUB),
+    *(SWEEP, CERTIFICATE, ACME, EMBED, VECTOR_INDEX, SCRUB),
     *BACKUP_KINDS,
     MODEL_FETCH,
 )

@@ -29,6 +29,8 @@ REPOSITORY_SERVER, COPIES, OPERATIONS = (
 )
 REPOSITORY_LOCK, MODELS_LOCK = (f"{OPERATIONS}/{name}.lock" for name in ("repository", "models"))
 MODELS = f"{LIB}/ollama/models"
+# What an authority looks at, through Nginx, to see that a name is this machine's.
+CHALLENGES = f"{RUN}/acme"
 # Below these an administrator mounts disks for copies of the repository.
 DISKS = ("/mnt", "/media")
 
@@ -164,7 +166,7 @@ SERVICES = (
         name="cloister-nginx",
         account="cloister-nginx",
         writes=(f"{RUN}/nginx",),
-        reads=(CHAT, CONSOLE, TLS),
+        reads=(CHAT, CONSOLE, TLS, CHALLENGES),
     ),
     Service(
         name="cloister-tls",
@@ -243,6 +245,13 @@ SERVICES = (
         role=Role.OWNER,
         start=Start.OPERATION,
         has_key=True,
+    ),
+    Service(
+        name="cloister-acme",
+        account="cloister-acme",
+        network=Network.HOST,
+        writes=(f"{LIB}/acme", CHALLENGES, f"{OPERATIONS}/acme"),
+        start=Start.OPERATION,
     ),
 )
 

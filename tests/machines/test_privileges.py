@@ -27,7 +27,8 @@ OTHERS = (
     "nobody",
 )
 OF_BACKUPS = ("cloister-backup", "cloister-repository", "cloister-offsite")
-ACCOUNTS = ("cloister", *OTHERS, "cloister-postgres", "cloister-fetch", *OF_BACKUPS)
+ONLINE = ("cloister-fetch", "cloister-acme")
+ACCOUNTS = ("cloister", *OTHERS, "cloister-postgres", *ONLINE, *OF_BACKUPS)
 # In the supervisor's place systemd's own tools do not even find whom to ask.
 REFUSED = re.compile(
     r"access denied|not authorized|interactive authentication required|permission denied"

@@ -22,6 +22,7 @@ FLEETING = {
     "cloister-prune.service",
     "cloister-repository-share.service",
     "cloister-offsite@1.service",
+    "cloister-acme.service",
     "cloister-restore.service",
     "cloister-fetch@1.service",
     "cloister-firewall.service",
@@ -46,6 +47,7 @@ FOLDERS = (
     *(f"{DATA}{name}" for name in ("/ollama", "/ollama/models", "/ollama/.ollama")),
     *(f"{DATA}{name}" for name in ("/state", "/settings", "/tls", "/authority", "/certificates")),
     *(f"{DATA}{name}" for name in ("/backup", "/repository", "/repository/data", "/offsite")),
+    *(f"{DATA}/acme", f"{SOCKETS}/acme", f"{SOCKETS}/operations/acme"),
     *(f"{SOCKETS}{name}" for name in ("/repository", "/offsite", "/operations")),
     *(f"{SOCKETS}/operations/{name}" for name in ("set", "prune", "offsite-1", "restore", "tls")),
     *("/", "/etc", "/etc/cloister", "/home", "/opt", "/root", "/run", "/srv"),
@@ -75,7 +77,7 @@ POWERS = {
     "cloister.service": powers(
         writes=f"{SOCKETS}/console {SOCKETS}/control {SOCKETS}/health {SOCKETS}/motd {DATA}/state"
         f" {DATA}/settings {DATA}/offsite {DOCUMENTS} {OPERATIONS}/set {OPERATIONS}/prune"
-        f" {OPERATIONS}/offsite-1 {OPERATIONS}/restore {OPERATIONS}/tls",
+        f" {OPERATIONS}/offsite-1 {OPERATIONS}/restore {OPERATIONS}/tls {OPERATIONS}/acme",
         reads=f"{SOCKETS} {SOCKETS}/postgres {SOCKETS}/chat {SOCKETS}/ingest {SOCKETS}/ollama"
         f" {SOCKETS}/nginx {SOCKETS}/repository {DATA} {DATA}/backup {DATA}/certificates /run/dbus"
         " /run/log/journal /var/log/journal",
@@ -95,6 +97,7 @@ POWERS = {
         writes=f"{DATA}/postgres {DOCUMENTS} {MODELS} {OPERATIONS}/restore",
         reads=f"{SOCKETS}/postgres {SOCKETS}/repository {SOCKETS}/offsite",
     ),
+    "cloister-acme.service": powers(writes=f"{DATA}/acme {SOCKETS}/acme {OPERATIONS}/acme"),
     "cloister-fetch@1.service": powers(writes=MODELS),
     "cloister-firewall.service": powers(),
     "cloister-ingest.service": powers(
@@ -102,7 +105,8 @@ POWERS = {
     ),
     "cloister-migrate.service": powers(reads=f"{SOCKETS}/postgres"),
     "cloister-nginx.service": powers(
-        writes=f"{SOCKETS}/nginx", reads=f"{SOCKETS}/chat {SOCKETS}/console {DATA}/tls"
+        writes=f"{SOCKETS}/nginx",
+        reads=f"{SOCKETS}/chat {SOCKETS}/console {SOCKETS}/acme {DATA}/tls",
     ),
     "cloister-tls.service": powers(
         writes=f"{DATA}/tls {DATA}/authority {DATA}/certificates {OPERATIONS}/tls"

@@ -25,13 +25,19 @@ from tests.packaging.unit_files import (
 
 MOST_CHAT_SERVERS = 16
 WITH_THE_MACHINES_NETWORK = {
+    "cloister-acme.service",
     "cloister-fetch@.service",
     "cloister-firewall.service",
     "cloister-offsite@.service",
 }
 # They have the key to the backups, and the supervisor starts them as operations.
 WITH_THE_KEY = {"cloister-backup@.service", "cloister-prune.service", "cloister-restore.service"}
-OPERATIONS_FILES = {*WITH_THE_KEY, "cloister-offsite@.service", "cloister-tls.service"}
+OPERATIONS_FILES = {
+    *WITH_THE_KEY,
+    "cloister-offsite@.service",
+    "cloister-tls.service",
+    "cloister-acme.service",
+}
 # Started because another unit wants them, by root, or as operations, never as units.
 BESIDE_THE_CATALOGUE = {
     "cloister.service",
@@ -88,14 +94,15 @@ def test_a_service_is_confined_in_every_respect(name: str) -> None:
     assert unit.values("User") or unit.values("DynamicUser") == ["yes"]
     assert len(unit.values("UMask")) == 1
     assert unit.values("PrivateDevices") == ["yes"]
-    loader = name == "cloister-firewall.service"
+    loading = "cloister-firewall.service"
+    loader = name == loading
     assert unit.values("PrivateUsers") == ["no" if loader else "identity"]
     for key in ("CapabilityBoundingSet", "AmbientCapabilities"):
         assert unit.values(key) == ["CAP_NET_ADMIN" if loader else ""]
     families = {"AF_NETLINK"} if loader else {"AF_UNIX"}
-    if name.startswith(("cloister-ollama", "cloister-fetch", "cloister-offsite")):
+    if name.startswith("cloister-ollama") or name in WITH_THE_MACHINES_NETWORK - {loading}:
         families |= {"AF_INET"}
-    if name.startswith(("cloister-fetch", "cloister-offsite")):
+    if name in WITH_THE_MACHINES_NETWORK - {loading}:
         families |= {"AF_INET6"}
     assert set(unit.words("RestrictAddressFamilies")) == families
 
@@ -234,6 +241,21 @@ def test_the_off_site_copy_sees_ciphertext_and_nothing_that_people_wrote() -> No
         "/var/lib/cloister/repository",
     }
     assert "/var/lib/cloister/repository" in unit.words("BindReadOnlyPaths")
+    assert unit.values("SocketBindDeny") == ["any"]
+    fetch = services()["cloister-fetch@.service"]
+    assert unit.words("IPAddressAllow") == fetch.words("IPAddressAllow")
+    assert unit.words("IPAddressDeny") == ["any"]
+
+
+def test_who_asks_an_authority_sees_accounts_and_no_key_of_a_certificate() -> None:
+    unit = services()["cloister-acme.service"]
+    assert unit.words("BindPaths") == [
+        "/var/lib/cloister/acme",
+        "/run/cloister/acme",
+        "/run/cloister/operations/acme",
+    ]
+    assert not [path for path in unit.words("BindReadOnlyPaths") if "cloister" in path]
+    assert unit.words("SupplementaryGroups") == []
     assert unit.values("SocketBindDeny") == ["any"]
     fetch = services()["cloister-fetch@.service"]
     assert unit.words("IPAddressAllow") == fetch.words("IPAddressAllow")

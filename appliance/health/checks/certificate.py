@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.health.model import Check, CheckId, CheckResult, failed, ok, unknown, warning
-from appliance.health.remedies import Remedy, RestartService, RunCommand, StartJob
+from appliance.health.remedies import OpenAcme, Remedy, RestartService, RunCommand, StartJob
 from appliance.health.service_words import WEB_SERVER
 from appliance.jobs.kinds import CERTIFICATE
 from appliance.tls.model import CertificateFacts, Origin, facts_of
@@ -117,7 +117,7 @@ def _advice(origin: Origin | None) -> tuple[str, Remedy]:
             return hint, StartJob(CERTIFICATE.name)
         case Origin.ACME:
             hint = "The ACME client renews it by itself. Its job says why it did not."
-            return hint, RunCommand("cloister tls show")
+            return hint, OpenAcme()
         case Origin.UPLOADED | Origin.REQUESTED:
             hint = "Get a new one from its authority, and upload it."
             return hint, RunCommand("cloister tls use FILE")
