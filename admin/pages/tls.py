@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import ClassVar
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from admin.pages.tls_root import RootCard, root_card
 from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError, Audience, Words
+from appliance.operations.errors import OperationError
 from appliance.tls.folder import Purpose, Stored
 from appliance.tls.model import CertificateFacts, KeyKind, Origin, facts_of
 from appliance.tls.names import LOOPBACK, covers
@@ -133,8 +135,20 @@ async def answer(
 ) -> web.Response:
     """Answer with the page; `form` has what was typed, with its errors."""
     page = await _page(request, form, error)
-    status = error.status if error else 200 if page.form.valid else 422
-    return request.app[keys.RENDERER].page(request, page, status=status, refusal=error)
+    return request.app[keys.RENDERER].page(
+        request, page, status=_status(page, error), refusal=error
+    )
+
+
+def _status(page: TlsPage, error: ApplianceError | None) -> HTTPStatus:
+    match error:
+        case None:
+            return HTTPStatus.OK if page.form.valid else HTTPStatus.UNPROCESSABLE_ENTITY
+        case OperationError():
+            # The operation has judged what came in the form, and works.
+            return HTTPStatus.UNPROCESSABLE_ENTITY
+        case _:
+            return error.status
 
 
 async def _page(request: web.Request, form: Form | None, error: ApplianceError | None) -> TlsPage:
@@ -142,7 +156,10 @@ async def _page(request: web.Request, form: Form | None, error: ApplianceError |
     published, kept = await certificates.published(), None
     now = request.app[keys.CLOCK].now()
     if published.served is not None:
-        kept = card_of(published.served, now, await certificates.names())
+        is_own = published.served.origin is Origin.OWN_AUTHORITY
+        # Other authorities certify no addresses, and no names of the house.
+        wanted = await certificates.names() if is_own else certificates.default_names()
+        kept = card_of(published.served, now, wanted)
     served = await certificates.served()
     waiting = published.requests.get(Purpose.OPERATOR)
     return TlsPage(
@@ -155,7 +172,7 @@ async def _page(request: web.Request, form: Form | None, error: ApplianceError |
         seconds=_seconds_left(certificates),
         waiting=names_in(waiting) if waiting else (),
         root=await root_card(settings, published.authority) if published.authority else None,
-        form=form or Form({"names": "\n".join(certificates.default_names())}),
+        form=form or Form({"names": "\n".join(_requestable(certificates))}),
         error=error.words_for(Audience.OPERATOR) if error else None,
     )
 
@@ -180,6 +197,10 @@ def _state(facts: CertificateFacts, now: datetime) -> tuple[str, str]:
         return "not valid yet", "bad"
     is_late = facts.not_after - now < min(_EXPIRES_SOON, (facts.not_after - facts.not_before) / 3)
     return ("expires soon", "warn") if is_late else ("valid", "good")
+
+
+def _requestable(certificates: Certificates) -> tuple[str, ...]:
+    return tuple(name for name in certificates.default_names() if name not in LOOPBACK)
 
 
 def _seconds_left(certificates: Certificates) -> int | None:

@@ -66,7 +66,7 @@ def covers(pattern: str, name: str) -> bool:
 
 
 def nearly_covers(pattern: str, name: str) -> bool:
-    """Say whether a wildcard is for the host's domain, and covers it all the same not."""
+    """Say whether a wildcard names a domain of the host, but does not cover the host."""
     if not pattern.startswith(_WILDCARD) or covers(pattern, name):
         return False
     parent = pattern.removeprefix(_WILDCARD)

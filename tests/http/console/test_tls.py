@@ -170,9 +170,9 @@ async def test_an_upload_is_checked_used_on_trial_and_confirmed(
 
 async def test_pkcs12_needs_its_password(as_olga: ConsoleBrowser) -> None:
     file = house().pkcs12()
-    without = await soup_of(await upload(as_olga, certificate=file), 502)
+    without = await soup_of(await upload(as_olga, certificate=file), 422)
     assert sentences(without, "bad") == ["The PKCS#12 file needs its password."]
-    wrong = await soup_of(await upload(as_olga, certificate=file, password="wrong"), 502)
+    wrong = await soup_of(await upload(as_olga, certificate=file, password="wrong"), 422)
     assert sentences(wrong, "bad") == [
         "The password does not open the file, or the file is damaged."
     ]
