@@ -43,8 +43,8 @@ class AcmeRun:
     async def order(self, wanted: Sequence[str]) -> Ordered:
         """Get a certificate for the names that work, and have it served.
 
-        Raises NoNameError, NoNameValidError when none works, and OperationError with what concerns the authority
-        as a whole.
+        Raises NoNameError, NoNameValidError when none works, and OperationError with what concerns
+        the authority as a whole.
         """
         if not wanted:
             raise NoNameError
