@@ -9,6 +9,7 @@ from aiohttp import web
 
 from admin import keys
 from admin.auth import ConsoleIdentity
+from admin.checked_upload import CheckedUpload
 from admin.database_breaker import Breaker
 from admin.frame import frame
 from admin.login_redirect import redirect_to_login
@@ -70,7 +71,7 @@ def build(console: Console) -> web.Application:
     app.middlewares.extend([guard.cookies, answers.middleware, redirect_to_login])
     app.on_response_prepare.extend([remember_start, add_retry_after, add_security_headers])
     app.on_shutdown.append(_end_streams)
-    app.on_cleanup.append(_end_restore)
+    app.on_cleanup.extend([_end_restore, _forget_upload])
     guard.add(app, ROUTES)
     app.add_routes(assets.routes())
     return app
@@ -102,6 +103,8 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.CHOICE] = services.choice
     app[keys.RECOVERY_KEYS] = services.recovery_keys
     app[keys.TARGETS] = services.targets
+    app[keys.CERTIFICATES] = services.certificates
+    app[keys.CHECKED_UPLOAD] = CheckedUpload()
     app[keys.ACME] = services.acme
     app[keys.RESTORING] = Restoring(
         clock,
@@ -141,6 +144,10 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
 
 async def _end_restore(app: web.Application) -> None:
     await app[keys.RESTORING].close()
+
+
+async def _forget_upload(app: web.Application) -> None:
+    app[keys.CHECKED_UPLOAD].forget()
 
 
 async def _end_streams(app: web.Application) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from functools import partial
 
 from aiohttp import web
@@ -49,7 +48,7 @@ from appliance.schedule.cron import Schedule
 from appliance.schedule.works import SupervisorWorks
 from appliance.services import Services, build_services
 from appliance.supervisor.loop import Supervisor
-from appliance.tls.addresses import reachable_host, read_network
+from appliance.tls.addresses import reachable
 from appliance.tls.start import ensure_at_start
 from appliance.tls.web_server import Nginx
 from appliance.trial.service import Trials
@@ -157,10 +156,8 @@ def _reader(parts: Catalog, supervisor: Supervisor) -> KnowReader:
 
 def _addresses(settings: Settings) -> dict[str, str]:
     """Return where people open the two sites, also on other computers."""
-    reachable = settings
-    if settings.packaged:
-        reachable = replace(settings, host=reachable_host(settings, read_network()))
-    return {"chat": reachable.address, "console": reachable.console_address}
+    found = reachable(settings)
+    return {"chat": found.address, "console": found.console_address}
 
 
 def _prepare(settings: Settings) -> None:

@@ -43,8 +43,8 @@ async def use(request: web.Request) -> web.Response:
     """
     body, certificates, actor = await read(request), request.app[CERTIFICATES], CommandLine()
     if body.get("check") is True:
-        found = await certificates.check(actor, _upload(body))
-        return _changed(Change(changed=False, findings=found))
+        checked = await certificates.check(actor, _upload(body))
+        return _changed(Change(changed=False, findings=checked.findings))
     return _changed(await certificates.use(actor, _upload(body)))
 
 
@@ -52,8 +52,8 @@ async def answer(request: web.Request) -> web.Response:
     """POST /tls/answer `{"material", "check"}`: serve the certificate of the request, on trial."""
     body, certificates, actor = await read(request), request.app[CERTIFICATES], CommandLine()
     if body.get("check") is True:
-        found = await certificates.check_answer(actor, _upload(body))
-        return _changed(Change(changed=False, findings=found))
+        checked = await certificates.check_answer(actor, _upload(body))
+        return _changed(Change(changed=False, findings=checked.findings))
     return _changed(await certificates.answer(actor, _upload(body)))
 
 

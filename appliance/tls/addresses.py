@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
 
@@ -66,6 +66,16 @@ def reachable_host(settings: Settings, network: Network) -> str:
     """
     is_known = "." in settings.host or ":" in settings.host or not network.addresses
     return settings.host if is_known else _in_link(network.addresses[0])
+
+
+def reachable(settings: Settings) -> Settings:
+    """Return the settings with a host that other computers resolve, for links.
+
+    In a clone its addresses are those of `bind`, whatever its host.
+    """
+    if not settings.packaged:
+        return settings
+    return replace(settings, host=reachable_host(settings, read_network()))
 
 
 def addresses_v4(trie: str, routes: str) -> tuple[IPv4Address, ...]:

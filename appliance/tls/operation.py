@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -55,6 +55,15 @@ class Task(StrEnum):
     USE = "use"
     REQUEST = "request"
     ROLL_BACK = "roll back"
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A certificate with everything that was found; `usable` is None where that forbids its use."""
+
+    findings: tuple[Finding, ...]
+    pem: bytes
+    usable: Stored | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +126,21 @@ class CertificateWork:
 
     async def check(self, request: Facts) -> Facts:
         """Judge a certificate, and change nothing. Raises MaterialError."""
-        findings, stored = await asyncio.to_thread(self._judge, request)
-        if stored is not None:
-            await self._require_usable(stored)
+        judged = await asyncio.to_thread(self._judge, request)
+        if judged.usable is not None:
+            await self._require_usable(judged.usable)
             await asyncio.to_thread(self.certificates.discard_proposed)
-        return {"changed": False, "findings": _as_json(findings)}
+        return {"changed": False, "certificate": judged.pem.decode(), **_as_json(judged)}
 
     async def use(self, request: Facts) -> Facts:
         """Serve a certificate unless something forbids it. Raises MaterialError."""
-        findings, stored = await asyncio.to_thread(self._judge, request)
-        if stored is None:
-            return {"changed": False, "findings": _as_json(findings)}
-        await self._serve(stored)
+        judged = await asyncio.to_thread(self._judge, request)
+        if judged.usable is None:
+            return {"changed": False, **_as_json(judged)}
+        await self._serve(judged.usable)
         if (purpose := _purpose(request)) is not None:
             await asyncio.to_thread(self.certificates.forget_waiting, purpose)
-        return {"changed": True, "findings": _as_json(findings)}
+        return {"changed": True, **_as_json(judged)}
 
     async def request(self, request: Facts) -> Facts:
         """Make a key, and return the request to certify it. Raises MaterialError."""
@@ -177,8 +186,8 @@ class CertificateWork:
         served, published = self.certificates.served(), read_published(self.published).served
         return served is not None and (published is None or published.public != served.public)
 
-    def _judge(self, request: Facts) -> tuple[tuple[Finding, ...], Stored | None]:
-        """Return everything that is found, and what to serve unless a finding forbids it."""
+    def _judge(self, request: Facts) -> _Judged:
+        """Read and check what a person uploaded."""
         purpose = _purpose(request)
         key = self._waiting(purpose).key if purpose else _decoded(request, "key")
         password = str(request["password"]) if request.get("password") else None
@@ -186,9 +195,9 @@ class CertificateWork:
         names = _texts(request, "names")
         found = check(material, names=names, now=self.clock.now(), earliest=self.earliest)
         if material.key is None or any(finding.is_error for finding in found):
-            return found, None
+            return _Judged(found, material.pem, None)
         origin = Origin(str(request.get("origin", Origin.UPLOADED)))
-        return found, Stored(origin, Pair(material.pem, material.key))
+        return _Judged(found, material.pem, Stored(origin, Pair(material.pem, material.key)))
 
     def _waiting(self, purpose: Purpose) -> Waiting:
         found = self.certificates.waiting(purpose)
@@ -238,8 +247,9 @@ def _belongs_together(pair: Pair) -> bool:
     return public is not None and read.public_bytes(key) == read.public_bytes(public)
 
 
-def _as_json(findings: Sequence[Finding]) -> list[Facts]:
-    return [{"problem": found.problem, "facts": dict(found.facts)} for found in findings]
+def _as_json(judged: _Judged) -> Facts:
+    found = [{"problem": each.problem, "facts": dict(each.facts)} for each in judged.findings]
+    return {"findings": found}
 
 
 def _names(request: Facts) -> list[str]:

@@ -55,6 +55,14 @@ def requested_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def names_in(csr: bytes) -> tuple[str, ...]:
+    """Return the names of a request. Raises ValueError when `csr` is none."""
+    request = x509.load_pem_x509_csr(csr)
+    found = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    hosts = found.get_values_for_type(x509.DNSName)
+    return (*hosts, *map(str, found.get_values_for_type(x509.IPAddress)))
+
+
 def make_csr(key: bytes, names: Sequence[str], organisation: str = "") -> bytes:
     """Return a request as PEM to certify the key for these names; the first one is its subject.
 

@@ -52,6 +52,19 @@ _BEFORE = "before"
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """What an upload is, with its issuers as PEM, and what was found."""
+
+    certificate: bytes
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether no finding forbids it."""
+        return not any(finding.is_error for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What became of a change: what was found, whether it is served, and its trial."""
 
@@ -96,17 +109,16 @@ class Certificates:
         """Return the fingerprint of what Nginx serves at this moment."""
         return await self.web_server.served()
 
-    async def check(self, actor: Actor, upload: Upload) -> tuple[Finding, ...]:
+    async def check(self, actor: Actor, upload: Upload) -> Checked:
         """Judge a certificate with its key, and change nothing."""
         self._require(actor)
-        found = await self._ask(Task.CHECK, upload.as_request())
-        return _findings(found)
+        return _checked(await self._ask(Task.CHECK, upload.as_request()))
 
-    async def check_answer(self, actor: Actor, upload: Upload) -> tuple[Finding, ...]:
+    async def check_answer(self, actor: Actor, upload: Upload) -> Checked:
         """Judge the certificate that answers the operator's request, and change nothing."""
         self._require(actor)
         request = {**upload.as_request(), "purpose": Purpose.OPERATOR}
-        return _findings(await self._ask(Task.CHECK, request))
+        return _checked(await self._ask(Task.CHECK, request))
 
     async def use(self, actor: Actor, upload: Upload) -> Change:
         """Serve a certificate that a person uploaded, on trial, unless a finding forbids it."""
@@ -264,6 +276,10 @@ class Certificates:
 
 def _event(action: Action) -> AuditEvent:
     return AuditEvent(action, ObjectType.CERTIFICATE)
+
+
+def _checked(found: Facts) -> Checked:
+    return Checked(str(found["certificate"]).encode(), _findings(found))
 
 
 def _findings(found: Facts) -> tuple[Finding, ...]:

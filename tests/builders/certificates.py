@@ -146,6 +146,11 @@ def certificate(
     for extension in server_extensions() if extensions is None else extensions:
         builder = builder.add_extension(extension, critical=False)
     signer = by.key if by else own
+    for identifier in (
+        x509.SubjectKeyIdentifier.from_public_key(own.public_key()),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+    ):
+        builder = builder.add_extension(identifier, critical=False)
     algorithm = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     issuers = (by.certificate, *by.issuers) if by else ()
     return Issued(builder.sign(signer, algorithm), own, issuers)
