@@ -31,6 +31,7 @@ from appliance.web.render import FlashKind, Frame
 PAGE = "/admin/tls/acme"
 _JOBS = f"/admin/jobs?kind={ACME.name}"
 _TERMS = {TermsNotAcceptedError.code, TermsChangedError.code}
+_SELDOM = ("root", "staging", *BINDING_FIELDS)
 _CHALLENGES = (
     (ChallengeKind.HTTP, "HTTP-01: asked on port 80"),
     (ChallengeKind.DNS, "DNS-01: a record"),
@@ -55,6 +56,11 @@ class AcmePage:
     terms: str = ""
     error: Words | None = None
     challenges: tuple[tuple[str, str], ...] = _CHALLENGES
+
+    @property
+    def has_own(self) -> bool:
+        """Whether a field that few need holds something, or is wrong."""
+        return any(self.form.value(name) or self.form.error(name) for name in _SELDOM)
 
 
 async def show_acme(request: web.Request) -> web.Response:

@@ -134,7 +134,7 @@ def succeeded(
         message="",
         hint="",
         rehearsed="" if ordered.failed else rehearsal(plan, wanted),
-        new_terms=ordered.new_terms,
+        new_terms=ordered.new_terms if ordered.validity else state.new_terms,
     )
     if ordered.validity is None:
         return after

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from appliance.acme.errors import NoNameValidError, ServerAwayError
+from appliance.acme.errors import NoNameError, NoNameValidError, ServerAwayError
 from appliance.acme.model import (
     AcmePlan,
     AcmeState,
@@ -43,9 +43,11 @@ class AcmeRun:
     async def order(self, wanted: Sequence[str]) -> Ordered:
         """Get a certificate for the names that work, and have it served.
 
-        Raises NoNameValidError when none works, and OperationError with what concerns the authority
-        as a whole.
+        Raises NoNameError, NoNameValidError when none works, and OperationError with what concerns
+        the authority as a whole.
         """
+        if not wanted:
+            raise NoNameError
         names, failed = tuple(wanted), tuple[NameFailure, ...]()
         if needs_rehearsal(self.plan, self.state, wanted):
             names, failed = await self._rehearse(names)

@@ -133,13 +133,14 @@ class AcmeService:
         began = self.clock.now()
         run = AcmeRun(self.operations, self.certificates, follower, now.plan, now.state, now.due)
         try:
-            if not now.wanted:
-                raise NoNameError
             ordered = await run.order(now.wanted)
         except OperationCancelledError:
             raise
         except ApplianceError as error:
             await self._keep_failure(now, began, error)
+            raise
+        except Exception:
+            await self._keep_failure(now, began, ApplianceError())
             raise
         state = succeeded(now.plan, now.state, now.wanted, ordered, began, _share())
         await asyncio.to_thread(self.records.keep_state, state)

@@ -186,10 +186,13 @@ def running_pebble(
         "PEBBLE_WFE_NONCEREJECT": str(bad_nonces),
         "PEBBLE_AUTHZREUSE": "100",
     }
+    # Later versions open one more port, unless it is switched off.
+    known = subprocess.run(("pebble-challtestsrv", "-help"), capture_output=True, check=False)
     names = (
         *("pebble-challtestsrv", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""),
         *("-dns01", f"127.0.0.1:{dns}", "-management", f"127.0.0.1:{control}"),
         *("-http01", "", "-https01", "", "-tlsalpn01", ""),
+        *(("-doh", "") if b"-doh" in known.stderr else ()),
     )
     pebble = (
         *("pebble", "-config", str(folder / "pebble.json"), "-strict"),

@@ -116,7 +116,7 @@ def _advice(origin: Origin | None) -> tuple[str, Remedy]:
             hint = "The machine renews it by itself. Start the job, and see why it did not."
             return hint, StartJob(CERTIFICATE.name)
         case Origin.ACME:
-            hint = "The ACME client renews it by itself. Its job says why it did not."
+            hint = "An authority renews it by itself, as long as ACME is set up."
             return hint, OpenAcme()
         case Origin.UPLOADED | Origin.REQUESTED:
             hint = "Get a new one from its authority, and upload it."

@@ -72,10 +72,11 @@ async def test_what_a_program_says_when_it_fails_is_reported_for_its_name_alone(
     put_hook(settings, text)
     answer = await ask.issue("bad.example", "good.example", challenge="dns-01", hook=HOOK)
     assert answer.working == ()
-    bad, good = answer.failed
-    assert (bad.name, bad.refusal, bad.detail) == ("bad.example", Refusal.HOOK, "No such zone")
-    # The second one published nothing either, and the authority says so.
-    assert (good.name, good.refusal) == ("good.example", Refusal.WRONG_ANSWER)
+    failed = {failure.name: failure for failure in answer.failed}
+    bad, good = failed["bad.example"], failed["good.example"]
+    assert (bad.refusal, bad.detail) == (Refusal.HOOK, "No such zone")
+    # The program published nothing for the other one either, and the authority says so.
+    assert good.refusal is Refusal.WRONG_ANSWER
 
 
 async def test_a_program_that_does_not_end_is_ended(settings: Settings) -> None:

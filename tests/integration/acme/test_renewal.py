@@ -11,6 +11,7 @@ import pytest
 
 from appliance.acme.errors import (
     AcmeOffError,
+    NoNameError,
     NoNameValidError,
     TermsNotAcceptedError,
 )
@@ -267,3 +268,33 @@ async def test_the_operation_runs_as_a_process_of_its_own(
         await service.use(ACTOR, typed(pebble))
         await service.renew(machine.followed, forced=False)
     assert names_of(machine.certificates.used[0]) == {NAME}
+
+
+async def test_a_machine_without_a_name_that_an_authority_could_reach_says_so(
+    machine: Machine, pebble: Pebble
+) -> None:
+    machine.settings = replace(machine.settings, host="localhost")
+    with pytest.raises(NoNameError):
+        await machine.service.use(ACTOR, typed(pebble))
+    await machine.service.use(ACTOR, typed(pebble, names=NAME))
+    plan = machine.service.records.plan()
+    assert plan is not None
+    machine.service.records.keep_plan(replace(plan, names=()))
+    with pytest.raises(NoNameError):
+        await machine.renew(forced=True)
+    assert (await machine.state()).error == NoNameError.code
+
+
+async def test_a_fault_of_our_own_is_kept_as_a_failed_run(
+    machine: Machine, pebble: Pebble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: object) -> bytes:
+        raise RuntimeError
+
+    await machine.service.use(ACTOR, typed(pebble))
+    monkeypatch.setattr(machine.certificates, "csr", broken)
+    with pytest.raises(RuntimeError):
+        await machine.renew()
+    state = await machine.state()
+    assert (state.error, state.failures) == ("internal", 1)
+    assert (await machine.service.status()).due is None

@@ -15,7 +15,7 @@ from appliance.health.checks.certificate import (
     evaluate_certificate,
 )
 from appliance.health.model import CheckState
-from appliance.health.remedies import RestartService, RunCommand, StartJob
+from appliance.health.remedies import OpenAcme, RestartService, RunCommand, StartJob
 from appliance.tls.errors import NotServedError
 from appliance.tls.model import CertificateFacts, Origin, facts_of
 from appliance.tls.renewal import RenewalFailure, forget_failure, note_failure, read_failure
@@ -67,7 +67,7 @@ def test_the_hint_of_the_last_fortnight_is_more_urgent() -> None:
         (Origin.UPLOADED, RunCommand("cloister tls use FILE")),
         (Origin.REQUESTED, RunCommand("cloister tls use FILE")),
         (Origin.OWN_AUTHORITY, StartJob("certificate")),
-        (Origin.ACME, RunCommand("cloister tls show")),
+        (Origin.ACME, OpenAcme()),
     ],
 )
 def test_what_to_do_depends_on_where_it_comes_from(origin: Origin, remedy: object) -> None:
