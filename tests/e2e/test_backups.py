@@ -17,10 +17,9 @@ from admin.qr_code import qr_code
 from appliance.repository.recovery_key import RecoveryKey
 from tests.appliance import Appliance, home_folder, running_appliance
 from tests.builders import documents
-from tests.builders.repositories import PASSWORD as REPOSITORY_PASSWORD
-from tests.builders.repositories import fast_repository
 from tests.e2e.answers import last_answer, wait_until_complete
 from tests.e2e.browser import Window, window
+from tests.e2e.operations import give_fast_repository
 from tests.e2e.visitor import PASSWORD
 
 BELL = "The bell of the east tower was cast in 1742 and weighs three tons."
@@ -50,12 +49,7 @@ def disk() -> Iterator[Path | None]:
 def appliance(runner: str) -> Iterator[Appliance]:
     """A new appliance whose repository opens fast."""
     with home_folder() as home:
-        state = home / "state"
-        state.mkdir(parents=True)
-        (state / "backup.key").write_text(REPOSITORY_PASSWORD)
-        fast_repository(home / "repository")
-        for path in (home, *home.rglob("*")) if os.geteuid() == 0 else ():
-            shutil.chown(path, "cloister", "cloister")
+        give_fast_repository(home)
         with running_appliance(home, ollama=runner) as started:
             yield started
 
