@@ -129,6 +129,7 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
         kept=kept(console.services.database, settings),
         backups=lambda: read_facts(settings),
+        state=settings.state,
         clock=console.clock,
     )
     return HealthService(checks.checks)

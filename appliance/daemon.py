@@ -16,6 +16,9 @@ from admin.rescue import Rescue
 from appliance.accounts.secrets import Passwords
 from appliance.actors.model import CommandLine, System
 from appliance.announcement import Announcement, Say
+from appliance.audit.anchor import AnchorFile
+from appliance.audit.keeper import AuditKeeper
+from appliance.audit.report import write_report
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core import slow_callbacks
@@ -197,6 +200,17 @@ async def _sites(
         yield console
 
 
+def _keeper(settings: Settings, clock: Clock, services: Services) -> AuditKeeper:
+    """Return what keeps the anchor of the audit, and adds what was noted in an outage."""
+
+    async def verify() -> None:
+        report = await services.verifier.verify()
+        await asyncio.to_thread(write_report, settings.state, report)
+
+    anchors = AnchorFile(settings.state)
+    return AuditKeeper(services.database, anchors, services.audit, clock, verify)
+
+
 async def _report(service: HealthService) -> dict[str, object]:
     return (await service.current()).as_json()
 
@@ -213,7 +227,10 @@ async def _schedule(
     )
     restart_nginx = partial(supervisor.restart, "nginx", System.phrase)
     chosen, accounts = services.operator_settings, services.accounts
-    works = SupervisorWorks(settings, clock, jobs, chosen, accounts.sweep, restart_nginx)
+    audit, verifier = services.audit, services.verifier
+    works = SupervisorWorks(
+        settings, clock, jobs, chosen, audit, verifier, accounts.sweep, restart_nginx
+    )
     backups = BackupWorks(settings, clock, jobs, chosen, services.runner, operations)
     table = {**works.table(), **backups.table()}
 
@@ -223,7 +240,7 @@ async def _schedule(
     engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, table, serves)
     times = BackupSchedule(settings, clock, jobs, chosen, operations, accounts.is_claimed)
     others = [kind for kind in kinds if kind not in BACKUP_KINDS]
-    async with engine, Schedule(jobs, others), times:
+    async with engine, Schedule(jobs, others), times, _keeper(settings, clock, services):
         try:
             yield
         finally:

@@ -8,7 +8,9 @@ from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
+from appliance.audit.outage_notes import OutageNotes
 from appliance.audit.service import AuditLog
+from appliance.audit.verification import Verifier
 from appliance.backup_plan.keys import RecoveryKeys
 from appliance.backup_plan.restore_notes import RestoreNotes
 from appliance.backup_plan.targets import TargetPlan
@@ -22,6 +24,7 @@ from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.offsite.targets import Targets
 from appliance.operations.runner import OperationRunner
+from appliance.repository import catalog
 from appliance.settings.service import OperatorSettings
 
 
@@ -35,6 +38,7 @@ class Services:
     people: People
     api_keys: ApiKeys
     audit: AuditLog
+    verifier: Verifier
     queue: QueueService
     quotas: Quotas
     jobs: JobService
@@ -55,7 +59,7 @@ def build_services(
     operations: OperationRunner,
 ) -> Services:
     """Return the services; none of them asks the database yet."""
-    audit = AuditLog(database)
+    audit = AuditLog(database, OutageNotes(settings.state), clock)
     return Services(
         database=database,
         runner=runner,
@@ -63,6 +67,7 @@ def build_services(
         people=People(database, clock),
         api_keys=ApiKeys(database, clock),
         audit=audit,
+        verifier=Verifier(database, settings.state, settings.backup / catalog.FILE, clock),
         queue=QueueService(database),
         quotas=Quotas(database),
         jobs=JobService(database, clock),

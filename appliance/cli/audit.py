@@ -1,21 +1,35 @@
-"""The verb for what was done: audit."""
+"""The verb for what was done, and whether its record is whole: audit."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 from datetime import datetime
 from typing import Any
 
+from appliance.audit.report import write_report
+from appliance.audit.verification import Verifier
+from appliance.audit.words import advice_of, verdict_of
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_verb
+from appliance.db.pool import WORK_SECONDS, Database, conninfo
+from appliance.repository import catalog
 
 _MOST_ROWS = 100_000
+_VERIFY = "verify"
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add audit."""
-    verb = add_verb(verbs, shared, "audit", show_audit, "show who did what, the newest first")
+    purpose = "show who did what, the newest first, or verify that no entry was changed"
+    verb = add_verb(verbs, shared, "audit", audit, purpose)
+    verb.add_argument(
+        "work",
+        nargs="?",
+        choices=(_VERIFY,),
+        help="compare each entry with the chain and its anchors; exit with 5 at a fault",
+    )
     verb.add_argument("--actor", help="a sign-in name, or 'command line'")
     verb.add_argument(
         "--action", help="such as person.lock; person alone is every action on people"
@@ -26,6 +40,26 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--limit", type=_limit, default=50, metavar="N", help="how many rows (default: 50)"
     )
+
+
+async def audit(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Show or verify the audit."""
+    return await (verify if options.work == _VERIFY else show_audit)(context, options)
+
+
+async def verify(context: Context, _: argparse.Namespace) -> ExitCode:
+    """Verify the audit in this process, which needs the database and no supervisor."""
+    settings = context.settings
+    address = conninfo(settings.database_socket, "cloister")
+    async with Database(address, size=1, limit=WORK_SECONDS) as database:
+        published = settings.backup / catalog.FILE
+        report = await Verifier(database, settings.state, published, context.clock).verify()
+    await asyncio.to_thread(write_report, settings.state, report)
+    words = verdict_of(report)
+    if report.finding is not None:
+        words = f"{words}\n{advice_of(report.finding)}"
+    context.output.value(report.as_json(), words)
+    return ExitCode.DONE if report.is_whole else ExitCode.NOT_WHOLE
 
 
 async def show_audit(context: Context, options: argparse.Namespace) -> ExitCode:

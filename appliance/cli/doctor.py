@@ -117,6 +117,7 @@ def _appliance(context: Context, database: Database, runner: ModelRunner) -> lis
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
         kept=what_is_kept,
         backups=lambda: read_facts(settings),
+        state=settings.state,
         clock=context.clock,
         patience=_PATIENCE,
     )
