@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -200,7 +200,9 @@ async def _sites(
         yield console
 
 
-def _keeper(settings: Settings, clock: Clock, services: Services) -> AuditKeeper:
+def _keeper(
+    settings: Settings, clock: Clock, services: Services, is_migrated: Callable[[], bool]
+) -> AuditKeeper:
     """Return what keeps the anchor of the audit, and adds what was noted in an outage."""
 
     async def verify() -> None:
@@ -208,7 +210,7 @@ def _keeper(settings: Settings, clock: Clock, services: Services) -> AuditKeeper
         await asyncio.to_thread(write_report, settings.state, report)
 
     anchors = AnchorFile(settings.state)
-    return AuditKeeper(services.database, anchors, services.audit, clock, verify)
+    return AuditKeeper(services.database, anchors, services.audit, clock, verify, is_migrated)
 
 
 async def _report(service: HealthService) -> dict[str, object]:
@@ -240,7 +242,8 @@ async def _schedule(
     engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, table, serves)
     times = BackupSchedule(settings, clock, jobs, chosen, operations, accounts.is_claimed)
     others = [kind for kind in kinds if kind not in BACKUP_KINDS]
-    async with engine, Schedule(jobs, others), times, _keeper(settings, clock, services):
+    keeper = _keeper(settings, clock, services, partial(serves, "migrate"))
+    async with engine, Schedule(jobs, others), times, keeper:
         try:
             yield
         finally:

@@ -29,6 +29,7 @@ CHANNEL = "core_audit"
 POLL_SECONDS = 30.0
 # Many entries at once are anchored together.
 _PAUSE = 0.2
+_MIGRATING_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class AuditKeeper:
     """Works while the block lasts: `async with AuditKeeper(...)`.
 
     An anchor is replaced only by one that continues it. Otherwise it stays, as the proof of what
-    was there, and `verify` is called once.
+    was there, and `verify` is called once. `is_migrated` says whether the database has its tables.
     """
 
     database: Database
@@ -44,6 +45,7 @@ class AuditKeeper:
     log: AuditLog
     clock: Clock
     verify: Callable[[], Coroutine[Any, Any, object]]
+    is_migrated: Callable[[], bool] = lambda: True
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _fault: str = ""
@@ -102,6 +104,8 @@ class AuditKeeper:
     async def _follow(self) -> None:
         """Work at the start, at each notice and at intervals; no failure ends the task."""
         while True:
+            while not self.is_migrated():
+                await self.clock.sleep(_MIGRATING_SECONDS)
             self._wake.clear()
             fault = ""
             try:

@@ -29,7 +29,7 @@ class Report:
 
     `entries` were verified, from `first_position` to `last_position`; `anchors` were compared.
     `finding` is the first fault, `faults` how many entries have one. `entry` is what the entry with
-    the fault says now, `anchor` the one that does not fit.
+    the fault says now, `anchor` the one that does not fit. `end` is an anchor of this moment.
     """
 
     at: datetime
@@ -41,6 +41,7 @@ class Report:
     finding: Finding | None = None
     entry: Mapping[str, str] | None = None
     anchor: Anchored | None = None
+    end: str = ""
 
     @property
     def is_whole(self) -> bool:
@@ -57,6 +58,7 @@ class Report:
             "first_position": self.first_position,
             "last_position": self.last_position,
             "anchors": self.anchors,
+            "end": self.end,
             "faults": self.faults,
             "finding": self.finding.as_json() if self.finding else None,
             "entry": dict(self.entry) if self.entry else None,
@@ -79,6 +81,7 @@ class Report:
             anchor=Anchored(anchor["source"], datetime.fromisoformat(anchor["at"]))
             if anchor
             else None,
+            end=str(found["end"]),
         )
 
 

@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance.audit.anchor import Anchor, AnchorFile, anchors_in, compare
-from appliance.audit.chain import Finding, HashedEntry, Link, Problem, Walk, belongs_to_fault
+from appliance.audit.chain import (
+    ChainEnd,
+    Finding,
+    HashedEntry,
+    Link,
+    Problem,
+    Walk,
+    belongs_to_fault,
+)
+from appliance.audit.errors import AnchorOfOtherDatabaseError, NoChainError
 from appliance.audit.report import Anchored, Report
 from appliance.audit.store import ChainStore
 from appliance.core.clock import Clock
@@ -32,8 +41,11 @@ class Verifier:
     published: Path
     clock: Clock
 
-    async def verify(self) -> Report:
-        """Return what is wrong, the first fault first. Raises DatabaseUnavailableError."""
+    async def verify(self, given: Sequence[Anchor] = ()) -> Report:
+        """Return what is wrong, the first fault first; `given` are further anchors.
+
+        Raises DatabaseUnavailableError, NoChainError and AnchorOfOtherDatabaseError.
+        """
         known = (
             *await asyncio.to_thread(AnchorFile(self.state).read),
             *anchors_in(await catalog.read(self.published)),
@@ -44,11 +56,16 @@ class Verifier:
         ):
             chain = ChainStore(connection)
             await chain.begin()
-            return await self._verify(chain, known)
+            if not await chain.exists():
+                raise NoChainError
+            end = await chain.end()
+            for anchor in given:
+                if anchor.end.cluster != end.cluster:
+                    raise AnchorOfOtherDatabaseError(position=anchor.end.position)
+            return await self._verify(chain, end, (*known, *given))
 
-    async def _verify(self, chain: ChainStore, known: Sequence[Anchor]) -> Report:
-        cluster = (await chain.end()).cluster
-        anchors = [anchor for anchor in known if anchor.end.cluster == cluster]
+    async def _verify(self, chain: ChainStore, end: ChainEnd, known: Sequence[Anchor]) -> Report:
+        anchors = [anchor for anchor in known if anchor.end.cluster == end.cluster]
         walk = Walk(await chain.start(), frozenset(anchor.end.position for anchor in anchors))
         async for links in _pieces(chain, walk.start.position):
             walk.follow(links)
@@ -58,6 +75,7 @@ class Verifier:
             first_position=walk.start.position + 1,
             last_position=walk.last.position,
             anchors=len(anchors),
+            end=end.as_text(),
             faults=walk.faults,
         )
         if walk.first is not None:

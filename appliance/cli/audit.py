@@ -7,6 +7,8 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
+from appliance.audit.anchor import Anchor
+from appliance.audit.chain import ChainEnd
 from appliance.audit.report import write_report
 from appliance.audit.verification import Verifier
 from appliance.audit.words import advice_of, verdict_of
@@ -18,6 +20,7 @@ from appliance.repository import catalog
 
 _MOST_ROWS = 100_000
 _VERIFY = "verify"
+_GIVEN = "the command line"
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -29,6 +32,14 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
         nargs="?",
         choices=(_VERIFY,),
         help="compare each entry with the chain and its anchors; exit with 5 at a fault",
+    )
+    verb.add_argument(
+        "--anchor",
+        action="append",
+        default=[],
+        type=_anchor,
+        metavar="TEXT",
+        help="for verify: also compare with the end of an earlier verification, or of a set",
     )
     verb.add_argument("--actor", help="a sign-in name, or 'command line'")
     verb.add_argument(
@@ -47,18 +58,18 @@ async def audit(context: Context, options: argparse.Namespace) -> ExitCode:
     return await (verify if options.work == _VERIFY else show_audit)(context, options)
 
 
-async def verify(context: Context, _: argparse.Namespace) -> ExitCode:
+async def verify(context: Context, options: argparse.Namespace) -> ExitCode:
     """Verify the audit in this process, which needs the database and no supervisor."""
     settings = context.settings
     address = conninfo(settings.database_socket, "cloister")
     async with Database(address, size=1, limit=WORK_SECONDS) as database:
         published = settings.backup / catalog.FILE
-        report = await Verifier(database, settings.state, published, context.clock).verify()
+        verifier = Verifier(database, settings.state, published, context.clock)
+        given = [Anchor(end, context.clock.now(), _GIVEN) for end in options.anchor]
+        report = await verifier.verify(given)
     await asyncio.to_thread(write_report, settings.state, report)
-    words = verdict_of(report)
-    if report.finding is not None:
-        words = f"{words}\n{advice_of(report.finding)}"
-    context.output.value(report.as_json(), words)
+    advice = advice_of(report.finding) if report.finding else f"An anchor of now: {report.end}"
+    context.output.value(report.as_json(), f"{verdict_of(report)}\n{advice}")
     return ExitCode.DONE if report.is_whole else ExitCode.NOT_WHOLE
 
 
@@ -79,6 +90,13 @@ def _row(entry: dict[str, Any]) -> dict[str, object]:
         "at": datetime.fromisoformat(entry["at"]),
         **{name: entry[name] for name in ("actor", "action", "object", "facts")},
     }
+
+
+def _anchor(text: str) -> ChainEnd:
+    if (end := ChainEnd.parse(text)) is None:
+        message = f"“{text}” is not an anchor: give the “end” of an earlier verification as it is"
+        raise argparse.ArgumentTypeError(message)
+    return end
 
 
 def _moment(text: str) -> datetime:

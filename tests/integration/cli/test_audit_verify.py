@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.audit.errors import AnchorOfOtherDatabaseError, NoChainError
 from appliance.audit.report import read_report
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode, Output
@@ -52,6 +53,38 @@ async def test_it_says_whether_the_audit_is_whole_and_keeps_the_result(
     kept = read_report(alone.settings.state)
     assert kept is not None
     assert not kept.is_whole
+
+
+async def test_the_end_of_an_earlier_verification_can_be_compared(
+    alone: Context, own_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may have been kept elsewhere, out of reach of all that runs here."""
+    await add_rows(own_database, 9)
+    await run_verb(alone, "audit", "verify")
+    end = capsys.readouterr().out.split()[-1]
+    await add_rows(own_database, 3)
+    assert await run_verb(alone, "audit", "verify", "--anchor", end) is ExitCode.DONE
+    assert "compared with 1 anchor" in capsys.readouterr().out
+    async with tampering(own_database) as connection:
+        await connection.execute("DELETE FROM core.audit WHERE id > 5")
+        await connection.execute("DELETE FROM core.audit_link WHERE position > 5")
+    assert await run_verb(alone, "audit", "verify") is ExitCode.DONE
+    assert await run_verb(alone, "audit", "verify", "--anchor", end) is ExitCode.NOT_WHOLE
+    other = f"17{end[end.index(':') :]}"
+    with pytest.raises(AnchorOfOtherDatabaseError):
+        await run_verb(alone, "audit", "verify", "--anchor", other)
+    with pytest.raises(SystemExit):
+        await run_verb(alone, "audit", "verify", "--anchor", "x")
+    assert "“x” is not an anchor" in capsys.readouterr().err
+
+
+async def test_a_database_of_an_earlier_version_has_no_chain_yet(
+    alone: Context, own_database: Database
+) -> None:
+    async with own_database.connection() as connection:
+        await connection.execute("DROP TABLE core.audit_start CASCADE")
+    with pytest.raises(NoChainError):
+        await run_verb(alone, "audit", "verify")
 
 
 async def test_programs_read_which_entry_is_the_first(

@@ -162,7 +162,7 @@ def report(finding: Finding | None) -> Report:
     said = {"actor": "eve", "action": "person.lock", "object": ""}
     faults = finding.count if finding else 0
     where = Anchored("backup 12345678", START)
-    return Report(START, 1_200, 1, 1_200, 2, faults, finding, said, where)
+    return Report(START, 1_200, 1, 1_200, 2, faults, finding, said, where, "17:1200:ab")
 
 
 @pytest.mark.parametrize("finding", [None, *EVERY], ids=str)
