@@ -86,9 +86,11 @@ async def show_audit(context: Context, options: argparse.Namespace) -> ExitCode:
 
 
 def _row(entry: dict[str, Any]) -> dict[str, object]:
+    late = ["added afterwards"] if entry["happened_at"] else []
     return {
-        "at": datetime.fromisoformat(entry["at"]),
-        **{name: entry[name] for name in ("actor", "action", "object", "facts")},
+        "at": datetime.fromisoformat(entry["happened_at"] or entry["at"]),
+        **{name: entry[name] for name in ("actor", "action", "object")},
+        "facts": ", ".join([*([entry["facts"]] if entry["facts"] else []), *late]),
     }
 
 
