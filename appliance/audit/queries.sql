@@ -39,10 +39,6 @@ WITH RECURSIVE known (actor) AS (
 )
 SELECT actor FROM known WHERE actor IS NOT NULL;
 
--- name: one_view
--- All statements of the transaction see the same entries and links.
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
-
 -- name: start
 SELECT position, hash FROM core.audit_start;
 

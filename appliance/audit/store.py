@@ -72,7 +72,8 @@ class ChainStore:
 
         Writers do not wait for it.
         """
-        await self._connection.execute(_QUERIES["one_view"])
+        # Not in queries.sql: PostgreSQL cannot prepare it.
+        await self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     async def start(self) -> Mark:
         """Return what the first link continues."""
