@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
+from appliance.acme.records import AcmeRecords
+from appliance.acme.service import AcmeService
 from appliance.audit.outage_notes import OutageNotes
 from appliance.audit.service import AuditLog
 from appliance.audit.verification import Verifier
@@ -23,9 +27,14 @@ from appliance.library.quota import Quotas
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.offsite.targets import Targets
-from appliance.operations.runner import OperationRunner
+from appliance.operations.catalog import TLS
+from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.repository import catalog
 from appliance.settings.service import OperatorSettings
+from appliance.tls.service import Certificates
+from appliance.tls.web_server import WebServer, WithoutWebServer
+from appliance.trial.model import Facts, TrialKind
+from appliance.trial.service import Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +57,29 @@ class Services:
     recovery_keys: RecoveryKeys
     targets: TargetPlan
     restore_notes: RestoreNotes
+    certificates: Certificates
+    acme: AcmeService
+    trials: Trials
 
 
-def build_services(
+def build_services(  # noqa: PLR0913 - one argument for each thing outside of them
     settings: Settings,
     database: Database,
     runner: ModelRunner,
     clock: Clock,
     passwords: Passwords,
     operations: OperationRunner,
+    *,
+    web_server: WebServer | None = None,
 ) -> Services:
     """Return the services; none of them asks the database yet."""
     audit = AuditLog(database, OutageNotes(settings.state), clock)
+    undo: dict[TrialKind, Callable[[Facts], Awaitable[None]]] = {}
+    trials = Trials(settings.state, clock, undo)
+    ask = partial(operations.run, TLS, follower=NoFollower())
+    serving = web_server or WithoutWebServer()
+    certificates = Certificates(settings, clock, ask, serving, trials, audit)
+    undo[TrialKind.CERTIFICATE] = certificates.undo
     return Services(
         database=database,
         runner=runner,
@@ -77,4 +97,9 @@ def build_services(
         recovery_keys=RecoveryKeys(settings, clock, operations, audit),
         targets=TargetPlan(Targets(settings.offsite), operations, audit),
         restore_notes=RestoreNotes(settings.state, clock),
+        certificates=certificates,
+        acme=AcmeService(
+            settings, AcmeRecords(settings.state), operations, certificates, audit, clock
+        ),
+        trials=trials,
     )

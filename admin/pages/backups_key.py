@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-import segno
 from aiohttp import web
 from markupsafe import Markup
 
 from admin import keys
 from admin.frame import frame
 from admin.pages.backups import BACKUPS
+from admin.qr_code import qr_code
 from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.backup_plan.facts import BackupFacts, read_facts
@@ -86,9 +86,9 @@ async def make(request: web.Request) -> web.Response:
         groups=tuple(sheet.key.split("-")),
         key_file=plain(sheet.key_file),
         config=plain(sheet.config),
-        key_code=code(sheet.key),
-        file_code=code(plain(sheet.key_file)),
-        config_code=code(sheet.config),
+        key_code=qr_code(sheet.key),
+        file_code=qr_code(plain(sheet.key_file)),
+        config_code=qr_code(sheet.config),
     )
     return request.app[keys.RENDERER].page(request, page)
 
@@ -105,13 +105,6 @@ async def prove(request: web.Request) -> web.Response:
         return await _answer(request, form, error)
     said = f"The recovery key {proof.fingerprint} opened the backups. Keep its sheet elsewhere."
     return flash.redirect(BACKUPS, said)
-
-
-def code(text: str) -> Markup:
-    """Return a QR code as a drawing within the page; it has no colours of its own."""
-    drawing = segno.make(text, error="m", micro=False)
-    inline = drawing.svg_inline(scale=3, border=2, omitsize=True, svgclass="code")
-    return Markup(inline)  # noqa: S704 - a drawing holds paths, and no text of the caller
 
 
 async def _answer(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
+from appliance.acme.service import AcmeService
 from appliance.audit.model import AuditEvent
 from appliance.audit.service import AuditLog
 from appliance.backup_plan.keys import RecoveryKeys
@@ -20,6 +21,7 @@ from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.settings.service import OperatorSettings
 from appliance.supervisor.loop import Supervisor
+from appliance.tls.service import Certificates
 from appliance.units.model import Absent
 
 Record = Callable[[AuditEvent], Awaitable[None]]
@@ -33,14 +35,14 @@ class Surroundings:
     `absent` is what this machine lacks; `health` says whether all that was set up works, and what
     does not; `new_rescue_code` makes the code for the console that
     works without the database; `record` adds an event of the command line to the audit and never
-    fails; `addresses` are those of the sites, as people open them.
+    fails; `addresses` returns those of the sites, as people open them at this moment.
     """
 
     absent: tuple[Absent, ...]
     new_rescue_code: Callable[[], str]
     record: Record
     health: Report
-    addresses: Mapping[str, str] = field(default_factory=dict)
+    addresses: Callable[[], Mapping[str, str]] = dict
 
 
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
@@ -55,4 +57,6 @@ RESTORE_NOTES = web.AppKey("restore_notes", RestoreNotes)
 CHOICE = web.AppKey("choice", ModelChoice)
 JOBS = web.AppKey("jobs", JobService)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
+CERTIFICATES = web.AppKey("certificates", Certificates)
+ACME = web.AppKey("acme", AcmeService)
 RUNNER = web.AppKey("runner", ModelRunner)

@@ -57,6 +57,7 @@ class CheckId(StrEnum):
     CLOCK = "time"
     WEB_SERVER = "web server"
     CERTIFICATE = "certificate"
+    ACME = "acme"
     PORTS = "ports"
     OTHER_SERVICES = "other services"
     FIREWALL = "firewall"

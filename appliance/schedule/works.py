@@ -11,7 +11,6 @@ from appliance.audit.report import write_report
 from appliance.audit.service import AuditLog
 from appliance.audit.verification import Verifier
 from appliance.audit.words import verdict_of
-from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.ingest.vector_index import build_missing
 from appliance.jobs.engine import Work
@@ -20,25 +19,23 @@ from appliance.jobs.record import JobRecord
 from appliance.jobs.service import JobService
 from appliance.settings.model import AUDIT_DAYS, JOB_DAYS
 from appliance.settings.service import OperatorSettings
-from appliance.units.nginx import certificate_is_due
+from appliance.tls.service import Certificates
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorWorks:
     """The works of `Process.SUPERVISOR`, with what they need of the rest of the process.
 
-    `sweep` removes expired sessions and codes and returns how many; `restart_nginx` asks the
-    supervisor to restart the web server.
+    `sweep` removes expired sessions and codes and returns how many.
     """
 
     settings: Settings
-    clock: Clock
     jobs: JobService
     chosen: OperatorSettings
     audit: AuditLog
     verifier: Verifier
     sweep: Callable[[], Awaitable[int]]
-    restart_nginx: Callable[[], Awaitable[None]]
+    certificates: Certificates
 
     def table(self) -> Mapping[str, Work]:
         """Return the work of each kind that this installation has."""
@@ -47,7 +44,7 @@ class SupervisorWorks:
             VECTOR_INDEX.name: self.index_vectors,
             AUDIT.name: self.verify_audit,
         }
-        if self.settings.packaged:
+        if self.settings.https:
             works[CERTIFICATE.name] = self.renew_certificate
         return works
 
@@ -77,11 +74,7 @@ class SupervisorWorks:
         return verdict_of(report)
 
     async def renew_certificate(self, _: JobRecord) -> str:
-        """Restart the web server when its certificate ends soon; it makes the new one itself.
-
-        Only the web server's own account may see the key.
-        """
-        if not await asyncio.to_thread(certificate_is_due, self.settings, self.clock):
+        """Make another certificate of the machine's own authority, if one is due."""
+        if not await self.certificates.ensure():
             return "The certificate need not be renewed."
-        await self.restart_nginx()
-        return "The web server restarts with a new certificate, which has another fingerprint."
+        return "The web server serves a new certificate, which has another fingerprint."

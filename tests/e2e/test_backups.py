@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from admin.pages.backups_key import code
+from admin.qr_code import qr_code
 from appliance.repository.recovery_key import RecoveryKey
 from tests.appliance import Appliance, home_folder, running_appliance
 from tests.builders import documents
@@ -167,7 +167,7 @@ def _make_and_prove_the_key(desk: Window) -> None:
     page = desk.open(f"{PAGE}/key")
     page.get_by_role("button", name="Make the key").click()
     key = RecoveryKey.parse(page.locator(".sheet__key").inner_text())
-    assert f'd="{page.locator(".sheet__code path").first.get_attribute("d")}"' in code(key.text)
+    assert f'd="{page.locator(".sheet__code path").first.get_attribute("d")}"' in qr_code(key.text)
     desk.accessible()
     desk.picture("backups-sheet")
     page.get_by_role("link", name="I have it: type it back").click()

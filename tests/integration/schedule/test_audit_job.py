@@ -38,7 +38,7 @@ class Nightly:
     async def run(self) -> str:
         """Run it once, and return its result."""
         queued = await self.services.jobs.enqueue(AUDIT.name, requested_by="schedule")
-        now = self.works.clock.now()
+        now = SystemClock().now()
         async with self.database.connection() as connection:
             await JobStore(connection).claim(AUDIT.name, now=now, deadline=now + AUDIT.deadline)
         record = await self.services.jobs.record(queued.id)
@@ -64,18 +64,14 @@ def nightly(database: Database, tmp_path: Path) -> Nightly:
     verifier = Verifier(database, settings.state, tmp_path / "none", clock)
     log = audit_log(database, settings.state)
 
-    async def restart_nothing() -> None:
-        raise AssertionError
-
     works = SupervisorWorks(
         settings,
-        clock,
         services.jobs,
         services.operator_settings,
         log,
         verifier,
         services.accounts.sweep,
-        restart_nothing,
+        services.certificates,
     )
     return Nightly(services, works, database, settings.state)
 
