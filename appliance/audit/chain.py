@@ -131,8 +131,8 @@ class Walk:
     """Goes along a chain, link by link in the order of their positions.
 
     `start` is what the first link continues. `wanted` are positions whose hashes are kept in
-    `seen`. `first` is the first fault, `before_first` the hash before it, `faults` how many there
-    are. After a fault the walk goes on with the hash that is there, so that each is counted once.
+    `seen`. `first` is the first fault, `before_first` the hash before it, `expected_first` the one
+    that its entry should give, `faults` how many there are. After a fault the walk goes on with the hash that is there, so that each is counted once.
     """
 
     start: Mark

@@ -91,7 +91,10 @@ class OutageNotes:
             return await asyncio.to_thread(self._keep, note)
 
     async def notes(self) -> Sequence[Note]:
-        """Return what waits to be added, the oldest first. Raises OSError."""
+        """Return what waits to be added, the oldest first. Raises OSError.
+
+        Lines that a crash has cut are logged, and removed: of these nothing is known.
+        """
         async with self._lock:
             return await asyncio.to_thread(self._notes)
 
@@ -134,16 +137,22 @@ class OutageNotes:
             return b""
 
     def _notes(self) -> list[Note]:
-        return _parsed(self._content())
+        found, damaged = _parsed(self._content())
+        if damaged:
+            logger.warning("notes for the audit are damaged: lines=%d", damaged)
+            self._write(found)
+        return found
 
     def _is_full(self, content: bytes) -> bool:
-        notes = _parsed(content)
+        notes, _ = _parsed(content)
         return bool(notes) and notes[-1].event.action is Action.AUDIT_GAP
 
     def _remove(self, added: Collection[UUID]) -> None:
-        left = [note for note in self._notes() if note.id not in added]
-        if left:
-            write_atomically(self._path, b"".join(note.as_line() for note in left))
+        self._write([note for note in _parsed(self._content())[0] if note.id not in added])
+
+    def _write(self, notes: Sequence[Note]) -> None:
+        if notes:
+            write_atomically(self._path, b"".join(note.as_line() for note in notes))
         else:
             self._path.unlink(missing_ok=True)
             fsync_directory(self.folder)
@@ -154,13 +163,12 @@ def _gap(at: datetime) -> Note:
     return Note(uuid4(), at, System.name, AuditEvent(Action.AUDIT_GAP, ObjectType.AUDIT))
 
 
-def _parsed(content: bytes) -> list[Note]:
-    """Return the notes of whole lines; of a line that a crash has cut nothing is known."""
-    found = []
-    for line in content.splitlines():
+def _parsed(content: bytes) -> tuple[list[Note], int]:
+    """Return the notes of whole lines, and how many lines are none."""
+    found, damaged = [], 0
+    for line in filter(None, content.splitlines()):
         try:
             found.append(Note.parse(line))
         except (ValueError, KeyError, TypeError, AttributeError):
-            if line:
-                logger.warning("a note for the audit is damaged: bytes=%d", len(line))
-    return found
+            damaged += 1
+    return found, damaged

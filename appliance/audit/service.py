@@ -16,7 +16,7 @@ from appliance.audit.outage_notes import Note, OutageNotes
 from appliance.audit.store import AuditStore
 from appliance.core.clock import Clock
 from appliance.core.errors import DatabaseUnavailableError
-from appliance.db.pool import Connection, Database
+from appliance.db.pool import OPERATION_SECONDS, Connection, Database
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class AuditLog:
         """
         removed = 0
         while True:
-            async with self._database.connection() as connection:
+            async with self._database.connection(limit=OPERATION_SECONDS) as connection:
                 found = await AuditStore(connection).prune(days, _PRUNED_AT_ONCE)
             removed += found
             if found < _PRUNED_AT_ONCE:

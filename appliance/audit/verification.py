@@ -30,7 +30,7 @@ _PIECE = 500
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Reads the whole audit as it is at one moment, piece by piece; nobody waits for it.
+    """Reads the whole audit as it is at one moment, piece by piece; no writer waits for it.
 
     `state` is the folder with the supervisor's anchors, `published` the list of the backups, which
     have an anchor each. Both may be missing.

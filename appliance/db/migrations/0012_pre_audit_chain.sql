@@ -86,6 +86,8 @@ BEGIN
     IF age < interval '30 days' THEN
         RAISE EXCEPTION 'entries of the audit are kept for 30 days at least';
     END IF;
+    -- One removal at a time; transactions that add entries do not wait for it.
+    LOCK TABLE core.audit_link IN SHARE UPDATE EXCLUSIVE MODE;
     FOR link IN
         SELECT l.position, l.hash, a.at
         FROM core.audit_link l LEFT JOIN core.audit a ON a.id = l.entry_id

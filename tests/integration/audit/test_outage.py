@@ -96,6 +96,16 @@ async def test_a_crash_while_a_note_is_written_costs_no_other(
     assert len(await log.entries(CLI, AuditFilter())) == 2
 
 
+async def test_a_line_that_is_no_note_is_reported_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / outage_notes.FILE).write_bytes(b'{"id": "x"}\n{"id')
+    notes = OutageNotes(tmp_path)
+    assert [await notes.notes(), await notes.notes()] == [[], []]
+    assert caplog.text.count("notes for the audit are damaged: lines=2") == 1
+    assert not (tmp_path / outage_notes.FILE).exists()
+
+
 async def test_a_commit_whose_answer_came_too_late_is_no_second_entry(
     database: Database, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import LiteralString
 
@@ -70,6 +71,18 @@ async def test_all_entries_may_be_old(database: Database, tmp_path: Path) -> Non
     assert await log.prune(30) == 5
     report = await verified(database, tmp_path)
     assert (report.is_whole, report.entries, report.last_position) == (True, 1, 6)
+
+
+async def test_two_removals_at_once_leave_a_whole_chain(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_PRUNED_AT_ONCE", 20)
+    await add_old(database, 200, days=50)
+    log = audit_log(database, tmp_path)
+    removed = await asyncio.gather(*(log.prune(30) for _ in range(4)), add_rows(database, 30))
+    assert sum(filter(None, removed)) == 200
+    report = await verified(database, tmp_path)
+    assert (report.is_whole, report.first_position) == (True, 201)
 
 
 async def test_nothing_younger_than_the_least_of_the_setting_can_be_removed(
