@@ -132,7 +132,8 @@ class Walk:
 
     `start` is what the first link continues. `wanted` are positions whose hashes are kept in
     `seen`. `first` is the first fault, `before_first` the hash before it, `expected_first` the one
-    that its entry should give, `faults` how many there are. After a fault the walk goes on with the hash that is there, so that each is counted once.
+    that its entry should give, `faults` how many there are. After a fault the walk goes on with the
+    hash that is there, so that each is counted once.
     """
 
     start: Mark
