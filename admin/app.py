@@ -137,6 +137,7 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         backups=lambda: read_facts(settings),
         certificate=ask_certificate(settings),
         acme=ask_acme(settings),
+        state=settings.state,
         clock=console.clock,
     )
     return HealthService(checks.checks)

@@ -110,7 +110,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/admin/people/quota", quota.show_quotas, Access.OPERATOR),
     Route("POST", "/admin/people/{id}/quota", quota.set_quota, Access.OPERATOR),
     Route("GET", "/admin/audit", audit.show_audit, Access.OPERATOR),
-    Route("GET", "/admin/audit/export.{format:csv|json}", audit.export_audit, Access.OPERATOR),
+    Route(
+        "GET", "/admin/audit/export.{format:csv|jsonl|json}", audit.export_audit, Access.OPERATOR
+    ),
     Route("GET", "/admin/models", models.show_models, Access.OPERATOR),
     Route("GET", "/admin/tls", tls.show_tls, Access.OPERATOR),
     Route("POST", "/admin/tls/check", tls_upload.check, Access.OPERATOR, streams_body=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -16,6 +16,9 @@ from admin.rescue import Rescue
 from appliance.accounts.secrets import Passwords
 from appliance.actors.model import CommandLine
 from appliance.announcement import Announcement, Say
+from appliance.audit.anchor import AnchorFile
+from appliance.audit.keeper import AuditKeeper
+from appliance.audit.report import write_report
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core import slow_callbacks
@@ -219,6 +222,19 @@ async def _sites(
         yield console
 
 
+def _keeper(
+    settings: Settings, clock: Clock, services: Services, is_migrated: Callable[[], bool]
+) -> AuditKeeper:
+    """Return what keeps the anchor of the audit, and adds what was noted in an outage."""
+
+    async def verify() -> None:
+        report = await services.verifier.verify()
+        await asyncio.to_thread(write_report, settings.state, report)
+
+    anchors = AnchorFile(settings.state)
+    return AuditKeeper(services.database, anchors, services.audit, clock, verify, is_migrated)
+
+
 async def _report(service: HealthService) -> dict[str, object]:
     return (await service.current()).as_json()
 
@@ -234,7 +250,15 @@ async def _schedule(
         services.operations,
     )
     chosen, accounts = services.operator_settings, services.accounts
-    works = SupervisorWorks(settings, jobs, chosen, accounts.sweep, services.certificates)
+    works = SupervisorWorks(
+        settings,
+        jobs,
+        chosen,
+        services.audit,
+        services.verifier,
+        accounts.sweep,
+        services.certificates,
+    )
     backups = BackupWorks(settings, clock, jobs, chosen, services.runner, operations)
     table = {**works.table(), **backups.table(), **AcmeWorks(services.acme).table()}
     certificates = CertificateSchedule(clock, jobs, services.certificates)
@@ -246,8 +270,9 @@ async def _schedule(
     engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, table, serves)
     times = BackupSchedule(settings, clock, jobs, chosen, operations, accounts.is_claimed)
     others = [kind for kind in kinds if kind not in BACKUP_KINDS]
+    keeper = _keeper(settings, clock, services, partial(serves, "migrate"))
     watching = _trials(services.trials)
-    async with engine, Schedule(jobs, others), times, certificates, acme, watching:
+    async with engine, Schedule(jobs, others), times, certificates, acme, watching, keeper:
         try:
             yield
         finally:

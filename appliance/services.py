@@ -12,7 +12,9 @@ from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import Accounts
 from appliance.acme.records import AcmeRecords
 from appliance.acme.service import AcmeService
+from appliance.audit.outage_notes import OutageNotes
 from appliance.audit.service import AuditLog
+from appliance.audit.verification import Verifier
 from appliance.backup_plan.keys import RecoveryKeys
 from appliance.backup_plan.restore_notes import RestoreNotes
 from appliance.backup_plan.targets import TargetPlan
@@ -27,6 +29,7 @@ from appliance.llm.service import ModelChoice
 from appliance.offsite.targets import Targets
 from appliance.operations.catalog import TLS
 from appliance.operations.runner import NoFollower, OperationRunner
+from appliance.repository import catalog
 from appliance.settings.service import OperatorSettings
 from appliance.tls.service import Certificates
 from appliance.tls.web_server import WebServer, WithoutWebServer
@@ -44,6 +47,7 @@ class Services:
     people: People
     api_keys: ApiKeys
     audit: AuditLog
+    verifier: Verifier
     queue: QueueService
     quotas: Quotas
     jobs: JobService
@@ -69,7 +73,7 @@ def build_services(  # noqa: PLR0913 - one argument for each thing outside of th
     web_server: WebServer | None = None,
 ) -> Services:
     """Return the services; none of them asks the database yet."""
-    audit = AuditLog(database)
+    audit = AuditLog(database, OutageNotes(settings.state), clock)
     undo: dict[TrialKind, Callable[[Facts], Awaitable[None]]] = {}
     trials = Trials(settings.state, clock, undo)
     ask = partial(operations.run, TLS, follower=NoFollower())
@@ -83,6 +87,7 @@ def build_services(  # noqa: PLR0913 - one argument for each thing outside of th
         people=People(database, clock),
         api_keys=ApiKeys(database, clock),
         audit=audit,
+        verifier=Verifier(database, settings.state, settings.backup / catalog.FILE, clock),
         queue=QueueService(database),
         quotas=Quotas(database),
         jobs=JobService(database, clock),

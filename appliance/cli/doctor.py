@@ -120,6 +120,7 @@ def _appliance(context: Context, database: Database, runner: ModelRunner) -> lis
         backups=lambda: read_facts(settings),
         certificate=ask_certificate(settings),
         acme=ask_acme(settings),
+        state=settings.state,
         clock=context.clock,
         patience=_PATIENCE,
     )

@@ -14,6 +14,7 @@ from appliance.db.checksums import page_checksums
 from appliance.db.pool import Database
 from appliance.db.schema_objects import schema_state
 from appliance.health.checks.acme import AskAcme, acme_check
+from appliance.health.checks.audit import audit_check
 from appliance.health.checks.backups import AskBackups, backups_check
 from appliance.health.checks.certificate import AskCertificate, certificate_check
 from appliance.health.checks.checksums import checksums_check
@@ -69,7 +70,7 @@ class ApplianceChecks:
     `reader` is the socket of the document reader, `settings_file` what the package reads at each
     start. `kept` is asked what the database and the documents have lost, `backups` what is known of
     the backups, `certificate` what is served, `acme` how runs at an authority went, and `clock` how
-    old all that is.
+    old all that is. `state` has what the latest verification of the audit found.
     """
 
     home: Path
@@ -86,6 +87,7 @@ class ApplianceChecks:
     backups: AskBackups | None = None
     certificate: AskCertificate | None = None
     acme: AskAcme | None = None
+    state: Path | None = None
     clock: Clock = field(default_factory=SystemClock)
     patience: float = PATIENCE
 
@@ -109,6 +111,8 @@ class ApplianceChecks:
             checks.append(certificate_check(self.certificate, self.clock, limit=limit))
         if self.acme is not None:
             checks.append(acme_check(self.acme, self.clock, limit=limit))
+        if self.state is not None:
+            checks.append(audit_check(self.state, self.clock, limit=limit))
         if self.settings_file is not None:
             checks.append(environment_check(self.settings_file, limit=limit))
         return checks

@@ -51,6 +51,7 @@ class CheckId(StrEnum):
     MODELS = "models"
     DOCUMENT_READER = "document reader"
     BACKUPS = "backups"
+    AUDIT = "audit"
     DISK_SPACE = "disk"
     MEMORY = "memory"
     CLOCK = "time"

@@ -121,6 +121,16 @@ SCRUB = Kind(
     rhythm="every night",
     resumes=True,
 )
+AUDIT = Kind(
+    name="audit",
+    title="Verify the audit",
+    purpose="Looks for entries that were changed, removed or exchanged, and removes those that are "
+    "older than they are to be kept.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(hours=2),
+    cron="37 1 * * *",
+    rhythm="every night",
+)
 MODEL_FETCH = Kind(
     name="model_fetch",
     title="Download a model",
@@ -203,7 +213,7 @@ MODEL_BACKUP = Kind(
 
 BACKUP_KINDS = (BACKUP, HOT_BACKUP, DRILL, VERIFY_BACKUPS, OFFSITE, MODEL_BACKUP)
 KINDS: tuple[Kind, ...] = (
-    *(SWEEP, CERTIFICATE, ACME, EMBED, VECTOR_INDEX, SCRUB),
+    *(SWEEP, CERTIFICATE, ACME, EMBED, VECTOR_INDEX, SCRUB, AUDIT),
     *BACKUP_KINDS,
     MODEL_FETCH,
 )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from appliance.audit.report import write_report
+from appliance.audit.service import AuditLog
+from appliance.audit.verification import Verifier
+from appliance.audit.words import verdict_of
 from appliance.core.settings import Settings
 from appliance.ingest.vector_index import build_missing
 from appliance.jobs.engine import Work
-from appliance.jobs.kinds import CERTIFICATE, SWEEP, VECTOR_INDEX
+from appliance.jobs.kinds import AUDIT, CERTIFICATE, SWEEP, VECTOR_INDEX
 from appliance.jobs.record import JobRecord
 from appliance.jobs.service import JobService
-from appliance.settings.model import JOB_DAYS
+from appliance.settings.model import AUDIT_DAYS, JOB_DAYS
 from appliance.settings.service import OperatorSettings
 from appliance.tls.service import Certificates
 
@@ -27,6 +32,8 @@ class SupervisorWorks:
     settings: Settings
     jobs: JobService
     chosen: OperatorSettings
+    audit: AuditLog
+    verifier: Verifier
     sweep: Callable[[], Awaitable[int]]
     certificates: Certificates
 
@@ -35,6 +42,7 @@ class SupervisorWorks:
         works: dict[str, Work] = {
             SWEEP.name: self.clean_up,
             VECTOR_INDEX.name: self.index_vectors,
+            AUDIT.name: self.verify_audit,
         }
         if self.settings.https:
             works[CERTIFICATE.name] = self.renew_certificate
@@ -51,6 +59,19 @@ class SupervisorWorks:
     async def index_vectors(self, record: JobRecord) -> str:
         """Build the indexes of vectors that a restore has left out, as their owner."""
         return await build_missing(record)
+
+    async def verify_audit(self, record: JobRecord) -> str:
+        """Verify the audit, keep what was found for the check of the machine, and remove old rows.
+
+        In this order: a fault is found before the entry that has it is removed for its age.
+        """
+        report = await self.verifier.verify()
+        await asyncio.to_thread(write_report, self.settings.state, report)
+        days = (await self.chosen.get(AUDIT_DAYS.name)).number
+        removed = await self.audit.prune(days) if days else 0
+        if removed:
+            await record.log(f"{removed} entries are older than {days} days, and were removed.")
+        return verdict_of(report)
 
     async def renew_certificate(self, _: JobRecord) -> str:
         """Make another certificate of the machine's own authority, if one is due."""

@@ -231,6 +231,10 @@ DENIED = {
         "SELECT core.open_session(id, 'x', 'x', now(), 'infinity') FROM core.account",
         "INSERT INTO core.account DEFAULT VALUES",
         "DELETE FROM core.audit",
+        "UPDATE core.audit SET actor = 'x'",
+        "INSERT INTO core.audit (at, actor, action) VALUES (now(), 'x', 'y')",
+        "INSERT INTO core.audit_link VALUES (1, 1, 'x')",
+        "SELECT core.prune_audit('30 days', 1)",
         "INSERT INTO library.chunk DEFAULT VALUES",
     ),
     "cloister_ingest": (
@@ -251,6 +255,7 @@ DENIED = {
 DENIED_TO_ALL = (
     "SET ROLE cloister",
     "SET ROLE cloister_accounts",
+    "SET ROLE cloister_audit",
     "SET SESSION AUTHORIZATION cloister",
     "CREATE TABLE library.own ()",
     "CREATE TABLE public.own ()",

@@ -33,7 +33,7 @@ _GUARDED = [route for route in ROUTES if route.path not in _PUBLIC]
 def path_of(route: Route) -> str:
     """Return an address of the route: of a unit that is there, of other things that are not."""
     path = route.path.replace("{verb:start|stop|restart}", "stop")
-    path = path.replace("{format:csv|json}", "csv")
+    path = path.replace("{format:csv|jsonl|json}", "csv")
     return (
         path.replace("{name}", "postgres")
         .replace("{id}", str(uuid4()))

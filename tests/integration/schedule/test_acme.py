@@ -13,7 +13,6 @@ from appliance.acme.model import AcmePlan, AcmeState
 from appliance.acme.records import AcmeRecords
 from appliance.acme.service import AcmeService
 from appliance.actors.model import CommandLine
-from appliance.audit.service import AuditLog
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.jobs.engine import JobEngine
@@ -25,6 +24,7 @@ from appliance.operations.runner import OperationRunner
 from appliance.schedule.acme_works import AcmeSchedule, AcmeWorks
 from appliance.tls.authority import make_authority, make_leaf
 from appliance.tls.model import Origin
+from tests.builders.audit import audit_log
 from tests.builders.library import until
 from tests.fakes.clock import FakeClock
 from tests.fakes.operations import FakeOperations
@@ -61,7 +61,12 @@ class Machine:
         self.limit: int | None = None
         runner = OperationRunner(settings.operations, self.operations, self.clock)
         self.acme = AcmeService(
-            settings, self.records, runner, self.chains, AuditLog(database), self.clock
+            settings,
+            self.records,
+            runner,
+            self.chains,
+            audit_log(database, settings.state),
+            self.clock,
         )
         self.schedule = AcmeSchedule(self.clock, self.jobs, self.acme)
 
