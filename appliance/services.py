@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
@@ -59,7 +60,7 @@ def build_services(
     return Services(
         database=database,
         runner=runner,
-        accounts=Accounts(database, clock, passwords),
+        accounts=Accounts(database, clock, passwords, timedelta(minutes=settings.claim_minutes)),
         people=People(database, clock),
         api_keys=ApiKeys(database, clock),
         audit=audit,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -18,6 +18,7 @@ from appliance.cli.context import Context
 from appliance.cli.errors import DeclinedError
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
+from appliance.setup.front import served_fingerprint
 from appliance.web.formats import count_of, size
 
 # The actions that ask first, and what follows from each.
@@ -80,10 +81,19 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 
 async def claim(context: Context, _: argparse.Namespace) -> ExitCode:
     """Print a claim link; the earlier one stops working."""
+    settings = context.settings
+    lasts = timedelta(minutes=settings.claim_minutes)
     async with context.database() as database:
-        code = await Accounts(database, context.clock, Passwords()).new_claim_code(CommandLine())
+        accounts = Accounts(database, context.clock, Passwords(), lasts)
+        code = await accounts.new_claim_code(CommandLine())
     link = f"{await _address(context, 'console')}/admin/claim#{code.text}"
-    context.output.value({"link": link, "code": code.text}, f"Open within an hour, once:\n{link}")
+    until, minutes = code.expires_at.astimezone(), count_of(settings.claim_minutes, "minute")
+    text = f"Open until {until:%H:%M}, that is within {minutes}, once:\n{link}"
+    fingerprint = await served_fingerprint(settings)
+    if fingerprint:
+        text += f"\nThe page shows the fingerprint of the certificate (SHA-256):\n{fingerprint}"
+    answer = {"link": link, "code": code.text, "until": code.expires_at}
+    context.output.value(answer | {"fingerprint": fingerprint or None}, text)
     return ExitCode.DONE
 
 

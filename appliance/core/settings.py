@@ -100,6 +100,8 @@ CHAT_PROCESSES = Number("CLOISTER_CHAT_PROCESSES", 1, MOST_CHAT_PROCESSES)
 UPLOAD_LIMIT = Number("CLOISTER_UPLOAD_LIMIT", 100 * MEBIBYTE)
 GENERATION_SLOTS = Number("CLOISTER_GENERATION_SLOTS", 4)
 CONTEXT_TOKENS = Number("CLOISTER_CONTEXT_TOKENS", 8192)
+# A day at most: the code is for the person who works on the machine now.
+CLAIM_MINUTES = Number("CLOISTER_CLAIM_MINUTES", 15, 1440)
 TRUSTED_PROXY = Names(
     "CLOISTER_TRUSTED_PROXY", "addresses or networks, such as 10.0.0.5 or 10.0.0.0/24", _is_network
 )
@@ -107,7 +109,14 @@ HOST_NAMES = Names("CLOISTER_HOST_NAMES", "names of machines, or addresses", is_
 SECURE_COOKIES, PROXY_PROTOCOL = "CLOISTER_SECURE_COOKIES", "CLOISTER_PROXY_PROTOCOL"
 FLAGS: Mapping[str, bool] = {"0": False, "no": False, "1": True, "yes": True}
 EXPECTED_FLAG = "yes or no"
-NUMBERS = (PORT, CHAT_PROCESSES, UPLOAD_LIMIT, GENERATION_SLOTS, CONTEXT_TOKENS)
+NUMBERS = (
+    PORT,
+    CHAT_PROCESSES,
+    UPLOAD_LIMIT,
+    GENERATION_SLOTS,
+    CONTEXT_TOKENS,
+    CLAIM_MINUTES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,7 @@ class Settings:
     upload_limit: int = UPLOAD_LIMIT.default
     generation_slots: int = GENERATION_SLOTS.default
     context_tokens: int = CONTEXT_TOKENS.default
+    claim_minutes: int = CLAIM_MINUTES.default
     secure_cookies: bool = False
     account: str | None = None
     # Whose word on a client's address Nginx believes; which names of this machine it serves.
@@ -313,6 +323,7 @@ class Settings:
             "CLOISTER_UPLOAD_LIMIT": str(self.upload_limit),
             "CLOISTER_GENERATION_SLOTS": str(self.generation_slots),
             "CLOISTER_CONTEXT_TOKENS": str(self.context_tokens),
+            CLAIM_MINUTES.name: str(self.claim_minutes),
             SECURE_COOKIES: "1" if self.secure_cookies else "0",
             **{name: value for name, value in optional.items() if value},
         }
@@ -345,6 +356,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         upload_limit=_number(environment, UPLOAD_LIMIT),
         generation_slots=_number(environment, GENERATION_SLOTS),
         context_tokens=_number(environment, CONTEXT_TOKENS),
+        claim_minutes=_number(environment, CLAIM_MINUTES),
     )
 
 

@@ -61,6 +61,24 @@ async def test_a_wrong_code_says_where_to_get_a_new_one(nobody: ConsoleBrowser) 
     assert PASSWORD not in page
 
 
+async def test_after_wrong_codes_the_address_waits_and_the_code_stays_good(
+    nobody: ConsoleBrowser, accounts: Accounts
+) -> None:
+    code = await accounts.new_claim_code(CommandLine())
+    statuses = [
+        (await nobody.post("/admin/claim", form(f"AAAAA-AAAAA-AAAAA-AAAA{number}"))).status
+        for number in range(6)
+    ]
+    assert statuses == [403] * 5 + [429]
+    refused = await nobody.post("/admin/claim/restore", {"code": code.text})
+    assert location(refused).path == "/admin/claim"
+    await accounts.check_claim_code(code.text)
+
+
+async def test_without_tls_no_fingerprint_is_shown(nobody: ConsoleBrowser) -> None:
+    assert "ingerprint" not in await nobody.text("/admin/claim")
+
+
 async def test_a_weak_password_leaves_the_code_good(
     nobody: ConsoleBrowser, accounts: Accounts
 ) -> None:
