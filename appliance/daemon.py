@@ -213,7 +213,9 @@ async def _schedule(
     )
     restart_nginx = partial(supervisor.restart, "nginx", System.phrase)
     chosen, accounts = services.operator_settings, services.accounts
-    works = SupervisorWorks(settings, clock, jobs, chosen, accounts.sweep, restart_nginx)
+    works = SupervisorWorks(
+        settings, clock, jobs, chosen, accounts.sweep, restart_nginx, services.setup_check
+    )
     backups = BackupWorks(settings, clock, jobs, chosen, services.runner, operations)
     table = {**works.table(), **backups.table()}
 

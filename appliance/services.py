@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
@@ -17,13 +18,18 @@ from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
 from appliance.jobs.service import JobService
+from appliance.library.blobs import Blobs, Room, SystemDisk
 from appliance.library.queue import QueueService
 from appliance.library.quota import Quotas
+from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.offsite.targets import Targets
 from appliance.operations.runner import OperationRunner
 from appliance.settings.service import OperatorSettings
+from appliance.setup.check import SetupCheck
+from appliance.setup.front import open_front
+from appliance.setup.service import SetupService
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Services:
     recovery_keys: RecoveryKeys
     targets: TargetPlan
     restore_notes: RestoreNotes
+    setup: SetupService
+    setup_check: SetupCheck
 
 
 def build_services(
@@ -56,16 +64,20 @@ def build_services(
     operations: OperationRunner,
 ) -> Services:
     """Return the services; none of them asks the database yet."""
-    audit = AuditLog(database)
+    audit, quotas = AuditLog(database), Quotas(database)
+    people, api_keys = People(database, clock), ApiKeys(database, clock)
+    # For the check alone: people upload to the chat servers.
+    blobs = Blobs(settings.documents, Room(), SystemDisk())
+    library, setup = LibraryService(database, blobs, quotas), SetupService(database, clock)
     return Services(
         database=database,
         runner=runner,
         accounts=Accounts(database, clock, passwords, timedelta(minutes=settings.claim_minutes)),
-        people=People(database, clock),
-        api_keys=ApiKeys(database, clock),
+        people=people,
+        api_keys=api_keys,
         audit=audit,
         queue=QueueService(database),
-        quotas=Quotas(database),
+        quotas=quotas,
         jobs=JobService(database, clock),
         choice=ModelChoice(database, runner),
         operator_settings=OperatorSettings(database, settings),
@@ -73,4 +85,8 @@ def build_services(
         recovery_keys=RecoveryKeys(settings, clock, operations, audit),
         targets=TargetPlan(Targets(settings.offsite), operations, audit),
         restore_notes=RestoreNotes(settings.state, clock),
+        setup=setup,
+        setup_check=SetupCheck(
+            database, clock, setup, people, api_keys, library, partial(open_front, settings)
+        ),
     )

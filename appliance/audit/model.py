@@ -22,6 +22,7 @@ class ObjectType(StrEnum):
     RESCUE_CODE = "rescue_code"
     SET = "set"
     SETTING = "setting"
+    SETUP_STEP = "setup_step"
     UNIT = "unit"
 
 
@@ -64,6 +65,8 @@ class Action(StrEnum):
     RESTORE_CONFIRM = "restore.confirm"
     RESTORE_UNDO = "restore.undo"
     SETTING_CHANGE = "setting.change"
+    SETUP_STEP_FINISH = "setup_step.finish"
+    SETUP_STEP_SKIP = "setup_step.skip"
     UNIT_START = "unit.start"
     UNIT_STOP = "unit.stop"
     UNIT_RESTART = "unit.restart"

@@ -124,6 +124,28 @@ COMMENT ON COLUMN core.audit.object IS 'what people call the object, or its id';
 CREATE INDEX audit_actor ON core.audit (actor, id DESC);
 CREATE INDEX audit_object ON core.audit (object_type, object_id, id DESC);
 
+-- How far the guided set-up is, for every browser and operator of this machine. A machine that was
+-- claimed before there was a guide has skipped every step.
+CREATE TABLE core.setup_step (
+    step       text PRIMARY KEY,
+    state      text NOT NULL CHECK (state IN ('done', 'skipped')),
+    decided_at timestamptz NOT NULL DEFAULT now(),
+    decided_by text NOT NULL
+);
+
+-- Checks of the set-up, each written before its test document is added, so that one which ended in
+-- the middle is found. The document is the account's, and has this digest.
+CREATE TABLE core.setup_check (
+    id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    account_id uuid NOT NULL REFERENCES core.account ON DELETE CASCADE,
+    digest     text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    removed_at timestamptz,
+    result     jsonb
+);
+CREATE INDEX setup_check_account ON core.setup_check (account_id);
+CREATE INDEX setup_check_newest ON core.setup_check (started_at DESC);
+
 -- Passwords and sessions. Only cloister_accounts, which has no login, reads and writes them;
 -- the chat role proves what it wants to a function. What is stored of a password is the digest of
 -- the key that Argon2id derives from it, so that a copy of the table proves nothing.

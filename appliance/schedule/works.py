@@ -11,11 +11,12 @@ from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.ingest.vector_index import build_missing
 from appliance.jobs.engine import Work
-from appliance.jobs.kinds import CERTIFICATE, SWEEP, VECTOR_INDEX
+from appliance.jobs.kinds import CERTIFICATE, SETUP_CHECK, SWEEP, VECTOR_INDEX
 from appliance.jobs.record import JobRecord
 from appliance.jobs.service import JobService
 from appliance.settings.model import JOB_DAYS
 from appliance.settings.service import OperatorSettings
+from appliance.setup.check import SetupCheck
 from appliance.units.nginx import certificate_is_due
 
 
@@ -24,7 +25,7 @@ class SupervisorWorks:
     """The works of `Process.SUPERVISOR`, with what they need of the rest of the process.
 
     `sweep` removes expired sessions and codes and returns how many; `restart_nginx` asks the
-    supervisor to restart the web server.
+    supervisor to restart the web server; `check` is the check of the set-up.
     """
 
     settings: Settings
@@ -33,12 +34,14 @@ class SupervisorWorks:
     chosen: OperatorSettings
     sweep: Callable[[], Awaitable[int]]
     restart_nginx: Callable[[], Awaitable[None]]
+    check: SetupCheck
 
     def table(self) -> Mapping[str, Work]:
         """Return the work of each kind that this installation has."""
         works: dict[str, Work] = {
             SWEEP.name: self.clean_up,
             VECTOR_INDEX.name: self.index_vectors,
+            SETUP_CHECK.name: self.check.run,
         }
         if self.settings.packaged:
             works[CERTIFICATE.name] = self.renew_certificate
@@ -47,6 +50,7 @@ class SupervisorWorks:
     async def clean_up(self, record: JobRecord) -> str:
         """Remove what has expired, and old records of jobs."""
         expired = await self.sweep()
+        await self.check.remove_leftovers(self.clock.now() - SETUP_CHECK.deadline)
         await record.progress(f"{expired} expired sessions and codes are removed.", 1, 2, log=True)
         kept = timedelta(days=(await self.chosen.get(JOB_DAYS.name)).number)
         old = await self.jobs.forget(kept)

@@ -1,0 +1,53 @@
+"""What people read about the steps of the set-up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from appliance.setup.model import Step
+
+
+@dataclass(frozen=True, slots=True)
+class StepWords:
+    """A step: its name, what it decides, and what follows when it is skipped."""
+
+    title: str
+    purpose: str
+    if_skipped: str
+
+
+def words_of(step: Step) -> StepWords:
+    """Return the words of a step."""
+    match step:
+        case Step.START:
+            return StepWords(
+                "New machine or restore",
+                "Begin with an empty machine, or bring back the backups of another one.",
+                "The machine stays as it is. Backups can be restored later, on the page Backups.",
+            )
+        case Step.OPERATORS:
+            return StepWords(
+                "Operators",
+                "A second operator can let you in again when you lose your password.",
+                "You are the only operator. If you lose your password, root lets you in again on "
+                "the machine, with “cloister claim”.",
+            )
+        case Step.MODELS:
+            return StepWords(
+                "Models",
+                "One model writes the answers, one finds passages by their meaning.",
+                "Cloister takes the first models that can do the work. Without any, it quotes the "
+                "best passages word for word.",
+            )
+        case Step.BACKUPS:
+            return StepWords(
+                "Backups",
+                "When backups are made, where they are copied, and the key that opens them.",
+                "Backups are made on this disk alone. When the machine is lost, they are lost.",
+            )
+        case Step.CHECK:
+            return StepWords(
+                "Check",
+                "Cloister reads a test document, answers a question about it, and removes it.",
+                "You find out later whether people get answers at the address of this machine.",
+            )
