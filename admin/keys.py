@@ -27,6 +27,8 @@ from appliance.library.queue import QueueService
 from appliance.library.quota import Quotas
 from appliance.llm.service import ModelChoice
 from appliance.settings.service import OperatorSettings
+from appliance.setup.check import SetupCheck
+from appliance.setup.service import SetupService
 from appliance.web.render import Renderer
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -50,6 +52,8 @@ JOBS = web.AppKey("jobs", JobService)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 RECOVERY_KEYS = web.AppKey("recovery_keys", RecoveryKeys)
 TARGETS = web.AppKey("targets", TargetPlan)
+SETUP = web.AppKey("setup", SetupService)
+SETUP_CHECK = web.AppKey("setup_check", SetupCheck)
 RESTORING = web.AppKey("restoring", Restoring)
 CHOICE = web.AppKey("choice", ModelChoice)
 STOPPING = web.AppKey("stopping", asyncio.Event)

@@ -20,6 +20,7 @@ from admin.pages import (
     rescue,
     restore_source,
     settings,
+    setup,
     sign_in,
     unit,
 )
@@ -58,6 +59,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/admin/api/jobs", api_jobs.start_job, Access.OPERATOR),
     Route("GET", "/admin/api/jobs/{id}", api_jobs.show_job, Access.OPERATOR),
     Route("POST", "/admin/api/jobs/{id}/cancel", api_jobs.cancel_job, Access.OPERATOR),
+    # The guided set-up
+    Route("GET", setup.SETUP, setup.show_setup, Access.OPERATOR),
+    Route("GET", setup.STEP, setup.show_step, Access.OPERATOR),
+    Route("POST", setup.STEP, setup.save_step, Access.OPERATOR),
+    Route("POST", f"{setup.STEP}/skip", setup.skip_step, Access.OPERATOR),
     # Backups, and restoring them
     Route("GET", "/admin/backups", backups.show_backups, Access.OPERATOR),
     Route("GET", "/admin/backups/events", backups.follow_backups, Access.OPERATOR),

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from admin import keys
 from admin.frame import frame
-from admin.login_redirect import START, is_claimed
+from admin.login_redirect import is_claimed
+from admin.pages.setup import SETUP
 from appliance.accounts.guard import client_address
 from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
@@ -55,7 +56,7 @@ async def claim(request: web.Request) -> web.Response:
         request.app[keys.BREAKER].answered()
     except ApplianceError as error:
         return await _answer(request, form, error, status=error.status)
-    response = flash.redirect(f"{START}?welcome=1")
+    response = flash.redirect(SETUP)
     request.app[keys.GUARD].set_session_cookie(response, token, device)
     return response
 

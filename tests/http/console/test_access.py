@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -30,7 +31,8 @@ _GUARDED = [route for route in ROUTES if route.path not in _PUBLIC]
 def path_of(route: Route) -> str:
     """Return an address of the route: of a unit that is there, of other things that are not."""
     path = route.path.replace("{verb:start|stop|restart}", "stop")
-    path = path.replace("{format:csv|json}", "csv")
+    # Of a few words the first one.
+    path = re.sub(r"\{\w+:(\w+)[^}]*\}", r"\1", path)
     return (
         path.replace("{name}", "postgres")
         .replace("{id}", str(uuid4()))

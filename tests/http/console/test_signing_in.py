@@ -39,16 +39,14 @@ async def test_the_claim_page_takes_the_code_from_the_link_or_by_hand(
     assert 'type="hidden" name="code"' not in page
 
 
-async def test_claiming_signs_in_and_shows_the_next_steps(
+async def test_claiming_signs_in_and_leads_to_the_set_up(
     nobody: ConsoleBrowser, accounts: Accounts
 ) -> None:
     code = await accounts.new_claim_code(CommandLine())
     answer = await nobody.post("/admin/claim", form(code.text.lower()))
     assert answer.status == 303
-    page = await nobody.text(answer.headers["Location"])
-    assert "Welcome, Olga O." in page
-    assert 'href="/admin/models"' in page
-    assert "/library" in page
+    assert location(answer).path == "/admin/setup"
+    assert 'href="/admin/setup/models"' in await nobody.text("/admin/setup")
 
 
 async def test_a_wrong_code_says_where_to_get_a_new_one(nobody: ConsoleBrowser) -> None:

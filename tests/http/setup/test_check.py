@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from aiohttp.test_utils import TestServer
+from typing_extensions import override
 
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
@@ -47,6 +48,7 @@ class Front(httpx.AsyncHTTPTransport):
         super().__init__()
         self.meddle = meddle
 
+    @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         answer = self.meddle(request)
         return answer if answer is not None else await super().handle_async_request(request)
@@ -74,6 +76,12 @@ def check_of(database: Database, site: TestServer, books: Shelf) -> Check:
         return SetupCheck(database, CLOCK, setup, people, api_keys, books.service, open_front)
 
     return make
+
+
+@pytest.fixture
+async def reader(ingest_database: Database, books: Shelf) -> AsyncIterator[None]:
+    async with running(worker(ingest_database, books.blobs)):
+        yield
 
 
 @pytest.fixture
@@ -173,26 +181,26 @@ async def test_the_reader_fails(
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("status", "answer", "error"),
     [
-        (httpx.Response(503, json={"error": {"message": "It starts."}}), CheckRefusedError),
-        (httpx.Response(200, json={"citations": []}), SampleNotCitedError),
+        (503, {"error": {"message": "It starts."}}, CheckRefusedError),
+        (200, {"citations": []}, SampleNotCitedError),
     ],
 )
+@pytest.mark.usefixtures("reader")
 async def test_there_is_no_cited_answer(
-    database: Database,
-    ingest_database: Database,
     books: Shelf,
     check_of: Check,
     record: JobRecord,
-    answer: httpx.Response,
+    status: int,
+    answer: dict[str, object],
     error: type[ApplianceError],
 ) -> None:
-    check = check_of(refusing("POST", "/v1/chat/completions", answer))
-    async with running(worker(ingest_database, books.blobs)):
-        with pytest.raises(error):
-            await check.run(record)
-    assert await left(database, books) == NOTHING
+    refused = httpx.Response(status, json=answer)
+    check = check_of(refusing("POST", "/v1/chat/completions", refused))
+    with pytest.raises(error):
+        await check.run(record)
+    assert await left(check.database, books) == NOTHING
     assert await check.latest() is None
 
 
