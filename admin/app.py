@@ -23,6 +23,7 @@ from appliance.core.clock import Clock
 from appliance.core.errors import Audience
 from appliance.core.settings import ENVIRONMENT_FILE, MEBIBYTE, Settings
 from appliance.health.appliance import PATIENCE, ApplianceChecks, kept
+from appliance.health.checks.certificate import ask_certificate
 from appliance.health.checks.database import database_probe
 from appliance.health.checks.models import AskChosen
 from appliance.health.seen import Seen, seen_in_process
@@ -131,6 +132,7 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
         kept=kept(console.services.database, settings),
         backups=lambda: read_facts(settings),
+        certificate=ask_certificate(settings),
         clock=console.clock,
     )
     return HealthService(checks.checks)

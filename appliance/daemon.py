@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from aiohttp import web
@@ -14,7 +15,7 @@ from admin import keys
 from admin.app import Console, build
 from admin.rescue import Rescue
 from appliance.accounts.secrets import Passwords
-from appliance.actors.model import CommandLine, System
+from appliance.actors.model import CommandLine
 from appliance.announcement import Announcement, Say
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
@@ -36,15 +37,21 @@ from appliance.jobs.kinds import BACKUP_KINDS, Process, available
 from appliance.library.reader_condition import KnowReader, ReaderCondition
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import KnowCondition, RunnerCondition
+from appliance.operations.catalog import TLS
 from appliance.operations.child import ChildOperations
-from appliance.operations.runner import OperationRunner
+from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.operations.systemd import SystemdOperations
 from appliance.schedule.backup_times import BackupSchedule
 from appliance.schedule.backup_works import BackupWorks
+from appliance.schedule.certificate_times import CertificateSchedule
 from appliance.schedule.cron import Schedule
 from appliance.schedule.works import SupervisorWorks
 from appliance.services import Services, build_services
 from appliance.supervisor.loop import Supervisor
+from appliance.tls.addresses import reachable_host, read_network
+from appliance.tls.start import ensure_at_start
+from appliance.tls.web_server import Nginx
+from appliance.trial.service import Trials
 from appliance.units.catalog import Catalog, catalog
 from appliance.units.child import ChildProcessDriver
 from appliance.units.driver import UnitDriver
@@ -63,6 +70,11 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
     parts = catalog(settings, programs, clock)
     async with AsyncExitStack() as stack:
         stack.callback(slow_callbacks.watch())
+        operations = await stack.enter_async_context(_operations(applied, clock))
+        if applied.https:
+            # Nginx does not start without a certificate.
+            ask = partial(operations.run, TLS, follower=NoFollower())
+            await ensure_at_start(applied, clock, ask)
         driver = await stack.enter_async_context(_driver(settings, parts, clock))
         supervisor = await stack.enter_async_context(
             Supervisor(
@@ -78,8 +90,17 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
         )
         know = _condition(applied, parts, supervisor)
         runner = await stack.enter_async_context(ModelRunner(applied.runner_address, know=know))
-        operations = await stack.enter_async_context(_operations(applied, clock))
-        services = build_services(applied, database, runner, clock, Passwords(), operations)
+        socket = applied.nginx_tls_socket
+        web_server = Nginx(supervisor, socket, clock) if applied.nginx else None
+        services = build_services(
+            applied,
+            database,
+            runner,
+            clock,
+            Passwords(),
+            operations,
+            web_server=web_server,
+        )
         console = await stack.enter_async_context(
             _sites(applied, clock, supervisor, parts, services)
         )
@@ -134,8 +155,11 @@ def _reader(parts: Catalog, supervisor: Supervisor) -> KnowReader:
 
 
 def _addresses(settings: Settings) -> dict[str, str]:
-    """Return where people open the two sites."""
-    return {"chat": settings.address, "console": settings.console_address}
+    """Return where people open the two sites, also on other computers."""
+    reachable = settings
+    if settings.packaged:
+        reachable = replace(settings, host=reachable_host(settings, read_network()))
+    return {"chat": reachable.address, "console": reachable.console_address}
 
 
 def _prepare(settings: Settings) -> None:
@@ -208,16 +232,22 @@ async def _schedule(
     """Queue jobs at their times, and run those that are the supervisor's."""
     jobs, kinds, operations = (
         services.jobs,
-        available(packaged=settings.packaged),
+        available(https=settings.https),
         services.operations,
     )
-    restart_nginx = partial(supervisor.restart, "nginx", System.phrase)
     chosen, accounts = services.operator_settings, services.accounts
     works = SupervisorWorks(
-        settings, clock, jobs, chosen, accounts.sweep, restart_nginx, services.setup_check
+        settings,
+        clock,
+        jobs,
+        chosen,
+        accounts.sweep,
+        services.certificates,
+        services.setup_check,
     )
     backups = BackupWorks(settings, clock, jobs, chosen, services.runner, operations)
     table = {**works.table(), **backups.table()}
+    certificates = CertificateSchedule(clock, jobs, services.certificates)
 
     def serves(name: str) -> bool:
         return any(unit.name == name and unit.phase.is_healthy for unit in supervisor.units())
@@ -225,9 +255,20 @@ async def _schedule(
     engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, table, serves)
     times = BackupSchedule(settings, clock, jobs, chosen, operations, accounts.is_claimed)
     others = [kind for kind in kinds if kind not in BACKUP_KINDS]
-    async with engine, Schedule(jobs, others), times:
+    async with engine, Schedule(jobs, others), times, certificates, _trials(services.trials):
         try:
             yield
         finally:
             # Before the engine ends its jobs: what has a unit of its own goes on.
             operations.leaving = True
+
+
+@asynccontextmanager
+async def _trials(trials: Trials) -> AsyncIterator[None]:
+    """Undo what is not confirmed in time, while the block runs."""
+    task = asyncio.create_task(trials.run(), name="trials")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

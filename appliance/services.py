@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -25,11 +26,16 @@ from appliance.library.service import LibraryService
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.offsite.targets import Targets
-from appliance.operations.runner import OperationRunner
+from appliance.operations.catalog import TLS
+from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.settings.service import OperatorSettings
 from appliance.setup.check import SetupCheck
 from appliance.setup.front import open_front
 from appliance.setup.service import SetupService
+from appliance.tls.service import Certificates
+from appliance.tls.web_server import WebServer, WithoutWebServer
+from appliance.trial.model import Facts, TrialKind
+from appliance.trial.service import Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +59,19 @@ class Services:
     restore_notes: RestoreNotes
     setup: SetupService
     setup_check: SetupCheck
+    certificates: Certificates
+    trials: Trials
 
 
-def build_services(
+def build_services(  # noqa: PLR0913 - one argument for each thing outside of them
     settings: Settings,
     database: Database,
     runner: ModelRunner,
     clock: Clock,
     passwords: Passwords,
     operations: OperationRunner,
+    *,
+    web_server: WebServer | None = None,
 ) -> Services:
     """Return the services; none of them asks the database yet."""
     audit, quotas = AuditLog(database), Quotas(database)
@@ -69,6 +79,12 @@ def build_services(
     # For the check alone: people upload to the chat servers.
     blobs = Blobs(settings.documents, Room(), SystemDisk())
     library, setup = LibraryService(database, blobs, quotas), SetupService(database, clock)
+    undo: dict[TrialKind, Callable[[Facts], Awaitable[None]]] = {}
+    trials = Trials(settings.state, clock, undo)
+    ask = partial(operations.run, TLS, follower=NoFollower())
+    serving = web_server or WithoutWebServer()
+    certificates = Certificates(settings, clock, ask, serving, trials, audit)
+    undo[TrialKind.CERTIFICATE] = certificates.undo
     return Services(
         database=database,
         runner=runner,
@@ -89,4 +105,6 @@ def build_services(
         setup_check=SetupCheck(
             database, clock, setup, people, api_keys, library, partial(open_front, settings)
         ),
+        certificates=certificates,
+        trials=trials,
     )

@@ -21,7 +21,7 @@ from admin.pages.backups import BACKUPS, refusal
 from appliance.accounts.guard import client_address, permitted
 from appliance.actors.model import Actor, ClaimCode
 from appliance.actors.permissions import Permission
-from appliance.backup.layout import CONFIGURATION, TARGETS, TLS
+from appliance.backup.layout import AUTHORITY, CONFIGURATION, TARGETS, TLS
 from appliance.backup_plan.errors import RestoreSessionError
 from appliance.backup_plan.facts import CopiedTo, read_facts
 from appliance.backup_plan.restoring import CONFIRMATION, RestoreSteps, Step
@@ -58,6 +58,7 @@ _WHAT = (
 _FILES = {
     CONFIGURATION: "the configuration cloister.env",
     TLS: "the certificate with its key",
+    AUTHORITY: "the certificate authority",
     TARGETS: "the targets of copies",
 }
 

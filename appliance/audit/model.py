@@ -13,6 +13,7 @@ class ObjectType(StrEnum):
 
     API_KEY = "api_key"
     BACKUP_TARGET = "backup_target"
+    CERTIFICATE = "certificate"
     CLAIM_CODE = "claim_code"
     DOCUMENT = "document"
     JOB = "job"
@@ -64,6 +65,9 @@ class Action(StrEnum):
     RESTORE_START = "restore.start"
     RESTORE_CONFIRM = "restore.confirm"
     RESTORE_UNDO = "restore.undo"
+    CERTIFICATE_REQUEST = "certificate.request"
+    CERTIFICATE_ROLL_BACK = "certificate.roll_back"
+    CERTIFICATE_USE = "certificate.use"
     SETTING_CHANGE = "setting.change"
     SETUP_STEP_FINISH = "setup_step.finish"
     SETUP_STEP_SKIP = "setup_step.skip"

@@ -6,11 +6,10 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
-
 from appliance.backup_plan.facts import BackupFacts, read_facts
 from appliance.backup_plan.wording import Standing, headline, lacks, models_sentence
 from appliance.cli.confirmation import add_yes, confirmed
+from appliance.cli.connection import PATIENT
 from appliance.cli.context import Context
 from appliance.cli.errors import DeclinedError
 from appliance.cli.output import ExitCode
@@ -22,8 +21,6 @@ from appliance.offsite.targets import Targets, public
 from appliance.repository.model import Snapshot
 
 _POLL_SECONDS = 0.5
-# Reaching a target, and opening a repository that is being pruned, take their time.
-_PATIENT = aiohttp.ClientTimeout(total=180)
 _FIELDS = ("name", "place", "user", "identity", "region", "limit", "opens", "closes")
 _HELP = {
     "name": "what you call it",
@@ -175,7 +172,7 @@ async def _save_target(
     body = {**kept, **{name: value for name, value in given.items() if value is not None}}
     if options.secret:
         body["secret"] = options.secret
-    target = await context.control.ask("POST", "/backups/targets", body=body, timeout=_PATIENT)
+    target = await context.control.ask("POST", "/backups/targets", body=body, timeout=PATIENT)
     context.output.value(target, f"Target {target['number']} was reached, and is kept.")
     return ExitCode.DONE
 
@@ -183,7 +180,7 @@ async def _save_target(
 async def probe_target(context: Context, options: argparse.Namespace) -> ExitCode:
     """Reach a target."""
     path = f"/backups/targets/{options.number}/probe"
-    found = await context.control.ask("POST", path, timeout=_PATIENT)
+    found = await context.control.ask("POST", path, timeout=PATIENT)
     context.output.value(found, f"It answers: {found.get('protection', 'reached')}.")
     return ExitCode.DONE
 
@@ -206,7 +203,7 @@ async def remove_target(context: Context, options: argparse.Namespace) -> ExitCo
 
 async def make_key(context: Context, _: argparse.Namespace) -> ExitCode:
     """Make the key and print its sheet, once."""
-    sheet = await context.control.ask("POST", "/backups/key", timeout=_PATIENT)
+    sheet = await context.control.ask("POST", "/backups/key", timeout=PATIENT)
     context.output.value(sheet, _sheet(sheet))
     return ExitCode.DONE
 
@@ -221,7 +218,7 @@ async def replace_key(context: Context, options: argparse.Namespace) -> ExitCode
 async def prove_key(context: Context, options: argparse.Namespace) -> ExitCode:
     """Prove a key: typed without an echo, or read from a file."""
     body = {"key": options.key}
-    proof = await context.control.ask("POST", "/backups/key/prove", body=body, timeout=_PATIENT)
+    proof = await context.control.ask("POST", "/backups/key/prove", body=body, timeout=PATIENT)
     text = f"The key {proof['fingerprint']} opened the backups."
     context.output.value(proof, text)
     return ExitCode.DONE
@@ -230,7 +227,7 @@ async def prove_key(context: Context, options: argparse.Namespace) -> ExitCode:
 async def let_machine_in(context: Context, options: argparse.Namespace) -> ExitCode:
     """Let the machine's own key in, by the recovery key."""
     path, body = "/backups/key/machine", {"key": options.key}
-    found = await context.control.ask("POST", path, body=body, timeout=_PATIENT)
+    found = await context.control.ask("POST", path, body=body, timeout=PATIENT)
     context.output.value(found, "This machine's own key opens the backups again.")
     return ExitCode.DONE
 

@@ -38,6 +38,7 @@ _MODULES = {
     "jobs": ("job",),
     "backup": ("backup",),
     "settings": ("setting",),
+    "tls": ("tls",),
 }
 
 # Errors that mean that the appliance, or its database, does not run. One that the appliance sent

@@ -20,6 +20,7 @@ from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.settings.service import OperatorSettings
 from appliance.supervisor.loop import Supervisor
+from appliance.tls.service import Certificates
 from appliance.units.model import Absent
 
 Record = Callable[[AuditEvent], Awaitable[None]]
@@ -55,4 +56,5 @@ RESTORE_NOTES = web.AppKey("restore_notes", RestoreNotes)
 CHOICE = web.AppKey("choice", ModelChoice)
 JOBS = web.AppKey("jobs", JobService)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
+CERTIFICATES = web.AppKey("certificates", Certificates)
 RUNNER = web.AppKey("runner", ModelRunner)

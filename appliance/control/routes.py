@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from appliance.control import audit, backups, jobs, machine, models, people, quota, settings, units
+from appliance.control import (
+    audit,
+    backups,
+    jobs,
+    machine,
+    models,
+    people,
+    quota,
+    settings,
+    tls,
+    units,
+)
 
 ROUTES: tuple[web.RouteDef, ...] = (
     web.get("/units", units.units),
@@ -47,4 +58,12 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.post("/backups/restored", backups.note_restore),
     web.get("/settings", settings.settings),
     web.post("/settings", settings.change),
+    web.get("/tls", tls.show),
+    web.post("/tls/use", tls.use),
+    web.post("/tls/own", tls.use_own),
+    web.post("/tls/request", tls.make_request),
+    web.post("/tls/answer", tls.answer),
+    web.post("/tls/rollback", tls.roll_back),
+    web.post("/tls/confirm", tls.confirm),
+    web.post("/tls/ensure", tls.ensure),
 )

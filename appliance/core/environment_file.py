@@ -19,9 +19,11 @@ from appliance.core.settings import (
     FLAGS,
     HOST_NAMES,
     NUMBERS,
+    PLAIN_PORT,
     PROXY_PROTOCOL,
     SECURE_COOKIES,
     TRUSTED_PROXY,
+    WITH_TLS,
     Names,
     SettingError,
     is_host,
@@ -33,8 +35,8 @@ _LINE = re.compile(r"\s*((?:CLOISTER|OLLAMA)_[A-Z0-9_]+)\s*=\s*(.*?)\s*")
 _ANY_NAME = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=")
 _COMMENT = re.compile(r"\s*(?:[#;].*)?")
 _QUOTES = ("'", '"')
-_NUMBERS = {number.name: number for number in NUMBERS}
-_FLAGS = (SECURE_COOKIES, PROXY_PROTOCOL)
+_NUMBERS = {number.name: number for number in (*NUMBERS, PLAIN_PORT)}
+_FLAGS = (SECURE_COOKIES, PROXY_PROTOCOL, WITH_TLS)
 _LISTS = {each.name: each for each in (TRUSTED_PROXY, HOST_NAMES)}
 # The package decides these; a line in the file changes nothing.
 _NO_EFFECT = (
@@ -44,6 +46,8 @@ _NO_EFFECT = (
     "CLOISTER_PORT",
     "CLOISTER_BIND",
     "CLOISTER_ACCOUNT",
+    WITH_TLS,
+    PLAIN_PORT.name,
 )
 KNOWN = (*_NUMBERS, *_FLAGS, *_LISTS, "CLOISTER_HOST", "CLOISTER_NGINX", *_NO_EFFECT)
 READABLE = 0o644

@@ -33,7 +33,7 @@ class Kind:
     - Two jobs with the same `lock` never run at once; one for each subject has `lock_each`.
     - `needs` names units that must serve; until then the job stays queued.
     - A kind with `resumes` goes on after a restart of its process; another one is interrupted.
-    - `packaged` kinds exist only where the Debian package is installed.
+    - `needs_tls` kinds exist only where people connect over TLS.
     - `counts_bytes` says what `done` and `total` of its jobs count.
     """
 
@@ -50,7 +50,7 @@ class Kind:
     needs: tuple[str, ...] = ()
     cancellable: bool = True
     resumes: bool = False
-    packaged: bool = False
+    needs_tls: bool = False
     counts_bytes: bool = False
 
     def lock_for(self, subject: str) -> str:
@@ -71,14 +71,15 @@ SWEEP = Kind(
 CERTIFICATE = Kind(
     name="certificate",
     title="Renew the certificate",
-    purpose="Restarts the web server with a new certificate a month before the old one ends.",
+    purpose="Makes another certificate of the machine's own authority before the present one ends, "
+    "or when the machine has another name or address. Open pages stay connected.",
     process=Process.SUPERVISOR,
     deadline=timedelta(minutes=5),
     cron="43 3 * * *",
     rhythm="every night",
     needs=("nginx",),
     cancellable=False,
-    packaged=True,
+    needs_tls=True,
 )
 EMBED = Kind(
     name="embed",
@@ -207,9 +208,9 @@ KINDS: tuple[Kind, ...] = (
 )
 
 
-def available(*, packaged: bool) -> tuple[Kind, ...]:
+def available(*, https: bool) -> tuple[Kind, ...]:
     """Return the kinds that this installation has."""
-    return tuple(kind for kind in KINDS if packaged or not kind.packaged)
+    return tuple(kind for kind in KINDS if https or not kind.needs_tls)
 
 
 def find_kind(name: str) -> Kind:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,15 +16,15 @@ from appliance.jobs.service import JobService
 from appliance.settings.model import JOB_DAYS
 from appliance.settings.service import OperatorSettings
 from appliance.setup.check import SetupCheck
-from appliance.units.nginx import certificate_is_due
+from appliance.tls.service import Certificates
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorWorks:
     """The works of `Process.SUPERVISOR`, with what they need of the rest of the process.
 
-    `sweep` removes expired sessions and codes and returns how many; `restart_nginx` asks the
-    supervisor to restart the web server; `check` is the check of the set-up.
+    `sweep` removes expired sessions and codes and returns how many; `check` is the check of the
+    set-up.
     """
 
     settings: Settings
@@ -33,7 +32,7 @@ class SupervisorWorks:
     jobs: JobService
     chosen: OperatorSettings
     sweep: Callable[[], Awaitable[int]]
-    restart_nginx: Callable[[], Awaitable[None]]
+    certificates: Certificates
     check: SetupCheck
 
     def table(self) -> Mapping[str, Work]:
@@ -43,7 +42,7 @@ class SupervisorWorks:
             VECTOR_INDEX.name: self.index_vectors,
             SETUP_CHECK.name: self.check.run,
         }
-        if self.settings.packaged:
+        if self.settings.https:
             works[CERTIFICATE.name] = self.renew_certificate
         return works
 
@@ -61,11 +60,7 @@ class SupervisorWorks:
         return await build_missing(record)
 
     async def renew_certificate(self, _: JobRecord) -> str:
-        """Restart the web server when its certificate ends soon; it makes the new one itself.
-
-        Only the web server's own account may see the key.
-        """
-        if not await asyncio.to_thread(certificate_is_due, self.settings, self.clock):
+        """Make another certificate of the machine's own authority, if one is due."""
+        if not await self.certificates.ensure():
             return "The certificate need not be renewed."
-        await self.restart_nginx()
-        return "The web server restarts with a new certificate, which has another fingerprint."
+        return "The web server serves a new certificate, which has another fingerprint."

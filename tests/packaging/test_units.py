@@ -31,7 +31,7 @@ WITH_THE_MACHINES_NETWORK = {
 }
 # They have the key to the backups, and the supervisor starts them as operations.
 WITH_THE_KEY = {"cloister-backup@.service", "cloister-prune.service", "cloister-restore.service"}
-OPERATIONS_FILES = {*WITH_THE_KEY, "cloister-offsite@.service"}
+OPERATIONS_FILES = {*WITH_THE_KEY, "cloister-offsite@.service", "cloister-tls.service"}
 # Started because another unit wants them, by root, or as operations, never as units.
 BESIDE_THE_CATALOGUE = {
     "cloister.service",
@@ -259,7 +259,7 @@ def test_only_the_owner_of_the_repository_changes_its_files() -> None:
 
 def test_a_backup_reads_what_it_saves_and_changes_none_of_it() -> None:
     unit = services()["cloister-backup@.service"]
-    saved = {f"/var/lib/cloister/{name}" for name in ("documents", "tls", "offsite")}
+    saved = {f"/var/lib/cloister/{name}" for name in ("documents", "tls", "authority", "offsite")}
     assert saved <= set(unit.words("BindReadOnlyPaths"))
     assert not saved & set(unit.words("BindPaths"))
 
@@ -315,3 +315,20 @@ def test_a_drill_has_a_limit_of_memory() -> None:
     assert limits.values("MemoryMax") == ["50%"]
     install = (FOLDER.parent / "packaging/debian/cloister.install").read_text()
     assert "systemd/cloister-backup@drill.service.d usr/lib/systemd/system" in install
+
+
+def test_only_one_service_sees_the_keys_of_the_authority_and_changes_a_certificate() -> None:
+    folders = ("authority", "tls", "certificates")
+    for folder in (f"/var/lib/cloister/{name}" for name in folders):
+        changing = {name for name, unit in services().items() if folder in unit.words("BindPaths")}
+        assert changing == {"cloister-tls.service"}
+    seen = {
+        name
+        for name, unit in services().items()
+        if "/var/lib/cloister/authority" in unit.words("BindReadOnlyPaths")
+    }
+    assert seen == {"cloister-backup@.service"}
+    # The supervisor sees all folders of the disk, and is in neither group.
+    groups = {line.split()[2] for line in lines_of("cloister.sysusers") if line.startswith("m ")}
+    assert not groups & {"cloister-tls", "cloister-nginx"}
+    assert services()["cloister.service"].words("SupplementaryGroups") == ["systemd-journal"]

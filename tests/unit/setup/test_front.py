@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from appliance.core.settings import Settings
-from appliance.setup.front import served_fingerprint
-from appliance.units.nginx import published_certificate
+from appliance.setup.errors import FrontUnreachableError
+from appliance.setup.front import open_front, served_fingerprint
+from appliance.tls.published import CERTIFICATE as PUBLISHED
 
 CERTIFICATE = """\
 -----BEGIN CERTIFICATE-----
@@ -31,17 +34,26 @@ FINGERPRINT = (
 
 async def test_it_is_that_of_the_published_certificate(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, packaged=True)
-    path = published_certificate(settings)
+    path = settings.certificates / PUBLISHED
     path.parent.mkdir(parents=True)
     path.write_text(CERTIFICATE)
     assert await served_fingerprint(settings) == FINGERPRINT
 
 
-async def test_nothing_is_claimed_where_no_certificate_is_served(tmp_path: Path) -> None:
+async def test_none_is_named_where_no_certificate_is_served(tmp_path: Path) -> None:
     packaged = Settings(home=tmp_path, packaged=True)
+    path = packaged.certificates / PUBLISHED
     assert await served_fingerprint(packaged) == ""
-    published_certificate(packaged).parent.mkdir(parents=True)
-    published_certificate(packaged).write_text("no certificate")
+    path.parent.mkdir(parents=True)
+    path.write_text("no certificate")
     assert await served_fingerprint(packaged) == ""
-    published_certificate(packaged).write_text(CERTIFICATE)
+    path.write_text(CERTIFICATE)
+    assert await served_fingerprint(replace(packaged, packaged=False, with_tls=True)) == FINGERPRINT
     assert await served_fingerprint(replace(packaged, packaged=False)) == ""
+
+
+async def test_without_a_published_certificate_nothing_is_asked(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, packaged=True)
+    with pytest.raises(FrontUnreachableError, match="no certificate is published"):
+        async with open_front(settings):
+            pass

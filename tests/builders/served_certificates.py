@@ -1,0 +1,58 @@
+"""Certificates as the operation `tls` keeps them, and as another authority makes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from appliance.core.files import private_directory
+from appliance.core.settings import Settings
+from appliance.tls.authority import make_authority, make_leaf
+from appliance.tls.folder import AuthorityFolder, CertificateFolder, Stored
+from appliance.tls.model import Origin, Pair
+from appliance.tls.published import publish
+from appliance.units.directories import give_to
+from appliance.units.nginx import SERVED
+from tests.builders.certificates import Issued, authority, chained, pem_of, server_extensions
+
+
+def keep_own(settings: Settings, *names: str) -> Pair:
+    """Let the machine serve a certificate of its own authority; return the authority."""
+    now = datetime.now(UTC)
+    folder, own = CertificateFolder(settings.tls), AuthorityFolder(settings.authority)
+    for path in (settings.tls, settings.authority, settings.certificates):
+        private_directory(path)
+    authority = make_authority(names, now)
+    own.write(authority)
+    folder.propose(Stored(Origin.OWN_AUTHORITY, make_leaf(authority, names, now)))
+    folder.take_proposed()
+    publish(folder, own, settings.certificates)
+    for path in (settings.tls, settings.tls / SERVED, settings.certificates):
+        give_to(path, settings.account)
+    return authority
+
+
+def uploaded(*names: str) -> Issued:
+    """Return a certificate of another authority that is valid at this moment."""
+    return chained(names=names, starts=datetime.now(UTC) - timedelta(days=1))
+
+
+def answer_to(request: bytes) -> bytes:
+    """Return what another authority sends back for a request."""
+    asked = x509.load_pem_x509_csr(request)
+    house = authority(starts=datetime.now(UTC) - timedelta(days=1))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(asked.subject)
+        .issuer_name(house.certificate.subject)
+        .public_key(asked.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=90))
+    )
+    for extension in (*asked.extensions, *server_extensions()):
+        value = extension.value if isinstance(extension, x509.Extension) else extension
+        builder = builder.add_extension(value, critical=False)
+    return pem_of(builder.sign(house.key, hashes.SHA256()))
