@@ -131,7 +131,7 @@ def _sinks(
     ]
     if settings.packaged:
         is_claimed = services.accounts.is_claimed
-        sinks.append(LoginMessage(is_claimed, _addresses(settings), settings.motd))
+        sinks.append(LoginMessage(is_claimed, partial(_addresses, settings), settings.motd))
     return sinks
 
 
@@ -211,7 +211,7 @@ async def _sites(
         lambda: rescue.new_code().text,
         partial(services.audit.note, CommandLine()),
         partial(_report, console[keys.HEALTH]),
-        _addresses(settings),
+        partial(_addresses, settings),
     )
     alone = None if settings.nginx else (settings.bind, settings.port + 1)
     async with (

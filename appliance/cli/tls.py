@@ -16,7 +16,7 @@ from appliance.cli.recovery_key import read_secret
 from appliance.cli.verbs import Verbs, add_group, add_verb
 from appliance.tls.material import LARGEST
 from appliance.tls.model import KeyKind
-from appliance.tls.service import Upload
+from appliance.tls.upload import Upload
 
 _TRIAL = (
     "It is on trial: open the console in a browser, then run `cloister tls confirm` within 60 "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -34,14 +34,14 @@ class Surroundings:
     `absent` is what this machine lacks; `health` says whether all that was set up works, and what
     does not; `new_rescue_code` makes the code for the console that
     works without the database; `record` adds an event of the command line to the audit and never
-    fails; `addresses` are those of the sites, as people open them.
+    fails; `addresses` returns those of the sites, as people open them at this moment.
     """
 
     absent: tuple[Absent, ...]
     new_rescue_code: Callable[[], str]
     record: Record
     health: Report
-    addresses: Mapping[str, str] = field(default_factory=dict)
+    addresses: Callable[[], Mapping[str, str]] = dict
 
 
 SUPERVISOR = web.AppKey("supervisor", Supervisor)

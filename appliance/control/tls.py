@@ -14,7 +14,8 @@ from appliance.control.keys import CERTIFICATES
 from appliance.core.errors import InvalidInputError
 from appliance.tls.folder import Stored
 from appliance.tls.model import Finding, KeyKind, facts_of
-from appliance.tls.service import Change, Upload
+from appliance.tls.service import Change
+from appliance.tls.upload import Upload
 from appliance.tls.words import advice_of, sentence_of
 
 

@@ -17,12 +17,13 @@ from appliance.tls.service import Certificates
 
 logger = logging.getLogger(__name__)
 
-_EVERY_SECONDS = 30.0
+# Short: until then people get a warning at an address that is new.
+_EVERY_SECONDS = 5.0
 
 
 @dataclass(slots=True)
 class CertificateSchedule:
-    """Looks twice a minute at the names of the machine. Use it as a context manager.
+    """Looks every few seconds at the names of the machine. Use it as a context manager.
 
     The nightly job renews what ends; this queues it at once for other names. It queues it once for
     the same names: where the renewal fails, the job of the next night tries again.

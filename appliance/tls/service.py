@@ -8,10 +8,9 @@ where Nginx does not serve it.
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from appliance.actors.model import Actor, System
@@ -27,17 +26,16 @@ from appliance.tls.addresses import names_of, read_network
 from appliance.tls.due import is_due
 from appliance.tls.errors import (
     CertificateRefusedError,
-    MaterialTooLargeError,
     NoTlsError,
     NotServedError,
 )
 from appliance.tls.folder import Purpose
-from appliance.tls.material import LARGEST
 from appliance.tls.model import Finding, KeyKind, Origin, Problem, facts_of
 from appliance.tls.names import all_canonical
 from appliance.tls.operation import Task
 from appliance.tls.published import Published, read_published
 from appliance.tls.renewal import forget_failure, note_failure
+from appliance.tls.upload import Upload
 from appliance.tls.web_server import WebServer
 from appliance.tls.words import advice_of, sentence_of
 from appliance.trial.model import Facts as TrialFacts
@@ -51,26 +49,6 @@ Ask = Callable[[Facts], Awaitable[Facts]]
 
 # The fingerprint to which the undoing of a change returns.
 _BEFORE = "before"
-_LARGEST_WORDS = "1 MB"
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """What a person uploads: a certificate in any form, and what belongs to it."""
-
-    material: bytes
-    key: bytes | None = field(default=None, repr=False)
-    password: str = field(default="", repr=False)
-
-    def as_request(self) -> Facts:
-        """Return the part of a request that holds it. Raises MaterialTooLargeError."""
-        if max(len(self.material), len(self.key or b"")) > LARGEST:
-            raise MaterialTooLargeError(limit=_LARGEST_WORDS)
-        return {
-            "material": base64.b64encode(self.material).decode(),
-            "key": base64.b64encode(self.key).decode() if self.key else "",
-            "password": self.password,
-        }
 
 
 @dataclass(frozen=True, slots=True)

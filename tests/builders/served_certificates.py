@@ -6,16 +6,26 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
 
 from appliance.core.files import private_directory
 from appliance.core.settings import Settings
 from appliance.tls.authority import make_authority, make_leaf
 from appliance.tls.folder import AuthorityFolder, CertificateFolder, Stored
+from appliance.tls.key import key_pem
 from appliance.tls.model import Origin, Pair
+from appliance.tls.names import general_names
 from appliance.tls.published import publish
 from appliance.units.directories import give_to
 from appliance.units.nginx import SERVED
-from tests.builders.certificates import Issued, authority, chained, pem_of, server_extensions
+from tests.builders.certificates import (
+    Issued,
+    authority,
+    chained,
+    ec_key,
+    pem_of,
+    server_extensions,
+)
 
 
 def keep_own(settings: Settings, *names: str) -> Pair:
@@ -56,3 +66,33 @@ def answer_to(request: bytes) -> bytes:
         value = extension.value if isinstance(extension, x509.Extension) else extension
         builder = builder.add_extension(value, critical=False)
     return pem_of(builder.sign(house.key, hashes.SHA256()))
+
+
+def former_pair(host: str, now: datetime) -> Pair:
+    """Return what earlier versions made: a certificate that its own key signed."""
+    key = ec_key()
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Cloister self-signed"),
+            x509.NameAttribute(NameOID.COMMON_NAME, host),
+        ]
+    )
+    starts = now - timedelta(days=1)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(starts)
+        .not_valid_after(starts + timedelta(days=800))
+        .add_extension(
+            x509.SubjectAlternativeName(general_names((host, "localhost"))), critical=False
+        )
+    )
+    for extension in server_extensions():
+        builder = builder.add_extension(extension, critical=False)
+    # The line before the key is how that version knew its own.
+    comment = b"# Cloister self-signed: renewed together with its certificate.\n"
+    signed = builder.sign(key, hashes.SHA256())
+    return Pair(pem_of(signed), comment + key_pem(key))

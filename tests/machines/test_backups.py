@@ -58,7 +58,8 @@ def test_a_set_is_made_while_people_work(backups: Backups, first: str, site: Sit
     assert made["content"]["documents"] >= 3
     assert made["content"]["people"] == 1
     listed = backups.restic("ls", first)
-    for part in ("manifest.json", "/tls/key.pem", "/database/toc.dat", "/configuration/"):
+    certificates = ("/tls/served.pem", "/authority/authority.pem")
+    for part in ("manifest.json", *certificates, "/database/toc.dat", "/configuration/"):
         assert part in listed, part
     # What is in clear text while a set is put together is gone.
     assert site.machine.run("ls /var/lib/cloister/backup").stdout.split().count("set") == 0

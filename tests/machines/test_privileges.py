@@ -22,7 +22,10 @@ from tests.machines.visitor import Site
 Run = Callable[[str], subprocess.CompletedProcess[str]]
 Way = Callable[[Machine, str], subprocess.CompletedProcess[str]]
 
-OTHERS = ("cloister-chat", "cloister-ingest", "cloister-nginx", "cloister-ollama", "nobody")
+OTHERS = (
+    *("cloister-chat", "cloister-ingest", "cloister-nginx", "cloister-ollama", "cloister-tls"),
+    "nobody",
+)
 OF_BACKUPS = ("cloister-backup", "cloister-repository", "cloister-offsite")
 ACCOUNTS = ("cloister", *OTHERS, "cloister-postgres", "cloister-fetch", *OF_BACKUPS)
 # In the supervisor's place systemd's own tools do not even find whom to ask.
@@ -278,6 +281,7 @@ SOCKETS = {
     "/run/cloister/commands/1.sock": {"cloister", "cloister-chat"},
     "/run/cloister/ingest/ingest.sock": {"cloister", "cloister-ingest"},
     "/run/cloister/nginx/health.sock": {"cloister", "cloister-nginx"},
+    "/run/cloister/nginx/tls.sock": {"cloister", "cloister-nginx"},
     "/run/cloister/ollama/ollama.sock": {"cloister", "cloister-chat", "cloister-ingest"},
     # Not the supervisor: it could fill the backups with its own.
     "/run/cloister/repository/repository.sock": {"cloister-backup", "cloister-repository"},
