@@ -47,6 +47,7 @@ from appliance.schedule.certificate_times import CertificateSchedule
 from appliance.schedule.cron import Schedule
 from appliance.schedule.works import SupervisorWorks
 from appliance.services import Services, build_services
+from appliance.setup.front import served_fingerprint
 from appliance.supervisor.loop import Supervisor
 from appliance.tls.addresses import reachable_host, read_network
 from appliance.tls.start import ensure_at_start
@@ -212,6 +213,7 @@ async def _sites(
         partial(services.audit.note, CommandLine()),
         partial(_report, console[keys.HEALTH]),
         partial(_addresses, settings),
+        partial(served_fingerprint, settings),
     )
     alone = None if settings.nginx else (settings.bind, settings.port + 1)
     async with (

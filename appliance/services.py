@@ -30,6 +30,7 @@ from appliance.operations.catalog import TLS
 from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.settings.service import OperatorSettings
 from appliance.setup.check import SetupCheck
+from appliance.setup.files import SetupFiles
 from appliance.setup.front import open_front
 from appliance.setup.service import SetupService
 from appliance.tls.service import Certificates
@@ -59,6 +60,7 @@ class Services:
     restore_notes: RestoreNotes
     setup: SetupService
     setup_check: SetupCheck
+    setup_files: SetupFiles
     certificates: Certificates
     trials: Trials
 
@@ -85,26 +87,30 @@ def build_services(  # noqa: PLR0913 - one argument for each thing outside of th
     serving = web_server or WithoutWebServer()
     certificates = Certificates(settings, clock, ask, serving, trials, audit)
     undo[TrialKind.CERTIFICATE] = certificates.undo
+    accounts = Accounts(database, clock, passwords, timedelta(minutes=settings.claim_minutes))
+    chosen, choice = OperatorSettings(database, settings), ModelChoice(database, runner)
+    targets = TargetPlan(Targets(settings.offsite), operations, audit)
     return Services(
         database=database,
         runner=runner,
-        accounts=Accounts(database, clock, passwords, timedelta(minutes=settings.claim_minutes)),
+        accounts=accounts,
         people=people,
         api_keys=api_keys,
         audit=audit,
         queue=QueueService(database),
         quotas=quotas,
         jobs=JobService(database, clock),
-        choice=ModelChoice(database, runner),
-        operator_settings=OperatorSettings(database, settings),
+        choice=choice,
+        operator_settings=chosen,
         operations=operations,
         recovery_keys=RecoveryKeys(settings, clock, operations, audit),
-        targets=TargetPlan(Targets(settings.offsite), operations, audit),
+        targets=targets,
         restore_notes=RestoreNotes(settings.state, clock),
         setup=setup,
         setup_check=SetupCheck(
             database, clock, setup, people, api_keys, library, partial(open_front, settings)
         ),
+        setup_files=SetupFiles(accounts, people, chosen, choice, runner, targets, setup),
         certificates=certificates,
         trials=trials,
     )

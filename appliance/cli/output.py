@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOT_READY = 3
     NOT_RUNNING = 4
+    WOULD_CHANGE = 5
 
 
 _KEYS: Mapping[str, str] = MappingProxyType({})

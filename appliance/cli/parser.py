@@ -38,6 +38,7 @@ _MODULES = {
     "jobs": ("job",),
     "backup": ("backup",),
     "settings": ("setting",),
+    "setup": ("setup",),
     "tls": ("tls",),
 }
 
@@ -114,7 +115,8 @@ def build(wanted: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cloister",
         description="Run and use a private document-chat appliance.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not ready, 4 not running.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not ready, 4 not running, "
+        "5 would change something.",
     )
     parser.add_argument("--version", action=_ShowVersion, help="show the version of Cloister")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)

@@ -18,7 +18,6 @@ from appliance.cli.context import Context
 from appliance.cli.errors import DeclinedError
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_group, add_verb
-from appliance.setup.front import served_fingerprint
 from appliance.web.formats import count_of, size
 
 # The actions that ask first, and what follows from each.
@@ -89,11 +88,11 @@ async def claim(context: Context, _: argparse.Namespace) -> ExitCode:
     link = f"{await _address(context, 'console')}/admin/claim#{code.text}"
     until, minutes = code.expires_at.astimezone(), count_of(settings.claim_minutes, "minute")
     text = f"Open until {until:%H:%M}, that is within {minutes}, once:\n{link}"
-    fingerprint = await served_fingerprint(settings)
+    fingerprint = (await context.control.ask("GET", "/fingerprint"))["fingerprint"]
     if fingerprint:
         text += f"\nThe page shows the fingerprint of the certificate (SHA-256):\n{fingerprint}"
     answer = {"link": link, "code": code.text, "until": code.expires_at}
-    context.output.value(answer | {"fingerprint": fingerprint or None}, text)
+    context.output.value(answer | {"fingerprint": fingerprint}, text)
     return ExitCode.DONE
 
 

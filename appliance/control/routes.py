@@ -13,6 +13,7 @@ from appliance.control import (
     people,
     quota,
     settings,
+    setup,
     tls,
     units,
 )
@@ -56,6 +57,10 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.post("/backups/targets/{number}/probe", backups.probe_target),
     web.post("/backups/targets/{number}/copy", backups.copy_to_target),
     web.post("/backups/restored", backups.note_restore),
+    web.get("/setup", setup.printed),
+    web.post("/setup", setup.apply),
+    web.post("/setup/check", setup.check),
+    web.get("/fingerprint", setup.fingerprint),
     web.get("/settings", settings.settings),
     web.post("/settings", settings.change),
     web.get("/tls", tls.show),

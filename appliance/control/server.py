@@ -43,6 +43,7 @@ def control_application(
     application[keys.TARGETS] = services.targets
     application[keys.RESTORE_NOTES] = services.restore_notes
     application[keys.CERTIFICATES] = services.certificates
+    application[keys.SETUP_FILES] = services.setup_files
     application[keys.RUNNER] = services.runner
     application.add_routes(ROUTES)
     return application
