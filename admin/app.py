@@ -101,6 +101,7 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.CHOICE] = services.choice
     app[keys.RECOVERY_KEYS] = services.recovery_keys
     app[keys.TARGETS] = services.targets
+    app[keys.CERTIFICATES] = services.certificates
     app[keys.SETUP] = services.setup
     app[keys.SETUP_CHECK] = services.setup_check
     app[keys.RESTORING] = Restoring(

@@ -29,6 +29,7 @@ from appliance.llm.service import ModelChoice
 from appliance.settings.service import OperatorSettings
 from appliance.setup.check import SetupCheck
 from appliance.setup.service import SetupService
+from appliance.tls.service import Certificates
 from appliance.web.render import Renderer
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -52,6 +53,7 @@ JOBS = web.AppKey("jobs", JobService)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 RECOVERY_KEYS = web.AppKey("recovery_keys", RecoveryKeys)
 TARGETS = web.AppKey("targets", TargetPlan)
+CERTIFICATES = web.AppKey("certificates", Certificates)
 SETUP = web.AppKey("setup", SetupService)
 SETUP_CHECK = web.AppKey("setup_check", SetupCheck)
 RESTORING = web.AppKey("restoring", Restoring)

@@ -28,11 +28,12 @@ class Saved:
     """What came of saving a step.
 
     A step that is not `is_done` shows itself again. `once` is what its page shows this one time,
-    such as a link.
+    such as a link; with `is_refused` it says why nothing was saved.
     """
 
     is_done: bool = True
     once: object = None
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

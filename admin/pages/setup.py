@@ -11,7 +11,14 @@ from aiohttp import web
 from admin import keys
 from admin.frame import frame
 from admin.login_redirect import START
-from admin.pages import setup_backups, setup_check, setup_models, setup_operators, setup_start
+from admin.pages import (
+    setup_backups,
+    setup_check,
+    setup_models,
+    setup_operators,
+    setup_start,
+    setup_tls,
+)
 from admin.setup_view import StepView
 from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
@@ -26,6 +33,7 @@ SETUP = "/admin/setup"
 STEP = f"{SETUP}/{{step:{'|'.join(Step)}}}"
 VIEWS: Mapping[Step, StepView] = {
     Step.START: setup_start.VIEW,
+    Step.TLS: setup_tls.VIEW,
     Step.OPERATORS: setup_operators.VIEW,
     Step.MODELS: setup_models.VIEW,
     Step.BACKUPS: setup_backups.VIEW,
@@ -95,7 +103,8 @@ async def save_step(request: web.Request) -> web.Response:
     if saved.is_done:
         await request.app[keys.SETUP].finish(actor, step)
     if saved.once is not None:
-        return await _answer(request, step, None, once=saved.once)
+        status = 422 if saved.is_refused else 200
+        return await _answer(request, step, None, once=saved.once, status=status)
     return flash.redirect(await _after(request, step) if saved.is_done else f"{SETUP}/{step}")
 
 

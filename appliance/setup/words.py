@@ -25,6 +25,13 @@ def words_of(step: Step) -> StepWords:
                 "Begin with an empty machine, or bring back the backups of another one.",
                 "The machine stays as it is. Backups can be restored later, on the page Backups.",
             )
+        case Step.TLS:
+            return StepWords(
+                "Certificate",
+                "By its certificate, a browser knows that it talks to this machine.",
+                "The machine goes on with the certificate that it has now. If its own authority "
+                "made it, browsers warn until its root is installed on the computers of people.",
+            )
         case Step.OPERATORS:
             return StepWords(
                 "Operators",

@@ -30,6 +30,7 @@ from tests.fakes.operations import FakeOperations
 from tests.http.console.conftest import ConsoleBrowser, actions, location
 
 CLOCK = SystemClock()
+SECRET = "-----BEGIN PRIVATE KEY-----"
 Visit = Callable[[], Awaitable[ConsoleBrowser]]
 
 
@@ -69,7 +70,7 @@ async def test_each_step_can_be_skipped(
     assert location(answer).path.startswith("/admin/setup/")
     assert location(answer).path != path(step)
     assert (await progress(database)).state(step) is StepState.SKIPPED
-    assert following is (Step.OPERATORS if step is Step.START else Step.START)
+    assert following is (Step.TLS if step is Step.START else Step.START)
     assert "setup_step.skip" in await actions(database)
 
 
@@ -100,22 +101,35 @@ async def test_the_overview_shows_what_is_left(as_olga: ConsoleBrowser) -> None:
 async def test_another_browser_goes_on_where_the_first_one_stopped(
     as_olga: ConsoleBrowser, visit: Visit
 ) -> None:
-    assert await leads_to(as_olga, Step.START) == path(Step.OPERATORS)
+    assert await leads_to(as_olga, Step.START) == path(Step.TLS)
     other = await visit()
     await other.sign_in("olga")
-    assert 'href="/admin/setup/operators">' in (await other.text("/admin/setup")).replace(
+    assert 'href="/admin/setup/tls">' in (await other.text("/admin/setup")).replace(
         ' class="button button--primary"', ""
     )
-    assert await leads_to(other, Step.OPERATORS) == path(Step.MODELS)
+    assert await leads_to(other, Step.TLS, do="own") == path(Step.OPERATORS)
     page = await as_olga.text("/admin/")
-    assert 'href="/admin/setup/operators"' not in page
+    assert 'href="/admin/setup/tls"' not in page
 
 
 async def test_a_new_machine_or_a_restore(as_olga: ConsoleBrowser) -> None:
     page = await as_olga.text(path(Step.START))
     assert 'action="/admin/backups/restore"' in page
-    assert await leads_to(as_olga, Step.START) == path(Step.OPERATORS)
+    assert await leads_to(as_olga, Step.START) == path(Step.TLS)
     assert "This step is done." in await as_olga.text(path(Step.START))
+
+
+async def test_without_tls_the_step_says_so_and_lets_go_on(
+    as_olga: ConsoleBrowser, database: Database
+) -> None:
+    assert "This machine serves without TLS." in await as_olga.text(path(Step.TLS))
+    answer = await as_olga.post(path(Step.TLS), {"do": "other", "certificate": "x", "key": SECRET})
+    page = await answer.text()
+    assert answer.status >= 400
+    assert SECRET not in page
+    assert (await progress(database)).state(Step.TLS) is StepState.OPEN
+    assert (await as_olga.post(path(Step.TLS), {"do": "anything"})).status == 422
+    assert await leads_to(as_olga, Step.TLS, do="own") == path(Step.OPERATORS)
 
 
 async def test_the_second_operator_gets_a_link(as_olga: ConsoleBrowser, database: Database) -> None:
