@@ -5,17 +5,25 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.appliance import Appliance, home_folder, running_appliance
+from tests.appliance import (
+    Appliance,
+    fake_ollama,
+    home_folder,
+    running_appliance,
+    wait_until,
+)
 from tests.builders.repositories import PASSWORD as REPOSITORY_PASSWORD
 from tests.builders.repositories import fast_repository
 from tests.e2e.browser import Window, window
-from tests.e2e.visitor import PASSWORD
+from tests.e2e.visitor import PASSWORD, claimed, program
 
 SETUP = "/admin/setup"
 WIDTHS = (320, 390, 1440)
@@ -127,3 +135,31 @@ def _prove_the_key(desk: Window) -> None:
     page.get_by_role("button", name="Prove it").click()
     at(page, 5, "Backups")
     expect(page.get_by_text("was proved")).to_be_visible(timeout=LONG)
+
+
+def test_after_a_killed_supervisor_the_check_begins_again_and_nothing_stays(
+    home: Path, runner: str
+) -> None:
+    with (
+        fake_ollama(first_token_delay=120.0) as slow,
+        running_appliance(home, ollama=slow) as first,
+        claimed(first),
+    ):
+        job = first.cli("job", "start", "setup_check")["id"]
+        wait_until(
+            lambda: "question" in first.cli("job", "show", job)["progress"]["sentence"],
+            "the question to be asked",
+        )
+        with program(first) as client:
+            (left,) = client.http.get("/api/documents").json()["documents"]
+            assert left["file"].startswith("Set-up check")
+        os.kill(first.process.pid, signal.SIGKILL)
+        first.process.wait(10)
+        with running_appliance(home, port=first.port, ollama=runner) as second:
+            wait_until(
+                lambda: second.cli("job", "show", job)["state"] == "done", "the check to end", 60
+            )
+            with program(second) as client:
+                assert client.http.get("/api/documents").json()["total"] == 0
+            names = [key["name"] for key in second.cli("api-key", "list")]
+            assert names == ["end to end"] * 2
