@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,10 +51,8 @@ async def load(request: web.Request) -> Loaded:
 
 async def save(request: web.Request, actor: Actor, _: Form) -> Saved:
     """Start the check, unless another operator has; it ends the step itself."""
-    try:
+    with contextlib.suppress(JobRunningError):
         await request.app[keys.JOBS].start(actor, SETUP_CHECK.name)
-    except JobRunningError:
-        return Saved(is_done=False)
     return Saved(is_done=False)
 
 
