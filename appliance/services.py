@@ -22,7 +22,13 @@ from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.offsite.targets import Targets
 from appliance.operations.runner import OperationRunner
+from appliance.settings.changes import SettingChanges
+from appliance.settings.live import LiveSettings
 from appliance.settings.service import OperatorSettings
+from appliance.settings.starting import StartSettings
+from appliance.settings.trialled import TrialledSettings
+from appliance.trial.model import TrialKind
+from appliance.trial.service import Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,10 @@ class Services:
     jobs: JobService
     choice: ModelChoice
     operator_settings: OperatorSettings
+    live: LiveSettings
+    start: StartSettings
+    trials: Trials
+    changes: SettingChanges
     operations: OperationRunner
     recovery_keys: RecoveryKeys
     targets: TargetPlan
@@ -56,10 +66,19 @@ def build_services(
 ) -> Services:
     """Return the services; none of them asks the database yet."""
     audit = AuditLog(database)
+    chosen = OperatorSettings(database, settings, clock)
+    live, start = LiveSettings(database, clock, settings), StartSettings(settings, clock)
+    trialled = TrialledSettings(chosen, start)
+    trials = Trials(
+        settings.state,
+        clock,
+        undo={TrialKind.SETTINGS: trialled.undo},
+        keep={TrialKind.SETTINGS: trialled.keep},
+    )
     return Services(
         database=database,
         runner=runner,
-        accounts=Accounts(database, clock, passwords),
+        accounts=Accounts(database, clock, passwords, live.session_lasts),
         people=People(database, clock),
         api_keys=ApiKeys(database, clock),
         audit=audit,
@@ -67,7 +86,11 @@ def build_services(
         quotas=Quotas(database),
         jobs=JobService(database, clock),
         choice=ModelChoice(database, runner),
-        operator_settings=OperatorSettings(database, settings),
+        operator_settings=chosen,
+        live=live,
+        start=start,
+        trials=trials,
+        changes=SettingChanges(chosen, start, trials, clock),
         operations=operations,
         recovery_keys=RecoveryKeys(settings, clock, operations, audit),
         targets=TargetPlan(Targets(settings.offsite), operations, audit),

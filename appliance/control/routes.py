@@ -47,4 +47,6 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.post("/backups/restored", backups.note_restore),
     web.get("/settings", settings.settings),
     web.post("/settings", settings.change),
+    web.get("/trial", settings.trial),
+    web.post("/trial/{end:confirm|undo}", settings.end_trial),
 )

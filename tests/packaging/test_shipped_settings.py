@@ -11,7 +11,11 @@ from appliance.core.settings import from_environment
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "packaging/debian/cloister.env"
 OFFER = "#CLOISTER_"
-OTHERS = {"CLOISTER_TRUSTED_PROXY": "10.0.0.5", "CLOISTER_PROXY_PROTOCOL": "yes"}
+OTHERS = {
+    "CLOISTER_TRUSTED_PROXY": "10.0.0.5",
+    "CLOISTER_PROXY_PROTOCOL": "yes",
+    "CLOISTER_TIME_ZONE": "Europe/Vienna",
+}
 
 
 def test_it_sets_nothing(tmp_path: Path) -> None:
