@@ -28,7 +28,11 @@ from appliance.llm.service import ModelChoice
 from appliance.offsite.targets import Targets
 from appliance.operations.catalog import TLS
 from appliance.operations.runner import NoFollower, OperationRunner
+from appliance.settings.changes import SettingChanges
+from appliance.settings.live import LiveSettings
 from appliance.settings.service import OperatorSettings
+from appliance.settings.starting import StartSettings
+from appliance.settings.trialled import TrialledSettings
 from appliance.setup.check import SetupCheck
 from appliance.setup.files import SetupFiles
 from appliance.setup.front import open_front
@@ -54,6 +58,9 @@ class Services:
     jobs: JobService
     choice: ModelChoice
     operator_settings: OperatorSettings
+    live: LiveSettings
+    start: StartSettings
+    changes: SettingChanges
     operations: OperationRunner
     recovery_keys: RecoveryKeys
     targets: TargetPlan
@@ -81,14 +88,19 @@ def build_services(  # noqa: PLR0913 - one argument for each thing outside of th
     # For the check alone: people upload to the chat servers.
     blobs = Blobs(settings.documents, Room(), SystemDisk())
     library, setup = LibraryService(database, blobs, quotas), SetupService(database, clock)
+    chosen, choice = OperatorSettings(database, settings, clock), ModelChoice(database, runner)
+    live, start = LiveSettings(database, clock, settings), StartSettings(settings, clock)
+    trialled = TrialledSettings(chosen, start)
     undo: dict[TrialKind, Callable[[Facts], Awaitable[None]]] = {}
-    trials = Trials(settings.state, clock, undo)
+    undo[TrialKind.SETTINGS] = trialled.undo
+    trials = Trials(settings.state, clock, undo, keep={TrialKind.SETTINGS: trialled.keep})
     ask = partial(operations.run, TLS, follower=NoFollower())
     serving = web_server or WithoutWebServer()
     certificates = Certificates(settings, clock, ask, serving, trials, audit)
     undo[TrialKind.CERTIFICATE] = certificates.undo
-    accounts = Accounts(database, clock, passwords, timedelta(minutes=settings.claim_minutes))
-    chosen, choice = OperatorSettings(database, settings), ModelChoice(database, runner)
+    changes = SettingChanges(chosen, start, trials, clock)
+    lasts = timedelta(minutes=settings.claim_minutes)
+    accounts = Accounts(database, clock, passwords, live.session_lasts, claim_lasts=lasts)
     targets = TargetPlan(Targets(settings.offsite), operations, audit)
     return Services(
         database=database,
@@ -102,6 +114,9 @@ def build_services(  # noqa: PLR0913 - one argument for each thing outside of th
         jobs=JobService(database, clock),
         choice=choice,
         operator_settings=chosen,
+        live=live,
+        start=start,
+        changes=changes,
         operations=operations,
         recovery_keys=RecoveryKeys(settings, clock, operations, audit),
         targets=targets,
@@ -110,7 +125,7 @@ def build_services(  # noqa: PLR0913 - one argument for each thing outside of th
         setup_check=SetupCheck(
             database, clock, setup, people, api_keys, library, partial(open_front, settings)
         ),
-        setup_files=SetupFiles(accounts, people, chosen, choice, runner, targets, setup),
+        setup_files=SetupFiles(accounts, people, chosen, changes, choice, runner, targets, setup),
         certificates=certificates,
         trials=trials,
     )

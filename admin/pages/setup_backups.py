@@ -52,7 +52,7 @@ async def save(request: web.Request, actor: Actor, form: Form) -> Saved:
         return Saved(is_done=False)
     before = await _settings(request).get(BACKUP_TIME.name)
     if wanted != before.value:
-        await _settings(request).change(actor, {BACKUP_TIME.name: wanted})
+        await request.app[keys.CHANGES].change(actor, {BACKUP_TIME.name: wanted})
     facts = await read_facts(request.app[keys.SETTINGS])
     if not facts.key_is_proven:
         raise RecoveryKeyNotProvedError

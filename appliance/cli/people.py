@@ -83,7 +83,7 @@ async def claim(context: Context, _: argparse.Namespace) -> ExitCode:
     settings = context.settings
     lasts = timedelta(minutes=settings.claim_minutes)
     async with context.database() as database:
-        accounts = Accounts(database, context.clock, Passwords(), lasts)
+        accounts = Accounts(database, context.clock, Passwords(), claim_lasts=lasts)
         code = await accounts.new_claim_code(CommandLine())
     link = f"{await _address(context, 'console')}/admin/claim#{code.text}"
     until, minutes = code.expires_at.astimezone(), count_of(settings.claim_minutes, "minute")

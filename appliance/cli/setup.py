@@ -21,6 +21,11 @@ from appliance.setup.toml import written
 _LARGEST_FILE = 1024 * 1024
 _STANDARD_INPUT = "-"
 
+_TRIAL = (
+    "Settings that can shut you out are on trial for a minute. See that a browser reaches the "
+    "machine, then run “cloister setting confirm”; otherwise the values before them come back."
+)
+
 # What the control socket answers.
 Answer = Mapping[str, Any]
 
@@ -102,6 +107,8 @@ def _lines(answer: Answer, links: Mapping[str, str], *, is_check: bool) -> list[
         lines += [f"{failure['message']} {failure['hint']}", "Correct it, and run this again."]
     elif is_check:
         lines.append("Nothing was changed.")
+    if answer["trial"]:
+        lines.append(_TRIAL)
     for name, link in links.items():
         lines += [f"Give this link to {name}; it works once, within seven days:", link]
     return lines

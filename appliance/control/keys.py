@@ -18,10 +18,12 @@ from appliance.jobs.service import JobService
 from appliance.library.quota import Quotas
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
+from appliance.settings.changes import SettingChanges
 from appliance.settings.service import OperatorSettings
 from appliance.setup.files import SetupFiles
 from appliance.supervisor.loop import Supervisor
 from appliance.tls.service import Certificates
+from appliance.trial.service import Trials
 from appliance.units.model import Absent
 
 Record = Callable[[AuditEvent], Awaitable[None]]
@@ -62,6 +64,8 @@ TARGETS = web.AppKey("targets", TargetPlan)
 RESTORE_NOTES = web.AppKey("restore_notes", RestoreNotes)
 CHOICE = web.AppKey("choice", ModelChoice)
 JOBS = web.AppKey("jobs", JobService)
+CHANGES = web.AppKey("changes", SettingChanges)
+TRIALS = web.AppKey("trials", Trials)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 CERTIFICATES = web.AppKey("certificates", Certificates)
 SETUP_FILES = web.AppKey("setup_files", SetupFiles)

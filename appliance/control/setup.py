@@ -50,6 +50,7 @@ def _answer(outcome: Outcome) -> web.Response:
             "problems": [_problem(each) for each in outcome.problems],
             "failure": failure.as_json(Audience.COMMAND_LINE) if failure else None,
             "links": dict(outcome.links or {}),
+            "trial": outcome.trial.ends.isoformat() if outcome.trial else None,
         }
     )
 

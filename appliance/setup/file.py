@@ -13,9 +13,10 @@ from appliance.accounts.names import checked_name
 from appliance.accounts.secrets import checked_password
 from appliance.core.errors import ApplianceError
 from appliance.llm.choice import Purpose
-from appliance.settings.entry import AnyEntry, Value
+from appliance.settings.entry import Value
 from appliance.settings.errors import UnknownSettingError
 from appliance.settings.model import find_entry
+from appliance.settings.word_entry import AnyEntry
 from appliance.setup.model import Step
 
 OPERATORS, MODELS, SETTINGS, TARGETS, SKIP = "operators", "models", "settings", "targets", "skip"

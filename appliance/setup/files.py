@@ -15,6 +15,7 @@ from appliance.llm.choice import Purpose
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
 from appliance.offsite.model import Target
+from appliance.settings.changes import SettingChanges
 from appliance.settings.model import Source
 from appliance.settings.service import OperatorSettings
 from appliance.setup.file import (
@@ -37,6 +38,7 @@ from appliance.setup.plan import (
     target_named,
 )
 from appliance.setup.service import SetupService
+from appliance.trial.model import Trial
 
 Values = Mapping[str, object]
 
@@ -46,7 +48,8 @@ class Outcome:
     """What came of a file. With `problems` nothing was changed.
 
     `changes` are those that the file needs; the first `made` of them are made, and `failure` says
-    what the next one met. `links` has a code for each operator who has to set a password.
+    what the next one met. `links` has a code for each operator who has to set a password. Settings
+    that can shut the operator out are on `trial` until they are confirmed.
     """
 
     changes: tuple[Change, ...] = ()
@@ -54,6 +57,7 @@ class Outcome:
     made: int = 0
     failure: ApplianceError | None = None
     links: Mapping[str, str] | None = None
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class SetupFiles:
     accounts: Accounts
     people: People
     operator_settings: OperatorSettings
+    setting_changes: SettingChanges
     choice: ModelChoice
     runner: ModelRunner
     targets: TargetPlan
@@ -82,15 +87,25 @@ class SetupFiles:
         """Change what differs, unless anything is wrong. A change that fails ends it."""
         actor.require(Permission.CREATE_CLAIM_CODE)
         file, outcome = await self._compare(actor, values)
+        if outcome.problems:
+            return outcome
         links: dict[str, str] = {}
-        made, failure = 0, None
+        made, failure, trial = 0, None, None
+        settings = {
+            each.subject: file.settings[each.subject]
+            for each in outcome.changes
+            if each.kind is ChangeKind.SET
+        }
         try:
-            for change in () if outcome.problems else outcome.changes:
+            for change in outcome.changes[: len(outcome.changes) - len(settings)]:
                 await self._make(actor, file, change, links)
                 made += 1
+            if settings:
+                trial = (await self.setting_changes.change(actor, settings)).trial
+                made += len(settings)
         except ApplianceError as error:
             failure = error
-        return Outcome(outcome.changes, outcome.problems, made, failure, links)
+        return Outcome(outcome.changes, (), made, failure, links, trial)
 
     async def printed(self, actor: Actor) -> dict[str, object]:
         """Return what a file for this machine has, without any secret."""
@@ -140,8 +155,8 @@ class SetupFiles:
                 account = await self.people.by_name(change.subject)
                 await self.people.set_role(actor, account.id, Role.OPERATOR)
             case ChangeKind.SET:
-                value = file.settings[change.subject]
-                await self.operator_settings.change(actor, {change.subject: value})
+                # Together, after all others.
+                pass
             case ChangeKind.USE_MODEL:
                 await self.choice.choose(actor, Purpose(change.subject), change.after)
             case ChangeKind.ADD_TARGET | ChangeKind.CHANGE_TARGET:

@@ -15,7 +15,7 @@ from appliance.offsite.entry import target_from
 from appliance.offsite.errors import TargetInvalidError
 from appliance.offsite.model import Target
 from appliance.settings.model import Setting
-from appliance.setup.file import MODELS, TARGETS, Fault, FileProblem, SetupFile
+from appliance.setup.file import MODELS, SETTINGS, TARGETS, Fault, FileProblem, SetupFile
 from appliance.setup.model import Progress, Step, StepState
 
 
@@ -57,17 +57,22 @@ class Present:
 def changes_of(file: SetupFile, present: Present) -> tuple[Change, ...]:
     """Return what differs, in the order in which it is changed."""
     return (
-        *_settings(file, present),
         *_operators(file, present),
         *_models(file, present),
         *_targets(file, present),
         *_steps(file, present),
+        # The last ones: some of them restart the supervisor.
+        *_settings(file, present),
     )
 
 
 def problems_of(file: SetupFile, present: Present) -> tuple[FileProblem, ...]:
     """Return what of the file this machine cannot do."""
-    return (*_model_problems(file, present), *_target_problems(file, present))
+    return (
+        *_setting_problems(file, present),
+        *_model_problems(file, present),
+        *_target_problems(file, present),
+    )
 
 
 def target_named(name: str, targets: Sequence[Target]) -> Target | None:
@@ -132,6 +137,15 @@ def _given(file: SetupFile) -> Mapping[Step, bool]:
         Step.OPERATORS: bool(file.operators),
         Step.MODELS: bool(file.models),
     }
+
+
+def _setting_problems(file: SetupFile, present: Present) -> Iterator[FileProblem]:
+    """Find settings that another kind of installation has."""
+    known = [setting.entry.name for setting in present.settings]
+    for name in file.settings:
+        if name not in known:
+            possible = {"possible": ", ".join(known)}
+            yield FileProblem(f"{SETTINGS}.{name}", Fault.UNKNOWN, possible)
 
 
 def _model_problems(file: SetupFile, present: Present) -> Iterator[FileProblem]:

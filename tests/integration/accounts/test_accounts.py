@@ -118,7 +118,7 @@ async def test_a_code_lives_fifteen_minutes_or_as_long_as_the_start_says(
 ) -> None:
     code = await accounts.new_claim_code(CommandLine())
     assert code.expires_at == clock.now() + timedelta(minutes=15)
-    longer = Accounts(database, clock, FAST_PASSWORDS, timedelta(hours=2))
+    longer = Accounts(database, clock, FAST_PASSWORDS, claim_lasts=timedelta(hours=2))
     code = await longer.new_claim_code(CommandLine())
     clock.advance(3600)
     assert (await longer.claim(code.text, "olga", "Olga", PASSWORD)).text
@@ -173,6 +173,31 @@ async def test_a_session_in_use_stays_and_an_unused_one_ends(
     clock.advance(120)
     assert await chat_accounts.person(token.text) is None
     assert await accounts.sweep() == 1
+
+
+async def test_operators_choose_how_long_a_browser_stays_signed_in(
+    database: Database, clock: FakeClock
+) -> None:
+    days = timedelta(days=10)
+
+    def lasts() -> timedelta:
+        return days
+
+    accounts = Accounts(database, clock, FAST_PASSWORDS, lasts)
+    await add_person(database, "carol")
+    first = await accounts.sign_in("carol", PASSWORD, HERE)
+    clock.advance(timedelta(days=9).total_seconds())
+    await accounts.extend_session(first.text)
+    clock.advance(timedelta(days=9).total_seconds())
+    assert await accounts.person(first.text) is not None
+    clock.advance(timedelta(days=1).total_seconds())
+    assert await accounts.person(first.text) is None
+    # A shorter time counts from the next visit, or from the nightly clean-up.
+    second = await accounts.sign_in("carol", PASSWORD, HERE)
+    clock.advance(timedelta(days=3).total_seconds())
+    days = timedelta(days=2)
+    await accounts.sweep()
+    assert await accounts.person(second.text) is None
 
 
 async def test_a_wrong_claim_code_costs_no_hash(
