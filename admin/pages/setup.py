@@ -15,6 +15,7 @@ from admin.pages import (
     setup_backups,
     setup_check,
     setup_models,
+    setup_names,
     setup_operators,
     setup_start,
     setup_tls,
@@ -33,6 +34,7 @@ SETUP = "/admin/setup"
 STEP = f"{SETUP}/{{step:{'|'.join(Step)}}}"
 VIEWS: Mapping[Step, StepView] = {
     Step.START: setup_start.VIEW,
+    Step.NAMES: setup_names.VIEW,
     Step.TLS: setup_tls.VIEW,
     Step.OPERATORS: setup_operators.VIEW,
     Step.MODELS: setup_models.VIEW,
@@ -102,6 +104,8 @@ async def save_step(request: web.Request) -> web.Response:
         return await _answer(request, step, form, status=422)
     if saved.is_done:
         await request.app[keys.SETUP].finish(actor, step)
+    if saved.answer is not None:
+        return saved.answer
     if saved.once is not None:
         status = 422 if saved.is_refused else 200
         return await _answer(request, step, None, once=saved.once, status=status)

@@ -12,6 +12,7 @@ class Step(StrEnum):
     """One step, in the order in which they are shown. The values are stored."""
 
     START = "start"
+    NAMES = "names"
     TLS = "tls"
     OPERATORS = "operators"
     MODELS = "models"

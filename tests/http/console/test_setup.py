@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
+from admin import keys
 from appliance.accounts.model import Account
 from appliance.accounts.people import People
 from appliance.actors.model import CommandLine
@@ -27,7 +29,7 @@ from tests.builders.backup_facts import KEY, catalog_of, publish, remember, veri
 from tests.builders.people import PASSWORD, add_person
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.operations import FakeOperations
-from tests.http.console.conftest import ConsoleBrowser, actions, location
+from tests.http.console.conftest import ConsoleBrowser, Site, actions, location
 
 CLOCK = SystemClock()
 SECRET = "-----BEGIN PRIVATE KEY-----"
@@ -70,7 +72,7 @@ async def test_each_step_can_be_skipped(
     assert location(answer).path.startswith("/admin/setup/")
     assert location(answer).path != path(step)
     assert (await progress(database)).state(step) is StepState.SKIPPED
-    assert following is (Step.TLS if step is Step.START else Step.START)
+    assert following is (Step.NAMES if step is Step.START else Step.START)
     assert "setup_step.skip" in await actions(database)
 
 
@@ -101,22 +103,46 @@ async def test_the_overview_shows_what_is_left(as_olga: ConsoleBrowser) -> None:
 async def test_another_browser_goes_on_where_the_first_one_stopped(
     as_olga: ConsoleBrowser, visit: Visit
 ) -> None:
-    assert await leads_to(as_olga, Step.START) == path(Step.TLS)
+    assert await leads_to(as_olga, Step.START) == path(Step.NAMES)
     other = await visit()
     await other.sign_in("olga")
-    assert 'href="/admin/setup/tls">' in (await other.text("/admin/setup")).replace(
+    assert 'href="/admin/setup/names">' in (await other.text("/admin/setup")).replace(
         ' class="button button--primary"', ""
     )
-    assert await leads_to(other, Step.TLS, do="own") == path(Step.OPERATORS)
+    assert await leads_to(other, Step.NAMES) == path(Step.TLS)
     page = await as_olga.text("/admin/")
-    assert 'href="/admin/setup/tls"' not in page
+    assert 'href="/admin/setup/names"' not in page
 
 
 async def test_a_new_machine_or_a_restore(as_olga: ConsoleBrowser) -> None:
     page = await as_olga.text(path(Step.START))
     assert 'action="/admin/backups/restore"' in page
-    assert await leads_to(as_olga, Step.START) == path(Step.TLS)
+    assert await leads_to(as_olga, Step.START) == path(Step.NAMES)
     assert "This step is done." in await as_olga.text(path(Step.START))
+
+
+async def test_other_names_are_on_trial_and_the_step_waits_for_them(
+    as_olga: ConsoleBrowser, site: Site, database: Database
+) -> None:
+    page = await as_olga.text(path(Step.NAMES))
+    assert 'name="seen-host"' in page
+    wrong = await as_olga.post(path(Step.NAMES), {"host": "a b", "host_names": "none"})
+    assert wrong.status == 422
+    assert "This must be" in await wrong.text()
+    answer = await as_olga.post(path(Step.NAMES), {"host": "box.example", "host_names": "none"})
+    text = await answer.text()
+    assert answer.status == 200, text
+    trial = site.app[keys.TRIALS].current()
+    assert trial
+    assert f"/admin/trial?token={trial.token}" in text
+    assert (await progress(database)).state(Step.NAMES) is StepState.OPEN
+
+
+async def test_names_that_stay_end_the_step(as_olga: ConsoleBrowser, database: Database) -> None:
+    host = re.search(r'id="field-host"[^>]*value="([^"]*)"', await as_olga.text(path(Step.NAMES)))
+    assert host
+    assert await leads_to(as_olga, Step.NAMES, host=host[1], host_names="none") == path(Step.TLS)
+    assert (await progress(database)).state(Step.NAMES) is StepState.DONE
 
 
 async def test_without_tls_the_step_says_so_and_lets_go_on(
