@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -296,3 +297,36 @@ async def test_secrets_come_from_files_and_standard_input_alone(
     assert (await run(context, folder, text, capsys))[0] is ExitCode.DONE
     accounts = Accounts(database, CLOCK, FAST_PASSWORDS)
     assert (await accounts.sign_in("ida", PASSWORD, "192.0.2.1")).text
+
+
+async def test_settings_that_can_shut_out_are_changed_last_and_on_trial(
+    context: Context, folder: Path, database: Database, capsys: Any
+) -> None:
+    text = '[settings]\nhost = "box.example"\njob_days = 30\n[[operators]]\nname = "otto"\n'
+    code, answer = await run(context, folder, text, capsys)
+    assert code is ExitCode.DONE, answer
+    kinds = [each["kind"] for each in answer["changes"]]
+    assert kinds[-2:] == ["set", "set"]
+    assert kinds[0] == "add_operator"
+    assert answer["trial"] is not None
+    # Until it is confirmed, the file is not fulfilled.
+    code, again = await run(context, folder, text, capsys, "--check")
+    assert code is ExitCode.WOULD_CHANGE
+    assert [each["subject"] for each in again["changes"]] == ["host"]
+    ended = await context.control.ask("POST", "/trial/confirm")
+    assert ended is not None
+    assert (await run(context, folder, text, capsys, "--check"))[0] is ExitCode.DONE
+
+
+async def test_a_setting_of_another_kind_of_installation_is_named(
+    settings: Settings, database: Database, folder: Path, capsys: Any
+) -> None:
+    packaged = replace(settings, home=folder / "packaged", packaged=True)
+    starter = OperationRunner(packaged.operations, FakeOperations(packaged.operations), CLOCK)
+    models = ModelRunner("http://127.0.0.1:9")
+    services = build_services(packaged, database, models, CLOCK, FAST_PASSWORDS, starter)
+    async with serving_control(packaged, services):
+        context = Context(packaged, CLOCK, Output(as_json=True))
+        code, answer = await run(context, folder, "[settings]\nweb_port = 9000\n", capsys)
+    assert code is ExitCode.FAILED
+    assert answer["problems"][0]["where"] == "settings.web_port"
