@@ -28,8 +28,14 @@ from appliance.jobs.service import JobService
 from appliance.library.queue import QueueService
 from appliance.library.quota import Quotas
 from appliance.llm.service import ModelChoice
+from appliance.settings.changes import SettingChanges
+from appliance.settings.live import LiveSettings
 from appliance.settings.service import OperatorSettings
+from appliance.settings.starting import StartSettings
+from appliance.setup.check import SetupCheck
+from appliance.setup.service import SetupService
 from appliance.tls.service import Certificates
+from appliance.trial.service import Trials
 from appliance.web.render import Renderer
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -50,12 +56,18 @@ API_KEYS = web.AppKey("api_keys", ApiKeys)
 QUEUE = web.AppKey("queue", QueueService)
 QUOTAS = web.AppKey("quotas", Quotas)
 JOBS = web.AppKey("jobs", JobService)
+LIVE = web.AppKey("live", LiveSettings)
+TRIALS = web.AppKey("trials", Trials)
+START = web.AppKey("start", StartSettings)
+CHANGES = web.AppKey("changes", SettingChanges)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 RECOVERY_KEYS = web.AppKey("recovery_keys", RecoveryKeys)
 TARGETS = web.AppKey("targets", TargetPlan)
 CERTIFICATES = web.AppKey("certificates", Certificates)
 CHECKED_UPLOAD = web.AppKey("checked_upload", CheckedUpload)
 ACME = web.AppKey("acme", AcmeService)
+SETUP = web.AppKey("setup", SetupService)
+SETUP_CHECK = web.AppKey("setup_check", SetupCheck)
 RESTORING = web.AppKey("restoring", Restoring)
 CHOICE = web.AppKey("choice", ModelChoice)
 STOPPING = web.AppKey("stopping", asyncio.Event)

@@ -21,11 +21,13 @@ from admin.pages import (
     rescue,
     restore_source,
     settings,
+    setup,
     sign_in,
     tls,
     tls_request,
     tls_root,
     tls_upload,
+    trial,
     unit,
 )
 from admin.pages import unit_log as log
@@ -40,6 +42,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/admin/rescue", rescue.show_rescue, Access.PUBLIC),
     Route("POST", "/admin/rescue", rescue.rescue, Access.PUBLIC),
     Route("POST", "/admin/sign-out", sign_in.sign_out, Access.OPERATOR),
+    # A change on trial: at a new address only its token says who may confirm it
+    Route("GET", "/admin/trial", trial.show_trial, Access.PUBLIC),
+    Route("POST", "/admin/trial", trial.end_trial, Access.PUBLIC),
     # The units: these work with the database down
     Route("GET", "/admin", overview.to_overview, Access.OPERATOR),
     Route("GET", "/admin/", overview.show_overview, Access.OPERATOR),
@@ -63,6 +68,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/admin/api/jobs", api_jobs.start_job, Access.OPERATOR),
     Route("GET", "/admin/api/jobs/{id}", api_jobs.show_job, Access.OPERATOR),
     Route("POST", "/admin/api/jobs/{id}/cancel", api_jobs.cancel_job, Access.OPERATOR),
+    # The guided set-up
+    Route("GET", setup.SETUP, setup.show_setup, Access.OPERATOR),
+    Route("GET", setup.STEP, setup.show_step, Access.OPERATOR),
+    Route("POST", setup.STEP, setup.save_step, Access.OPERATOR),
+    Route("POST", f"{setup.STEP}/skip", setup.skip_step, Access.OPERATOR),
     # Backups, and restoring them
     Route("GET", "/admin/backups", backups.show_backups, Access.OPERATOR),
     Route("GET", "/admin/backups/events", backups.follow_backups, Access.OPERATOR),

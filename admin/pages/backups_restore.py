@@ -18,7 +18,7 @@ from aiohttp import web
 from admin import keys
 from admin.frame import frame
 from admin.pages.backups import BACKUPS, refusal
-from appliance.accounts.guard import permitted
+from appliance.accounts.guard import client_address, permitted
 from appliance.actors.model import Actor, ClaimCode
 from appliance.actors.permissions import Permission
 from appliance.backup.layout import AUTHORITY, CONFIGURATION, TARGETS, TLS
@@ -103,11 +103,11 @@ async def begin(request: web.Request) -> web.Response:
 
 async def begin_unclaimed(request: web.Request) -> web.Response:
     """POST /admin/claim/restore: the claim code of a machine without an operator opens it."""
-    form = await read_form(request)
+    form, address = await read_form(request), client_address(request)
     try:
         code = form.text("code")
         await request.app[keys.BREAKER].ask(
-            lambda: request.app[keys.ACCOUNTS].check_claim_code(code)
+            lambda: request.app[keys.ACCOUNTS].check_claim_code(code, address=address)
         )
     except ApplianceError as error:
         return refusal(error, CLAIM)

@@ -10,7 +10,7 @@ from typing import ClassVar
 from aiohttp import web
 
 from admin import keys
-from admin.frame import frame
+from admin.frame import TLS, frame
 from admin.pages.tls_root import RootCard, root_card
 from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
@@ -25,7 +25,6 @@ from appliance.web import flash
 from appliance.web.forms import Form
 from appliance.web.render import FlashKind, Frame
 
-TLS = "/admin/tls"
 KINDS = (
     (KeyKind.ECDSA_P256, "ECDSA P-256: fast, and known to every browser in use"),
     (KeyKind.RSA_3072, "RSA 3072: for authorities that sign no other"),

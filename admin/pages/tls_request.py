@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from admin import keys
-from admin.pages.tls import TLS, answer
+from admin.frame import TLS
+from admin.pages.tls import answer
 from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError, NotFoundError

@@ -8,8 +8,8 @@ from typing import ClassVar
 from aiohttp import web
 
 from admin import keys
-from admin.frame import frame
-from admin.pages.tls import TLS, answer, changed, refusal
+from admin.frame import TLS, frame
+from admin.pages.tls import answer, changed, refusal
 from appliance.accounts.guard import check_form, permitted
 from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError, Words

@@ -26,6 +26,7 @@ class ObjectType(StrEnum):
     RESCUE_CODE = "rescue_code"
     SET = "set"
     SETTING = "setting"
+    SETUP_STEP = "setup_step"
     UNIT = "unit"
 
 
@@ -77,6 +78,8 @@ class Action(StrEnum):
     AUDIT_PRUNE = "audit.prune"
     AUDIT_GAP = "audit.gap"
     DATABASE_EXCHANGE = "database.exchange"
+    SETUP_STEP_FINISH = "setup_step.finish"
+    SETUP_STEP_SKIP = "setup_step.skip"
     UNIT_START = "unit.start"
     UNIT_STOP = "unit.stop"
     UNIT_RESTART = "unit.restart"

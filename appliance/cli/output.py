@@ -25,6 +25,7 @@ class ExitCode(IntEnum):
     NOT_READY = 3
     NOT_RUNNING = 4
     NOT_WHOLE = 5
+    WOULD_CHANGE = 6
 
 
 _KEYS: Mapping[str, str] = MappingProxyType({})

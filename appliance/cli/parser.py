@@ -18,7 +18,8 @@ from appliance.cli.errors import NotRunningError
 from appliance.cli.output import ExitCode, Output
 from appliance.core.clock import SystemClock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
-from appliance.core.settings import PACKAGED_ACCOUNT, Settings, from_environment
+from appliance.core.settings import PACKAGED_ACCOUNT, Settings
+from appliance.core.start_settings import read_settings
 from appliance.core.version import read_version
 
 Verb = Callable[[Context, argparse.Namespace], Awaitable[ExitCode]]
@@ -38,6 +39,7 @@ _MODULES = {
     "jobs": ("job",),
     "backup": ("backup",),
     "settings": ("setting",),
+    "setup": ("setup",),
     "tls": ("tls",),
 }
 
@@ -54,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
     output = Output(as_json=options.json)
     verb: Verb = options.verb
     try:
-        settings = from_environment()
+        settings = read_settings()
         context = Context(settings, SystemClock(), output)
         # What a verb needs of the caller's own rights, before root's are given up.
         options.prepare(options)
@@ -115,7 +117,7 @@ def build(wanted: str | None = None) -> argparse.ArgumentParser:
         prog="cloister",
         description="Run and use a private document-chat appliance.",
         epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not ready, 4 not running, "
-        "5 the audit is not whole.",
+        "5 the audit is not whole, 6 would change something.",
     )
     parser.add_argument("--version", action=_ShowVersion, help="show the version of Cloister")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)

@@ -19,13 +19,20 @@ from appliance.jobs.service import JobService
 from appliance.library.quota import Quotas
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
+from appliance.settings.changes import SettingChanges
 from appliance.settings.service import OperatorSettings
+from appliance.setup.files import SetupFiles
 from appliance.supervisor.loop import Supervisor
 from appliance.tls.service import Certificates
+from appliance.trial.service import Trials
 from appliance.units.model import Absent
 
 Record = Callable[[AuditEvent], Awaitable[None]]
 Report = Callable[[], Awaitable[Mapping[str, object]]]
+
+
+async def _without_tls() -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,8 @@ class Surroundings:
     `absent` is what this machine lacks; `health` says whether all that was set up works, and what
     does not; `new_rescue_code` makes the code for the console that
     works without the database; `record` adds an event of the command line to the audit and never
-    fails; `addresses` returns those of the sites, as people open them at this moment.
+    fails; `addresses` returns those of the sites, as people open them at this moment;
+    `fingerprint` is that of the certificate which they are shown, or empty.
     """
 
     absent: tuple[Absent, ...]
@@ -43,6 +51,7 @@ class Surroundings:
     record: Record
     health: Report
     addresses: Callable[[], Mapping[str, str]] = dict
+    fingerprint: Callable[[], Awaitable[str]] = _without_tls
 
 
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
@@ -56,7 +65,10 @@ TARGETS = web.AppKey("targets", TargetPlan)
 RESTORE_NOTES = web.AppKey("restore_notes", RestoreNotes)
 CHOICE = web.AppKey("choice", ModelChoice)
 JOBS = web.AppKey("jobs", JobService)
+CHANGES = web.AppKey("changes", SettingChanges)
+TRIALS = web.AppKey("trials", Trials)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 CERTIFICATES = web.AppKey("certificates", Certificates)
 ACME = web.AppKey("acme", AcmeService)
+SETUP_FILES = web.AppKey("setup_files", SetupFiles)
 RUNNER = web.AppKey("runner", ModelRunner)

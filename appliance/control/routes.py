@@ -14,6 +14,7 @@ from appliance.control import (
     people,
     quota,
     settings,
+    setup,
     tls,
     units,
 )
@@ -57,6 +58,10 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.post("/backups/targets/{number}/probe", backups.probe_target),
     web.post("/backups/targets/{number}/copy", backups.copy_to_target),
     web.post("/backups/restored", backups.note_restore),
+    web.get("/setup", setup.printed),
+    web.post("/setup", setup.apply),
+    web.post("/setup/check", setup.check),
+    web.get("/fingerprint", setup.fingerprint),
     web.get("/settings", settings.settings),
     web.post("/settings", settings.change),
     web.get("/tls", tls.show),
@@ -72,4 +77,6 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.post("/tls/rollback", tls.roll_back),
     web.post("/tls/confirm", tls.confirm),
     web.post("/tls/ensure", tls.ensure),
+    web.get("/trial", settings.trial),
+    web.post("/trial/{end:confirm|undo}", settings.end_trial),
 )

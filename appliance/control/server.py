@@ -39,11 +39,14 @@ def control_application(
     application[keys.CHOICE] = services.choice
     application[keys.JOBS] = services.jobs
     application[keys.OPERATOR_SETTINGS] = services.operator_settings
+    application[keys.CHANGES] = services.changes
+    application[keys.TRIALS] = services.trials
     application[keys.RECOVERY_KEYS] = services.recovery_keys
     application[keys.TARGETS] = services.targets
     application[keys.RESTORE_NOTES] = services.restore_notes
     application[keys.CERTIFICATES] = services.certificates
     application[keys.ACME] = services.acme
+    application[keys.SETUP_FILES] = services.setup_files
     application[keys.RUNNER] = services.runner
     application.add_routes(ROUTES)
     return application

@@ -6,8 +6,9 @@ import ipaddress
 import os
 import re
 import socket
+import zoneinfo
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.core.errors import ApplianceError
@@ -24,6 +25,7 @@ LAST_GOOD_ENVIRONMENT = Path("/var/lib/cloister/settings/cloister.env")
 # The user that the package made for the supervisor, and that root's commands act as.
 PACKAGED_ACCOUNT = "cloister"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,40}(/[A-Za-z0-9_+-]{1,40}){0,2}")
 
 
 class SettingError(ApplianceError):
@@ -78,6 +80,19 @@ def is_host(text: str) -> bool:
     return _HOST.fullmatch(text) is not None or _is_address(text.strip("[]"))
 
 
+def is_time_zone(text: str) -> bool:
+    """Say whether this machine knows a time zone of this name."""
+    if not _ZONE.fullmatch(text):
+        return False
+    for folder in zoneinfo.TZPATH:
+        try:
+            with Path(folder, text).open("rb") as file:
+                return file.read(4) == b"TZif"
+        except OSError:
+            continue
+    return False
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -100,10 +115,14 @@ CHAT_PROCESSES = Number("CLOISTER_CHAT_PROCESSES", 1, MOST_CHAT_PROCESSES)
 UPLOAD_LIMIT = Number("CLOISTER_UPLOAD_LIMIT", 100 * MEBIBYTE)
 GENERATION_SLOTS = Number("CLOISTER_GENERATION_SLOTS", 4)
 CONTEXT_TOKENS = Number("CLOISTER_CONTEXT_TOKENS", 8192)
+# A day at most: the code is for the person who works on the machine now.
+CLAIM_MINUTES = Number("CLOISTER_CLAIM_MINUTES", 15, 1440)
 TRUSTED_PROXY = Names(
     "CLOISTER_TRUSTED_PROXY", "addresses or networks, such as 10.0.0.5 or 10.0.0.0/24", _is_network
 )
 HOST_NAMES = Names("CLOISTER_HOST_NAMES", "names of machines, or addresses", is_host)
+HOST = Names("CLOISTER_HOST", "the name of a machine", is_host)
+TIME_ZONE = Names("CLOISTER_TIME_ZONE", "a time zone, such as Europe/Vienna", is_time_zone)
 SECURE_COOKIES, PROXY_PROTOCOL = "CLOISTER_SECURE_COOKIES", "CLOISTER_PROXY_PROTOCOL"
 # Of a clone: the package serves over TLS, and has both ports, in any case.
 WITH_TLS = "CLOISTER_TLS"
@@ -111,7 +130,15 @@ PLAIN_PORT = Number("CLOISTER_PLAIN_PORT", 0, 65535)
 HSTS_DAYS = Number("CLOISTER_HSTS_DAYS", 0, 730)
 FLAGS: Mapping[str, bool] = {"0": False, "no": False, "1": True, "yes": True}
 EXPECTED_FLAG = "yes or no"
-NUMBERS = (PORT, CHAT_PROCESSES, UPLOAD_LIMIT, GENERATION_SLOTS, CONTEXT_TOKENS, HSTS_DAYS)
+NUMBERS = (
+    PORT,
+    CHAT_PROCESSES,
+    UPLOAD_LIMIT,
+    GENERATION_SLOTS,
+    CONTEXT_TOKENS,
+    CLAIM_MINUTES,
+    HSTS_DAYS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +146,8 @@ class Settings:
     """Every setting a process may need; all paths are absolute.
 
     What an operator changes while Cloister runs (models, people, `appliance.settings`) is in the
-    database instead; `upload_limit` and `context_tokens` are only the defaults of that.
+    database instead; the values here are only the defaults of that. What of it the start needs is
+    in `start_file` as well.
     `packaged` says that the Debian package made the accounts and the directories: each process
     then is a user of its own, and none of them creates or opens up a directory of another.
     """
@@ -136,6 +164,7 @@ class Settings:
     upload_limit: int = UPLOAD_LIMIT.default
     generation_slots: int = GENERATION_SLOTS.default
     context_tokens: int = CONTEXT_TOKENS.default
+    claim_minutes: int = CLAIM_MINUTES.default
     secure_cookies: bool = False
     account: str | None = None
     # Whose word on a client's address Nginx believes; which names of this machine it serves.
@@ -153,6 +182,16 @@ class Settings:
         """Whether people connect to Nginx over TLS."""
         return self.packaged or self.with_tls
 
+    # The zone of local times; that of the machine without one.
+    time_zone: str = ""
+    # What the environment says, where an operator has set something else.
+    environment: Settings | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def defaults(self) -> Settings:
+        """What counts where an operator has set nothing."""
+        return self.environment or self
+
     @property
     def runner_address(self) -> str:
         """The model runner's address; without a runner, the socket that one would serve."""
@@ -167,6 +206,11 @@ class Settings:
     def state(self) -> Path:
         """What the supervisor itself remembers."""
         return self.home / "state"
+
+    @property
+    def start_file(self) -> Path:
+        """What an operator has set that the start needs: `appliance.core.start_settings`."""
+        return self.home / "settings" / "start.json"
 
     @property
     def tls(self) -> Path:
@@ -354,16 +398,18 @@ class Settings:
             PLAIN_PORT.name: self.plain_port and str(self.plain_port),
             HSTS_DAYS.name: self.hsts_days and str(self.hsts_days),
             HOST_NAMES.name: " ".join(self.host_names),
+            TIME_ZONE.name: self.time_zone,
         }
         return {
             "CLOISTER_HOME": str(self.home),
-            "CLOISTER_HOST": self.host,
+            HOST.name: self.host,
             "CLOISTER_PORT": str(self.port),
             "CLOISTER_BIND": self.bind,
             "CLOISTER_CHAT_PROCESSES": str(self.chat_processes),
             "CLOISTER_UPLOAD_LIMIT": str(self.upload_limit),
             "CLOISTER_GENERATION_SLOTS": str(self.generation_slots),
             "CLOISTER_CONTEXT_TOKENS": str(self.context_tokens),
+            CLAIM_MINUTES.name: str(self.claim_minutes),
             SECURE_COOKIES: "1" if self.secure_cookies else "0",
             **{name: value for name, value in optional.items() if value},
         }
@@ -381,7 +427,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         home=Path(environment.get("CLOISTER_HOME", "var")).absolute(),
         packaged=packaged,
         runtime=Path(runtime).absolute() if runtime else None,
-        host=environment.get("CLOISTER_HOST") or socket.gethostname(),
+        host=environment.get(HOST.name) or socket.gethostname(),
         bind=environment.get("CLOISTER_BIND", "127.0.0.1"),
         # Packaged, no process has a network on which it could reach another machine's runner.
         ollama_url=None if packaged else environment.get("OLLAMA_HOST") or None,
@@ -393,12 +439,14 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         trusted_proxy=TRUSTED_PROXY.parse(environment.get(TRUSTED_PROXY.name, "")),
         proxy_protocol=_flag(environment, PROXY_PROTOCOL, default=False),
         host_names=HOST_NAMES.parse(environment.get(HOST_NAMES.name, "")),
+        time_zone=_single(environment, TIME_ZONE),
         account=environment.get("CLOISTER_ACCOUNT") or None,
         port=_number(environment, PORT),
         chat_processes=_number(environment, CHAT_PROCESSES),
         upload_limit=_number(environment, UPLOAD_LIMIT),
         generation_slots=_number(environment, GENERATION_SLOTS),
         context_tokens=_number(environment, CONTEXT_TOKENS),
+        claim_minutes=_number(environment, CLAIM_MINUTES),
     )
 
 
@@ -409,6 +457,14 @@ def _number(environment: Mapping[str, str], variable: Number) -> int:
     if not variable.accepts(value):
         raise SettingError(name=variable.name, value=value, expected=variable.expected)
     return int(value)
+
+
+def _single(environment: Mapping[str, str], variable: Names) -> str:
+    """Return the value of a variable that holds at most one. Raises SettingError."""
+    text = environment.get(variable.name, "").strip()
+    if text and not variable.accepts(text):
+        raise SettingError(name=variable.name, value=text, expected=variable.expected)
+    return text
 
 
 def _flag(environment: Mapping[str, str], name: str, *, default: bool) -> bool:

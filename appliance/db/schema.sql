@@ -80,9 +80,12 @@ CREATE TABLE core.api_key (
 );
 CREATE INDEX api_key_account ON core.api_key (account_id);
 
+-- Each says who changed it last, and when. A reset keeps the row with a JSON null.
 CREATE TABLE core.setting (
-    name  text PRIMARY KEY,
-    value jsonb NOT NULL
+    name       text PRIMARY KEY,
+    value      jsonb NOT NULL,
+    changed_by text,
+    changed_at timestamptz
 );
 
 CREATE TABLE core.job (
@@ -241,6 +244,27 @@ CREATE TRIGGER audit_link_kept BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON 
     FOR EACH STATEMENT EXECUTE FUNCTION core.keep_audit();
 CREATE TRIGGER audit_start_kept BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON core.audit_start
     FOR EACH STATEMENT EXECUTE FUNCTION core.keep_audit();
+-- How far the guided set-up is, for every browser and operator of this machine. A machine that was
+-- claimed before there was a guide has skipped every step.
+CREATE TABLE core.setup_step (
+    step       text PRIMARY KEY,
+    state      text NOT NULL CHECK (state IN ('done', 'skipped')),
+    decided_at timestamptz NOT NULL DEFAULT now(),
+    decided_by text NOT NULL
+);
+
+-- Checks of the set-up, each written before its test document is added, so that one which ended in
+-- the middle is found. The document is the account's, and has this digest.
+CREATE TABLE core.setup_check (
+    id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    account_id uuid NOT NULL REFERENCES core.account ON DELETE CASCADE,
+    digest     text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    removed_at timestamptz,
+    result     jsonb
+);
+CREATE INDEX setup_check_account ON core.setup_check (account_id);
+CREATE INDEX setup_check_newest ON core.setup_check (started_at DESC);
 
 -- Passwords and sessions. Only cloister_accounts, which has no login, reads and writes them;
 -- the chat role proves what it wants to a function. What is stored of a password is the digest of
@@ -793,7 +817,8 @@ GRANT SELECT ON core.chosen_model TO cloister_chat, cloister_ingest;
 -- What an operator sets, for the chat servers that use it: they may not read other settings.
 CREATE VIEW core.operator_setting AS
     SELECT name, value FROM core.setting
-    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens', 'allowed_models');
+    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens', 'allowed_models',
+                   'banner_text', 'session_days', 'time_zone');
 GRANT SELECT ON core.operator_setting TO cloister_chat;
 
 INSERT INTO library.collection (name) VALUES ('Shared library');

@@ -140,6 +140,16 @@ MODEL_FETCH = Kind(
     starter=Starter.ROOT,
     lock_each=True,
 )
+SETUP_CHECK = Kind(
+    name="setup_check",
+    title="Check the set-up",
+    purpose="Adds a test document, asks a question about it at the address that people open, and "
+    "removes it.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(minutes=20),
+    # After a crash it removes what was left behind, and begins again.
+    resumes=True,
+)
 
 # At most one of both kinds saves at a time.
 _SAVING = "backup"
@@ -216,6 +226,7 @@ KINDS: tuple[Kind, ...] = (
     *(SWEEP, CERTIFICATE, ACME, EMBED, VECTOR_INDEX, SCRUB, AUDIT),
     *BACKUP_KINDS,
     MODEL_FETCH,
+    SETUP_CHECK,
 )
 
 

@@ -11,14 +11,16 @@ from appliance.audit.report import write_report
 from appliance.audit.service import AuditLog
 from appliance.audit.verification import Verifier
 from appliance.audit.words import verdict_of
+from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.ingest.vector_index import build_missing
 from appliance.jobs.engine import Work
-from appliance.jobs.kinds import AUDIT, CERTIFICATE, SWEEP, VECTOR_INDEX
+from appliance.jobs.kinds import AUDIT, CERTIFICATE, SETUP_CHECK, SWEEP, VECTOR_INDEX
 from appliance.jobs.record import JobRecord
 from appliance.jobs.service import JobService
 from appliance.settings.model import AUDIT_DAYS, JOB_DAYS
 from appliance.settings.service import OperatorSettings
+from appliance.setup.check import SetupCheck
 from appliance.tls.service import Certificates
 
 
@@ -26,16 +28,19 @@ from appliance.tls.service import Certificates
 class SupervisorWorks:
     """The works of `Process.SUPERVISOR`, with what they need of the rest of the process.
 
-    `sweep` removes expired sessions and codes and returns how many.
+    `sweep` removes expired sessions and codes and returns how many; `check` is the check of the
+    set-up.
     """
 
     settings: Settings
+    clock: Clock
     jobs: JobService
     chosen: OperatorSettings
     audit: AuditLog
     verifier: Verifier
     sweep: Callable[[], Awaitable[int]]
     certificates: Certificates
+    check: SetupCheck
 
     def table(self) -> Mapping[str, Work]:
         """Return the work of each kind that this installation has."""
@@ -43,6 +48,7 @@ class SupervisorWorks:
             SWEEP.name: self.clean_up,
             VECTOR_INDEX.name: self.index_vectors,
             AUDIT.name: self.verify_audit,
+            SETUP_CHECK.name: self.check.run,
         }
         if self.settings.https:
             works[CERTIFICATE.name] = self.renew_certificate
@@ -51,6 +57,7 @@ class SupervisorWorks:
     async def clean_up(self, record: JobRecord) -> str:
         """Remove what has expired, and old records of jobs."""
         expired = await self.sweep()
+        await self.check.remove_leftovers(self.clock.now() - SETUP_CHECK.deadline)
         await record.progress(f"{expired} expired sessions and codes are removed.", 1, 2, log=True)
         kept = timedelta(days=(await self.chosen.get(JOB_DAYS.name)).number)
         old = await self.jobs.forget(kept)

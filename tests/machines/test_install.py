@@ -214,6 +214,7 @@ def test_people_get_cited_answers_and_a_reboot_changes_nothing(
             assert found["status"] == "ready", found
         assert_cited(program.ask(QUESTION), bell)
         site.neighbour.run(lambda: asked_in_a_browser(site, session))
+        site.neighbour.run(lambda: checked_in_a_browser(site, session))
         operator.sign_in()
         conversation = operator.ask(QUESTION, operator.token("/"))
         wait_until(lambda: "1742" in operator.http.get(conversation).text, "an answer in the chat")
@@ -259,8 +260,19 @@ def claimed_in_a_browser(site: Site) -> Any:
         page.get_by_label("You sign in as").fill("ada")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Claim").click()
-        expect(page.get_by_role("heading", name="Welcome, Ada Lovelace")).to_be_visible()
+        expect(page.get_by_role("heading", name="Set up this machine")).to_be_visible()
         return page.context.storage_state()
+
+
+def checked_in_a_browser(site: Site, session: Any) -> None:
+    """See the last step of the set-up: the supervisor, which has no network, asks over TLS."""
+    with browser_window(site, storage_state=session) as opened:
+        page = opened.open("/admin/setup/check")
+        page.get_by_role("button", name="Run the check").click()
+        expect(page.get_by_role("heading", name="It works")).to_be_visible(timeout=60_000)
+        expect(page.locator(".setup-answer .mono")).to_contain_text(f"https://{site.host}")
+    keys = [key["name"] for key in site.cli("api-key list")]
+    assert not [name for name in keys if name.startswith("set-up check")]
 
 
 def asked_in_a_browser(site: Site, session: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -17,7 +18,8 @@ _PUBLIC = {
     "/admin/claim/restore",
     "/admin/sign-in",
     "/admin/rescue",
-    # For the browser that holds the token of the steps.
+    # For the browser that holds the token of a trial, or of the steps.
+    "/admin/trial",
     "/admin/restore",
     "/admin/restore/target",
     "/admin/restore/target/{number}/remove",
@@ -34,6 +36,8 @@ def path_of(route: Route) -> str:
     """Return an address of the route: of a unit that is there, of other things that are not."""
     path = route.path.replace("{verb:start|stop|restart}", "stop")
     path = path.replace("{format:csv|jsonl|json}", "csv")
+    # Of a few words the first one.
+    path = re.sub(r"\{\w+:(\w+)[^}]*\}", r"\1", path)
     return (
         path.replace("{name}", "postgres")
         .replace("{id}", str(uuid4()))

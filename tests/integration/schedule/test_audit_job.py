@@ -66,12 +66,14 @@ def nightly(database: Database, tmp_path: Path) -> Nightly:
 
     works = SupervisorWorks(
         settings,
+        clock,
         services.jobs,
         services.operator_settings,
         log,
         verifier,
         services.accounts.sweep,
         services.certificates,
+        services.setup_check,
     )
     return Nightly(services, works, database, settings.state)
 
