@@ -60,7 +60,11 @@ def build(console: Console) -> web.Application:
     assets = Assets(["admin"], prefix="/admin")
     renderer = Renderer(packages=["admin"], assets=assets, clock=console.clock)
     _add_services(app, console)
-    guard = Guard(app[keys.IDENTITY], secure_cookies=console.settings.secure_cookies)
+    guard = Guard(
+        app[keys.IDENTITY],
+        secure_cookies=console.settings.secure_cookies,
+        session_lasts=console.services.live.session_lasts,
+    )
     app[keys.RENDERER] = renderer
     app[keys.GUARD] = guard
     app[keys.STOPPING] = asyncio.Event()
@@ -98,6 +102,10 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.QUOTAS] = services.quotas
     app[keys.JOBS] = services.jobs
     app[keys.OPERATOR_SETTINGS] = services.operator_settings
+    app[keys.LIVE] = services.live
+    app[keys.TRIALS] = services.trials
+    app[keys.CHANGES] = services.changes
+    app[keys.START] = services.start
     app[keys.CHOICE] = services.choice
     app[keys.RECOVERY_KEYS] = services.recovery_keys
     app[keys.TARGETS] = services.targets

@@ -26,7 +26,11 @@ from appliance.jobs.service import JobService
 from appliance.library.queue import QueueService
 from appliance.library.quota import Quotas
 from appliance.llm.service import ModelChoice
+from appliance.settings.changes import SettingChanges
+from appliance.settings.live import LiveSettings
 from appliance.settings.service import OperatorSettings
+from appliance.settings.starting import StartSettings
+from appliance.trial.service import Trials
 from appliance.web.render import Renderer
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -47,6 +51,10 @@ API_KEYS = web.AppKey("api_keys", ApiKeys)
 QUEUE = web.AppKey("queue", QueueService)
 QUOTAS = web.AppKey("quotas", Quotas)
 JOBS = web.AppKey("jobs", JobService)
+LIVE = web.AppKey("live", LiveSettings)
+TRIALS = web.AppKey("trials", Trials)
+START = web.AppKey("start", StartSettings)
+CHANGES = web.AppKey("changes", SettingChanges)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 RECOVERY_KEYS = web.AppKey("recovery_keys", RecoveryKeys)
 TARGETS = web.AppKey("targets", TargetPlan)

@@ -21,6 +21,7 @@ from admin.pages import (
     restore_source,
     settings,
     sign_in,
+    trial,
     unit,
 )
 from admin.pages import unit_log as log
@@ -35,6 +36,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/admin/rescue", rescue.show_rescue, Access.PUBLIC),
     Route("POST", "/admin/rescue", rescue.rescue, Access.PUBLIC),
     Route("POST", "/admin/sign-out", sign_in.sign_out, Access.OPERATOR),
+    # A change on trial: at a new address only its token says who may confirm it
+    Route("GET", "/admin/trial", trial.show_trial, Access.PUBLIC),
+    Route("POST", "/admin/trial", trial.end_trial, Access.PUBLIC),
     # The units: these work with the database down
     Route("GET", "/admin", overview.to_overview, Access.OPERATOR),
     Route("GET", "/admin/", overview.show_overview, Access.OPERATOR),

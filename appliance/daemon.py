@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -21,11 +21,13 @@ from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core import slow_callbacks
 from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError
 from appliance.core.files import HomeUnusableError, private_directory
 from appliance.core.log import log_to_file, set_up
 from appliance.core.sd_notify import Notifier
 from appliance.core.settings import Settings
 from appliance.core.signals import on_signals
+from appliance.core.start_settings import read_values, use_time_zone
 from appliance.core.version import read_version
 from appliance.db.pool import Database, conninfo
 from appliance.health.login_message import LoginMessage
@@ -47,10 +49,13 @@ from appliance.schedule.certificate_times import CertificateSchedule
 from appliance.schedule.cron import Schedule
 from appliance.schedule.works import SupervisorWorks
 from appliance.services import Services, build_services
+from appliance.settings.starting import StartSettings
+from appliance.settings.trialled import put_back
 from appliance.supervisor.loop import Supervisor
 from appliance.tls.addresses import reachable_host, read_network
 from appliance.tls.start import ensure_at_start
 from appliance.tls.web_server import Nginx
+from appliance.trial.model import TrialKind
 from appliance.trial.service import Trials
 from appliance.units.catalog import Catalog, catalog
 from appliance.units.child import ChildProcessDriver
@@ -59,15 +64,48 @@ from appliance.units.programs import find_programs
 from appliance.units.systemd import SystemdDriver
 from appliance.web.server import listening
 
+_ANSWER_SECONDS = 0.3
 
-async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
-    """Run the whole appliance until SIGTERM or Ctrl-C: the package's units, or our children."""
+
+async def supervise(read: Callable[[], Settings], clock: Clock, say: Say) -> None:
+    """Run the whole appliance until SIGTERM or Ctrl-C: the package's units, or our children.
+
+    `read` returns the settings: once at the start, and again after each change of those that the
+    start needs. Children then start again; units of the package that use such a setting do.
+    """
     ended = asyncio.Event()
     on_signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), ended.set)
+    while not ended.is_set():
+        settings = await asyncio.to_thread(read)
+        try:
+            await _supervise_with(settings, clock, say, ended)
+        except (ApplianceError, OSError) as error:
+            if not await _undo_trial(settings, clock):
+                raise
+            say(f"Cloister does not start with settings on trial, which are undone: {error}")
+    say("Stopped.")
+
+
+async def _undo_trial(settings: Settings, clock: Clock) -> bool:
+    """Undo settings on trial with which the supervisor itself cannot start, if there are any."""
+    put_back_in = partial(put_back, StartSettings(settings, clock))
+    trials = Trials(settings.state, clock, {TrialKind.SETTINGS: put_back_in})
+    await trials.load()
+    trial = trials.current()
+    if trial is None or trial.kind is not TrialKind.SETTINGS:
+        return False
+    await trials.undo_now()
+    return True
+
+
+async def _supervise_with(settings: Settings, clock: Clock, say: Say, ended: asyncio.Event) -> None:
+    """Run the appliance with these settings until it ends, or needs others."""
+    use_time_zone(settings.time_zone)
     await asyncio.to_thread(_prepare, settings)
     programs = await find_programs(settings)
     applied = programs.applied_to(settings)
-    parts = catalog(settings, programs, clock)
+    values = await asyncio.to_thread(read_values, settings.start_file)
+    parts = catalog(settings, programs, clock).configured(values)
     async with AsyncExitStack() as stack:
         stack.callback(slow_callbacks.watch())
         operations = await stack.enter_async_context(_operations(applied, clock))
@@ -101,6 +139,7 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
             operations,
             web_server=web_server,
         )
+        await stack.enter_async_context(_following(services))
         console = await stack.enter_async_context(
             _sites(applied, clock, supervisor, parts, services)
         )
@@ -114,10 +153,42 @@ async def supervise(settings: Settings, clock: Clock, say: Say) -> None:
             applied, supervisor, parts.absent, console[keys.HEALTH], services.accounts, clock, say
         )
         announcing = asyncio.create_task(announcement.run(), name="announce the start")
-        await ended.wait()
+        await _end_or_restart(ended, services.start.restart)
         announcing.cancel()
-        say("Stopping …")
-    say("Stopped.")
+        supervisor.comes_back = not ended.is_set()
+        if supervisor.comes_back:
+            say("Settings were changed; starting again …")
+            # The answer to the request that changed them is on its way.
+            await clock.sleep(_ANSWER_SECONDS)
+        else:
+            say("Stopping …")
+
+
+async def _end_or_restart(ended: asyncio.Event, restart: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in (ended, restart)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+@asynccontextmanager
+async def _following(services: Services) -> AsyncIterator[None]:
+    """Follow what operators set, and end trials, while the block runs."""
+    # Before anything else may write the file that a trial has changed.
+    await services.trials.load()
+    async with services.live:
+        tasks = [
+            asyncio.create_task(services.trials.run(), name="trials"),
+            asyncio.create_task(services.changes.follow(), name="file of the start"),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _sinks(
@@ -247,20 +318,16 @@ async def _schedule(
     engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, table, serves)
     times = BackupSchedule(settings, clock, jobs, chosen, operations, accounts.is_claimed)
     others = [kind for kind in kinds if kind not in BACKUP_KINDS]
-    async with engine, Schedule(jobs, others), times, certificates, _trials(services.trials):
+    async with engine, Schedule(jobs, others) as schedule, times, certificates:
+
+        def use_zone(name: str) -> None:
+            use_time_zone(name)
+            schedule.use_zone(name)
+
+        services.live.use_zone = use_zone
+        use_zone(settings.time_zone)
         try:
             yield
         finally:
             # Before the engine ends its jobs: what has a unit of its own goes on.
             operations.leaving = True
-
-
-@asynccontextmanager
-async def _trials(trials: Trials) -> AsyncIterator[None]:
-    """Undo what is not confirmed in time, while the block runs."""
-    task = asyncio.create_task(trials.run(), name="trials")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})

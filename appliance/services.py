@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,11 +24,15 @@ from appliance.llm.service import ModelChoice
 from appliance.offsite.targets import Targets
 from appliance.operations.catalog import TLS
 from appliance.operations.runner import NoFollower, OperationRunner
+from appliance.settings.changes import SettingChanges
+from appliance.settings.live import LiveSettings
 from appliance.settings.service import OperatorSettings
+from appliance.settings.starting import StartSettings
+from appliance.settings.trialled import TrialledSettings
 from appliance.tls.service import Certificates
 from appliance.tls.web_server import WebServer, WithoutWebServer
-from appliance.trial.model import Facts, TrialKind
-from appliance.trial.service import Trials
+from appliance.trial.model import TrialKind
+from appliance.trial.service import Act, Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,15 @@ class Services:
     jobs: JobService
     choice: ModelChoice
     operator_settings: OperatorSettings
+    live: LiveSettings
+    start: StartSettings
+    trials: Trials
+    changes: SettingChanges
     operations: OperationRunner
     recovery_keys: RecoveryKeys
     targets: TargetPlan
     restore_notes: RestoreNotes
     certificates: Certificates
-    trials: Trials
 
 
 def build_services(  # noqa: PLR0913 - one argument for each thing outside of them
@@ -67,8 +73,11 @@ def build_services(  # noqa: PLR0913 - one argument for each thing outside of th
 ) -> Services:
     """Return the services; none of them asks the database yet."""
     audit = AuditLog(database)
-    undo: dict[TrialKind, Callable[[Facts], Awaitable[None]]] = {}
-    trials = Trials(settings.state, clock, undo)
+    chosen = OperatorSettings(database, settings, clock)
+    live, start = LiveSettings(database, clock, settings), StartSettings(settings, clock)
+    trialled = TrialledSettings(chosen, start)
+    undo: dict[TrialKind, Act] = {TrialKind.SETTINGS: trialled.undo}
+    trials = Trials(settings.state, clock, undo, keep={TrialKind.SETTINGS: trialled.keep})
     ask = partial(operations.run, TLS, follower=NoFollower())
     serving = web_server or WithoutWebServer()
     certificates = Certificates(settings, clock, ask, serving, trials, audit)
@@ -76,7 +85,7 @@ def build_services(  # noqa: PLR0913 - one argument for each thing outside of th
     return Services(
         database=database,
         runner=runner,
-        accounts=Accounts(database, clock, passwords),
+        accounts=Accounts(database, clock, passwords, live.session_lasts),
         people=People(database, clock),
         api_keys=ApiKeys(database, clock),
         audit=audit,
@@ -84,11 +93,14 @@ def build_services(  # noqa: PLR0913 - one argument for each thing outside of th
         quotas=Quotas(database),
         jobs=JobService(database, clock),
         choice=ModelChoice(database, runner),
-        operator_settings=OperatorSettings(database, settings),
+        operator_settings=chosen,
+        live=live,
+        start=start,
+        trials=trials,
+        changes=SettingChanges(chosen, start, trials, clock),
         operations=operations,
         recovery_keys=RecoveryKeys(settings, clock, operations, audit),
         targets=TargetPlan(Targets(settings.offsite), operations, audit),
         restore_notes=RestoreNotes(settings.state, clock),
         certificates=certificates,
-        trials=trials,
     )

@@ -11,7 +11,8 @@ from appliance.core.clock import SystemClock
 from appliance.core.heartbeat import heartbeat
 from appliance.core.log import set_up
 from appliance.core.memory import giving_memory_back
-from appliance.core.settings import Settings, from_environment
+from appliance.core.settings import Settings
+from appliance.core.start_settings import read_settings, use_time_zone
 from appliance.core.version import read_version
 from appliance.db.pool import CHAT_CONNECTIONS, Database, conninfo
 from appliance.web.server import serve
@@ -23,7 +24,8 @@ def main() -> None:
     worker = int(sys.argv[1])
     set_up()
     slow_callbacks.watch()
-    settings = from_environment()
+    settings = read_settings()
+    use_time_zone(settings.time_zone)
     port = None if settings.nginx or worker != 1 else (settings.bind, settings.port)
     asyncio.run(_serve(settings, worker, port))
 

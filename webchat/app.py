@@ -60,7 +60,8 @@ def build(
     know = published_condition(settings.runner_condition, elsewhere=settings.ollama_url is not None)
     know_reader = published_reader(settings.reader_condition)
     runner = ModelRunner(settings.runner_address, know=know)
-    accounts = Accounts(database, clock, passwords)
+    live = LiveSettings(database, clock, settings)
+    accounts = Accounts(database, clock, passwords, live.session_lasts)
     api_keys = ApiKeys(database, clock)
     shares = Shares(settings, clock, PlaceLocks(database.address))
     guard = Guard(
@@ -69,9 +70,9 @@ def build(
         secure_cookies=settings.secure_cookies,
         command_socket=settings.command_socket(worker),
         shares=shares,
+        session_lasts=live.session_lasts,
     )
     retriever = Retriever(database, runner, clock)
-    live = LiveSettings(database, clock, settings)
     markdown = MarkdownWorker()
     blobs = Blobs(settings.documents, Room(), SystemDisk(), limit=live.upload_limit)
 

@@ -1,9 +1,9 @@
-"""What an operator may set while Cloister runs, and what is wrong in `cloister.env`."""
+"""What an operator may set, what a change restarts, and what is wrong in `cloister.env`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,13 +11,16 @@ from aiohttp import web
 
 from admin import keys
 from admin.database_breaker import Partial, load_partial
-from admin.frame import frame
+from admin.frame import TRIAL, frame
+from admin.pages.trial import trial_started
 from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.core.environment_file import environment_findings
 from appliance.core.settings import ENVIRONMENT_FILE
+from appliance.settings.addresses import addresses_to_try
+from appliance.settings.changes import Changed
 from appliance.settings.entry import Group, Value
-from appliance.settings.errors import SettingInvalidError
+from appliance.settings.errors import SettingChangedError, SettingInvalidError
 from appliance.settings.model import Setting
 from appliance.settings.words import sentence_of
 from appliance.web import flash
@@ -25,7 +28,13 @@ from appliance.web.forms import Form, read_form
 from appliance.web.render import FlashKind, Frame
 
 SETTINGS = "/admin/settings"
+# Before the name of a field: what it had when the page was opened.
+SEEN = "seen-"
+# Tells an empty value from a field that was not sent.
+MARK = "="
 _TITLES = {
+    Group.SITES: "Both sites",
+    Group.ADDRESSES: "Addresses",
     Group.DOCUMENTS: "Documents",
     Group.ANSWERS: "Answers",
     Group.BACKUPS: "Backups",
@@ -50,6 +59,7 @@ class SettingsPage:
     frame: Frame
     groups: Partial[list[GroupOfSettings]]
     form: Form
+    packaged: bool
     file: str
     findings: tuple[str, ...]
 
@@ -60,10 +70,13 @@ async def show_settings(request: web.Request) -> web.Response:
 
 
 async def save_settings(request: web.Request) -> web.Response:
-    """POST /admin/settings: all fields or none; an empty one goes back to its default."""
+    """POST /admin/settings: all fields or none; an empty one goes back to its default.
+
+    The form brings along what each field had when the page was opened: what the operator left as it
+    was is not saved, and what another operator changed meanwhile is not overwritten.
+    """
     actor, form = permitted(request, Permission.CHANGE_SETTINGS), await read_form(request)
-    chosen = request.app[keys.OPERATOR_SETTINGS]
-    known = await request.app[keys.BREAKER].ask(chosen.all)
+    known = await request.app[keys.BREAKER].ask(request.app[keys.OPERATOR_SETTINGS].all)
     values = {
         setting.entry.name: value
         for setting in known
@@ -71,26 +84,60 @@ async def save_settings(request: web.Request) -> web.Response:
     }
     if not form.valid:
         return await _answer(request, form=form, status=422)
-    changed = await chosen.change(actor, values)
-    if not changed:
+    try:
+        changes = request.app[keys.CHANGES]
+        changed = await changes.change(actor, values, seen=_seen(values, form))
+    except SettingChangedError as error:
+        name, now = str(error.facts["name"]), str(error.facts["value"])
+        # The next attempt starts out from what the operator reads in the error.
+        again = form.with_value(SEEN + name, MARK + now)
+        again.fail(name, f"{error.message} {error.advice}")
+        return await _answer(request, form=again, status=error.status)
+    return _done(request, changed)
+
+
+def _done(request: web.Request, changed: Changed) -> web.Response:
+    """Say what was saved, or where to confirm what is on trial."""
+    if changed.trial is not None and changed.after is not None:
+        query = f"{TRIAL}?token={changed.trial.token}"
+        addresses = addresses_to_try(changed.after, request.host)
+        links = tuple(f"{address}{query}" for address in addresses)
+        return trial_started(request, links)
+    if not changed.settings:
         return flash.redirect(SETTINGS, "Nothing was changed.", FlashKind.NOTE)
-    names = ", ".join(f"“{setting.entry.title}” is {setting.text}" for setting in changed)
-    return flash.redirect(SETTINGS, f"Saved: {names}.")
+    names = ", ".join(f"“{each.entry.title}” is {each.text}" for each in changed.settings)
+    restarts = " Services restart now." if changed.restarts else ""
+    return flash.redirect(SETTINGS, f"Saved: {names}.{restarts}")
 
 
 def _typed(setting: Setting, form: Form) -> Value | None:
-    """Return the value of a field; a wrong one is marked in the form."""
-    text = form.value(setting.entry.name).strip()
+    """Return the value of a field; a wrong one is marked in the form.
+
+    A field that the operator left alone has the value that is in use.
+    """
+    name = setting.entry.name
+    text = form.value(name).strip()
+    # A default from the environment need not be within the bounds.
+    if text in {setting.text, _seen_text(name, form)}:
+        return setting.value
     if not text:
         return None
-    # A default from the environment need not be within the bounds.
-    if text == setting.text:
-        return setting.value
     try:
         return setting.entry.parse(text)
     except SettingInvalidError:
-        form.fail(setting.entry.name, f"Please give a value {setting.entry.bounds}.")
+        form.fail(name, f"This must be {setting.entry.bounds}.")
         return setting.value
+
+
+def _seen(values: Mapping[str, object], form: Form) -> dict[str, str]:
+    """Return what the changed fields had when the operator opened the page."""
+    found = {name: _seen_text(name, form) for name in values}
+    return {name: text for name, text in found.items() if text is not None}
+
+
+def _seen_text(name: str, form: Form) -> str | None:
+    sent = form.value(SEEN + name)
+    return sent.removeprefix(MARK) if sent.startswith(MARK) else None
 
 
 async def _answer(
@@ -103,6 +150,7 @@ async def _answer(
         frame(request, "Settings", "settings"),
         Partial(None if settings.value is None else _grouped(settings.value), settings.problem),
         typed,
+        request.app[keys.SETTINGS].packaged,
         str(ENVIRONMENT_FILE),
         await _findings(request),
     )

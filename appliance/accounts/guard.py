@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -142,6 +143,7 @@ class Guard:
         secure_cookies: bool = False,
         command_socket: Path | None = None,
         shares: Shares | None = None,
+        session_lasts: Callable[[], timedelta] = lambda: SESSION_LASTS,
     ) -> None:
         """Take `shares`, in which accounts wait for their turn; without them none waits."""
         self._identity = identity
@@ -149,6 +151,7 @@ class Guard:
         self._cookies = Cookies(secure=secure_cookies)
         self._command_socket = command_socket
         self._shares = shares
+        self._session_lasts = session_lasts
         self._lookups = Lookups()
         self._bodies = Bodies(shares)
 
@@ -269,7 +272,7 @@ class Guard:
         self, response: web.StreamResponse, token: Secret, device: str = ""
     ) -> None:
         """Give the browser a session's cookie, and that of the device if there is one."""
-        lasts = int(SESSION_LASTS.total_seconds())
+        lasts = int(self._session_lasts().total_seconds())
         self._cookies.set(response, SESSION_COOKIE, token.text, max_age=lasts)
         if device:
             self._cookies.set(response, _DEVICE, device, max_age=_DEVICE_SECONDS)

@@ -101,7 +101,8 @@ DELETE FROM core.session WHERE account_id = %(account_id)s;
 -- Forget what has expired. Attempts end at the server's time, at which they began.
 WITH attempts AS (DELETE FROM core.login_attempt WHERE started_at < now() - interval '1 hour'),
      devices AS (DELETE FROM core.device WHERE expires_at < now()),
-     sessions AS (DELETE FROM core.session WHERE expires_at < %(now)s RETURNING 1),
+     sessions AS (DELETE FROM core.session
+                  WHERE expires_at < %(now)s OR seen_at < %(unseen)s RETURNING 1),
      invitations AS (DELETE FROM core.invitation WHERE expires_at < %(now)s RETURNING 1)
 SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM invitations);
 

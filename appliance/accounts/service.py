@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from appliance.accounts.errors import (
@@ -44,9 +45,16 @@ _ASK_FOR_LINK = "Ask an operator for a new link."
 class Accounts:
     """Finds out who a visitor is. Every such method takes the proof, never an id."""
 
-    def __init__(self, database: Database, clock: Clock, passwords: Passwords) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        passwords: Passwords,
+        session_lasts: Callable[[], timedelta] = lambda: SESSION_LASTS,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._session_lasts = session_lasts
         self._hashing = Hashing(passwords)
 
     async def is_claimed(self) -> bool:
@@ -150,9 +158,10 @@ class Accounts:
     async def extend_session(self, token: str) -> None:
         """Keep a session in use from ending."""
         now = self._clock.now()
+        until = now + self._session_lasts()
         async with self._database.connection() as connection:
             await AccountStore(connection).extend_session(
-                digest(token), now=now, stale=now - _SEEN_EVERY, expires_at=now + SESSION_LASTS
+                digest(token), now=now, stale=now - _SEEN_EVERY, expires_at=until
             )
 
     async def sign_out(self, token: str) -> None:
@@ -209,7 +218,8 @@ class Accounts:
     async def sweep(self) -> int:
         """Delete what has expired; return how many rows."""
         async with self._database.connection() as connection:
-            return await AccountStore(connection).sweep(self._clock.now())
+            now = self._clock.now()
+            return await AccountStore(connection).sweep(now, unseen=now - self._session_lasts())
 
     async def _attempt(
         self, name: str, password: str, network: str, device: str = ""
@@ -239,7 +249,7 @@ class Accounts:
         """Return a new token, and what is kept of it."""
         token, now = new_token(), self._clock.now()
         known = digest(device) if device else None
-        return token, NewSession(token.digest, known, now, now + SESSION_LASTS)
+        return token, NewSession(token.digest, known, now, now + self._session_lasts())
 
 
 def _event(action: Action, account: Account) -> AuditEvent:

@@ -203,9 +203,12 @@ class AccountStore:
         """Make the chat servers close the open streams of a person or a key, at the commit."""
         await self._rows("announce", revoked=revoked)
 
-    async def sweep(self, now: datetime) -> int:
-        """Delete expired sessions and invitations; return how many."""
-        return int((await self._rows("sweep", now=now))[0][0])
+    async def sweep(self, now: datetime, unseen: datetime) -> int:
+        """Delete expired sessions and invitations, and sessions not seen since `unseen`.
+
+        Return how many.
+        """
+        return int((await self._rows("sweep", now=now, unseen=unseen))[0][0])
 
     async def add_invitation(
         self, digest: bytes, purpose: str, account_id: UUID | None, expires_at: datetime

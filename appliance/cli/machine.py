@@ -7,6 +7,7 @@ import argparse
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode
 from appliance.cli.verbs import Verbs, add_verb
+from appliance.core.start_settings import read_settings
 from appliance.db.migrate import migrate as migrate_database
 from appliance.db.pool import conninfo
 from appliance.db.roles import create_database, install_extension
@@ -29,7 +30,7 @@ async def run(context: Context, _: argparse.Namespace) -> ExitCode:
     # Only this verb needs the console with all its parts.
     from appliance.daemon import supervise
 
-    await supervise(context.settings, context.clock, context.output.say)
+    await supervise(read_settings, context.clock, context.output.say)
     return ExitCode.DONE
 
 

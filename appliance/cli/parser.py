@@ -18,7 +18,8 @@ from appliance.cli.errors import NotRunningError
 from appliance.cli.output import ExitCode, Output
 from appliance.core.clock import SystemClock
 from appliance.core.errors import ApplianceError, DatabaseUnavailableError
-from appliance.core.settings import PACKAGED_ACCOUNT, Settings, from_environment
+from appliance.core.settings import PACKAGED_ACCOUNT, Settings
+from appliance.core.start_settings import read_settings
 from appliance.core.version import read_version
 
 Verb = Callable[[Context, argparse.Namespace], Awaitable[ExitCode]]
@@ -54,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
     output = Output(as_json=options.json)
     verb: Verb = options.verb
     try:
-        settings = from_environment()
+        settings = read_settings()
         context = Context(settings, SystemClock(), output)
         # What a verb needs of the caller's own rights, before root's are given up.
         options.prepare(options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,16 @@ from appliance.core.environment_file import (
     keep_last_good,
 )
 from appliance.core.settings import ENVIRONMENT_FILE, LAST_GOOD_ENVIRONMENT
-from appliance.settings.entry import AnyEntry, Value
-from appliance.settings.model import find_entry
+from appliance.settings.entry import Value
+from appliance.settings.model import find_entry, shown
+from appliance.settings.word_entry import AnyEntry
 from appliance.settings.words import sentence_of
 
 _WHICH = "its name, as the list shows it"
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
-    """Add setting list, get, set, reset and check."""
+    """Add setting list, get, set, reset, confirm, undo and check."""
     group = add_group(verbs, "setting", "what an operator may set")
     add_verb(group, shared, "list", list_settings, "show every setting and its value")
     get = add_verb(group, shared, "get", get_setting, "print the value of one setting")
@@ -36,10 +38,17 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     change.add_argument("name", help=_WHICH)
     change.add_argument(
         "value",
-        help="a number, a size such as 100MB, a time such as 02:00, or names with commas between",
+        help="a number, a size such as 100MB, a time such as 02:00, names with commas between, or "
+        "a text",
     )
     reset = add_verb(group, shared, "reset", reset_setting, "go back to the default of a setting")
     reset.add_argument("name", help=_WHICH)
+    add_verb(group, shared, "confirm", end_trial, "keep a change that is on trial").set_defaults(
+        end="confirm"
+    )
+    add_verb(group, shared, "undo", end_trial, "undo a change that is on trial now").set_defaults(
+        end="undo"
+    )
     check = add_verb(
         group, shared, "check", check_file, "check cloister.env before anything is restarted"
     )
@@ -116,16 +125,37 @@ def _keep(context: Context, path: Path) -> None:
 async def _change(context: Context, entry: AnyEntry, value: Value | None) -> ExitCode:
     body = {"name": entry.name, "value": value}
     setting = await context.control.ask("POST", "/settings", body=body)
-    now = _written(entry, setting["value"])
-    text = f"{entry.name} is now {now}. {effect_of(entry)}"
+    if setting["trial"]:
+        context.output.value(setting, _on_trial(entry, setting["trial"]))
+        return ExitCode.DONE
+    now = _shown(entry, setting["value"])
+    restarts = entry.restarts if context.settings.packaged else ("services",)
+    text = f"{entry.name} is now {now}. {effect_of(restarts if setting['restarting'] else ())}"
     context.output.value(setting, text)
     return ExitCode.DONE
 
 
-def effect_of(entry: AnyEntry) -> str:
+async def end_trial(context: Context, options: argparse.Namespace) -> ExitCode:
+    """Keep or undo the change on trial."""
+    ended = await context.control.ask("POST", f"/trial/{options.end}")
+    words = "The change is confirmed." if options.end == "confirm" else "The change is undone."
+    context.output.value(ended, words)
+    return ExitCode.DONE
+
+
+def _on_trial(entry: AnyEntry, trial: dict[str, Any]) -> str:
+    """Say how a change on trial is confirmed."""
+    where = " or ".join(trial["addresses"])
+    return (
+        f"The new value of {entry.name} is on trial, and is undone in {trial['seconds_left']} "
+        f"seconds. See that a browser reaches {where}, then run “cloister setting confirm”."
+    )
+
+
+def effect_of(restarts: Sequence[str]) -> str:
     """Say when a change takes effect."""
-    if entry.restarts:
-        return f"It takes effect after a restart of {', '.join(entry.restarts)}."
+    if restarts:
+        return f"The {', the '.join(restarts)} restart now."
     return "It takes effect at once; nothing is restarted."
 
 
@@ -133,13 +163,25 @@ def _written(entry: AnyEntry, value: Any) -> str:  # noqa: ANN401 - as JSON has 
     return entry.written(tuple(value) if isinstance(value, list) else value)
 
 
+def _shown(entry: AnyEntry, value: Any) -> str:  # noqa: ANN401 - as JSON has it
+    return shown(entry, tuple(value) if isinstance(value, list) else value)
+
+
+def _changed(setting: dict[str, Any]) -> str:
+    if setting["changed_at"] is None:
+        return ""
+    at = datetime.fromisoformat(setting["changed_at"]).astimezone()
+    return f"{at:%Y-%m-%d %H:%M} by {setting['changed_by']}"
+
+
 def _row(setting: dict[str, Any]) -> dict[str, object]:
     entry = find_entry(setting["name"])
     return {
         "name": entry.name,
-        "value": _written(entry, setting["value"]),
+        "value": _shown(entry, setting["value"]),
         "from": setting["source"],
-        "default": _written(entry, setting["default"]),
+        "changed": _changed(setting),
+        "default": _shown(entry, setting["default"]),
         "possible": entry.bounds,
     }
 

@@ -18,9 +18,11 @@ from appliance.jobs.service import JobService
 from appliance.library.quota import Quotas
 from appliance.llm.client import ModelRunner
 from appliance.llm.service import ModelChoice
+from appliance.settings.changes import SettingChanges
 from appliance.settings.service import OperatorSettings
 from appliance.supervisor.loop import Supervisor
 from appliance.tls.service import Certificates
+from appliance.trial.service import Trials
 from appliance.units.model import Absent
 
 Record = Callable[[AuditEvent], Awaitable[None]]
@@ -55,6 +57,8 @@ TARGETS = web.AppKey("targets", TargetPlan)
 RESTORE_NOTES = web.AppKey("restore_notes", RestoreNotes)
 CHOICE = web.AppKey("choice", ModelChoice)
 JOBS = web.AppKey("jobs", JobService)
+CHANGES = web.AppKey("changes", SettingChanges)
+TRIALS = web.AppKey("trials", Trials)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 CERTIFICATES = web.AppKey("certificates", Certificates)
 RUNNER = web.AppKey("runner", ModelRunner)

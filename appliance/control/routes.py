@@ -66,4 +66,6 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.post("/tls/rollback", tls.roll_back),
     web.post("/tls/confirm", tls.confirm),
     web.post("/tls/ensure", tls.ensure),
+    web.get("/trial", settings.trial),
+    web.post("/trial/{end:confirm|undo}", settings.end_trial),
 )

@@ -39,6 +39,8 @@ def control_application(
     application[keys.CHOICE] = services.choice
     application[keys.JOBS] = services.jobs
     application[keys.OPERATOR_SETTINGS] = services.operator_settings
+    application[keys.CHANGES] = services.changes
+    application[keys.TRIALS] = services.trials
     application[keys.RECOVERY_KEYS] = services.recovery_keys
     application[keys.TARGETS] = services.targets
     application[keys.RESTORE_NOTES] = services.restore_notes

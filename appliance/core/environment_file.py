@@ -17,16 +17,17 @@ from appliance.core.files import keep_written
 from appliance.core.settings import (
     EXPECTED_FLAG,
     FLAGS,
+    HOST,
     HOST_NAMES,
     NUMBERS,
     PLAIN_PORT,
     PROXY_PROTOCOL,
     SECURE_COOKIES,
+    TIME_ZONE,
     TRUSTED_PROXY,
     WITH_TLS,
     Names,
     SettingError,
-    is_host,
 )
 
 # Nothing but our settings and the model runner's: the file must not reach how Python or a
@@ -49,7 +50,8 @@ _NO_EFFECT = (
     WITH_TLS,
     PLAIN_PORT.name,
 )
-KNOWN = (*_NUMBERS, *_FLAGS, *_LISTS, "CLOISTER_HOST", "CLOISTER_NGINX", *_NO_EFFECT)
+_WORDS = {each.name: each for each in (HOST, TIME_ZONE)}
+KNOWN = (*_NUMBERS, *_FLAGS, *_LISTS, *_WORDS, "CLOISTER_NGINX", *_NO_EFFECT)
 READABLE = 0o644
 
 
@@ -201,8 +203,8 @@ def _expected(name: str, value: str) -> str:
         return "" if value in FLAGS else EXPECTED_FLAG
     if name in _LISTS:
         return _expected_list(_LISTS[name], value)
-    if name == "CLOISTER_HOST":
-        return "" if is_host(value) else "the name of a machine"
+    if name in _WORDS:
+        return "" if _WORDS[name].accepts(value) else _WORDS[name].expected
     if name == "CLOISTER_NGINX":
         is_path = value == "off" or value.startswith("/")
         return "" if is_path else "the path of a program, or “off”"

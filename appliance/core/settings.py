@@ -6,8 +6,9 @@ import ipaddress
 import os
 import re
 import socket
+import zoneinfo
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.core.errors import ApplianceError
@@ -24,6 +25,7 @@ LAST_GOOD_ENVIRONMENT = Path("/var/lib/cloister/settings/cloister.env")
 # The user that the package made for the supervisor, and that root's commands act as.
 PACKAGED_ACCOUNT = "cloister"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,40}(/[A-Za-z0-9_+-]{1,40}){0,2}")
 
 
 class SettingError(ApplianceError):
@@ -39,21 +41,22 @@ class SettingError(ApplianceError):
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A variable that holds a whole number, from 1 to `most`."""
+    """A variable that holds a whole number, from `least` to `most`."""
 
     name: str
     default: int
     most: int | None = None
+    least: int = 1
 
     def accepts(self, text: str) -> bool:
         """Return whether a value is within the bounds."""
-        is_number = text.isascii() and text.isdigit() and int(text) > 0
+        is_number = text.isascii() and text.isdigit() and int(text) >= self.least
         return is_number and (self.most is None or int(text) <= self.most)
 
     @property
     def expected(self) -> str:
         """Return in words what a value must be."""
-        bounds = "above zero" if self.most is None else f"from 1 to {self.most}"
+        bounds = "above zero" if self.most is None else f"from {self.least} to {self.most}"
         return f"a whole number {bounds}"
 
 
@@ -76,6 +79,19 @@ class Names:
 def is_host(text: str) -> bool:
     """Say whether a text is the name of a machine, or its address."""
     return _HOST.fullmatch(text) is not None or _is_address(text.strip("[]"))
+
+
+def is_time_zone(text: str) -> bool:
+    """Say whether this machine knows a time zone of this name."""
+    if not _ZONE.fullmatch(text):
+        return False
+    for folder in zoneinfo.TZPATH:
+        try:
+            with Path(folder, text).open("rb") as file:
+                return file.read(4) == b"TZif"
+        except OSError:
+            continue
+    return False
 
 
 def _is_address(text: str) -> bool:
@@ -104,11 +120,13 @@ TRUSTED_PROXY = Names(
     "CLOISTER_TRUSTED_PROXY", "addresses or networks, such as 10.0.0.5 or 10.0.0.0/24", _is_network
 )
 HOST_NAMES = Names("CLOISTER_HOST_NAMES", "names of machines, or addresses", is_host)
+HOST = Names("CLOISTER_HOST", "the name of a machine", is_host)
+TIME_ZONE = Names("CLOISTER_TIME_ZONE", "a time zone, such as Europe/Vienna", is_time_zone)
 SECURE_COOKIES, PROXY_PROTOCOL = "CLOISTER_SECURE_COOKIES", "CLOISTER_PROXY_PROTOCOL"
 # Of a clone: the package serves over TLS, and has both ports, in any case.
 WITH_TLS = "CLOISTER_TLS"
 PLAIN_PORT = Number("CLOISTER_PLAIN_PORT", 0, 65535)
-HSTS_DAYS = Number("CLOISTER_HSTS_DAYS", 0, 730)
+HSTS_DAYS = Number("CLOISTER_HSTS_DAYS", 0, 730, least=0)
 FLAGS: Mapping[str, bool] = {"0": False, "no": False, "1": True, "yes": True}
 EXPECTED_FLAG = "yes or no"
 NUMBERS = (PORT, CHAT_PROCESSES, UPLOAD_LIMIT, GENERATION_SLOTS, CONTEXT_TOKENS, HSTS_DAYS)
@@ -119,7 +137,8 @@ class Settings:
     """Every setting a process may need; all paths are absolute.
 
     What an operator changes while Cloister runs (models, people, `appliance.settings`) is in the
-    database instead; `upload_limit` and `context_tokens` are only the defaults of that.
+    database instead; the values here are only the defaults of that. What of it the start needs is
+    in `start_file` as well.
     `packaged` says that the Debian package made the accounts and the directories: each process
     then is a user of its own, and none of them creates or opens up a directory of another.
     """
@@ -147,11 +166,20 @@ class Settings:
     plain_port: int = PLAIN_PORT.default
     # For how long a browser insists on TLS with a certificate that it trusts; zero: it never does.
     hsts_days: int = HSTS_DAYS.default
+    # The zone of local times; that of the machine without one.
+    time_zone: str = ""
+    # What the environment says, where an operator has set something else.
+    environment: Settings | None = field(default=None, repr=False, compare=False)
 
     @property
     def https(self) -> bool:
         """Whether people connect to Nginx over TLS."""
         return self.packaged or self.with_tls
+
+    @property
+    def defaults(self) -> Settings:
+        """What counts where an operator has set nothing."""
+        return self.environment or self
 
     @property
     def runner_address(self) -> str:
@@ -167,6 +195,11 @@ class Settings:
     def state(self) -> Path:
         """What the supervisor itself remembers."""
         return self.home / "state"
+
+    @property
+    def start_file(self) -> Path:
+        """What an operator has set that the start needs: `appliance.core.start_settings`."""
+        return self.home / "settings" / "start.json"
 
     @property
     def tls(self) -> Path:
@@ -342,10 +375,11 @@ class Settings:
             PLAIN_PORT.name: self.plain_port and str(self.plain_port),
             HSTS_DAYS.name: self.hsts_days and str(self.hsts_days),
             HOST_NAMES.name: " ".join(self.host_names),
+            TIME_ZONE.name: self.time_zone,
         }
         return {
             "CLOISTER_HOME": str(self.home),
-            "CLOISTER_HOST": self.host,
+            HOST.name: self.host,
             "CLOISTER_PORT": str(self.port),
             "CLOISTER_BIND": self.bind,
             "CLOISTER_CHAT_PROCESSES": str(self.chat_processes),
@@ -369,7 +403,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         home=Path(environment.get("CLOISTER_HOME", "var")).absolute(),
         packaged=packaged,
         runtime=Path(runtime).absolute() if runtime else None,
-        host=environment.get("CLOISTER_HOST") or socket.gethostname(),
+        host=environment.get(HOST.name) or socket.gethostname(),
         bind=environment.get("CLOISTER_BIND", "127.0.0.1"),
         # Packaged, no process has a network on which it could reach another machine's runner.
         ollama_url=None if packaged else environment.get("OLLAMA_HOST") or None,
@@ -381,6 +415,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         trusted_proxy=TRUSTED_PROXY.parse(environment.get(TRUSTED_PROXY.name, "")),
         proxy_protocol=_flag(environment, PROXY_PROTOCOL, default=False),
         host_names=HOST_NAMES.parse(environment.get(HOST_NAMES.name, "")),
+        time_zone=_single(environment, TIME_ZONE),
         account=environment.get("CLOISTER_ACCOUNT") or None,
         port=_number(environment, PORT),
         chat_processes=_number(environment, CHAT_PROCESSES),
@@ -397,6 +432,14 @@ def _number(environment: Mapping[str, str], variable: Number) -> int:
     if not variable.accepts(value):
         raise SettingError(name=variable.name, value=value, expected=variable.expected)
     return int(value)
+
+
+def _single(environment: Mapping[str, str], variable: Names) -> str:
+    """Return the value of a variable that holds at most one. Raises SettingError."""
+    text = environment.get(variable.name, "").strip()
+    if text and not variable.accepts(text):
+        raise SettingError(name=variable.name, value=text, expected=variable.expected)
+    return text
 
 
 def _flag(environment: Mapping[str, str], name: str, *, default: bool) -> bool:

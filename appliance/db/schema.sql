@@ -80,9 +80,12 @@ CREATE TABLE core.api_key (
 );
 CREATE INDEX api_key_account ON core.api_key (account_id);
 
+-- Each says who changed it last, and when. A reset keeps the row with a JSON null.
 CREATE TABLE core.setting (
-    name  text PRIMARY KEY,
-    value jsonb NOT NULL
+    name       text PRIMARY KEY,
+    value      jsonb NOT NULL,
+    changed_by text,
+    changed_at timestamptz
 );
 
 CREATE TABLE core.job (
@@ -662,7 +665,8 @@ GRANT SELECT ON core.chosen_model TO cloister_chat, cloister_ingest;
 -- What an operator sets, for the chat servers that use it: they may not read other settings.
 CREATE VIEW core.operator_setting AS
     SELECT name, value FROM core.setting
-    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens', 'allowed_models');
+    WHERE name IN ('upload_limit', 'document_quota', 'context_tokens', 'allowed_models',
+                   'banner_text', 'session_days', 'time_zone');
 GRANT SELECT ON core.operator_setting TO cloister_chat;
 
 INSERT INTO library.collection (name) VALUES ('Shared library');

@@ -9,8 +9,8 @@ import signal
 from collections.abc import Coroutine
 
 from appliance.core import log, slow_callbacks
-from appliance.core.settings import from_environment
 from appliance.core.signals import on_signals
+from appliance.core.start_settings import read_settings
 from appliance.ingest.app import run
 
 # A question that a person waits for goes first. In the package systemd has set it, and the service
@@ -31,4 +31,4 @@ if __name__ == "__main__":
     if os.getpriority(os.PRIO_PROCESS, 0) != _NICE:
         os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     slow_callbacks.watch()
-    asyncio.run(until_signal(run(from_environment())))
+    asyncio.run(until_signal(run(read_settings())))

@@ -162,8 +162,8 @@ class _Adder:
         there = PartStore(self.present)
         chosen = await self.saved.settings()
         async with self.present.transaction():
-            for name, value in chosen.items():
-                await there.set(name, value)
+            for row in chosen.values():
+                await there.set(row)
         folder = Places(self.part.settings.database).files
         with usable(folder):
             files = await asyncio.to_thread(keep_settings, self.part.settings, self.fetched, folder)

@@ -108,14 +108,14 @@ class PartStore:
         """Add a citation as it was."""
         await self._connection.execute(_QUERIES["add_citation"], {"row": Jsonb(dict(row))})
 
-    async def settings(self) -> dict[str, Any]:
-        """Return what operators have set."""
+    async def settings(self) -> dict[str, Row]:
+        """Return the rows of what operators have set, by name."""
         cursor = await self._connection.execute(_QUERIES["settings"])
         return dict(await cursor.fetchall())
 
-    async def set(self, name: str, value: object) -> None:
-        """Set one setting."""
-        await self._connection.execute(_QUERIES["set"], {"name": name, "value": Jsonb(value)})
+    async def set(self, row: Mapping[str, Any]) -> None:
+        """Set one setting as it was, with who changed it."""
+        await self._connection.execute(_QUERIES["set"], {"row": Jsonb(dict(row))})
 
     async def _rows(self, name: str, values: Mapping[str, object]) -> list[Row]:
         cursor = await self._connection.execute(_QUERIES[name], values)

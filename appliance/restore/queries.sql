@@ -172,10 +172,13 @@ INSERT INTO chat.message SELECT * FROM jsonb_populate_record(NULL::chat.message,
 INSERT INTO chat.citation SELECT * FROM jsonb_populate_record(NULL::chat.citation, %(row)s);
 
 -- name: settings
-SELECT name, value FROM core.setting;
+SELECT name, to_jsonb(s) FROM core.setting s;
 
 -- name: set
 -- The processes that use a setting read it again at the commit.
-INSERT INTO core.setting (name, value) VALUES (%(name)s, %(value)s)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value
+INSERT INTO core.setting (name, value, changed_by, changed_at)
+SELECT saved->>'name', saved->'value', saved->>'changed_by', (saved->>'changed_at')::timestamptz
+FROM (SELECT %(row)s::jsonb AS saved) one
+ON CONFLICT (name) DO UPDATE
+SET value = excluded.value, changed_by = excluded.changed_by, changed_at = excluded.changed_at
 RETURNING pg_notify('core_setting', name);

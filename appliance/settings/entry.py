@@ -1,13 +1,11 @@
-"""The kinds of operator settings: what a value may be, and how people write it. No I/O."""
+"""Settings that are numbers or names: what a value may be, and how people write it. No I/O."""
 
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-
-from typing_extensions import override
 
 from appliance.core.settings import GIBIBYTE, MEBIBYTE, Settings
 from appliance.settings.errors import SettingInvalidError
@@ -18,24 +16,31 @@ _FACTORS = {"": 1, "B": 1, "KB": KIBIBYTE, "MB": MEBIBYTE, "GB": GIBIBYTE, "TB":
 _SIZE = re.compile(r"([0-9]{1,15})\s*(B|KB|MB|GB|TB|)", re.IGNORECASE)
 # How people write the value of an entry that sets no limit; it is stored as 0.
 NO_LIMIT = "none"
-YES, NO = "yes", "no"
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}")
 
-# As a clock shows it, with one digit or two for the hour.
-_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
-
 Value = int | str | tuple[str, ...]
-"""A whole number, a time of day, a choice, or names without a repetition."""
+"""A whole number, a word or a text, or names without a repetition."""
 
 
 class Group(StrEnum):
     """Under which heading an entry is shown."""
 
+    SITES = "sites"
+    ADDRESSES = "addresses"
     DOCUMENTS = "documents"
     ANSWERS = "answers"
     BACKUPS = "backups"
     RECORDS = "records"
+
+
+class Part(StrEnum):
+    """What a change restarts where the package is installed; in a clone, it restarts Cloister."""
+
+    DATABASE = "database"
+    MODEL_RUNNER = "model runner"
+    CHAT = "chat servers"
+    WEB = "web server"
 
 
 class Unit(StrEnum):
@@ -43,11 +48,36 @@ class Unit(StrEnum):
 
     BYTES = "bytes"
     TOKENS = "tokens"
+    ANSWERS = "answers"
+    PROCESSES = "processes"
     DAYS = "days"
     MINUTES = "minutes"
+    PORT = "port"
     TIME = "time"
     NAMES = "names"
     CHOICE = "choice"
+    TEXT = "text"
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the unit is written behind a number."""
+        return self in {
+            Unit.TOKENS,
+            Unit.ANSWERS,
+            Unit.PROCESSES,
+            Unit.DAYS,
+            Unit.MINUTES,
+        }
+
+    @property
+    def is_number(self) -> bool:
+        """Whether people type digits alone."""
+        return self.is_named or self is Unit.PORT
+
+
+def is_name(text: str) -> bool:
+    """Say whether a text may be the name of a model."""
+    return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +85,11 @@ class Entry:
     """One setting: a whole number between two bounds, both included.
 
     `field` names the attribute of `Settings` whose value, from `variable` in the environment, is
-    the default where an operator has set nothing. `restarts` names what a change restarts; the
-    processes follow an entry without any at once. With `may_be_unlimited` 0 is a value as well, and
-    means that there is no limit.
+    the default where an operator has set nothing. With `at_start` the start needs the value, and it
+    is in the file of the start as well; `restarts` then names what reads it there. The processes
+    follow an entry without any at once. A change `on_trial` can shut the operator out. An entry
+    that is `clone_only` has no meaning where the package is installed. With `may_be_unlimited` 0
+    is a value as well, and means that there is no limit.
     """
 
     name: str
@@ -70,7 +102,10 @@ class Entry:
     maximum: int
     field: str | None = None
     variable: str | None = None
-    restarts: tuple[str, ...] = ()
+    restarts: tuple[Part, ...] = ()
+    at_start: bool = False
+    on_trial: bool = False
+    clone_only: bool = False
     longest_text: int = 20
     may_be_unlimited: bool = False
 
@@ -116,7 +151,7 @@ class Entry:
     @property
     def bounds(self) -> str:
         """Say which values are possible."""
-        unit = "" if self.unit is Unit.BYTES else f" {self.unit}"
+        unit = f" {self.unit}" if self.unit.is_named else ""
         example = ", such as “100 MB”" if self.unit is Unit.BYTES else ""
         unlimited = f", or “{NO_LIMIT}”" if self.may_be_unlimited else ""
         largest = self.written(self.maximum)
@@ -125,7 +160,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamesEntry:
-    """One setting: a list of names, at most `maximum` of them, and none by default."""
+    """One setting: a list of names, at most `maximum` of them, and none by default.
+
+    `accepts` says what is a name. The other fields are as in `Entry`.
+    """
 
     name: str
     title: str
@@ -135,13 +173,18 @@ class NamesEntry:
     unit: Unit = Unit.NAMES
     default: tuple[str, ...] = ()
     minimum: int = 0
+    field: str | None = None
     variable: str | None = None
-    restarts: tuple[str, ...] = ()
+    restarts: tuple[Part, ...] = ()
+    at_start: bool = False
+    on_trial: bool = False
+    clone_only: bool = False
     longest_text: int = 2000
+    accepts: Callable[[str], bool] = is_name
 
-    def default_in(self, _: Settings) -> tuple[str, ...]:
+    def default_in(self, settings: Settings) -> tuple[str, ...]:
         """Return the value that counts while an operator has set none."""
-        return self.default
+        return self.default if self.field is None else tuple(getattr(settings, self.field))
 
     def parse(self, text: str) -> tuple[str, ...]:
         """Read names with commas or spaces between. Raises SettingInvalidError.
@@ -154,10 +197,11 @@ class NamesEntry:
     def check(self, value: object) -> tuple[str, ...]:
         """Return the names without repetitions. Raises SettingInvalidError."""
         names = list(value) if isinstance(value, list | tuple) else [value]
-        found = tuple(dict.fromkeys(names)) if all(map(_is_name, names)) else (None,)
-        if len(found) > self.maximum or not all(found):
+        texts = [name for name in names if isinstance(name, str) and self.accepts(name)]
+        found = tuple(dict.fromkeys(texts))
+        if len(texts) < len(names) or len(found) > self.maximum:
             raise SettingInvalidError(title=self.title, bounds=self.bounds)
-        return tuple(map(str, found))
+        return found
 
     def written(self, value: Value) -> str:
         """Write a value as `parse` reads it."""
@@ -168,99 +212,3 @@ class NamesEntry:
     def bounds(self) -> str:
         """Say which values are possible."""
         return f"up to {self.maximum} names with commas between, or “{NO_LIMIT}”"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _WordEntry(ABC):
-    """One setting whose value is a word, kept as it is written."""
-
-    name: str
-    title: str
-    help: str
-    group: Group
-    default: str
-    minimum: str
-    maximum: str
-    unit: Unit
-    longest_text: int
-    variable: str | None = None
-    restarts: tuple[str, ...] = ()
-
-    @abstractmethod
-    def parse(self, text: str) -> str:
-        """Read what a person typed. Raises SettingInvalidError."""
-
-    @property
-    @abstractmethod
-    def bounds(self) -> str:
-        """Say which values are possible."""
-
-    def default_in(self, _: Settings) -> str:
-        """Return the value that counts while an operator has set none."""
-        return self.default
-
-    def check(self, value: object) -> str:
-        """Return a word that is possible. Raises SettingInvalidError."""
-        return self.parse(value if isinstance(value, str) else "")
-
-    def written(self, value: Value) -> str:
-        """Write a value as `parse` reads it."""
-        return str(value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeEntry(_WordEntry):
-    """One setting: a time of day in the machine's local time, written `02:00`."""
-
-    minimum: str = "00:00"
-    maximum: str = "23:59"
-    unit: Unit = Unit.TIME
-    longest_text: int = 5
-
-    @override
-    def parse(self, text: str) -> str:
-        """Read a time such as `2:00` or `14:30`. Raises SettingInvalidError."""
-        found = _TIME.fullmatch(text.strip())
-        if found is None:
-            raise SettingInvalidError(title=self.title, bounds=self.bounds)
-        return f"{int(found[1]):02}:{found[2]}"
-
-    @property
-    @override
-    def bounds(self) -> str:
-        return f"from {self.minimum} to {self.maximum}, such as “14:30”"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceEntry(_WordEntry):
-    """One setting: yes or no."""
-
-    minimum: str = NO
-    maximum: str = YES
-    unit: Unit = Unit.CHOICE
-    longest_text: int = 3
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """Every value that there is."""
-        return (self.minimum, self.maximum)
-
-    @override
-    def parse(self, text: str) -> str:
-        """Read a word. Raises SettingInvalidError."""
-        word = text.strip().lower()
-        if word not in self.choices:
-            raise SettingInvalidError(title=self.title, bounds=self.bounds)
-        return word
-
-    @property
-    @override
-    def bounds(self) -> str:
-        return " or ".join(f"“{choice}”" for choice in reversed(self.choices))
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and _NAME.fullmatch(value) is not None
-
-
-AnyEntry = Entry | TimeEntry | NamesEntry | ChoiceEntry

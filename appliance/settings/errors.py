@@ -32,3 +32,21 @@ class SettingInvalidError(ApplianceError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     sentence = "“{title}” must be {bounds}."
     hint = "Nothing was changed."
+
+
+class SettingChangedError(ApplianceError):
+    """Another operator changed an entry meanwhile. Facts: `name`, `title`, `value`, `by`."""
+
+    code = "setting_changed"
+    status = HTTPStatus.CONFLICT
+    sentence = "“{title}” was changed meanwhile by {by}; it is now “{value}”."
+    hint = "Nothing was changed. Look at the new value, and save again if you still want another."
+
+
+class StartFileError(ApplianceError):
+    """The file that has the settings of the start cannot be written. Facts: `reason`."""
+
+    code = "start_file"
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    sentence = "The file with the settings of the start cannot be written: {reason}."
+    hint = "What runs keeps its settings. Make room on the disk; it is tried again within a minute."

@@ -5,16 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Self
 
 from appliance.core.clock import Clock
 from appliance.core.errors import DatabaseUnavailableError
 from appliance.core.settings import Settings
+from appliance.core.start_settings import use_time_zone
 from appliance.db.listen import Listener
 from appliance.db.pool import Database
 from appliance.settings.entry import Entry
-from appliance.settings.model import ALLOWED_MODELS, CONTEXT_TOKENS, UPLOAD_LIMIT, setting_of
+from appliance.settings.model import (
+    ALLOWED_MODELS,
+    BANNER_TEXT,
+    CONTEXT_TOKENS,
+    SESSION_DAYS,
+    UPLOAD_LIMIT,
+    Setting,
+    Stored,
+    setting_of,
+)
+from appliance.settings.start_table import TIME_ZONE
 from appliance.settings.store import SettingStore
+from appliance.settings.word_entry import AnyEntry
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +40,14 @@ POLL_SECONDS = 30.0
 class LiveSettings:
     """Follows the settings while the block lasts: `async with LiveSettings(...)`.
 
-    Until the database has answered once, the values of the environment count.
+    Until the database has answered once, the values of the environment count. `use_zone` is called
+    with the time zone each time that the settings were read.
     """
 
     def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
         self._database = database
-        self._settings = settings
+        self._defaults = settings.defaults
+        self.use_zone: Callable[[str], None] = use_time_zone
         self._notices = Listener(database.address, CHANNEL, clock)
         self._stored: dict[str, object] = {}
         self._wake = asyncio.Event()
@@ -57,12 +73,22 @@ class LiveSettings:
 
     def allowed_models(self) -> tuple[str, ...]:
         """Return the models that a request may name beside the ones in use."""
-        stored = self._stored.get(ALLOWED_MODELS.name)
-        value = setting_of(ALLOWED_MODELS, stored, self._settings).value
+        value = self._setting(ALLOWED_MODELS).value
         return value if isinstance(value, tuple) else ()
 
+    def banner(self) -> str:
+        """Return the line that every page shows, or nothing."""
+        return str(self._setting(BANNER_TEXT).value)
+
+    def session_lasts(self) -> timedelta:
+        """Return how long a browser stays signed in that does not come back."""
+        return timedelta(days=self._value(SESSION_DAYS))
+
     def _value(self, entry: Entry) -> int:
-        return setting_of(entry, self._stored.get(entry.name), self._settings).number
+        return self._setting(entry).number
+
+    def _setting(self, entry: AnyEntry) -> Setting:
+        return setting_of(entry, Stored(self._stored.get(entry.name)), self._defaults)
 
     async def load(self) -> None:
         """Read the settings now. Raises DatabaseUnavailableError."""
@@ -72,6 +98,7 @@ class LiveSettings:
             if stored.get(name) != self._stored.get(name):
                 logger.info("setting %s is now %s", name, stored.get(name, "the default"))
         self._stored = stored
+        self.use_zone(str(self._setting(TIME_ZONE).value))
 
     async def _follow(self) -> None:
         """Read at the start, at each notice and at intervals; no failure ends the task."""

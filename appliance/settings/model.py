@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from appliance.actors.model import CommandLine
 from appliance.core.settings import GIBIBYTE, MEBIBYTE, Settings
-from appliance.settings.entry import (
+from appliance.settings.entry import TEBIBYTE, Entry, Group, NamesEntry, Unit, Value
+from appliance.settings.errors import SettingInvalidError, UnknownSettingError
+from appliance.settings.start_table import (
+    CHAT_PROCESSES,
+    GENERATION_SLOTS,
+    HOST,
+    HOST_NAMES,
+    HSTS_DAYS,
+    TIME_ZONE,
+    WEB_PORT,
+)
+from appliance.settings.word_entry import (
     NO,
-    TEBIBYTE,
     YES,
     AnyEntry,
     ChoiceEntry,
-    Entry,
-    Group,
-    NamesEntry,
+    HostEntry,
+    TextEntry,
     TimeEntry,
-    Unit,
-    Value,
 )
-from appliance.settings.errors import SettingInvalidError, UnknownSettingError
 
 
 class Source(StrEnum):
@@ -30,6 +40,23 @@ class Source(StrEnum):
     DEFAULT = "default"
 
 
+BANNER_TEXT = TextEntry(
+    name="banner_text",
+    title="Banner",
+    help="A line at the top of every page of both sites, for a notice such as maintenance tonight.",
+    group=Group.SITES,
+)
+SESSION_DAYS = Entry(
+    name="session_days",
+    title="Stay signed in",
+    help="How long a browser stays signed in that does not come back. Each visit begins this time "
+    "again.",
+    group=Group.SITES,
+    unit=Unit.DAYS,
+    default=14,
+    minimum=1,
+    maximum=365,
+)
 UPLOAD_LIMIT = Entry(
     name="upload_limit",
     title="Largest upload",
@@ -144,9 +171,18 @@ ALLOWED_MODELS = NamesEntry(
     maximum=50,
 )
 ENTRIES: tuple[AnyEntry, ...] = (
+    BANNER_TEXT,
+    SESSION_DAYS,
+    TIME_ZONE,
+    HOST,
+    HOST_NAMES,
+    HSTS_DAYS,
+    WEB_PORT,
     UPLOAD_LIMIT,
     DOCUMENT_QUOTA,
     CONTEXT_TOKENS,
+    GENERATION_SLOTS,
+    CHAT_PROCESSES,
     ALLOWED_MODELS,
     BACKUP_TIME,
     HOT_MINUTES,
@@ -158,14 +194,33 @@ ENTRIES: tuple[AnyEntry, ...] = (
 )
 
 
+START_ENTRIES = tuple(entry for entry in ENTRIES if entry.at_start)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the database has of an entry. `value` is None after a reset."""
+
+    value: object = None
+    changed_by: str | None = None
+    changed_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """An entry with the value in effect, and what counts when an operator resets it."""
+    """An entry with the value in effect, and what counts when an operator resets it.
+
+    `fallback_from` says where that comes from. `changed_by` and `changed_at` say who changed it
+    last; both are None where no operator has.
+    """
 
     entry: AnyEntry
     value: Value
     source: Source
     fallback: Value
+    fallback_from: Source
+    changed_by: str | None = None
+    changed_at: datetime | None = None
 
     @property
     def number(self) -> int:
@@ -180,37 +235,81 @@ class Setting:
         return self.value == YES
 
     @property
+    def fallback_text(self) -> str:
+        """What counts after a reset, as a person reads it."""
+        return shown(self.entry, self.fallback)
+
+    @property
+    def changer(self) -> str:
+        """Who changed it last, as a sentence names them."""
+        is_command_line = self.changed_by == CommandLine.name
+        return CommandLine.phrase if is_command_line else self.changed_by or ""
+
+    @property
     def text(self) -> str:
         """The value as a person would type it."""
         return self.entry.written(self.value)
 
+    def is_like(self, other: Setting) -> bool:
+        """Say whether both have the same value from the same source."""
+        return (self.value, self.source) == (other.value, other.source)
+
     def as_json(self) -> dict[str, object]:
         """Return the shape that the command line prints."""
+        entry = self.entry
         return {
-            "name": self.entry.name,
+            "name": entry.name,
+            "title": entry.title,
+            "help": entry.help,
             "value": self.value,
             "source": self.source,
             "default": self.fallback,
-            "minimum": self.entry.minimum,
-            "maximum": self.entry.maximum,
-            "unit": self.entry.unit,
-            "restarts": list(self.entry.restarts),
+            "minimum": entry.minimum,
+            "maximum": entry.maximum,
+            "unit": entry.unit,
+            "restarts": list(entry.restarts),
+            "on_trial": entry.on_trial,
+            "changed_by": self.changed_by,
+            "changed_at": self.changed_at and self.changed_at.isoformat(),
         }
 
 
-def find_entry(name: str) -> AnyEntry:
+def shown(entry: AnyEntry, value: Value) -> str:
+    """Write a value for people who read it; what is empty has words."""
+    if value != "":
+        return entry.written(value)
+    return "none" if isinstance(entry, TextEntry) else "that of this machine"
+
+
+def entries_of(settings: Settings) -> tuple[AnyEntry, ...]:
+    """Return the entries that this installation has."""
+    return tuple(entry for entry in ENTRIES if not (entry.clone_only and settings.packaged))
+
+
+def find_entry(name: str, entries: Sequence[AnyEntry] = ENTRIES) -> AnyEntry:
     """Return an entry by its name. Raises UnknownSettingError, which names the nearest one."""
-    for entry in ENTRIES:
+    for entry in entries:
         if entry.name == name:
             return entry
-    raise UnknownSettingError.named(name, [entry.name for entry in ENTRIES])
+    raise UnknownSettingError.named(name, [entry.name for entry in entries])
 
 
-def setting_of(entry: AnyEntry, stored: object, settings: Settings) -> Setting:
-    """Return an entry with its value; a stored value that is out of bounds counts for nothing."""
+def setting_of(entry: AnyEntry, stored: Stored | None, settings: Settings) -> Setting:
+    """Return an entry with its value; a stored value that is out of bounds counts for nothing.
+
+    `settings` are those of the environment.
+    """
+    known = stored or Stored()
     fallback = entry.default_in(settings)
+    origin = Source.DEFAULT if fallback == _usual(entry) else Source.ENVIRONMENT
     try:
-        return Setting(entry, entry.check(stored), Source.OPERATOR, fallback)
+        value, source = entry.check(known.value), Source.OPERATOR
     except SettingInvalidError:
-        source = Source.DEFAULT if fallback == entry.default else Source.ENVIRONMENT
-        return Setting(entry, fallback, source, fallback)
+        value, source = fallback, origin
+    changed = (known.changed_by, known.changed_at)
+    return Setting(entry, value, source, fallback, origin, *changed)
+
+
+def _usual(entry: AnyEntry) -> Value:
+    """Return the default of an entry where the environment says nothing."""
+    return socket.gethostname() if isinstance(entry, HostEntry) else entry.default

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
 from appliance.db.pool import Connection
 from appliance.db.queries import Queries
 from appliance.settings.entry import Value
+from appliance.settings.model import Stored
 
 _QUERIES = Queries("appliance.settings")
 
@@ -19,23 +21,23 @@ class SettingStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def stored(self, names: Sequence[str]) -> dict[str, object]:
+    async def lock(self) -> None:
+        """Let no other change in before the end of the transaction."""
+        await self._connection.execute(_QUERIES["lock"])
+
+    async def stored(self, names: Sequence[str]) -> dict[str, Stored]:
         """Return what an operator has set, by name."""
         cursor = await self._connection.execute(_QUERIES["stored"], {"names": list(names)})
-        return {str(name): value for name, value in await cursor.fetchall()}
+        return {str(name): Stored(*rest) for name, *rest in await cursor.fetchall()}
 
     async def followed(self) -> dict[str, object]:
         """Return what an operator has set, as far as chat servers may read it."""
         cursor = await self._connection.execute(_QUERIES["followed"])
         return {str(name): value for name, value in await cursor.fetchall()}
 
-    async def set(self, name: str, value: Value) -> None:
-        """Replace a value."""
+    async def set(self, name: str, value: Value | None, *, by: str, at: datetime) -> None:
+        """Replace a value; with None the default counts again."""
         stored = list(value) if isinstance(value, tuple) else value
-        await self._connection.execute(_QUERIES["set"], {"name": name, "value": Jsonb(stored)})
-        await self._connection.execute(_QUERIES["notify"], {"name": name})
-
-    async def reset(self, name: str) -> None:
-        """Remove a value, so that the default counts again."""
-        await self._connection.execute(_QUERIES["reset"], {"name": name})
+        row = {"name": name, "value": Jsonb(stored), "by": by, "at": at}
+        await self._connection.execute(_QUERIES["set"], row)
         await self._connection.execute(_QUERIES["notify"], {"name": name})

@@ -31,8 +31,9 @@ def decide(seen: Observation, backoff: Backoff, now: float) -> Decision:
     1. A unit that its socket starts again and again is given up when its budget is exceeded.
     2. A unit that starts or stops is left alone until that has ended.
     3. The desired state comes before everything else.
-    4. A unit that runs is left alone as long as it answers, unless its program was replaced. It
-       is not restarted because another one is down: services find each other again by themselves.
+    4. A unit that runs is left alone as long as it answers, unless its program was replaced, or its
+       settings were changed. It is not restarted because another one is down: services find each
+       other again by themselves.
     5. A unit that does not run is started when its needs are met, its back-off is over, and its
        budget is not spent. One that was given up is tried once in a while.
     """
@@ -90,6 +91,8 @@ def _decide_running(seen: Observation, now: float) -> Decision:
             return Decision(Action.RESTART, Phase.STOPPING, Cause.RESTART_REQUESTED, request)
         case DesiredState.RUNNING if seen.replaced:
             return Decision(Action.RESTART, Phase.STOPPING, Cause.PROGRAM_REPLACED)
+        case DesiredState.RUNNING if seen.reconfigured:
+            return Decision(Action.RESTART, Phase.STOPPING, Cause.SETTINGS_CHANGED)
         case DesiredState.RUNNING if seen.ready_since is None:
             return _decide_unready(seen, now)
         case DesiredState.RUNNING:

@@ -83,6 +83,8 @@ class Supervisor:
         self._watchers: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
         self._stopping = False
+        # Another supervisor of this process follows at once: systemd need not know of this end.
+        self.comes_back = False
         self._stopped = asyncio.Event()
         self.ready = asyncio.Event()
 
@@ -106,7 +108,8 @@ class Supervisor:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._notifier.stopping()
+        if not self.comes_back:
+            self._notifier.stopping()
         try:
             if not self._driver.keeps_units:
                 await self._stop_all()
@@ -131,7 +134,9 @@ class Supervisor:
         status = self._driver.status(managed.unit.name)
         changed = await asyncio.to_thread(newest_change, managed.unit.program_files)
         replaced = runs_old_program(status, changed)
-        managed.take_over(status, self._clock.now(), replaced=replaced)
+        reconfigured = runs_old_program(status, managed.unit.configured_at)
+        now = self._clock.now()
+        managed.take_over(status, now, replaced=replaced, reconfigured=reconfigured)
         runs = status.state is UnitState.RUNNING
         if runs:
             logger.info("took over %s, which runs since %s", managed.unit.name, status.since)

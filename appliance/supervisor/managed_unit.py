@@ -92,7 +92,7 @@ class ManagedUnit:
         if status.state is not UnitState.STOPPING:
             self._forget_readings()
         if status.state is not UnitState.RUNNING:
-            self._update(replaced=False)
+            self._update(replaced=False, reconfigured=False)
             self.runs_since = None
         if status.state is UnitState.DONE:
             self._update(gave_up=None)
@@ -126,10 +126,13 @@ class ManagedUnit:
         self._update(restarts=restarts, streak=self.seen.streak + 1)
         self.restarts_in_all += 1
 
-    def take_over(self, status: UnitStatus, now: datetime, *, replaced: bool) -> None:
+    def take_over(
+        self, status: UnitStatus, now: datetime, *, replaced: bool, reconfigured: bool = False
+    ) -> None:
         """Take over a unit as an earlier supervisor, or an administrator, has left it."""
         self.take_status(status, now)
-        self._update(started_before=status.state.active, replaced=replaced)
+        active = status.state.active
+        self._update(started_before=active, replaced=replaced, reconfigured=reconfigured)
         self.runs_since = status.since if status.state is UnitState.RUNNING else None
 
     def take_reading(self, reading: ProbeResult, now: float) -> None:
@@ -171,7 +174,8 @@ class ManagedUnit:
         """
         again = decision.action is Action.RESTART
         failing = decision.phase is Phase.FAILING
-        self._update(started_before=again and not self.seen.replaced)
+        fresh = self.seen.replaced or self.seen.reconfigured
+        self._update(started_before=again and not fresh)
         self._update(fault=decision.facts.fault if failing else None)
 
     def take_giving_up(self, decision: Decision) -> None:

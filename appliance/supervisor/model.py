@@ -109,6 +109,7 @@ class Cause(StrEnum):
     NOT_READY_IN_TIME = "not_ready_in_time"
     STOPPED_ANSWERING = "stopped_answering"
     PROGRAM_REPLACED = "program_replaced"
+    SETTINGS_CHANGED = "settings_changed"
     STOPPING = "stopping"
     STOP_REQUESTED = "stop_requested"
     RESTART_REQUESTED = "restart_requested"
@@ -159,7 +160,8 @@ class Observation:
     `reading` is the last probe result of this run, `ready_since` the first good one of this run;
     `failures` counts failed results in a row, the first at `failing_since`. `restarts` are the
     moments of the restarts without a request, `streak` how many since the last stable run.
-    `replaced` says that the unit has run since before its program was replaced, `fault` why the
+    `replaced` says that the unit has run since before its program was replaced, `reconfigured` the
+    same of the settings that it read at its start, `fault` why the
     supervisor stopped it to start it again, and `last_ending` how it last ended.
     """
 
@@ -177,6 +179,7 @@ class Observation:
     started_before: bool = False
     gave_up: GivenUp | None = None
     replaced: bool = False
+    reconfigured: bool = False
     fault: Fault | None = None
     last_ending: Ending | None = None
 

@@ -1,4 +1,4 @@
-"""Which running units still run a program that is no longer on the disk."""
+"""Which running units still run a program, or settings, that are no longer on the disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def newest_change(files: Iterable[Path]) -> float | None:
 
 
 def runs_old_program(status: UnitStatus, changed: float | None) -> bool:
-    """Whether a unit has run since before its program was changed. Pure."""
+    """Whether a unit has run since before its program or its settings were changed. Pure."""
     if status.state is not UnitState.RUNNING or changed is None:
         return False
     return status.since < datetime.fromtimestamp(changed, status.since.tzinfo)

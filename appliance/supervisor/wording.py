@@ -22,6 +22,7 @@ _REASONS = {
     Cause.WORKING: "it is at work",
     Cause.DONE: "it has done its work",
     Cause.PROGRAM_REPLACED: "its program was replaced since it started",
+    Cause.SETTINGS_CHANGED: "its settings were changed since it started",
     Cause.STOPPING: "it is being stopped",
     Cause.STOPPING_OUTSIDE: "it is being stopped outside of Cloister with systemctl",
     Cause.APPLIANCE_STOPS: "Cloister stops",

@@ -45,7 +45,7 @@ def read_trial(folder: Path) -> Trial | None:
             ends=_moment(record["ends"]),
             token=str(record["token"]),
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         logger.warning("the record of a trial is unusable and was removed: %r", error)

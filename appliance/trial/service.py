@@ -60,6 +60,19 @@ class Trials:
         """Return after how many seconds the change on trial is undone."""
         return max(0, math.ceil(self._deadline - self._clock.monotonic()))
 
+    def require(self, token: str) -> Trial:
+        """Return the trial that the token confirms. Raises TrialOverError, also after its time."""
+        trial = self._current
+        is_over = self._undoing or self._clock.monotonic() >= self._deadline
+        if trial is None or is_over or not _same(trial.token, token):
+            raise TrialOverError
+        return trial
+
+    async def load(self) -> None:
+        """Go on with the trial of an earlier process; `run` and `begin` do it as well."""
+        async with self._changing:
+            await self._load()
+
     async def begin(self, kind: TrialKind, facts: Facts) -> Trial:
         """Write the record of a change that the caller makes next.
 
@@ -87,9 +100,9 @@ class Trials:
 
         The trial goes on after such an error, so that it can be confirmed once more.
         """
-        self._require(token)
+        self.require(token)
         async with self._changing:
-            trial = self._require(token)
+            trial = self.require(token)
             if trial.kind in self._keep:
                 await self._keep[trial.kind](trial.facts)
             await asyncio.to_thread(remove_trial, self._folder)
@@ -118,8 +131,7 @@ class Trials:
 
     async def run(self) -> None:
         """Undo each change that is not confirmed in time; returns only when it is cancelled."""
-        async with self._changing:
-            await self._load()
+        await self.load()
         while True:
             self._begun.clear()
             if self._current is None:
@@ -137,7 +149,7 @@ class Trials:
             await self._clock.sleep(_RETRY_SECONDS)
 
     async def _load(self) -> None:
-        """Go on with the trial of an earlier process; call it with the lock held."""
+        """Read the record once; call it with the lock held."""
         if not self._loaded:
             self._loaded = True
             trial = await asyncio.to_thread(read_trial, self._folder)
@@ -149,14 +161,6 @@ class Trials:
         left = trial.left(self._clock.now()).total_seconds()
         self._deadline = self._clock.monotonic() + left
         self._begun.set()
-
-    def _require(self, token: str) -> Trial:
-        """Return the trial that the token confirms, unless its time is over."""
-        trial = self._current
-        is_over = self._undoing or self._clock.monotonic() >= self._deadline
-        if trial is None or is_over or not _same(trial.token, token):
-            raise TrialOverError
-        return trial
 
 
 def _same(kept: str, sent: str) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.core.clock import Clock
 from appliance.core.settings import Settings
+from appliance.core.start_settings import StartValues, last_change
 from appliance.units.backup_server import NAME as BACKUP_SERVER
 from appliance.units.backup_server import backup_server
 from appliance.units.errors import DatabaseMissingError
@@ -25,6 +26,13 @@ class Catalog:
 
     units: tuple[Unit, ...]
     absent: tuple[Absent, ...]
+
+    def configured(self, values: StartValues) -> Catalog:
+        """Return the catalogue with the time at which each unit's settings last changed."""
+        units = tuple(
+            replace(unit, configured_at=last_change(values, unit.variables)) for unit in self.units
+        )
+        return replace(self, units=units)
 
 
 def catalog(settings: Settings, programs: Programs, clock: Clock) -> Catalog:

@@ -48,7 +48,9 @@ class Unit:
     one passes requests on to: it starts without them, and stops before them. `prepare` runs
     before each start, and may refuse it by raising an ApplianceError. `refresh` writes again what
     the running unit reads on the signal to reload. A oneshot has no probe.
-    `program_files` are files whose replacement means that a running unit runs old code.
+    `program_files` are files whose replacement means that a running unit runs old code, and
+    `variables` what it reads of the file of the start; `configured_at`, in seconds since 1970,
+    is when that last changed.
     `behind_proxy` says that its callers reach it through a proxy which systemd stops with it.
     `log_format` says how its lines tell their urgency, where they do not tell journald.
     After the grace of a stop comes `last_signal`, which may be a less graceful one than SIGKILL.
@@ -73,6 +75,8 @@ class Unit:
     # Short: between two probes nothing notices that a unit hangs.
     probe_interval: float = 2.0
     program_files: tuple[Path, ...] = ()
+    variables: tuple[str, ...] = ()
+    configured_at: float | None = None
     behind_proxy: bool = False
     log_format: str | None = None
 

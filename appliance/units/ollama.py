@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from appliance.core.files import keep_written
-from appliance.core.settings import Settings
+from appliance.core.settings import GENERATION_SLOTS, Settings
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import give_to, prepare_directories
 from appliance.units.model import Unit
@@ -35,6 +35,7 @@ def ollama(settings: Settings, program: Path, port: int) -> Unit:
         behind_proxy=settings.packaged,
         # It looks for graphics processors first, which may take half a minute.
         start_deadline=120.0,
+        variables=(GENERATION_SLOTS.name,),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from appliance.core.clock import Clock
 from appliance.core.process import Command
-from appliance.core.settings import Settings
+from appliance.core.settings import CHAT_PROCESSES, Settings
 from appliance.db.pool import (
     CHAT_CONNECTIONS,
     HELD_CONNECTIONS,
@@ -62,6 +62,8 @@ def postgres(settings: Settings, program: PostgresProgram, clock: Clock) -> Unit
         # Recovery after a crash reads the log since the last checkpoint: stopped half-way, it would
         # begin again, for ever. A server that dies meanwhile is seen at once.
         start_deadline=RECOVERY_SECONDS,
+        # The number of its connections.
+        variables=(CHAT_PROCESSES.name,),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from appliance.core.python import OWN_CODE
-from appliance.core.settings import Settings
+from appliance.core.settings import CHAT_PROCESSES, GENERATION_SLOTS, Settings
 from appliance.probes.heartbeat import HeartbeatProbe
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import prepare_directories
@@ -37,6 +37,7 @@ def webchat(settings: Settings, programs: Programs, worker: int) -> Unit:
         ),
         stop_grace=10.0,
         program_files=(OWN_CODE,),
+        variables=(CHAT_PROCESSES.name, GENERATION_SLOTS.name),
     )
 
 

@@ -26,9 +26,10 @@ def relative(moment: datetime, now: datetime) -> str:
         return "just now"
     if seconds < _WEEK:
         return f"{duration(seconds)} ago"
-    if moment.year == now.year:
-        return f"{moment.day} {moment:%b}"
-    return f"{moment.day} {moment:%b %Y}"
+    local = moment.astimezone()
+    if local.year == now.astimezone().year:
+        return f"{local.day} {local:%b}"
+    return f"{local.day} {local:%b %Y}"
 
 
 def duration(seconds: float) -> str:

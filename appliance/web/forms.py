@@ -49,6 +49,10 @@ class Form:
         """Return the typed value, to show it again."""
         return self._values.get(name, "")
 
+    def with_value(self, name: str, value: str) -> Form:
+        """Return a form with the same values but for one, and without errors."""
+        return Form({**self._values, name: value})
+
     def error(self, name: str) -> str:
         """Return the error of a field, or an empty text."""
         return self._errors.get(name, "")

@@ -62,6 +62,14 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialNotice:
+    """A change that is undone after so many seconds, unless it is confirmed on the page `href`."""
+
+    seconds: int
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """The values around the content of every page."""
 
@@ -73,6 +81,9 @@ class Frame:
     flash: Flash | None = None
     # Of the program, where a page shows it at its foot.
     version: str | None = None
+    # What an operator says to everybody, and what is on trial.
+    banner: str = ""
+    trial: TrialNotice | None = None
 
 
 class Page(Protocol):

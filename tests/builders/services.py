@@ -13,10 +13,12 @@ from tests.builders.people import FAST_PASSWORDS
 from tests.fakes.operations import fake_runner
 
 
-def services_of(database: Database, clock: Clock | None = None) -> Services:
+def services_of(
+    database: Database, clock: Clock | None = None, settings: Settings | None = None
+) -> Services:
     """Return services that use a database, with a model runner that does not exist."""
     runner, clock = ModelRunner("http://127.0.0.1:9"), clock or SystemClock()
-    settings = Settings(home=Path("/nowhere"))
+    settings = settings or Settings(home=Path("/nowhere"))
     operations, _ = fake_runner(settings.operations, clock)
     return build_services(settings, database, runner, clock, FAST_PASSWORDS, operations)
 

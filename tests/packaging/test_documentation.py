@@ -18,6 +18,7 @@ from appliance.control.routes import ROUTES as CONTROL_ROUTES
 from appliance.health.model import CheckId, CheckState
 from appliance.jobs.kinds import KINDS, Starter
 from appliance.settings.model import ENTRIES
+from appliance.settings.model import shown as shown_value
 from webchat.routes import ROUTES as CHAT_ROUTES
 
 ROOT = Path(__file__).parents[2]
@@ -210,7 +211,7 @@ def test_the_reference_has_every_operator_setting() -> None:
     shown = {row[0].strip("`"): (row[1], row[2]) for row in rows}
     assert shown == {
         entry.name: (
-            entry.written(entry.default),
+            shown_value(entry, entry.default),
             entry.bounds.removeprefix("from ").partition(", such")[0],
         )
         for entry in ENTRIES

@@ -218,7 +218,7 @@
   const localTimes = (root) => findAll("time[datetime]:not([data-local])", root).forEach((time) => {
     time.dataset.local = "";
     const moment = new Date(time.dateTime);
-    if (!Number.isNaN(moment.getTime())) time.title = moment.toLocaleString();
+    if (!Number.isNaN(moment.getTime())) time.title += `, here ${moment.toLocaleString()}`;
   });
   const fadeToasts = (root) => findAll(".toast[data-passing]", root).forEach((toast) => setTimeout(() => toast.remove(), 6000));
 
@@ -272,7 +272,18 @@
   /* Opening the link in a tab that shows the page already loads no new page. */
   addEventListener("hashchange", takeCode);
 
-  const prepare = (root) => { watchLogs(root); localTimes(root); fadeToasts(root); };
+  /* How much time a change on trial has left. */
+  const countDown = (root) => findAll("[data-seconds-left]:not([data-counting])", root).forEach((place) => {
+    place.dataset.counting = "";
+    const end = performance.now() + 1000 * Number(place.dataset.secondsLeft);
+    const timer = setInterval(() => {
+      const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
+      place.textContent = `${left} s`;
+      if (left === 0 || !place.isConnected) clearInterval(timer);
+    }, 500);
+  });
+
+  const prepare = (root) => { watchLogs(root); localTimes(root); countDown(root); fadeToasts(root); };
   on("htmx:load", (event) => prepare(event.detail.elt.parentElement ?? document));
   prepare(document);
 })();

@@ -17,7 +17,8 @@ _PUBLIC = {
     "/admin/claim/restore",
     "/admin/sign-in",
     "/admin/rescue",
-    # For the browser that holds the token of the steps.
+    # For the browser that holds the token of a trial, or of the steps.
+    "/admin/trial",
     "/admin/restore",
     "/admin/restore/target",
     "/admin/restore/target/{number}/remove",

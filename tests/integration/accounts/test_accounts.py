@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from typing_extensions import override
@@ -144,6 +145,31 @@ async def test_a_session_in_use_stays_and_an_unused_one_ends(
     clock.advance(120)
     assert await chat_accounts.person(token.text) is None
     assert await accounts.sweep() == 1
+
+
+async def test_operators_choose_how_long_a_browser_stays_signed_in(
+    database: Database, clock: FakeClock
+) -> None:
+    days = timedelta(days=10)
+
+    def lasts() -> timedelta:
+        return days
+
+    accounts = Accounts(database, clock, FAST_PASSWORDS, lasts)
+    await add_person(database, "carol")
+    first = await accounts.sign_in("carol", PASSWORD, HERE)
+    clock.advance(timedelta(days=9).total_seconds())
+    await accounts.extend_session(first.text)
+    clock.advance(timedelta(days=9).total_seconds())
+    assert await accounts.person(first.text) is not None
+    clock.advance(timedelta(days=1).total_seconds())
+    assert await accounts.person(first.text) is None
+    # A shorter time counts from the next visit, or from the nightly clean-up.
+    second = await accounts.sign_in("carol", PASSWORD, HERE)
+    clock.advance(timedelta(days=3).total_seconds())
+    days = timedelta(days=2)
+    await accounts.sweep()
+    assert await accounts.person(second.text) is None
 
 
 async def test_a_wrong_claim_code_costs_no_hash(

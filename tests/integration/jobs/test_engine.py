@@ -273,3 +273,19 @@ async def test_the_schedule_queues_and_does_not_queue_twice(
     [job] = await jobs.jobs()
     assert (job.kind, job.state, job.requested_by) == ("sweep", JobState.QUEUED, "schedule")
     assert "the job sweep is not queued" in caplog.text
+
+
+async def test_the_schedule_follows_the_time_zone(jobs: JobService) -> None:
+    async with Schedule(jobs, [SWEEP, EMBED]) as schedule:
+        before = schedule.next_times()
+        schedule.use_zone("Asia/Kathmandu")
+        moved = schedule.next_times()
+        assert moved.keys() == before.keys()
+        for kind, at in moved.items():
+            # An offset that is no whole hour: the minute of the hour is another one elsewhere.
+            assert at.minute == before[kind].minute
+            assert at.utcoffset() == timedelta(hours=5, minutes=45)
+        schedule.use_zone("")
+        assert {at.utcoffset() for at in schedule.next_times().values()} == {
+            at.utcoffset() for at in before.values()
+        }

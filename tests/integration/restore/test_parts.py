@@ -101,11 +101,13 @@ def test_settings_are_as_they_were_and_files_wait_for_root(machine: Machine) -> 
     machine.settings.tls.mkdir()
     (machine.settings.tls / "key.pem").write_text("private")
     machine.execute("INSERT INTO core.setting VALUES ('chat_model', '\"before\"')")
+    machine.execute("INSERT INTO core.setting VALUES ('job_days', 'null', 'olga', now())")
     machine.run("set")
     machine.execute("UPDATE core.setting SET value = '\"after\"'")
     found = machine.run("restore", what="configuration")
     assert found["files"] == ["tls/key.pem"]
-    assert machine.execute("SELECT value FROM core.setting") == [("before",)]
+    rows = machine.execute("SELECT value, changed_by FROM core.setting ORDER BY name")
+    assert rows == [("before", None), (None, "olga")]
     waiting = Places(machine.settings.database).files / "tls" / "key.pem"
     assert waiting.read_text() == "private"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from appliance.db.pool import Database, conninfo
 from appliance.settings.errors import SettingInvalidError, UnknownSettingError
 from appliance.settings.live import LiveSettings
 from appliance.settings.model import ENTRIES, Source
-from appliance.settings.service import OperatorSettings
+from appliance.settings.service import OperatorSettings, Values
 from tests.builders.library import until
 
 SETTINGS = Settings(Path("/srv/cloister"), upload_limit=50 * MEBIBYTE)
@@ -120,3 +121,20 @@ async def test_a_database_that_is_away_leaves_the_values_of_the_environment(tmp_
         LiveSettings(database, SystemClock(), SETTINGS) as live,
     ):
         assert live.upload_limit() == SETTINGS.upload_limit
+
+
+async def test_chat_servers_follow_what_every_page_shows(
+    settings: OperatorSettings, chat_database: Database
+) -> None:
+    live = LiveSettings(chat_database, SystemClock(), SETTINGS)
+    zones: list[str] = []
+    live.use_zone = zones.append
+    assert (live.banner(), live.session_lasts()) == ("", timedelta(days=14))
+    values: Values = {"banner_text": "Closed tonight", "session_days": 2, "time_zone": "UTC"}
+    await settings.change(CommandLine(), values)
+    await live.load()
+    assert (live.banner(), live.session_lasts()) == ("Closed tonight", timedelta(days=2))
+    await settings.change(CommandLine(), {"time_zone": None, "banner_text": None})
+    await live.load()
+    assert live.banner() == ""
+    assert zones == ["UTC", ""]

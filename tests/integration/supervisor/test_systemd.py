@@ -6,15 +6,18 @@ import asyncio
 import os
 import signal
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from appliance.core.errors import ApplianceError
 from appliance.core.settings import Settings
+from appliance.core.start_settings import StartValue
 from appliance.supervisor.backoff import Backoff
 from appliance.supervisor.loop import Policy
 from appliance.supervisor.model import Phase
 from appliance.units import systemd as driver_module
+from appliance.units.catalog import Catalog
 from appliance.units.errors import UnitUnknownError
 from appliance.units.model import EndingKind, Kind, Origin, Unit, UnitState
 from tests.integration.supervisor.parts import (
@@ -347,6 +350,31 @@ async def test_a_unit_whose_program_was_replaced_is_restarted_by_the_next_superv
             await until(supervisor.ready.is_set)
             assert supervisor.view("one").restarts == 0
     assert "restart one: its program was replaced since it started" in caplog.text
+
+
+async def test_only_units_whose_settings_were_changed_are_restarted_by_the_next_supervisor(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a crash between the file of the start and the restart, too."""
+    caplog.set_level("INFO")
+    units = tuple(script(name, SLEEPER, settings.home) for name in ("one", "two"))
+    units = tuple(replace(unit, variables=(f"CLOISTER_{unit.name}",)) for unit in units)
+    async with machine(settings, *units) as made:
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+            first, second = pid_of(supervisor, "one"), pid_of(supervisor, "two")
+            supervisor.comes_back = True
+        values = {"CLOISTER_one": StartValue("x", datetime.now(UTC))}
+        made.units = Catalog(units, ()).configured(values).units
+        async with made.supervised() as supervisor:
+            await until(lambda: supervisor.view("one").pid not in {None, first})
+            await until(supervisor.ready.is_set)
+            assert pid_of(supervisor, "two") == second
+            restarted = pid_of(supervisor, "one")
+        async with made.supervised() as supervisor:
+            await until(supervisor.ready.is_set)
+            assert pid_of(supervisor, "one") == restarted
+    assert "restart one: its settings were changed since it started" in caplog.text
 
 
 async def test_a_supervisor_that_ends_in_the_middle_of_a_start_does_not_wait(

@@ -43,5 +43,6 @@ async def test_a_wrong_variable_is_named_with_what_follows(
 async def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
+    settings = Settings(home=file / "home")
     with pytest.raises(HomeUnusableError, match=str(file)):
-        await supervise(Settings(home=file / "home"), SystemClock(), lambda _: None)
+        await supervise(lambda: settings, SystemClock(), lambda _: None)

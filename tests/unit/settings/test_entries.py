@@ -17,6 +17,7 @@ from appliance.settings.model import (
     ENTRIES,
     UPLOAD_LIMIT,
     Source,
+    Stored,
     find_entry,
     setting_of,
 )
@@ -72,14 +73,14 @@ def test_what_is_no_whole_number_is_refused_with_the_bounds(text: str) -> None:
 def test_names_are_read_with_what_is_between_them(text: str, names: tuple[str, ...]) -> None:
     assert ALLOWED_MODELS.parse(text) == names
     assert ALLOWED_MODELS.parse(ALLOWED_MODELS.written(names)) == names
-    assert setting_of(ALLOWED_MODELS, list(names), SETTINGS).value == names
+    assert setting_of(ALLOWED_MODELS, Stored(list(names)), SETTINGS).value == names
 
 
 @pytest.mark.parametrize("value", [5, [5], [""], ["a b"], ["x"] * 3 + [None], {"a": 1}])
 def test_what_is_no_list_of_names_is_refused(value: object) -> None:
     with pytest.raises(SettingInvalidError, match="up to 50 names"):
         ALLOWED_MODELS.check(value)
-    assert setting_of(ALLOWED_MODELS, value, SETTINGS).value == ()
+    assert setting_of(ALLOWED_MODELS, Stored(value), SETTINGS).value == ()
 
 
 def test_too_many_names_are_refused() -> None:
@@ -98,12 +99,12 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 
 @pytest.mark.parametrize("stored", [None, "text", 1, 10**12, True, [5000], 5000.5])
 def test_a_stored_value_that_cannot_be_meant_counts_for_nothing(stored: object) -> None:
-    setting = setting_of(CONTEXT_TOKENS, stored, SETTINGS)
+    setting = setting_of(CONTEXT_TOKENS, Stored(stored), SETTINGS)
     assert (setting.value, setting.source) == (8192, Source.DEFAULT)
 
 
 def test_the_source_of_a_value_is_said() -> None:
-    assert setting_of(CONTEXT_TOKENS, 5000, SETTINGS).source is Source.OPERATOR
+    assert setting_of(CONTEXT_TOKENS, Stored(5000), SETTINGS).source is Source.OPERATOR
     chosen = replace(SETTINGS, context_tokens=5000)
     setting = setting_of(CONTEXT_TOKENS, None, chosen)
     assert (setting.value, setting.source) == (5000, Source.ENVIRONMENT)
@@ -113,11 +114,11 @@ def test_the_source_of_a_value_is_said() -> None:
 def test_a_choice_is_read_as_it_is_written(text: str) -> None:
     value = BACKUP_MODELS.parse(text)
     assert BACKUP_MODELS.written(value) == value == text.strip().lower()
-    assert setting_of(BACKUP_MODELS, value, SETTINGS).is_on is (value == "yes")
+    assert setting_of(BACKUP_MODELS, Stored(value), SETTINGS).is_on is (value == "yes")
 
 
 @pytest.mark.parametrize("value", ["", "maybe", True, 1, None, ["yes"]])
 def test_what_is_no_choice_is_refused_and_off_is_the_default(value: object) -> None:
     with pytest.raises(SettingInvalidError, match="“yes” or “no”"):
         BACKUP_MODELS.check(value)
-    assert not setting_of(BACKUP_MODELS, value, SETTINGS).is_on
+    assert not setting_of(BACKUP_MODELS, Stored(value), SETTINGS).is_on

@@ -258,3 +258,9 @@ def test_a_unit_that_was_stopped_for_a_fault_is_given_up_for_it_and_not_for_its_
 def test_a_unit_that_runs_a_replaced_program_is_restarted(ready_since: float | None) -> None:
     decision = decided(seen(UnitState.RUNNING, replaced=True, ready_since=ready_since))
     assert decision == Decision(Action.RESTART, Phase.STOPPING, Cause.PROGRAM_REPLACED)
+
+
+@pytest.mark.parametrize("ready_since", [None, NOW])
+def test_a_unit_that_runs_with_former_settings_is_restarted(ready_since: float | None) -> None:
+    decision = decided(seen(UnitState.RUNNING, reconfigured=True, ready_since=ready_since))
+    assert decision == Decision(Action.RESTART, Phase.STOPPING, Cause.SETTINGS_CHANGED)

@@ -185,6 +185,16 @@ def test_what_runs_already_is_taken_over_and_counts_as_started() -> None:
     assert not unit.seen.replaced
 
 
+def test_what_runs_with_former_settings_starts_once_more_as_for_the_first_time() -> None:
+    unit = managed(UnitState.STOPPED)
+    unit.take_over(status(UnitState.RUNNING), START, replaced=False, reconfigured=True)
+    assert unit.seen.reconfigured
+    unit.take_stop(Decision(Action.RESTART, Phase.STOPPING, Cause.SETTINGS_CHANGED))
+    assert not unit.seen.started_before
+    unit.take_status(status(UnitState.STOPPING), START)
+    assert not unit.seen.reconfigured
+
+
 def since_ready(unit: ManagedUnit, now: object) -> object:
     unit.take_decision(Decision(Action.WAIT, Phase.READY, Cause.ANSWERS), now)  # type: ignore[arg-type]
     return unit.since
