@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -44,8 +43,8 @@ from appliance.setup.front import open_front
 from appliance.setup.service import SetupService
 from appliance.tls.service import Certificates
 from appliance.tls.web_server import WebServer, WithoutWebServer
-from appliance.trial.model import Facts, TrialKind
-from appliance.trial.service import Trials
+from appliance.trial.model import TrialKind
+from appliance.trial.service import Act, Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +98,7 @@ def build_services(  # noqa: PLR0913 - one argument for each thing outside of th
     chosen, choice = OperatorSettings(database, settings, clock), ModelChoice(database, runner)
     live, start = LiveSettings(database, clock, settings), StartSettings(settings, clock)
     trialled = TrialledSettings(chosen, start)
-    undo: dict[TrialKind, Callable[[Facts], Awaitable[None]]] = {}
-    undo[TrialKind.SETTINGS] = trialled.undo
+    undo: dict[TrialKind, Act] = {TrialKind.SETTINGS: trialled.undo}
     trials = Trials(settings.state, clock, undo, keep={TrialKind.SETTINGS: trialled.keep})
     ask = partial(operations.run, TLS, follower=NoFollower())
     serving = web_server or WithoutWebServer()

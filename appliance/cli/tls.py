@@ -20,8 +20,8 @@ from appliance.tls.model import KeyKind
 from appliance.tls.upload import Upload
 
 _TRIAL = (
-    "It is on trial: open the console in a browser, then run `cloister tls confirm` within 60 "
-    "seconds. Otherwise the certificate before it comes back."
+    "It is on trial: within 60 seconds, confirm it at {address}/admin/trial?token={token}, or "
+    "run `cloister tls confirm`. Otherwise the certificate before it comes back."
 )
 _ORIGINS = {
     "own authority": "made by this machine's own authority",
@@ -112,7 +112,7 @@ async def use_certificate(context: Context, options: argparse.Namespace) -> Exit
     """Serve a certificate, unless something forbids it; exit with 1 then."""
     if options.own:
         answer = await context.control.ask("POST", "/tls/own", timeout=PATIENT)
-        return _changed(context, answer, is_check=False)
+        return await _changed(context, answer, is_check=False)
     return await _send(context, options, "/tls/use")
 
 
@@ -132,7 +132,7 @@ async def make_request(context: Context, options: argparse.Namespace) -> ExitCod
 async def roll_back(context: Context, _: argparse.Namespace) -> ExitCode:
     """Serve the previous certificate again."""
     answer = await context.control.ask("POST", "/tls/rollback", timeout=PATIENT)
-    return _changed(context, answer, is_check=False)
+    return await _changed(context, answer, is_check=False)
 
 
 async def confirm(context: Context, _: argparse.Namespace) -> ExitCode:
@@ -147,10 +147,10 @@ async def confirm(context: Context, _: argparse.Namespace) -> ExitCode:
 async def _send(context: Context, options: argparse.Namespace, path: str) -> ExitCode:
     body = {**options.upload.as_request(), "check": options.check}
     answer = await context.control.ask("POST", path, body=body, timeout=PATIENT)
-    return _changed(context, answer, is_check=options.check)
+    return await _changed(context, answer, is_check=options.check)
 
 
-def _changed(context: Context, answer: Answer, *, is_check: bool) -> ExitCode:
+async def _changed(context: Context, answer: Answer, *, is_check: bool) -> ExitCode:
     lines = [
         f"{'error' if each['error'] else 'warning'}: {each['sentence']} {each['advice']}"
         for each in answer["findings"]
@@ -163,7 +163,8 @@ def _changed(context: Context, answer: Answer, *, is_check: bool) -> ExitCode:
     elif answer["changed"]:
         lines.append("The web server serves the certificate.")
     if answer["trial"]:
-        lines.append(_TRIAL)
+        address = (await context.control.ask("GET", "/addresses"))["console"]
+        lines.append(_TRIAL.format(address=address, token=answer["trial"]["token"]))
     context.output.value(answer, "\n".join(lines))
     return ExitCode.FAILED if is_refused else ExitCode.DONE
 

@@ -41,21 +41,22 @@ class SettingError(ApplianceError):
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A variable that holds a whole number, from 1 to `most`."""
+    """A variable that holds a whole number, from `least` to `most`."""
 
     name: str
     default: int
     most: int | None = None
+    least: int = 1
 
     def accepts(self, text: str) -> bool:
         """Return whether a value is within the bounds."""
-        is_number = text.isascii() and text.isdigit() and int(text) > 0
+        is_number = text.isascii() and text.isdigit() and int(text) >= self.least
         return is_number and (self.most is None or int(text) <= self.most)
 
     @property
     def expected(self) -> str:
         """Return in words what a value must be."""
-        bounds = "above zero" if self.most is None else f"from 1 to {self.most}"
+        bounds = "above zero" if self.most is None else f"from {self.least} to {self.most}"
         return f"a whole number {bounds}"
 
 
@@ -127,7 +128,7 @@ SECURE_COOKIES, PROXY_PROTOCOL = "CLOISTER_SECURE_COOKIES", "CLOISTER_PROXY_PROT
 # Of a clone: the package serves over TLS, and has both ports, in any case.
 WITH_TLS = "CLOISTER_TLS"
 PLAIN_PORT = Number("CLOISTER_PLAIN_PORT", 0, 65535)
-HSTS_DAYS = Number("CLOISTER_HSTS_DAYS", 0, 730)
+HSTS_DAYS = Number("CLOISTER_HSTS_DAYS", 0, 730, least=0)
 FLAGS: Mapping[str, bool] = {"0": False, "no": False, "1": True, "yes": True}
 EXPECTED_FLAG = "yes or no"
 NUMBERS = (
@@ -176,16 +177,15 @@ class Settings:
     plain_port: int = PLAIN_PORT.default
     # For how long a browser insists on TLS with a certificate that it trusts; zero: it never does.
     hsts_days: int = HSTS_DAYS.default
+    # The zone of local times; that of the machine without one.
+    time_zone: str = ""
+    # What the environment says, where an operator has set something else.
+    environment: Settings | None = field(default=None, repr=False, compare=False)
 
     @property
     def https(self) -> bool:
         """Whether people connect to Nginx over TLS."""
         return self.packaged or self.with_tls
-
-    # The zone of local times; that of the machine without one.
-    time_zone: str = ""
-    # What the environment says, where an operator has set something else.
-    environment: Settings | None = field(default=None, repr=False, compare=False)
 
     @property
     def defaults(self) -> Settings:

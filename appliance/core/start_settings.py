@@ -22,6 +22,7 @@ from appliance.core.settings import (
     GENERATION_SLOTS,
     HOST,
     HOST_NAMES,
+    HSTS_DAYS,
     PORT,
     TIME_ZONE,
     SettingError,
@@ -37,6 +38,7 @@ _OWN_ZONE = os.environ.get("TZ")
 VARIABLES = (
     HOST.name,
     HOST_NAMES.name,
+    HSTS_DAYS.name,
     PORT.name,
     CHAT_PROCESSES.name,
     GENERATION_SLOTS.name,

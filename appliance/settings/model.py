@@ -17,6 +17,7 @@ from appliance.settings.start_table import (
     GENERATION_SLOTS,
     HOST,
     HOST_NAMES,
+    HSTS_DAYS,
     TIME_ZONE,
     WEB_PORT,
 )
@@ -187,6 +188,7 @@ ENTRIES: tuple[AnyEntry, ...] = (
     TIME_ZONE,
     HOST,
     HOST_NAMES,
+    HSTS_DAYS,
     WEB_PORT,
     UPLOAD_LIMIT,
     DOCUMENT_QUOTA,

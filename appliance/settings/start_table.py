@@ -42,6 +42,23 @@ HOST_NAMES = NamesEntry(
     on_trial=True,
     accepts=start.is_host,
 )
+HSTS_DAYS = Entry(
+    name="hsts_days",
+    title="Insist on TLS",
+    help="For so many days after each visit a browser takes nothing but TLS with a certificate "
+    "that it trusts (HSTS); 0 switches it off. Risk: it then offers no way past a warning. If the "
+    "certificate ends, or a computer does not know its authority, people are locked out until the "
+    "days are over, and no setting helps them. Begin with one day.",
+    group=Group.ADDRESSES,
+    unit=Unit.DAYS,
+    default=start.HSTS_DAYS.default,
+    minimum=start.HSTS_DAYS.least,
+    maximum=start.HSTS_DAYS.most or 730,
+    field="hsts_days",
+    variable=start.HSTS_DAYS.name,
+    restarts=(Part.WEB,),
+    at_start=True,
+)
 WEB_PORT = Entry(
     name="web_port",
     title="Port",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import re
-import shutil
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -158,15 +157,24 @@ class AuthorityFolder:
     def _file(self) -> Path:
         return self.path / "authority.pem"
 
+    @property
+    def _before(self) -> Path:
+        return self.path / "before.pem"
+
     def read(self) -> Pair | None:
         """Return the authority, if there is one that is whole."""
         certificates, keys = split(_content(self._file))
         return Pair(certificates, keys) if certificates and keys else None
 
+    def before(self) -> Pair | None:
+        """Return the authority before it: where its names come back, so does its root."""
+        certificates, keys = split(_content(self._before))
+        return Pair(certificates, keys) if certificates and keys else None
+
     def write(self, authority: Pair) -> None:
-        """Keep another authority; the one before it stays beside it for an administrator."""
-        if self._file.exists():
-            shutil.copy2(self._file, self._file.with_suffix(".pem.before"))
+        """Keep another authority; the one before it stays beside it."""
+        if present := _content(self._file):
+            write_atomically(self._before, present, mode=MODE)
         write_atomically(self._file, authority.certificate + authority.key, mode=MODE)
 
 

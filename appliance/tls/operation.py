@@ -119,7 +119,10 @@ class CertificateWork:
         names, now = _names(request), self.clock.now()
         authority = self.authority.read()
         if authority is None or is_authority_due(authority.certificate, names, now):
-            authority = make_authority(names, now)
+            # A name that was on trial, or was changed back: people know the root of before.
+            before = self.authority.before()
+            is_lasting = before and not is_authority_due(before.certificate, names, now)
+            authority = before if before and is_lasting else make_authority(names, now)
             await asyncio.to_thread(self.authority.write, authority)
         await self._serve(Stored(Origin.OWN_AUTHORITY, make_leaf(authority, names, now)))
         return {"changed": True}

@@ -19,7 +19,7 @@ from jinja2 import Environment, StrictUndefined
 from appliance.core.files import write_atomically
 from appliance.core.process import Command, run
 from appliance.core.python import OWN_CODE
-from appliance.core.settings import CHAT_PROCESSES, HOST, HOST_NAMES, Settings
+from appliance.core.settings import CHAT_PROCESSES, HOST, HOST_NAMES, HSTS_DAYS, Settings
 from appliance.probes.http import HttpProbe, Identity
 from appliance.units.directories import give_to, prepare_directories
 from appliance.units.errors import NoCertificateError, PreparationError
@@ -100,7 +100,7 @@ def nginx(settings: Settings, program: Path) -> Unit:
         last_signal=signal.SIGTERM,
         # Its configuration is written by us, for the code that it passes requests to.
         program_files=(OWN_CODE,),
-        variables=(CHAT_PROCESSES.name, HOST.name, HOST_NAMES.name),
+        variables=(CHAT_PROCESSES.name, HOST.name, HOST_NAMES.name, HSTS_DAYS.name),
     )
 
 

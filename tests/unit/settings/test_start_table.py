@@ -34,6 +34,7 @@ VALUES: dict[str, Value] = {
     "web_port": 9000,
     "generation_slots": 8,
     "chat_processes": 3,
+    "hsts_days": 30,
 }
 UNITS = {
     "postgres": Part.DATABASE,

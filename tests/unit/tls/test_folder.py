@@ -20,7 +20,6 @@ from appliance.tls.folder import (
     Purpose,
     Stored,
     Waiting,
-    split,
 )
 from appliance.tls.model import Origin, Pair
 from appliance.tls.published import publish, read_published
@@ -222,6 +221,5 @@ def test_another_authority_keeps_the_one_before_it(tmp_path: Path) -> None:
     other = make_authority(NAMES, START)
     own.write(other)
     assert own.read() == other
-    before = (tmp_path / "authority.pem.before").read_bytes()
-    assert split(before) == (AUTHORITY.certificate, AUTHORITY.key)
-    assert (tmp_path / "authority.pem.before").stat().st_mode & 0o777 == 0o640
+    assert own.before() == AUTHORITY
+    assert (tmp_path / "before.pem").stat().st_mode & 0o777 == 0o640

@@ -128,6 +128,15 @@ async def test_another_address_gives_another_certificate_of_the_same_authority(
     assert read_published(machine.work.published).authority == root
 
 
+async def test_a_name_that_comes_back_brings_the_root_that_people_know(machine: Machine) -> None:
+    roots = []
+    for host in (HOST, "renamed.example", HOST):
+        assert (await machine.ask(Task.ENSURE, names=[host]))["changed"]
+        assert host in machine.facts.names
+        roots.append(read_published(machine.work.published).authority)
+    assert roots[0] == roots[2] != roots[1]
+
+
 async def test_a_clock_that_must_be_wrong_renews_nothing(machine: Machine) -> None:
     work = machine.work
     machine.work = CertificateWork(
