@@ -9,6 +9,7 @@ from aiohttp import web
 
 from admin import keys
 from admin.auth import ConsoleIdentity
+from admin.checked_upload import CheckedUpload
 from admin.database_breaker import Breaker
 from admin.frame import frame
 from admin.login_redirect import redirect_to_login
@@ -23,6 +24,8 @@ from appliance.core.clock import Clock
 from appliance.core.errors import Audience
 from appliance.core.settings import ENVIRONMENT_FILE, MEBIBYTE, Settings
 from appliance.health.appliance import PATIENCE, ApplianceChecks, kept
+from appliance.health.checks.acme import ask_acme
+from appliance.health.checks.certificate import ask_certificate
 from appliance.health.checks.database import database_probe
 from appliance.health.checks.models import AskChosen
 from appliance.health.seen import Seen, seen_in_process
@@ -72,7 +75,7 @@ def build(console: Console) -> web.Application:
     app.middlewares.extend([guard.cookies, answers.middleware, redirect_to_login])
     app.on_response_prepare.extend([remember_start, add_retry_after, add_security_headers])
     app.on_shutdown.append(_end_streams)
-    app.on_cleanup.append(_end_restore)
+    app.on_cleanup.extend([_end_restore, _forget_upload])
     guard.add(app, ROUTES)
     app.add_routes(assets.routes())
     return app
@@ -108,6 +111,11 @@ def _add_services(app: web.Application, console: Console) -> None:
     app[keys.CHOICE] = services.choice
     app[keys.RECOVERY_KEYS] = services.recovery_keys
     app[keys.TARGETS] = services.targets
+    app[keys.CERTIFICATES] = services.certificates
+    app[keys.CHECKED_UPLOAD] = CheckedUpload()
+    app[keys.ACME] = services.acme
+    app[keys.SETUP] = services.setup
+    app[keys.SETUP_CHECK] = services.setup_check
     app[keys.RESTORING] = Restoring(
         clock,
         services.operations,
@@ -137,6 +145,9 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
         kept=kept(console.services.database, settings),
         backups=lambda: read_facts(settings),
+        certificate=ask_certificate(settings),
+        acme=ask_acme(settings),
+        state=settings.state,
         clock=console.clock,
     )
     return HealthService(checks.checks)
@@ -144,6 +155,10 @@ def _health_service(console: Console, chosen: AskChosen) -> HealthService:
 
 async def _end_restore(app: web.Application) -> None:
     await app[keys.RESTORING].close()
+
+
+async def _forget_upload(app: web.Application) -> None:
+    app[keys.CHECKED_UPLOAD].forget()
 
 
 async def _end_streams(app: web.Application) -> None:

@@ -25,6 +25,15 @@ class LocksOutError(ApplianceError):
     hint = "Restart it instead. On the machine, “sudo cloister stop {name}” stops it."
 
 
+class RecoveryKeyNotProvedError(ApplianceError):
+    """The step of the set-up for backups lacks what matters most."""
+
+    code = "recovery_key_not_proved"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "The schedule is saved, but no recovery key was proved yet."
+    hint = "Make the key and type it back, or skip this step."
+
+
 class RescueCodeError(ApplianceError):
     """A rescue code that is unknown, used, replaced or too old."""
 

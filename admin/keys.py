@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from admin.auth import ConsoleIdentity
+from admin.checked_upload import CheckedUpload
 from admin.database_breaker import Breaker
 from admin.overview_facts import Machine
 from admin.rescue import Rescue
@@ -15,6 +16,7 @@ from appliance.accounts.guard import Guard
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.people import People
 from appliance.accounts.service import Accounts
+from appliance.acme.service import AcmeService
 from appliance.audit.service import AuditLog
 from appliance.backup_plan.keys import RecoveryKeys
 from appliance.backup_plan.restoring import Restoring
@@ -30,6 +32,9 @@ from appliance.settings.changes import SettingChanges
 from appliance.settings.live import LiveSettings
 from appliance.settings.service import OperatorSettings
 from appliance.settings.starting import StartSettings
+from appliance.setup.check import SetupCheck
+from appliance.setup.service import SetupService
+from appliance.tls.service import Certificates
 from appliance.trial.service import Trials
 from appliance.web.render import Renderer
 
@@ -58,6 +63,11 @@ CHANGES = web.AppKey("changes", SettingChanges)
 OPERATOR_SETTINGS = web.AppKey("operator_settings", OperatorSettings)
 RECOVERY_KEYS = web.AppKey("recovery_keys", RecoveryKeys)
 TARGETS = web.AppKey("targets", TargetPlan)
+CERTIFICATES = web.AppKey("certificates", Certificates)
+CHECKED_UPLOAD = web.AppKey("checked_upload", CheckedUpload)
+ACME = web.AppKey("acme", AcmeService)
+SETUP = web.AppKey("setup", SetupService)
+SETUP_CHECK = web.AppKey("setup_check", SetupCheck)
 RESTORING = web.AppKey("restoring", Restoring)
 CHOICE = web.AppKey("choice", ModelChoice)
 STOPPING = web.AppKey("stopping", asyncio.Event)

@@ -11,6 +11,7 @@ from appliance.health.remedies import (
     ChooseModels,
     FreeSpace,
     InstallRunner,
+    OpenAcme,
     OpenBackups,
     ProveRecoveryKey,
     ReadLog,
@@ -30,7 +31,15 @@ from appliance.health.service_words import (
 )
 from appliance.supervisor.model import Phase, UnitView
 
-_OnPage = StartJob | ReviewDocuments | ChooseModels | InstallRunner | OpenBackups | ProveRecoveryKey
+_OnPage = (
+    StartJob
+    | ReviewDocuments
+    | ChooseModels
+    | InstallRunner
+    | OpenBackups
+    | ProveRecoveryKey
+    | OpenAcme
+)
 
 
 class Tone(StrEnum):
@@ -126,10 +135,18 @@ def _page_action(remedy: _OnPage) -> Action:
             return Action("Choose models", "/admin/models")
         case InstallRunner():
             return Action("How to install one", "/admin/models")
+        case OpenBackups() | ProveRecoveryKey() | OpenAcme():
+            return _section_action(remedy)
+
+
+def _section_action(remedy: OpenBackups | ProveRecoveryKey | OpenAcme) -> Action:
+    match remedy:
         case OpenBackups():
             return Action("Look at the backups", "/admin/backups")
         case ProveRecoveryKey():
             return Action("Recovery key", "/admin/backups/key")
+        case OpenAcme():
+            return Action("Look at the authority", "/admin/tls/acme")
 
 
 def _service_action(remedy: StartService | RestartService | ReadLog) -> Action:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from admin.pages import (
+    acme,
     api_jobs,
     audit,
     backups,
@@ -20,7 +21,12 @@ from admin.pages import (
     rescue,
     restore_source,
     settings,
+    setup,
     sign_in,
+    tls,
+    tls_request,
+    tls_root,
+    tls_upload,
     trial,
     unit,
 )
@@ -62,6 +68,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/admin/api/jobs", api_jobs.start_job, Access.OPERATOR),
     Route("GET", "/admin/api/jobs/{id}", api_jobs.show_job, Access.OPERATOR),
     Route("POST", "/admin/api/jobs/{id}/cancel", api_jobs.cancel_job, Access.OPERATOR),
+    # The guided set-up
+    Route("GET", setup.SETUP, setup.show_setup, Access.OPERATOR),
+    Route("GET", setup.STEP, setup.show_step, Access.OPERATOR),
+    Route("POST", setup.STEP, setup.save_step, Access.OPERATOR),
+    Route("POST", f"{setup.STEP}/skip", setup.skip_step, Access.OPERATOR),
     # Backups, and restoring them
     Route("GET", "/admin/backups", backups.show_backups, Access.OPERATOR),
     Route("GET", "/admin/backups/events", backups.follow_backups, Access.OPERATOR),
@@ -96,7 +107,7 @@ ROUTES: tuple[Route, ...] = (
         Access.PUBLIC,
     ),
     Route("POST", "/admin/restore/{end:keep|undo}", backups_restore.end, Access.PUBLIC),
-    # People, what was done, models, settings
+    # People, what was done, models, the certificate, settings
     Route("GET", "/admin/people", people.show_people, Access.OPERATOR),
     Route("POST", "/admin/people", people.add, Access.OPERATOR),
     Route("POST", "/admin/people/{id}/invite", people.invite, Access.OPERATOR),
@@ -109,8 +120,26 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/admin/people/quota", quota.show_quotas, Access.OPERATOR),
     Route("POST", "/admin/people/{id}/quota", quota.set_quota, Access.OPERATOR),
     Route("GET", "/admin/audit", audit.show_audit, Access.OPERATOR),
-    Route("GET", "/admin/audit/export.{format:csv|json}", audit.export_audit, Access.OPERATOR),
+    Route(
+        "GET", "/admin/audit/export.{format:csv|jsonl|json}", audit.export_audit, Access.OPERATOR
+    ),
     Route("GET", "/admin/models", models.show_models, Access.OPERATOR),
+    Route("GET", "/admin/tls", tls.show_tls, Access.OPERATOR),
+    Route("POST", "/admin/tls/check", tls_upload.check, Access.OPERATOR, streams_body=True),
+    Route("POST", "/admin/tls/use", tls_upload.use, Access.OPERATOR),
+    Route("POST", "/admin/tls/own", tls.use_own, Access.OPERATOR),
+    Route("POST", "/admin/tls/rollback", tls.roll_back, Access.OPERATOR),
+    Route("POST", "/admin/tls/confirm", tls.confirm, Access.OPERATOR),
+    Route("POST", "/admin/tls/request", tls_request.make, Access.OPERATOR),
+    Route("GET", "/admin/tls/request.pem", tls_request.download, Access.OPERATOR),
+    # For each person who is to trust the machine: a root is no secret
+    Route("GET", "/admin/tls/root", tls_root.show_root, Access.PUBLIC),
+    Route("GET", "/admin/tls/root/{file}", tls_root.download, Access.PUBLIC),
+    # Certificates
+    Route("GET", "/admin/tls/acme", acme.show_acme, Access.OPERATOR),
+    Route("POST", "/admin/tls/acme", acme.set_up, Access.OPERATOR),
+    Route("POST", "/admin/tls/acme/renew", acme.renew, Access.OPERATOR),
+    Route("POST", "/admin/tls/acme/off", acme.switch_off, Access.OPERATOR),
     Route("GET", "/admin/settings", settings.show_settings, Access.OPERATOR),
     Route("POST", "/admin/settings", settings.save_settings, Access.OPERATOR),
     Route("POST", "/admin/models/choose", models.choose, Access.OPERATOR),

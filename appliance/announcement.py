@@ -15,6 +15,7 @@ from appliance.health.service import HealthService
 from appliance.supervisor.loop import Supervisor
 from appliance.supervisor.model import Phase
 from appliance.units.model import Absent
+from appliance.web.formats import count_of
 
 Say = Callable[[str], None]
 _CLAIM_ATTEMPTS = 10
@@ -78,8 +79,12 @@ class Announcement:
     async def _claim_link(self) -> None:
         try:
             if code := await self._claim_code():
-                self.say("This machine has no operator yet. Open this link within an hour, once:")
+                minutes = count_of(self.settings.claim_minutes, "minute")
+                self.say(
+                    f"This machine has no operator yet. Open this link within {minutes}, once:"
+                )
                 self.say(f"          {self.settings.console_address}/admin/claim#{code}")
+                self.say("After that, “cloister claim” prints a new one.")
         except ApplianceError as error:
             words = error.words_for(Audience.COMMAND_LINE)
             self.say(f"{words.sentence} {words.hint}")

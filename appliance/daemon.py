@@ -14,8 +14,11 @@ from admin import keys
 from admin.app import Console, build
 from admin.rescue import Rescue
 from appliance.accounts.secrets import Passwords
-from appliance.actors.model import CommandLine, System
+from appliance.actors.model import CommandLine
 from appliance.announcement import Announcement, Say
+from appliance.audit.anchor import AnchorFile
+from appliance.audit.keeper import AuditKeeper
+from appliance.audit.report import write_report
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.core import slow_callbacks
@@ -38,17 +41,24 @@ from appliance.jobs.kinds import BACKUP_KINDS, Process, available
 from appliance.library.reader_condition import KnowReader, ReaderCondition
 from appliance.llm.client import ModelRunner
 from appliance.llm.condition import KnowCondition, RunnerCondition
+from appliance.operations.catalog import TLS
 from appliance.operations.child import ChildOperations
-from appliance.operations.runner import OperationRunner
+from appliance.operations.runner import NoFollower, OperationRunner
 from appliance.operations.systemd import SystemdOperations
+from appliance.schedule.acme_works import AcmeSchedule, AcmeWorks
 from appliance.schedule.backup_times import BackupSchedule
 from appliance.schedule.backup_works import BackupWorks
+from appliance.schedule.certificate_times import CertificateSchedule
 from appliance.schedule.cron import Schedule
 from appliance.schedule.works import SupervisorWorks
 from appliance.services import Services, build_services
 from appliance.settings.starting import StartSettings
 from appliance.settings.trialled import put_back
+from appliance.setup.front import served_fingerprint
 from appliance.supervisor.loop import Supervisor
+from appliance.tls.addresses import reachable
+from appliance.tls.start import ensure_at_start
+from appliance.tls.web_server import Nginx
 from appliance.trial.model import TrialKind
 from appliance.trial.service import Trials
 from appliance.units.catalog import Catalog, catalog
@@ -102,6 +112,11 @@ async def _supervise_with(settings: Settings, clock: Clock, say: Say, ended: asy
     parts = catalog(settings, programs, clock).configured(values)
     async with AsyncExitStack() as stack:
         stack.callback(slow_callbacks.watch())
+        operations = await stack.enter_async_context(_operations(applied, clock))
+        if applied.https:
+            # Nginx does not start without a certificate.
+            ask = partial(operations.run, TLS, follower=NoFollower())
+            await ensure_at_start(applied, clock, ask)
         driver = await stack.enter_async_context(_driver(settings, parts, clock))
         supervisor = await stack.enter_async_context(
             Supervisor(
@@ -117,8 +132,17 @@ async def _supervise_with(settings: Settings, clock: Clock, say: Say, ended: asy
         )
         know = _condition(applied, parts, supervisor)
         runner = await stack.enter_async_context(ModelRunner(applied.runner_address, know=know))
-        operations = await stack.enter_async_context(_operations(applied, clock))
-        services = build_services(applied, database, runner, clock, Passwords(), operations)
+        socket = applied.nginx_tls_socket
+        web_server = Nginx(supervisor, socket, clock) if applied.nginx else None
+        services = build_services(
+            applied,
+            database,
+            runner,
+            clock,
+            Passwords(),
+            operations,
+            web_server=web_server,
+        )
         await stack.enter_async_context(_following(services))
         console = await stack.enter_async_context(
             _sites(applied, clock, supervisor, parts, services)
@@ -182,7 +206,7 @@ def _sinks(
     ]
     if settings.packaged:
         is_claimed = services.accounts.is_claimed
-        sinks.append(LoginMessage(is_claimed, _addresses(settings), settings.motd))
+        sinks.append(LoginMessage(is_claimed, partial(_addresses, settings), settings.motd))
     return sinks
 
 
@@ -206,8 +230,9 @@ def _reader(parts: Catalog, supervisor: Supervisor) -> KnowReader:
 
 
 def _addresses(settings: Settings) -> dict[str, str]:
-    """Return where people open the two sites."""
-    return {"chat": settings.address, "console": settings.console_address}
+    """Return where people open the two sites, also on other computers."""
+    found = reachable(settings)
+    return {"chat": found.address, "console": found.console_address}
 
 
 def _prepare(settings: Settings) -> None:
@@ -259,7 +284,8 @@ async def _sites(
         lambda: rescue.new_code().text,
         partial(services.audit.note, CommandLine()),
         partial(_report, console[keys.HEALTH]),
-        _addresses(settings),
+        partial(_addresses, settings),
+        partial(served_fingerprint, settings),
     )
     alone = None if settings.nginx else (settings.bind, settings.port + 1)
     async with (
@@ -267,6 +293,19 @@ async def _sites(
         control_server(supervisor, services, surroundings, settings.control_socket),
     ):
         yield console
+
+
+def _keeper(
+    settings: Settings, clock: Clock, services: Services, is_migrated: Callable[[], bool]
+) -> AuditKeeper:
+    """Return what keeps the anchor of the audit, and adds what was noted in an outage."""
+
+    async def verify() -> None:
+        report = await services.verifier.verify()
+        await asyncio.to_thread(write_report, settings.state, report)
+
+    anchors = AnchorFile(settings.state)
+    return AuditKeeper(services.database, anchors, services.audit, clock, verify, is_migrated)
 
 
 async def _report(service: HealthService) -> dict[str, object]:
@@ -280,14 +319,25 @@ async def _schedule(
     """Queue jobs at their times, and run those that are the supervisor's."""
     jobs, kinds, operations = (
         services.jobs,
-        available(packaged=settings.packaged),
+        available(https=settings.https),
         services.operations,
     )
-    restart_nginx = partial(supervisor.restart, "nginx", System.phrase)
     chosen, accounts = services.operator_settings, services.accounts
-    works = SupervisorWorks(settings, clock, jobs, chosen, accounts.sweep, restart_nginx)
+    works = SupervisorWorks(
+        settings,
+        clock,
+        jobs,
+        chosen,
+        services.audit,
+        services.verifier,
+        accounts.sweep,
+        services.certificates,
+        services.setup_check,
+    )
     backups = BackupWorks(settings, clock, jobs, chosen, services.runner, operations)
-    table = {**works.table(), **backups.table()}
+    table = {**works.table(), **backups.table(), **AcmeWorks(services.acme).table()}
+    certificates = CertificateSchedule(clock, jobs, services.certificates)
+    acme = AcmeSchedule(clock, jobs, services.acme)
 
     def serves(name: str) -> bool:
         return any(unit.name == name and unit.phase.is_healthy for unit in supervisor.units())
@@ -295,7 +345,15 @@ async def _schedule(
     engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, table, serves)
     times = BackupSchedule(settings, clock, jobs, chosen, operations, accounts.is_claimed)
     others = [kind for kind in kinds if kind not in BACKUP_KINDS]
-    async with engine, Schedule(jobs, others) as schedule, times:
+    keeper = _keeper(settings, clock, services, partial(serves, "migrate"))
+    async with (
+        engine,
+        Schedule(jobs, others) as schedule,
+        times,
+        certificates,
+        acme,
+        keeper,
+    ):
 
         def use_zone(name: str) -> None:
             use_time_zone(name)

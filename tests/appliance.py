@@ -80,7 +80,8 @@ class Appliance:
     @property
     def address(self) -> str:
         """Where the chat is."""
-        return f"http://127.0.0.1:{self.port}"
+        scheme = "https" if self.environment.get("CLOISTER_TLS") == "yes" else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     @property
     def output(self) -> str:

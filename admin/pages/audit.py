@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -18,7 +19,9 @@ from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.audit.formats import ExportFormat, export_end, export_piece
 from appliance.audit.model import Action, AuditEntry, AuditFilter
+from appliance.audit.report import Report, read_report
 from appliance.audit.service import PAGE_SIZE
+from appliance.audit.words import advice_of, verdict_of
 from appliance.core.errors import InvalidInputError
 from appliance.core.text import storable
 from appliance.web.paths import whole_number
@@ -45,6 +48,15 @@ class Entries:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainCard:
+    """What the latest verification found; `advice` is empty where the audit is whole."""
+
+    sentence: str
+    advice: str = ""
+    verified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AuditPage:
     """`query` holds the filters that are set; `is_newest`: no row is newer than these.
 
@@ -59,6 +71,7 @@ class AuditPage:
     actors: list[str]
     entries: Partial[Entries]
     is_newest: bool
+    chain: ChainCard
 
     @property
     def object_name(self) -> str:
@@ -86,6 +99,7 @@ async def show_audit(request: web.Request) -> web.Response:
         actors.value or [],
         await load_partial(lambda: ask(load)),
         is_newest=before is None,
+        chain=_chain(await asyncio.to_thread(read_report, request.app[keys.SETTINGS].state)),
     )
     response = request.app[keys.RENDERER].page(request, page, block="entries")
     if wants_fragment(request):
@@ -111,6 +125,13 @@ async def export_audit(request: web.Request) -> web.StreamResponse:
             piece = await ask(lambda: anext(pieces, None))
     await response.write_eof(export_end(form, is_empty=first is None).encode())
     return response
+
+
+def _chain(report: Report | None) -> ChainCard:
+    if report is None:
+        return ChainCard("The entries have not been verified yet; that is done every night.")
+    advice = advice_of(report.finding) if report.finding else ""
+    return ChainCard(verdict_of(report), advice, report.at)
 
 
 def _query(request: web.Request) -> dict[str, str]:

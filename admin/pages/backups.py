@@ -31,6 +31,8 @@ from appliance.web import flash
 from appliance.web.render import FlashKind, Frame
 
 BACKUPS = "/admin/backups"
+SETUP_STEP = "/admin/setup/backups"
+FROM_SETUP = "setup"
 _JOBS_OF_A_KIND, _MOST_JOBS = 12, 20
 _EVERY_SECONDS = 3.0
 # Sets that are seen at once; earlier ones are behind a click.
@@ -133,6 +135,11 @@ async def start(request: web.Request, kind: str, subject: str = "") -> web.Respo
     except ApplianceError as error:
         return refusal(error)
     return flash.redirect(f"/admin/jobs/{job.id}")
+
+
+def way_back(asked_from: str) -> str:
+    """Return where a page about backups leads back to: the set-up, if it was opened there."""
+    return SETUP_STEP if asked_from == FROM_SETUP else BACKUPS
 
 
 def refusal(error: ApplianceError, location: str = BACKUPS) -> web.Response:

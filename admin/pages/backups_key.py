@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-import segno
 from aiohttp import web
 from markupsafe import Markup
 
 from admin import keys
 from admin.frame import frame
-from admin.pages.backups import BACKUPS
+from admin.pages.backups import way_back
+from admin.qr_code import qr_code
 from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.backup_plan.facts import BackupFacts, read_facts
@@ -39,7 +39,7 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyPage:
-    """The steps of the set-up, and the map of keys."""
+    """The steps of making a key, and the map of keys. `asked_from` names the page before."""
 
     template: ClassVar[str] = "backups_key.html"
 
@@ -49,6 +49,8 @@ class KeyPage:
     is_proven: bool
     rows: tuple[KeyRow, ...]
     form: Form
+    asked_from: str
+    back: str
     error: Words | None = None
 
 
@@ -66,29 +68,31 @@ class SheetPage:
     key_code: Markup
     file_code: Markup
     config_code: Markup
+    asked_from: str
 
 
 async def show_key(request: web.Request) -> web.Response:
     """GET /admin/backups/key."""
-    return await _answer(request, Form())
+    return await _answer(request, Form({"from": request.query.get("from", "")}))
 
 
 async def make(request: web.Request) -> web.Response:
     """POST /admin/backups/key/make: the answer is the sheet, which is not shown again."""
-    actor = permitted(request, Permission.MANAGE_BACKUPS)
+    actor, form = permitted(request, Permission.MANAGE_BACKUPS), await read_form(request)
     try:
         sheet = await request.app[keys.RECOVERY_KEYS].make(actor)
     except ApplianceError as error:
-        return await _answer(request, Form(), error)
+        return await _answer(request, form, error)
     page = SheetPage(
         frame=frame(request, "Recovery sheet", "backups"),
         sheet=sheet,
         groups=tuple(sheet.key.split("-")),
         key_file=plain(sheet.key_file),
         config=plain(sheet.config),
-        key_code=code(sheet.key),
-        file_code=code(plain(sheet.key_file)),
-        config_code=code(sheet.config),
+        key_code=qr_code(sheet.key),
+        file_code=qr_code(plain(sheet.key_file)),
+        config_code=qr_code(sheet.config),
+        asked_from=form.value("from"),
     )
     return request.app[keys.RENDERER].page(request, page)
 
@@ -104,14 +108,7 @@ async def prove(request: web.Request) -> web.Response:
     except ApplianceError as error:
         return await _answer(request, form, error)
     said = f"The recovery key {proof.fingerprint} opened the backups. Keep its sheet elsewhere."
-    return flash.redirect(BACKUPS, said)
-
-
-def code(text: str) -> Markup:
-    """Return a QR code as a drawing within the page; it has no colours of its own."""
-    drawing = segno.make(text, error="m", micro=False)
-    inline = drawing.svg_inline(scale=3, border=2, omitsize=True, svgclass="code")
-    return Markup(inline)  # noqa: S704 - a drawing holds paths, and no text of the caller
+    return flash.redirect(way_back(form.value("from")), said)
 
 
 async def _answer(
@@ -125,6 +122,8 @@ async def _answer(
         is_proven=facts.key_is_proven,
         rows=_rows(facts),
         form=form,
+        asked_from=form.value("from"),
+        back=way_back(form.value("from")),
         error=error.words_for(Audience.OPERATOR) if error else None,
     )
     return request.app[keys.RENDERER].page(request, page, status=error.status if error else status)

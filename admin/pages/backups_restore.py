@@ -18,10 +18,10 @@ from aiohttp import web
 from admin import keys
 from admin.frame import frame
 from admin.pages.backups import BACKUPS, refusal
-from appliance.accounts.guard import permitted
+from appliance.accounts.guard import client_address, permitted
 from appliance.actors.model import Actor, ClaimCode
 from appliance.actors.permissions import Permission
-from appliance.backup.layout import CONFIGURATION, TARGETS, TLS
+from appliance.backup.layout import AUTHORITY, CONFIGURATION, TARGETS, TLS
 from appliance.backup_plan.errors import RestoreSessionError
 from appliance.backup_plan.facts import CopiedTo, read_facts
 from appliance.backup_plan.restoring import CONFIRMATION, RestoreSteps, Step
@@ -29,7 +29,7 @@ from appliance.core.errors import ApplianceError, Audience, Words
 from appliance.core.settings import MOST_TARGETS
 from appliance.operations.model import Facts
 from appliance.restore.model import What
-from appliance.restore.wording import restored_sentence
+from appliance.restore.wording import gone_sentence, restored_sentence
 from appliance.web import flash
 from appliance.web.cookies import Cookies
 from appliance.web.forms import Form, read_form
@@ -58,6 +58,7 @@ _WHAT = (
 _FILES = {
     CONFIGURATION: "the configuration cloister.env",
     TLS: "the certificate with its key",
+    AUTHORITY: "the certificate authority",
     TARGETS: "the targets of copies",
 }
 
@@ -68,8 +69,8 @@ class RestorePage:
 
     `copies` are all places that can be chosen; `sources` are those of them that are only restored
     from. `is_here` says whether this machine has backups of its own, and `is_unclaimed` that the
-    holder of the claim code restores. `done` says what was restored. What is `waiting` belongs to
-    root, who gives `place_files`.
+    holder of the claim code restores. `gone` says what would be lost, and `done` what was restored.
+    What is `waiting` belongs to root, who gives `place_files`.
     """
 
     template: ClassVar[str] = "restore.html"
@@ -85,6 +86,7 @@ class RestorePage:
     is_here: bool
     snapshots: tuple[Facts, ...]
     preview: Facts
+    gone: str
     error: Words | None
     is_unconfirmed: bool
     done: str
@@ -101,11 +103,11 @@ async def begin(request: web.Request) -> web.Response:
 
 async def begin_unclaimed(request: web.Request) -> web.Response:
     """POST /admin/claim/restore: the claim code of a machine without an operator opens it."""
-    form = await read_form(request)
+    form, address = await read_form(request), client_address(request)
     try:
         code = form.text("code")
         await request.app[keys.BREAKER].ask(
-            lambda: request.app[keys.ACCOUNTS].check_claim_code(code)
+            lambda: request.app[keys.ACCOUNTS].check_claim_code(code, address=address)
         )
     except ApplianceError as error:
         return refusal(error, CLAIM)
@@ -230,6 +232,7 @@ async def _answer(
         is_here=facts.catalog is not None,
         snapshots=tuple(map(_dated, listed)) if isinstance(listed, list) else (),
         preview=_previewed(steps.preview),
+        gone=_gone(steps),
         error=shown.words_for(Audience.OPERATOR) if shown else None,
         is_unconfirmed=await request.app[keys.RESTORING].notes.former_is_kept(),
         done=_done(steps),
@@ -240,6 +243,12 @@ async def _answer(
     if wants_fragment(request) and not steps.step.is_working:
         status = _LAST_POLL
     return request.app[keys.RENDERER].page(request, page, block="steps", status=status)
+
+
+def _gone(steps: RestoreSteps) -> str:
+    """Return what would be lost; a restore of a part replaces nothing."""
+    gone = steps.preview.get("gone")
+    return gone_sentence(gone) if steps.is_whole and isinstance(gone, Mapping) else ""
 
 
 def _done(steps: RestoreSteps) -> str:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from admin import keys
 from admin.frame import frame
-from admin.pages.backups import BACKUPS, refusal, start
+from admin.pages.backups import BACKUPS, FROM_SETUP, refusal, start, way_back
 from appliance.accounts.guard import permitted
 from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError, Audience, Words
@@ -45,6 +45,7 @@ class TargetPage:
     """A target's fields; `number` is 0 for a new one. A secret is never shown again.
 
     `is_source`: the place is only restored from, by the holder of the steps of a restore.
+    `asked_from` names the page before.
     """
 
     template: ClassVar[str] = "backups_target.html"
@@ -58,6 +59,11 @@ class TargetPage:
     kinds: tuple[tuple[str, str], ...] = _KINDS
     longest_secret: int = LONGEST_SECRET
     error: Words | None = None
+
+    @property
+    def asked_from(self) -> str:
+        """The page before, if it was the set-up."""
+        return FROM_SETUP if self.form.value("from") == FROM_SETUP else ""
 
 
 async def show_new(request: web.Request) -> web.Response:
@@ -116,21 +122,24 @@ async def remove(request: web.Request) -> web.Response:
 
 async def _save(request: web.Request, number: int | None) -> web.Response:
     actor, values = permitted(request, Permission.MANAGE_BACKUPS), await read_values(request)
+    asked_from = (await read_form(request)).value("from")
+    back = way_back(asked_from)
     targets = request.app[keys.TARGETS]
     try:
         saved = await targets.save(actor, number, values)
     except ApplianceError as error:
         before = await targets.kept.find(number) if number else None
         is_source = before is not None and before.restores_only
-        return _changing(request, number or 0, refused(values, error), error, is_source=is_source)
+        form = refused({**values, "from": asked_from}, error)
+        return _changing(request, number or 0, form, error, is_source=is_source)
     if saved.restores_only:
-        return flash.redirect(BACKUPS, f"“{saved.name}” was reached, and is kept.")
+        return flash.redirect(back, f"“{saved.name}” was reached, and is kept.")
     if (await targets.kept.state(saved.number)).prepared_at is None:
         other = TargetOfAnotherError(place=saved.place)
         said = f"“{saved.name}” is kept, but nothing is copied there. {other.message}"
-        return flash.redirect(BACKUPS, f"{said} {other.advice}", FlashKind.BAD)
+        return flash.redirect(back, f"{said} {other.advice}", FlashKind.BAD)
     said = f"“{saved.name}” was reached, and is kept. The next backup is copied there."
-    return flash.redirect(BACKUPS, said)
+    return flash.redirect(back, said)
 
 
 def _changing(
@@ -148,7 +157,8 @@ def _changing(
 def new_form(request: web.Request) -> Form:
     """Return the empty form of the kind that the address names."""
     wanted = request.query.get("kind", "")
-    return Form({"kind": wanted if wanted in set(TargetKind) else TargetKind.FOLDER})
+    kind = wanted if wanted in set(TargetKind) else TargetKind.FOLDER
+    return Form({"kind": kind, "from": request.query.get("from", "")})
 
 
 async def read_values(request: web.Request) -> dict[str, str]:

@@ -9,9 +9,12 @@ from aiohttp import web
 
 from admin import keys
 from admin.frame import frame
-from admin.login_redirect import START, is_claimed
+from admin.login_redirect import is_claimed
+from admin.pages.setup import SETUP
+from appliance.accounts.guard import client_address
 from appliance.accounts.secrets import LEAST_PASSWORD
 from appliance.core.errors import ApplianceError
+from appliance.setup.front import served_fingerprint
 from appliance.web import flash
 from appliance.web.forms import Form, read_form
 from appliance.web.render import Frame
@@ -19,13 +22,17 @@ from appliance.web.render import Frame
 
 @dataclass(frozen=True, slots=True)
 class ClaimPage:
-    """`claimed`: the machine has an operator already; then a code is the way back in."""
+    """`claimed`: the machine has an operator already; then a code is the way back in.
+
+    `fingerprint` is that of the certificate, for people to compare; empty without TLS.
+    """
 
     template: ClassVar[str] = "claim.html"
 
     frame: Frame
     form: Form
     claimed: bool
+    fingerprint: str
     error: ApplianceError | None = None
     least_password: int = LEAST_PASSWORD
 
@@ -43,13 +50,13 @@ async def claim(request: web.Request) -> web.Response:
     password = form.secret("password")
     if not form.valid:
         return await _answer(request, form, status=422)
-    device = request.app[keys.GUARD].device(request)
+    device, address = request.app[keys.GUARD].device(request), client_address(request)
     try:
-        token = await accounts.claim(code, name, display_name, password, device)
+        token = await accounts.claim(code, name, display_name, password, device, address=address)
         request.app[keys.BREAKER].answered()
     except ApplianceError as error:
         return await _answer(request, form, error, status=error.status)
-    response = flash.redirect(f"{START}?welcome=1")
+    response = flash.redirect(SETUP)
     request.app[keys.GUARD].set_session_cookie(response, token, device)
     return response
 
@@ -58,5 +65,6 @@ async def _answer(
     request: web.Request, form: Form, error: ApplianceError | None = None, status: int = 200
 ) -> web.Response:
     claimed = await is_claimed(request)
-    page = ClaimPage(frame(request, "Claim this machine"), form, claimed, error)
+    fingerprint = await served_fingerprint(request.app[keys.SETTINGS])
+    page = ClaimPage(frame(request, "Claim this machine"), form, claimed, fingerprint, error)
     return request.app[keys.RENDERER].page(request, page, status=status, refusal=error)

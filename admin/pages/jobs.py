@@ -135,7 +135,7 @@ def row_of(job: Job) -> JobRow:
 
 async def _all(request: web.Request) -> JobsPage:
     ask, jobs = request.app[keys.BREAKER].ask, request.app[keys.JOBS]
-    known = available(packaged=request.app[keys.SETTINGS].packaged)
+    known = available(https=request.app[keys.SETTINGS].https)
     kind = next((kind for kind in known if kind.name == request.query.get("kind")), None)
 
     async def kinds() -> list[KindRow]:

@@ -39,17 +39,14 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelsPage:
-    """What the page shows, or why it cannot.
+class ModelsHere:
+    """What is known of the models, or why it is not.
 
     `own_runner` is the service that runs models here, and `folder` where they belong; both are
     None when another machine's runner is used. `missing` are models that were chosen and are not
     installed; `silence` says why the runner does not answer, `needs_runner` that there is none.
     """
 
-    template: ClassVar[str] = "models.html"
-
-    frame: Frame
     cards: list[Card]
     missing: list[tuple[Purpose, str]]
     silence: Words | None
@@ -59,6 +56,16 @@ class ModelsPage:
     own_runner: str | None
     folder: Path | None
     runner_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsPage:
+    """What the page shows."""
+
+    template: ClassVar[str] = "models.html"
+
+    frame: Frame
+    here: ModelsHere
     error: ApplianceError | None = None
 
 
@@ -90,26 +97,29 @@ def _said(purpose: Purpose, name: str) -> str:
             return f"{name} will search as soon as it has read every passage."
 
 
-async def _answer(
-    request: web.Request, *, error: ApplianceError | None = None, status: int = 200
-) -> web.Response:
+async def models_here(request: web.Request) -> ModelsHere:
+    """Ask the runner and the database for what the pages about models show."""
     settings, machine = request.app[keys.SETTINGS], request.app[keys.MACHINE]
     models, chosen = await machine.models(), await machine.chosen()
     known = chosen.value or Chosen()
     has_own = any(unit.name == MODEL_RUNNER for unit in request.app[keys.UNITS].units())
-    page = ModelsPage(
-        frame(request, "Models", "models"),
-        [_card(model, models.value or [], known) for model in models.value or []],
-        [] if models.value is None else missing(known, models.value),
-        models.problem.words_for(Audience.OPERATOR) if models.problem else None,
-        isinstance(models.problem, RunnerMissingError),
-        settings.packaged,
-        chosen,
-        MODEL_RUNNER if has_own else None,
-        settings.models / "models" if has_own or not settings.ollama_url else None,
-        settings.runner_address,
-        error,
+    return ModelsHere(
+        cards=[_card(model, models.value or [], known) for model in models.value or []],
+        missing=[] if models.value is None else missing(known, models.value),
+        silence=models.problem.words_for(Audience.OPERATOR) if models.problem else None,
+        needs_runner=isinstance(models.problem, RunnerMissingError),
+        packaged=settings.packaged,
+        chosen=chosen,
+        own_runner=MODEL_RUNNER if has_own else None,
+        folder=settings.models / "models" if has_own or not settings.ollama_url else None,
+        runner_address=settings.runner_address,
     )
+
+
+async def _answer(
+    request: web.Request, *, error: ApplianceError | None = None, status: int = 200
+) -> web.Response:
+    page = ModelsPage(frame(request, "Models", "models"), await models_here(request), error)
     return request.app[keys.RENDERER].page(
         request, page, block="models", status=status, refusal=error
     )

@@ -10,12 +10,15 @@ from typing import ClassVar
 from aiohttp import web
 
 from admin import keys
+from admin.database_breaker import load_partial
 from admin.frame import frame
 from admin.login_redirect import START
 from admin.overview_facts import OverviewFacts
 from admin.overview_health import OverviewHealth, ServiceCard, overview_health, service_card
 from admin.page_stream import stream_page
 from appliance.health.service_words import title_of
+from appliance.setup.model import Step
+from appliance.setup.words import StepWords, words_of
 from appliance.units.model import Absent
 from appliance.web import flash
 from appliance.web.render import Frame
@@ -25,8 +28,17 @@ _BLOCKS = ("health", "services", "machine")
 
 
 @dataclass(frozen=True, slots=True)
+class SetupLeft:
+    """The open steps of the set-up, and how many of all are decided."""
+
+    steps: tuple[tuple[Step, StepWords], ...]
+    decided: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class OverviewPage:
-    """`welcome` shows the next steps to the person who has just claimed the machine."""
+    """`setup` says what is left of the set-up, until it is finished."""
 
     template: ClassVar[str] = "overview.html"
 
@@ -35,13 +47,12 @@ class OverviewPage:
     services: list[ServiceCard]
     absent: tuple[Absent, ...]
     facts: OverviewFacts
-    library_url: str
-    welcome: bool = False
+    setup: SetupLeft | None
 
 
 async def show_overview(request: web.Request) -> web.Response:
     """GET /admin/, and for htmx the services alone."""
-    page = await _page(request, welcome="welcome" in request.query)
+    page = await _page(request)
     return request.app[keys.RENDERER].page(request, page, block="services")
 
 
@@ -62,7 +73,7 @@ async def follow_overview(request: web.Request) -> web.StreamResponse:
     return await stream_page(request, render, every=_EVERY_SECONDS, changes=changes)
 
 
-async def _page(request: web.Request, *, welcome: bool = False) -> OverviewPage:
+async def _page(request: web.Request) -> OverviewPage:
     machine = request.app[keys.MACHINE]
     health, facts = await asyncio.gather(request.app[keys.HEALTH].current(), machine.facts())
     # Asked last, so that the services are as fresh as the answer.
@@ -74,6 +85,15 @@ async def _page(request: web.Request, *, welcome: bool = False) -> OverviewPage:
         [service_card(unit, units) for unit in units if not unit.phase.is_finished],
         tuple(replace(absent, name=title_of(absent.name)) for absent in machine.absent),
         facts,
-        f"{request.app[keys.SETTINGS].address}/library",
-        welcome=welcome,
+        await _setup_left(request),
     )
+
+
+async def _setup_left(request: web.Request) -> SetupLeft | None:
+    """Return what is left of the set-up; None when it is finished, or cannot be known now."""
+    setup, ask = request.app[keys.SETUP], request.app[keys.BREAKER].ask
+    progress = (await load_partial(lambda: ask(setup.progress))).value
+    if progress is None or progress.is_finished:
+        return None
+    steps = tuple((step, words_of(step)) for step in progress.open_steps)
+    return SetupLeft(steps, len(Step) - len(steps), len(Step))

@@ -72,14 +72,14 @@ async def add(request: web.Request) -> web.Response:
         made = await request.app[keys.PEOPLE].add(actor, name, display_name, Role(role))
     except ApplianceError as error:
         return await _answer(request, form=form, error=error, status=error.status)
-    return await _answer(request, invitation=_invitation(request, *made))
+    return await _answer(request, invitation=invitation_of(request, *made))
 
 
 async def invite(request: web.Request) -> web.Response:
     """POST /admin/people/{id}/invite: answers with the page, because the link is shown once."""
     actor = permitted(request, Permission.MANAGE_PEOPLE)
     made = await request.app[keys.PEOPLE].invite(actor, identifier(request))
-    return await _answer(request, invitation=_invitation(request, *made))
+    return await _answer(request, invitation=invitation_of(request, *made))
 
 
 async def set_role(request: web.Request) -> web.Response:
@@ -127,7 +127,8 @@ def _article(role: str) -> str:
     return {Role.OPERATOR: "an operator", Role.MEMBER: "a member"}[Role(role)]
 
 
-def _invitation(request: web.Request, account: Account, code: Secret) -> Invitation:
+def invitation_of(request: web.Request, account: Account, code: Secret) -> Invitation:
+    """Return the link with which a person sets a password."""
     # Behind #, so that the code reaches no server's log and no other site.
     address = request.app[keys.SETTINGS].address
     return Invitation(account.display_name, f"{address}/password#{code.text}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -77,37 +77,49 @@ async def save_settings(request: web.Request) -> web.Response:
     """
     actor, form = permitted(request, Permission.CHANGE_SETTINGS), await read_form(request)
     known = await request.app[keys.BREAKER].ask(request.app[keys.OPERATOR_SETTINGS].all)
-    values = {
-        setting.entry.name: value
-        for setting in known
-        if (value := _typed(setting, form)) != setting.value
-    }
+    values = typed_values(known, form)
     if not form.valid:
         return await _answer(request, form=form, status=422)
     try:
         changes = request.app[keys.CHANGES]
-        changed = await changes.change(actor, values, seen=_seen(values, form))
+        changed = await changes.change(actor, values, seen=seen_in(values, form))
     except SettingChangedError as error:
-        name, now = str(error.facts["name"]), str(error.facts["value"])
-        # The next attempt starts out from what the operator reads in the error.
-        again = form.with_value(SEEN + name, MARK + now)
-        again.fail(name, f"{error.message} {error.advice}")
-        return await _answer(request, form=again, status=error.status)
+        return await _answer(request, form=again_after(error, form), status=error.status)
     return _done(request, changed)
 
 
 def _done(request: web.Request, changed: Changed) -> web.Response:
     """Say what was saved, or where to confirm what is on trial."""
-    if changed.trial is not None and changed.after is not None:
-        query = f"{TRIAL}?token={changed.trial.token}"
-        addresses = addresses_to_try(changed.after, request.host)
-        links = tuple(f"{address}{query}" for address in addresses)
-        return trial_started(request, links)
+    if (on_trial := trial_of(request, changed)) is not None:
+        return on_trial
     if not changed.settings:
         return flash.redirect(SETTINGS, "Nothing was changed.", FlashKind.NOTE)
     names = ", ".join(f"“{each.entry.title}” is {each.text}" for each in changed.settings)
     restarts = " Services restart now." if changed.restarts else ""
     return flash.redirect(SETTINGS, f"Saved: {names}.{restarts}")
+
+
+def again_after(error: SettingChangedError, form: Form) -> Form:
+    """Return the form after another operator's change, which the next attempt starts out from."""
+    name, now = str(error.facts["name"]), str(error.facts["value"])
+    again = form.with_value(SEEN + name, MARK + now)
+    again.fail(name, f"{error.message} {error.advice}")
+    return again
+
+
+def trial_of(request: web.Request, changed: Changed) -> web.Response | None:
+    """Return the page that leads to where a change on trial is confirmed, if one is."""
+    if changed.trial is None or changed.after is None:
+        return None
+    query = f"{TRIAL}?token={changed.trial.token}"
+    addresses = addresses_to_try(changed.after, request.host)
+    return trial_started(request, tuple(f"{address}{query}" for address in addresses))
+
+
+def typed_values(known: Iterable[Setting], form: Form) -> dict[str, Value | None]:
+    """Return what was changed in the form, by name; a wrong value is marked in the form."""
+    typed = ((setting, _typed(setting, form)) for setting in known)
+    return {each.entry.name: value for each, value in typed if value != each.value}
 
 
 def _typed(setting: Setting, form: Form) -> Value | None:
@@ -129,7 +141,7 @@ def _typed(setting: Setting, form: Form) -> Value | None:
         return setting.value
 
 
-def _seen(values: Mapping[str, object], form: Form) -> dict[str, str]:
+def seen_in(values: Mapping[str, object], form: Form) -> dict[str, str]:
     """Return what the changed fields had when the operator opened the page."""
     found = {name: _seen_text(name, form) for name in values}
     return {name: text for name, text in found.items() if text is not None}

@@ -10,7 +10,7 @@ from typing import ClassVar
 from aiohttp import web
 
 from admin import keys
-from admin.frame import TRIAL, frame
+from admin.frame import TLS, TRIAL, frame
 from appliance.trial.errors import TrialOverError
 from appliance.trial.model import Trial, TrialKind
 from appliance.web import flash
@@ -19,7 +19,7 @@ from appliance.web.render import FlashKind, Frame, url
 
 _AFTERWARDS = {
     TrialKind.SETTINGS: "/admin/settings",
-    TrialKind.CERTIFICATE: "/admin/",
+    TrialKind.CERTIFICATE: TLS,
 }
 # Which of the services the browser gets through.
 _FRONT = "nginx"

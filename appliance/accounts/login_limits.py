@@ -19,14 +19,15 @@ _IPV6_NETWORK = 64
 
 
 class Throttle:
-    """Counts by key: a few are free, then each doubles the wait, up to five minutes.
+    """Counts by key: a few are free, then each doubles the wait, up to `longest` seconds.
 
     One thing counts once, and can be forgiven. An attempt is counted before its outcome is known,
     so that many at the same moment are not more than one after the other.
     """
 
-    def __init__(self, free: int = 5) -> None:
+    def __init__(self, free: int = 5, longest: float = _LONGEST_WAIT) -> None:
         self._free = free
+        self._longest = longest
         self._counted: OrderedDict[Hashable, dict[Hashable, float]] = OrderedDict()
 
     def wait(self, key: Hashable, now: float) -> float:
@@ -35,7 +36,7 @@ class Throttle:
         excess = len(times) - self._free
         if not times or excess < 0:
             return 0.0
-        wait = min(_FIRST_WAIT * 2.0**excess, _LONGEST_WAIT)
+        wait = min(_FIRST_WAIT * 2.0**excess, self._longest)
         return max(0.0, _newest(times) + wait - now)
 
     def count(self, key: Hashable, what: Hashable, now: float) -> bool:

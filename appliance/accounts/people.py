@@ -134,6 +134,11 @@ class People:
         """Return a person by sign-in name, for the command line. Raises PersonUnknownError."""
         return await self.named_or_only_operator(name)
 
+    async def by_id(self, account_id: UUID) -> Account:
+        """Return a person, for the appliance itself. Raises PersonUnknownError."""
+        async with self._database.connection() as connection:
+            return await _existing(AccountStore(connection), account_id)
+
     async def named_or_only_operator(self, name: str | None) -> Account:
         """Return the person for whom the command line acts.
 

@@ -7,6 +7,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 
 from argon2.low_level import ARGON2_VERSION, Type, hash_secret_raw
 from typing_extensions import override
@@ -41,6 +42,13 @@ class Secret:
     def __repr__(self) -> str:
         """Hide the text: a secret must not reach a log by accident."""
         return "Secret(…)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ExpiringSecret(Secret):
+    """A secret that works until a moment."""
+
+    expires_at: datetime
 
 
 def digest(text: str) -> bytes:

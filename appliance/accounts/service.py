@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from appliance.accounts.claim_limits import ClaimLimits
 from appliance.accounts.errors import (
     AccountLockedError,
     CurrentPasswordWrongError,
@@ -18,6 +19,7 @@ from appliance.accounts.login_limits import network_of
 from appliance.accounts.model import Account, Attempt, NewSession, Proof
 from appliance.accounts.names import checked_name, normal_name
 from appliance.accounts.secrets import (
+    ExpiringSecret,
     Passwords,
     Secret,
     checked_password,
@@ -32,18 +34,22 @@ from appliance.actors.permissions import Permission, Role
 from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.audit.service import record
 from appliance.core.clock import Clock
+from appliance.core.settings import CLAIM_MINUTES
 from appliance.db.pool import Database
 
-CLAIM_LASTS = timedelta(hours=1)
+CLAIM_LASTS = timedelta(minutes=CLAIM_MINUTES.default)
 SESSION_LASTS = timedelta(days=14)
 # How stale "last seen" may get before a page view writes it down.
 _SEEN_EVERY = timedelta(minutes=10)
-_ASK_FOR_CLAIM = "Run “cloister claim” on the machine to get a new one."
+_ASK_FOR_CLAIM = "Run “cloister claim” on the machine: it prints a new one, which works at once."
 _ASK_FOR_LINK = "Ask an operator for a new link."
 
 
 class Accounts:
-    """Finds out who a visitor is. Every such method takes the proof, never an id."""
+    """Finds out who a visitor is. Every such method takes the proof, never an id.
+
+    `claim_lasts` is how long a claim code works.
+    """
 
     def __init__(
         self,
@@ -51,64 +57,67 @@ class Accounts:
         clock: Clock,
         passwords: Passwords,
         session_lasts: Callable[[], timedelta] = lambda: SESSION_LASTS,
+        *,
+        claim_lasts: timedelta = CLAIM_LASTS,
     ) -> None:
         self._database = database
         self._clock = clock
         self._session_lasts = session_lasts
         self._hashing = Hashing(passwords)
+        self._claim_lasts = claim_lasts
+        self._claim_limits = ClaimLimits(clock)
 
     async def is_claimed(self) -> bool:
         """Say whether an operator exists who can sign in."""
         async with self._database.connection() as connection:
             return await AccountStore(connection).has_operator()
 
-    async def new_claim_code(self, actor: Actor) -> Secret:
+    async def new_claim_code(self, actor: Actor) -> ExpiringSecret:
         """Make the code that lets its holder become an operator; earlier codes stop working.
 
         It also is the way back in when the operator's password is lost. Raises ForbiddenError for
         people: only the command line and the appliance's own start may make one.
         """
         actor.require(Permission.CREATE_CLAIM_CODE)
-        code = new_code()
+        code, until = new_code(), self._clock.now() + self._claim_lasts
         async with self._database.transaction() as connection:
             store = AccountStore(connection)
-            until = self._clock.now() + CLAIM_LASTS
             await store.add_invitation(code.digest, "claim", None, until)
             event = AuditEvent(Action.CLAIM_CODE_CREATE, ObjectType.CLAIM_CODE)
             await record(connection, actor, event)
-        return code
+        return ExpiringSecret(code.text, code.digest, until)
 
-    async def check_claim_code(self, code: str) -> None:
+    async def check_claim_code(self, code: str, *, address: str = "") -> None:
         """Raise InvitationUsedError unless the code would claim this machine; it stays good.
 
-        On a machine that has an operator, no code is good for what this is asked for.
+        On a machine that has an operator, no code is good for what this is asked for. Raises
+        TooManyAttemptsError as well.
         """
-        async with self._database.connection() as connection:
-            store = AccountStore(connection)
-            is_open = await store.claim_is_open(code_digest(code), self._clock.now())
-            if not is_open or await store.has_operator():
-                raise InvitationUsedError(remedy=_ASK_FOR_CLAIM)
+        await self._require_claim(code, address, unclaimed=True)
 
     async def claim(
-        self, code: str, name: str, display_name: str, password: str, device: str = ""
+        self,
+        code: str,
+        name: str,
+        display_name: str,
+        password: str,
+        device: str = "",
+        *,
+        address: str = "",
     ) -> Secret:
         """Make the holder of a claim code an operator, and open their session.
 
         The code is used up in the same transaction that adds the person, so that two claims
         cannot both win and a refused name leaves the code good. A person of that name who is an
-        operator already gets the new password instead: that replaces a lost password.
+        operator already gets the new password instead: that replaces a lost password. Wrong codes
+        are slowed down by the client's `address`, and in total.
         Raises InvitationUsedError, BadNameError, WeakPasswordError, NameTakenError,
         TooManyAttemptsError.
         """
         name = checked_name(name)
         checked_password(password, name)
-        async with self._database.connection() as connection:
-            # Before anything that costs: strangers may send what they like.
-            good = await AccountStore(connection).claim_is_open(
-                code_digest(code), self._clock.now()
-            )
-        if not good:
-            raise InvitationUsedError(remedy=_ASK_FOR_CLAIM)
+        # Before anything that costs: strangers may send what they like.
+        await self._require_claim(code, address)
         stored = await self._hashing.new(password)
         token, session = self._new_session(device)
         async with self._database.transaction() as connection:
@@ -127,6 +136,19 @@ class Accounts:
             await record(connection, known, _event(Action.MACHINE_CLAIM, known))
             await store.open_session(known.id, session)
         return token
+
+    async def _require_claim(self, code: str, address: str, *, unclaimed: bool = False) -> None:
+        """Raise InvitationUsedError for a code that is not good, TooManyAttemptsError after many.
+
+        With `unclaimed` no code is good where an operator exists.
+        """
+        await self._claim_limits.begin(address, code)
+        async with self._database.connection() as connection:
+            store = AccountStore(connection)
+            is_good = await store.claim_is_open(code_digest(code), self._clock.now())
+            if not is_good or (unclaimed and await store.has_operator()):
+                raise InvitationUsedError(remedy=_ASK_FOR_CLAIM)
+        self._claim_limits.succeeded(address, code)
 
     async def sign_in(self, name: str, password: str, address: str, device: str = "") -> Secret:
         """Open a session for a person who types the right password.

@@ -10,7 +10,10 @@ from enum import StrEnum
 
 from appliance.audit.model import AuditEntry
 
-_COLUMNS = ("id", "at", "actor", "action", "object_type", "object_id", "object", "detail")
+_COLUMNS = (
+    *("id", "at", "actor", "action", "object_type", "object_id", "object", "detail"),
+    *("happened_at", "note_id", "position", "hash"),
+)
 # What a spreadsheet would take for the beginning of a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -19,12 +22,19 @@ class ExportFormat(StrEnum):
     """How an export is written; the value is the ending of its file."""
 
     CSV = "csv"
+    JSON_LINES = "jsonl"
     JSON = "json"
 
     @property
     def content_type(self) -> str:
         """The media type of the file."""
-        return {ExportFormat.CSV: "text/csv", ExportFormat.JSON: "application/json"}[self]
+        match self:
+            case ExportFormat.CSV:
+                return "text/csv"
+            case ExportFormat.JSON_LINES:
+                return "application/jsonl"
+            case ExportFormat.JSON:
+                return "application/json"
 
 
 def as_json(entry: AuditEntry) -> dict[str, object]:
@@ -38,6 +48,10 @@ def as_json(entry: AuditEntry) -> dict[str, object]:
         "object_id": entry.object_id,
         "object": entry.name,
         "detail": entry.detail,
+        "happened_at": entry.happened_at.isoformat() if entry.happened_at else None,
+        "note_id": str(entry.note_id) if entry.note_id else None,
+        "position": entry.position,
+        "hash": entry.hash,
     }
 
 
@@ -46,8 +60,10 @@ def export_piece(form: ExportFormat, entries: Sequence[AuditEntry], *, is_first:
     match form:
         case ExportFormat.CSV:
             return _csv([_COLUMNS] if is_first else [], entries)
+        case ExportFormat.JSON_LINES:
+            return "".join(f"{_line(entry)}\n" for entry in entries)
         case ExportFormat.JSON:
-            rows = ",\n".join(json.dumps(as_json(entry), ensure_ascii=False) for entry in entries)
+            rows = ",\n".join(map(_line, entries))
             return ("[\n" if is_first else ",\n") + rows
 
 
@@ -56,8 +72,14 @@ def export_end(form: ExportFormat, *, is_empty: bool) -> str:
     match form:
         case ExportFormat.CSV:
             return export_piece(form, (), is_first=True) if is_empty else ""
+        case ExportFormat.JSON_LINES:
+            return ""
         case ExportFormat.JSON:
             return "[]\n" if is_empty else "\n]\n"
+
+
+def _line(entry: AuditEntry) -> str:
+    return json.dumps(as_json(entry), ensure_ascii=False)
 
 
 def _csv(heading: list[tuple[str, ...]], entries: Iterable[AuditEntry]) -> str:
@@ -66,7 +88,8 @@ def _csv(heading: list[tuple[str, ...]], entries: Iterable[AuditEntry]) -> str:
     writer.writerows(heading)
     for entry in entries:
         values = as_json(entry) | {"detail": entry.facts}
-        writer.writerow([_harmless(str(value)) for value in values.values()])
+        cells = ("" if value is None else str(value) for value in values.values())
+        writer.writerow([_harmless(cell) for cell in cells])
     return text.getvalue()
 
 

@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 
 class ObjectType(StrEnum):
     """What an action is done to."""
 
     API_KEY = "api_key"
+    AUDIT = "audit"
     BACKUP_TARGET = "backup_target"
+    CERTIFICATE = "certificate"
     CLAIM_CODE = "claim_code"
+    DATABASE = "database"
     DOCUMENT = "document"
     JOB = "job"
     MODEL = "model"
@@ -22,6 +26,7 @@ class ObjectType(StrEnum):
     RESCUE_CODE = "rescue_code"
     SET = "set"
     SETTING = "setting"
+    SETUP_STEP = "setup_step"
     UNIT = "unit"
 
 
@@ -63,7 +68,18 @@ class Action(StrEnum):
     RESTORE_START = "restore.start"
     RESTORE_CONFIRM = "restore.confirm"
     RESTORE_UNDO = "restore.undo"
+    ACME_USE = "acme.use"
+    ACME_OFF = "acme.off"
+    CERTIFICATE_REQUEST = "certificate.request"
+    CERTIFICATE_ROLL_BACK = "certificate.roll_back"
+    CERTIFICATE_USE = "certificate.use"
     SETTING_CHANGE = "setting.change"
+    # Written by `core.prune_audit` itself.
+    AUDIT_PRUNE = "audit.prune"
+    AUDIT_GAP = "audit.gap"
+    DATABASE_EXCHANGE = "database.exchange"
+    SETUP_STEP_FINISH = "setup_step.finish"
+    SETUP_STEP_SKIP = "setup_step.skip"
     UNIT_START = "unit.start"
     UNIT_STOP = "unit.stop"
     UNIT_RESTART = "unit.restart"
@@ -85,7 +101,11 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One row of the audit, as text: an earlier version may have known other actions."""
+    """One row of the audit, as text: an earlier version may have known other actions.
+
+    `at` is when it was added; `happened_at` when it happened, if the database was down then.
+    `position` and `hash` are those of its link in the chain.
+    """
 
     id: int
     at: datetime
@@ -95,6 +115,15 @@ class AuditEntry:
     object_id: str
     name: str
     detail: dict[str, str | int]
+    happened_at: datetime | None = None
+    note_id: UUID | None = None
+    position: int | None = None
+    hash: str | None = None
+
+    @property
+    def time(self) -> datetime:
+        """When it happened."""
+        return self.happened_at or self.at
 
     @property
     def label(self) -> str:
@@ -116,8 +145,9 @@ class AuditEntry:
 class AuditFilter:
     """Which rows to read; None and the empty text select all.
 
-    `action` may be a whole action, or the part before the dot. `until` is not included. `text` is
-    searched for in the actor, the action, the object and the detail.
+    `action` may be a whole action, or the part before the dot. `until` is not included; both times
+    are compared with when an entry happened. `text` is searched for in the actor, the action, the
+    object and the detail.
     """
 
     actor: str | None = None

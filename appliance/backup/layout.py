@@ -17,6 +17,7 @@ MANIFEST = "manifest.json"
 DATABASE = "database"
 CONFIGURATION = "configuration"
 TLS = "tls"
+AUTHORITY = "authority"
 TARGETS = "targets"
 # Can be made again from the documents; a hot snapshot has their tables without rows.
 DERIVED = (

@@ -35,7 +35,8 @@ class Manifest:
 
     `schema` is the number of the last migration, `postgres` the major version of the server.
     `tables` was computed in the transaction whose data the dump holds; `files` has the SHA-256 of
-    each file of the dump. `documents` are the digests that rows refer to, with their sizes.
+    each file of the dump. `documents` are the digests that rows refer to, with their sizes. `audit`
+    is the end of the audit's chain, against which later states can be compared.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Manifest:
     files: Mapping[str, str]
     documents: Mapping[str, int]
     models: tuple[ModelName, ...] = ()
+    audit: str = ""
     format: int = FORMAT
 
     def as_json(self) -> str:
@@ -86,5 +88,6 @@ def _manifest(found: Mapping[str, Any]) -> Manifest:
         files=dict(found["files"]),
         documents={digest: int(size) for digest, size in found["documents"].items()},
         models=tuple(ModelName(model["name"], model["digest"]) for model in found["models"]),
+        audit=str(found.get("audit", "")),
         format=int(found["format"]),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,14 @@ from appliance.operations.work import Reporter, Work
 from appliance.repository import catalog, lock
 from appliance.repository.damage import FOLDERS, DamagedFile, FileKind
 from appliance.repository.errors import KeyNeededError, RepositoryMissingError
-from appliance.repository.files import CONFIG, LOCKS, FolderFiles, keys_of, size_of
+from appliance.repository.files import (
+    CONFIG,
+    LOCKS,
+    FolderFiles,
+    folders_of,
+    keys_of,
+    size_of,
+)
 from appliance.repository.key_files import KeyFile
 from appliance.repository.model import Kind
 from appliance.repository.place import MODELS, machine_key
@@ -116,7 +124,7 @@ class _Owner:
         """Carry out one request, with all others kept out."""
         if await self.files.read(CONFIG) is None:
             raise RepositoryMissingError(place=self.folder)
-        await asyncio.to_thread(_forget_unfinished, self.folder)
+        await _forget_unfinished(self.files)
         await self._unlock()
         if key := request.get("remove_key"):
             return await self._remove_key(str(key))
@@ -242,9 +250,15 @@ class _Owner:
             path.replace(self.folder / _ASIDE / f"{file.kind}-{path.name}")
 
 
-def _forget_unfinished(folder: Path) -> None:
+async def _forget_unfinished(files: FolderFiles) -> None:
     """Remove what writers have left that were killed, or met a full disk: no one writes now."""
     for kind in FOLDERS:
-        for path in (folder / kind).rglob("*"):
-            if path.is_file() and any(mark in path.name for mark in _UNFINISHED):
-                path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            for folder in await files.call(folders_of, files.folder, kind):
+                await files.call(_forget_in, folder)
+
+
+def _forget_in(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_file() and any(mark in path.name for mark in _UNFINISHED):
+            path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from appliance.audit.store import ChainStore
 from appliance.backup import hot_sums, stage
 from appliance.backup.dump import write_dump
 from appliance.backup.errors import (
@@ -155,6 +156,8 @@ class Saver:
                 else:
                     tables, files = await _both(source, self._dump(source, facts))
             extensions = await source.store.extensions()
+            chain = ChainStore(source.connection)
+            audit = (await chain.end()).as_text() if await chain.exists() else ""
         manifest = Manifest(
             kind=self.kind,
             version=await read_version(),
@@ -166,6 +169,7 @@ class Saver:
             files=files,
             documents={document.digest: document.size for document in documents},
             models=models_of(request),
+            audit=audit,
         )
         with stage.usable(folder):
             await asyncio.to_thread(stage.copy_settings, self.settings, folder)
@@ -307,6 +311,7 @@ def content_of(manifest: Manifest, facts: DatabaseFacts, seconds: int) -> Conten
         conversations=facts.conversations,
         bytes=facts.size + sum(manifest.documents.values()),
         seconds=seconds,
+        audit=manifest.audit,
     )
 
 

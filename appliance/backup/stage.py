@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from appliance.backup.errors import BackupRunsError, StageFailedError
-from appliance.backup.layout import CONFIGURATION, STAGES, TARGETS, TLS
+from appliance.backup.layout import AUTHORITY, CONFIGURATION, STAGES, TARGETS, TLS
 from appliance.core.files import locked_alone, os_errors_as, private_directory
 from appliance.core.settings import ENVIRONMENT_FILE, LAST_GOOD_ENVIRONMENT, Settings
 
@@ -49,6 +49,7 @@ def copy_settings(settings: Settings, stage: Path) -> None:
         for path in found[:1]:
             _copy(path, stage / CONFIGURATION / ENVIRONMENT_FILE.name)
     _copy_folder(settings.tls, stage / TLS)
+    _copy_folder(settings.authority, stage / AUTHORITY)
     _copy_folder(settings.offsite, stage / TARGETS)
 
 

@@ -6,24 +6,20 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
-
 from appliance.backup_plan.facts import BackupFacts, read_facts
 from appliance.backup_plan.wording import Standing, headline, lacks, models_sentence
 from appliance.cli.confirmation import add_yes, confirmed
+from appliance.cli.connection import PATIENT
 from appliance.cli.context import Context
 from appliance.cli.errors import DeclinedError
 from appliance.cli.output import ExitCode
+from appliance.cli.queued_job import print_job
 from appliance.cli.recovery_key import add_key_file, read_key, read_secret
 from appliance.cli.verbs import Verbs, add_group, add_verb
-from appliance.jobs.model import JobState
 from appliance.offsite.model import TargetKind
 from appliance.offsite.targets import Targets, public
 from appliance.repository.model import Snapshot
 
-_POLL_SECONDS = 0.5
-# Reaching a target, and opening a repository that is being pruned, take their time.
-_PATIENT = aiohttp.ClientTimeout(total=180)
 _FIELDS = ("name", "place", "user", "identity", "region", "limit", "opens", "closes")
 _HELP = {
     "name": "what you call it",
@@ -39,9 +35,6 @@ _REPLACES = (
     "The new key opens all sets. The present sheet opens them until the new key is proved; then it "
     "opens nothing any more."
 )
-
-# A job as the control socket sends it.
-Job = dict[str, Any]
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
@@ -110,12 +103,12 @@ def _read_key(options: argparse.Namespace) -> None:
 
 async def back_up(context: Context, options: argparse.Namespace) -> ExitCode:
     """Queue a set."""
-    return await _job(context, await context.control.ask("POST", "/backups"), options)
+    return await print_job(context, await context.control.ask("POST", "/backups"), options)
 
 
 async def verify(context: Context, options: argparse.Namespace) -> ExitCode:
     """Queue a drill of the newest set."""
-    return await _job(context, await context.control.ask("POST", "/backups/drill"), options)
+    return await print_job(context, await context.control.ask("POST", "/backups/drill"), options)
 
 
 async def status(context: Context, _: argparse.Namespace) -> ExitCode:
@@ -175,7 +168,7 @@ async def _save_target(
     body = {**kept, **{name: value for name, value in given.items() if value is not None}}
     if options.secret:
         body["secret"] = options.secret
-    target = await context.control.ask("POST", "/backups/targets", body=body, timeout=_PATIENT)
+    target = await context.control.ask("POST", "/backups/targets", body=body, timeout=PATIENT)
     context.output.value(target, f"Target {target['number']} was reached, and is kept.")
     return ExitCode.DONE
 
@@ -183,7 +176,7 @@ async def _save_target(
 async def probe_target(context: Context, options: argparse.Namespace) -> ExitCode:
     """Reach a target."""
     path = f"/backups/targets/{options.number}/probe"
-    found = await context.control.ask("POST", path, timeout=_PATIENT)
+    found = await context.control.ask("POST", path, timeout=PATIENT)
     context.output.value(found, f"It answers: {found.get('protection', 'reached')}.")
     return ExitCode.DONE
 
@@ -192,7 +185,7 @@ async def copy_to_target(context: Context, options: argparse.Namespace) -> ExitC
     """Queue a copy."""
     job = await context.control.ask("POST", f"/backups/targets/{options.number}/copy")
     options.wait = False
-    return await _job(context, job, options)
+    return await print_job(context, job, options)
 
 
 async def remove_target(context: Context, options: argparse.Namespace) -> ExitCode:
@@ -206,7 +199,7 @@ async def remove_target(context: Context, options: argparse.Namespace) -> ExitCo
 
 async def make_key(context: Context, _: argparse.Namespace) -> ExitCode:
     """Make the key and print its sheet, once."""
-    sheet = await context.control.ask("POST", "/backups/key", timeout=_PATIENT)
+    sheet = await context.control.ask("POST", "/backups/key", timeout=PATIENT)
     context.output.value(sheet, _sheet(sheet))
     return ExitCode.DONE
 
@@ -221,7 +214,7 @@ async def replace_key(context: Context, options: argparse.Namespace) -> ExitCode
 async def prove_key(context: Context, options: argparse.Namespace) -> ExitCode:
     """Prove a key: typed without an echo, or read from a file."""
     body = {"key": options.key}
-    proof = await context.control.ask("POST", "/backups/key/prove", body=body, timeout=_PATIENT)
+    proof = await context.control.ask("POST", "/backups/key/prove", body=body, timeout=PATIENT)
     text = f"The key {proof['fingerprint']} opened the backups."
     context.output.value(proof, text)
     return ExitCode.DONE
@@ -230,25 +223,9 @@ async def prove_key(context: Context, options: argparse.Namespace) -> ExitCode:
 async def let_machine_in(context: Context, options: argparse.Namespace) -> ExitCode:
     """Let the machine's own key in, by the recovery key."""
     path, body = "/backups/key/machine", {"key": options.key}
-    found = await context.control.ask("POST", path, body=body, timeout=_PATIENT)
+    found = await context.control.ask("POST", path, body=body, timeout=PATIENT)
     context.output.value(found, "This machine's own key opens the backups again.")
     return ExitCode.DONE
-
-
-async def _job(context: Context, job: Job, options: argparse.Namespace) -> ExitCode:
-    """Print a job, at its end if that is asked for."""
-    said = ""
-    while options.wait and JobState(job["state"]).is_active:
-        await context.clock.sleep(_POLL_SECONDS)
-        job = await context.control.ask("GET", f"/jobs/{job['id']}")
-        sentence = job["progress"]["sentence"]
-        if sentence and sentence != said:
-            said = sentence
-            context.output.progress(said)
-    text = f"{job['id']} is {job['state']}." + (f" {job['result']}" if job["result"] else "")
-    context.output.value(job, text)
-    state = JobState(job["state"])
-    return ExitCode.DONE if state.is_active or state is JobState.DONE else ExitCode.FAILED
 
 
 def _saved_models(facts: BackupFacts) -> dict[str, object] | None:

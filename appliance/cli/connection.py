@@ -19,6 +19,8 @@ from appliance.core.errors import ApplianceError, Audience
 # Most requests are answered at once. What follows a log, or waits for a model, has no end of its
 # own: there the server decides, and only a connection that cannot be made ends the wait.
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=30)
+# Work that an operation does before the answer, such as reaching a target of copies.
+PATIENT = aiohttp.ClientTimeout(total=180)
 NO_LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=5)
 
 

@@ -14,18 +14,19 @@ from appliance.cli.context import Context
 from appliance.cli.model_runner import model_runner, runner_address
 from appliance.cli.output import ExitCode, Output
 from appliance.cli.verbs import Verbs, add_verb
-from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import ApplianceError, Audience
 from appliance.core.settings import ENVIRONMENT_FILE, PACKAGED_ACCOUNT, Settings, from_environment
 from appliance.db.pool import Database, conninfo
 from appliance.health.appliance import ApplianceChecks, kept
+from appliance.health.checks.acme import ask_acme
+from appliance.health.checks.certificate import ask_certificate
 from appliance.health.checks.clock import clock_check
 from appliance.health.checks.database import database_probe
 from appliance.health.checks.installed import installed_checks
 from appliance.health.checks.isolation import isolation_checks
 from appliance.health.checks.port_conflicts import port_checks
 from appliance.health.checks.stored_files import stored_files_check
-from appliance.health.checks.web_front import web_front_checks
+from appliance.health.checks.web_front import web_front_check
 from appliance.health.model import Check, CheckId, CheckResult, CheckState, Health, ok, unknown
 from appliance.health.seen import Seen, seen_by_socket
 from appliance.health.service import run_checks
@@ -52,7 +53,7 @@ def _examine_as_root(options: argparse.Namespace) -> None:
     settings = from_environment()
     options.seen_by_root = []
     if os.geteuid() == 0 and settings.packaged:
-        checks = [check for check in _machine_wide(settings, SystemClock()) if check.as_root]
+        checks = [check for check in _machine_wide(settings) if check.as_root]
         options.seen_by_root = asyncio.run(run_checks(checks, Audience.COMMAND_LINE))
         options.as_root = not _account_exists()
 
@@ -73,7 +74,7 @@ async def doctor(context: Context, options: argparse.Namespace) -> ExitCode:
         model_runner(context.settings) as runner,
     ):
         appliance = _appliance(context, database, runner)
-        wide = _machine_wide(context.settings, context.clock)
+        wide = _machine_wide(context.settings)
         asked = [check for check in (*appliance, *wide) if not check.as_root]
         found = await run_checks(asked, Audience.COMMAND_LINE)
     # Checks that need root come last: they ran before the process gave up root's rights.
@@ -117,6 +118,9 @@ def _appliance(context: Context, database: Database, runner: ModelRunner) -> lis
         settings_file=ENVIRONMENT_FILE if settings.packaged else None,
         kept=what_is_kept,
         backups=lambda: read_facts(settings),
+        certificate=ask_certificate(settings),
+        acme=ask_acme(settings),
+        state=settings.state,
         clock=context.clock,
         patience=_PATIENCE,
     )
@@ -128,9 +132,9 @@ def _appliance(context: Context, database: Database, runner: ModelRunner) -> lis
     ]
 
 
-def _machine_wide(settings: Settings, clock: Clock) -> list[Check]:
+def _machine_wide(settings: Settings) -> list[Check]:
     """Return the checks of the way in, and of what the package promises about the machine."""
-    front = web_front_checks(settings, clock)
+    front = [web_front_check(settings)]
     if not settings.packaged:
         return front
     return [*front, *port_checks(), *isolation_checks(), *installed_checks()]

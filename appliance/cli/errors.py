@@ -65,3 +65,27 @@ class KeyNotTypedError(ApplianceError):
     code = "recovery_key_needed"
     sentence = "The recovery key is needed, and there is no terminal at which it could be typed."
     hint = "Add --key-file FILE, or --key-file - to read the key from standard input."
+
+
+class SetupFileUnreadableError(ApplianceError):
+    """The set-up file is no TOML. Facts: `path`, `reason`."""
+
+    code = "setup_file_unreadable"
+    sentence = "“{path}” is no TOML file: {reason}."
+    hint = "docs/reference/setup-file.md shows one. Nothing was changed."
+
+
+class SecretInFileError(ApplianceError):
+    """A secret stands in the set-up file. Facts: `section`, `name`."""
+
+    code = "secret_in_file"
+    sentence = "The set-up file has a {name} in [[{section}]]. Secrets do not belong in it."
+    hint = "Write it into a file of its own, and name that: {name}_file = “FILE”, or “-”."
+
+
+class TwoSecretsError(ApplianceError):
+    """More than one secret of the set-up file would be read from standard input."""
+
+    code = "two_secrets"
+    sentence = "The set-up file reads more than one secret from standard input."
+    hint = "Only one of them can be “-”; name files for the others."

@@ -46,7 +46,7 @@ async def list_kinds(context: Context, _: argparse.Namespace) -> ExitCode:
             "process": kind.process,
             "started_by": kind.starter,
         }
-        for kind in available(packaged=context.settings.packaged)
+        for kind in available(https=context.settings.https)
     ]
     context.output.table(rows, "There are no kinds of jobs.")
     return ExitCode.DONE

@@ -27,12 +27,14 @@ _MODULES: dict[str, str] = {
     "prune": "appliance.backup.prune",
     "drill": "appliance.restore.drill",
     "restore": "appliance.restore.restore",
+    "acme": "appliance.acme.operation",
+    "tls": "appliance.tls.operation",
 }
 
 
 def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     """Add operation."""
-    purpose = "carry out a part of a backup or a restore; systemd calls it"
+    purpose = "carry out work that has rights of its own; systemd calls it"
     parser = add_verb(verbs, shared, "operation", carry_out_operation, purpose)
     names = [operation.name for operation in OPERATIONS]
     parser.add_argument("name", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")

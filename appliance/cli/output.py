@@ -24,6 +24,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOT_READY = 3
     NOT_RUNNING = 4
+    NOT_WHOLE = 5
+    WOULD_CHANGE = 6
 
 
 _KEYS: Mapping[str, str] = MappingProxyType({})

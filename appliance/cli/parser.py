@@ -39,6 +39,8 @@ _MODULES = {
     "jobs": ("job",),
     "backup": ("backup",),
     "settings": ("setting",),
+    "setup": ("setup",),
+    "tls": ("tls",),
 }
 
 # Errors that mean that the appliance, or its database, does not run. One that the appliance sent
@@ -114,7 +116,8 @@ def build(wanted: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cloister",
         description="Run and use a private document-chat appliance.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not ready, 4 not running.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not ready, 4 not running, "
+        "5 the audit is not whole, 6 would change something.",
     )
     parser.add_argument("--version", action=_ShowVersion, help="show the version of Cloister")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)

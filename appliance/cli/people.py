@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -80,10 +80,19 @@ def add_verbs(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 
 async def claim(context: Context, _: argparse.Namespace) -> ExitCode:
     """Print a claim link; the earlier one stops working."""
+    settings = context.settings
+    lasts = timedelta(minutes=settings.claim_minutes)
     async with context.database() as database:
-        code = await Accounts(database, context.clock, Passwords()).new_claim_code(CommandLine())
+        accounts = Accounts(database, context.clock, Passwords(), claim_lasts=lasts)
+        code = await accounts.new_claim_code(CommandLine())
     link = f"{await _address(context, 'console')}/admin/claim#{code.text}"
-    context.output.value({"link": link, "code": code.text}, f"Open within an hour, once:\n{link}")
+    until, minutes = code.expires_at.astimezone(), count_of(settings.claim_minutes, "minute")
+    text = f"Open until {until:%H:%M}, that is within {minutes}, once:\n{link}"
+    fingerprint = (await context.control.ask("GET", "/fingerprint"))["fingerprint"]
+    if fingerprint:
+        text += f"\nThe page shows the fingerprint of the certificate (SHA-256):\n{fingerprint}"
+    answer = {"link": link, "code": code.text, "until": code.expires_at}
+    context.output.value(answer | {"fingerprint": fingerprint}, text)
     return ExitCode.DONE
 
 

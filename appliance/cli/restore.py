@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.cli.confirmation import add_yes, confirmed
+from appliance.cli.connection import PATIENT
 from appliance.cli.context import Context
 from appliance.cli.errors import DeclinedError
 from appliance.cli.operation_run import run_operation, showing
@@ -219,10 +220,10 @@ async def _note(context: Context, *, former_is_kept: bool) -> None:
 
 
 async def _use_certificate(context: Context, files: list[str]) -> None:
-    """Restart the web server if it has another certificate now, and a supervisor runs."""
+    """Let the web server take over another certificate, where a supervisor runs."""
     if any(Path(file).parent == context.settings.tls for file in files):
         with contextlib.suppress(ApplianceError):
-            await context.control.ask("POST", "/units/nginx/restart")
+            await context.control.ask("POST", "/tls/ensure", timeout=PATIENT)
 
 
 async def _restart(context: Context) -> bool:

@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from appliance.backup.layout import CONFIGURATION, TARGETS, TLS
+from appliance.backup.layout import AUTHORITY, CONFIGURATION, TARGETS, TLS
 from appliance.core.files import fsync_directory, write_atomically
 from appliance.core.settings import ENVIRONMENT_FILE, LAST_GOOD_ENVIRONMENT, Settings
+from appliance.tls.published import CERTIFICATE
 from appliance.units.exchange import Places
 
 # Beside each file that is replaced, what it was.
@@ -25,7 +26,11 @@ def put_in_place(settings: Settings) -> list[str]:
     folder = Places(settings.database).files
     if not folder.is_dir() or (settings.packaged and os.geteuid() != 0):
         return []
-    places: Mapping[str, Path] = {TLS: settings.tls, TARGETS: settings.offsite}
+    places: Mapping[str, Path] = {
+        TLS: settings.tls,
+        AUTHORITY: settings.authority,
+        TARGETS: settings.offsite,
+    }
     replaced = []
     for name, place in places.items():
         for path in _files(folder / name):
@@ -36,6 +41,9 @@ def put_in_place(settings: Settings) -> list[str]:
         if settings.packaged and path.name == LAST_GOOD_ENVIRONMENT.name:
             owner = ENVIRONMENT_FILE.parent.stat()
             replaced.append(_replace(path, ENVIRONMENT_FILE, owner, mode=0o644))
+    if (folder / TLS).exists():
+        # The supervisor then has the certificate looked at before it starts the web server.
+        (settings.certificates / CERTIFICATE).unlink(missing_ok=True)
     shutil.rmtree(folder)
     return replaced
 
@@ -43,7 +51,7 @@ def put_in_place(settings: Settings) -> list[str]:
 def waiting_files(settings: Settings) -> list[str]:
     """Return the names of restored files that wait to be put in place, as far as they are seen."""
     folder = Places(settings.database).files
-    names = (TLS, TARGETS, CONFIGURATION)
+    names = (TLS, AUTHORITY, TARGETS, CONFIGURATION)
     return [f"{name}/{path.name}" for name in names for path in _files(folder / name)]
 
 

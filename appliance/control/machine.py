@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from appliance.audit.model import Action, AuditEvent, ObjectType
@@ -17,7 +19,7 @@ async def health(request: web.Request) -> web.Response:
 
 async def addresses(request: web.Request) -> web.Response:
     """GET /addresses: where people open the sites."""
-    return web.json_response(dict(request.app[SURROUNDINGS].addresses))
+    return web.json_response(await asyncio.to_thread(request.app[SURROUNDINGS].addresses))
 
 
 async def rescue(request: web.Request) -> web.Response:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from appliance.control import audit, backups, jobs, machine, models, people, quota, settings, units
+from appliance.control import (
+    acme,
+    audit,
+    backups,
+    jobs,
+    machine,
+    models,
+    people,
+    quota,
+    settings,
+    setup,
+    tls,
+    units,
+)
 
 ROUTES: tuple[web.RouteDef, ...] = (
     web.get("/units", units.units),
@@ -45,8 +58,25 @@ ROUTES: tuple[web.RouteDef, ...] = (
     web.post("/backups/targets/{number}/probe", backups.probe_target),
     web.post("/backups/targets/{number}/copy", backups.copy_to_target),
     web.post("/backups/restored", backups.note_restore),
+    web.get("/setup", setup.printed),
+    web.post("/setup", setup.apply),
+    web.post("/setup/check", setup.check),
+    web.get("/fingerprint", setup.fingerprint),
     web.get("/settings", settings.settings),
     web.post("/settings", settings.change),
+    web.get("/tls", tls.show),
+    web.get("/tls/acme", acme.show),
+    web.post("/tls/acme", acme.use),
+    web.delete("/tls/acme", acme.off),
+    web.post("/tls/acme/look", acme.look),
+    web.post("/tls/acme/renew", acme.renew),
+    web.post("/tls/use", tls.use),
+    web.post("/tls/own", tls.use_own),
+    web.post("/tls/request", tls.make_request),
+    web.post("/tls/answer", tls.answer),
+    web.post("/tls/rollback", tls.roll_back),
+    web.post("/tls/confirm", tls.confirm),
+    web.post("/tls/ensure", tls.ensure),
     web.get("/trial", settings.trial),
     web.post("/trial/{end:confirm|undo}", settings.end_trial),
 )

@@ -19,6 +19,8 @@ from appliance.supervisor.loop import Supervisor
 from appliance.web.errors import UnknownAddressError
 
 OWNER_ONLY = 0o600
+# A megabyte of certificates and one of keys, in base64.
+_LARGEST_BODY = 4 * 1024 * 1024
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -27,7 +29,7 @@ def control_application(
     supervisor: Supervisor, services: Services, surroundings: Surroundings
 ) -> web.Application:
     """Return the application of the control socket."""
-    application = web.Application(middlewares=[_errors_as_json])
+    application = web.Application(middlewares=[_errors_as_json], client_max_size=_LARGEST_BODY)
     application[keys.SUPERVISOR] = supervisor
     application[keys.SURROUNDINGS] = surroundings
     application[keys.PEOPLE] = services.people
@@ -42,6 +44,9 @@ def control_application(
     application[keys.RECOVERY_KEYS] = services.recovery_keys
     application[keys.TARGETS] = services.targets
     application[keys.RESTORE_NOTES] = services.restore_notes
+    application[keys.CERTIFICATES] = services.certificates
+    application[keys.ACME] = services.acme
+    application[keys.SETUP_FILES] = services.setup_files
     application[keys.RUNNER] = services.runner
     application.add_routes(ROUTES)
     return application

@@ -20,10 +20,12 @@ from appliance.core.settings import (
     HOST,
     HOST_NAMES,
     NUMBERS,
+    PLAIN_PORT,
     PROXY_PROTOCOL,
     SECURE_COOKIES,
     TIME_ZONE,
     TRUSTED_PROXY,
+    WITH_TLS,
     Names,
     SettingError,
 )
@@ -34,8 +36,8 @@ _LINE = re.compile(r"\s*((?:CLOISTER|OLLAMA)_[A-Z0-9_]+)\s*=\s*(.*?)\s*")
 _ANY_NAME = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=")
 _COMMENT = re.compile(r"\s*(?:[#;].*)?")
 _QUOTES = ("'", '"')
-_NUMBERS = {number.name: number for number in NUMBERS}
-_FLAGS = (SECURE_COOKIES, PROXY_PROTOCOL)
+_NUMBERS = {number.name: number for number in (*NUMBERS, PLAIN_PORT)}
+_FLAGS = (SECURE_COOKIES, PROXY_PROTOCOL, WITH_TLS)
 _LISTS = {each.name: each for each in (TRUSTED_PROXY, HOST_NAMES)}
 # The package decides these; a line in the file changes nothing.
 _NO_EFFECT = (
@@ -45,6 +47,8 @@ _NO_EFFECT = (
     "CLOISTER_PORT",
     "CLOISTER_BIND",
     "CLOISTER_ACCOUNT",
+    WITH_TLS,
+    PLAIN_PORT.name,
 )
 _WORDS = {each.name: each for each in (HOST, TIME_ZONE)}
 KNOWN = (*_NUMBERS, *_FLAGS, *_LISTS, *_WORDS, "CLOISTER_NGINX", *_NO_EFFECT)

@@ -36,6 +36,8 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_LIMIT = 1024 * 1024
 LINE_LIMIT = 16 * 1024 * 1024
 BLOCK = 65536
+# A program that was killed ends at once, unless a call to a disk that does not answer holds it.
+_KILLED_SECONDS = 10.0
 # How long the output of a program that was killed is read to its end.
 _LAST_OUTPUT_SECONDS = 1.0
 
@@ -170,9 +172,16 @@ async def _started(wanted: _Wanted) -> AsyncIterator[ChildProcess]:
     finally:
         kill_group(process.pid)
         try:
-            await process.wait()
+            await _killed(process)
         finally:
             process.close()
+
+
+async def _killed(process: ChildProcess) -> None:
+    """Wait for the end of a program that was killed; one that the kernel holds up is left to it."""
+    ending = asyncio.ensure_future(process.wait())
+    await asyncio.wait({ending}, timeout=_KILLED_SECONDS)
+    ending.cancel()
 
 
 async def run(  # noqa: PLR0913 - what a program needs to start
@@ -215,7 +224,7 @@ async def run(  # noqa: PLR0913 - what a program needs to start
 async def _end(process: ChildProcess, reading: asyncio.Future[Any]) -> None:
     """Kill the program, and read the rest of its output unless a process that left it holds on."""
     kill_group(process.pid)
-    await process.wait()
+    await _killed(process)
     await asyncio.wait({reading}, timeout=_LAST_OUTPUT_SECONDS)
     process.close()
 
@@ -273,9 +282,11 @@ async def stream(  # noqa: PLR0913 - what a program needs to start
         try:
             yield lent
         finally:
-            if not process.stdout.at_eof():
+            if process.stdout.at_eof():
+                await process.wait()
+            else:
                 kill_group(process.pid)
-            await process.wait()
+                await _killed(process)
             timer.cancel()
             await asyncio.wait({stderr}, timeout=_LAST_OUTPUT_SECONDS)
             process.close()

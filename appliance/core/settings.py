@@ -115,6 +115,8 @@ CHAT_PROCESSES = Number("CLOISTER_CHAT_PROCESSES", 1, MOST_CHAT_PROCESSES)
 UPLOAD_LIMIT = Number("CLOISTER_UPLOAD_LIMIT", 100 * MEBIBYTE)
 GENERATION_SLOTS = Number("CLOISTER_GENERATION_SLOTS", 4)
 CONTEXT_TOKENS = Number("CLOISTER_CONTEXT_TOKENS", 8192)
+# A day at most: the code is for the person who works on the machine now.
+CLAIM_MINUTES = Number("CLOISTER_CLAIM_MINUTES", 15, 1440)
 TRUSTED_PROXY = Names(
     "CLOISTER_TRUSTED_PROXY", "addresses or networks, such as 10.0.0.5 or 10.0.0.0/24", _is_network
 )
@@ -122,9 +124,21 @@ HOST_NAMES = Names("CLOISTER_HOST_NAMES", "names of machines, or addresses", is_
 HOST = Names("CLOISTER_HOST", "the name of a machine", is_host)
 TIME_ZONE = Names("CLOISTER_TIME_ZONE", "a time zone, such as Europe/Vienna", is_time_zone)
 SECURE_COOKIES, PROXY_PROTOCOL = "CLOISTER_SECURE_COOKIES", "CLOISTER_PROXY_PROTOCOL"
+# Of a clone: the package serves over TLS, and has both ports, in any case.
+WITH_TLS = "CLOISTER_TLS"
+PLAIN_PORT = Number("CLOISTER_PLAIN_PORT", 0, 65535)
+HSTS_DAYS = Number("CLOISTER_HSTS_DAYS", 0, 730)
 FLAGS: Mapping[str, bool] = {"0": False, "no": False, "1": True, "yes": True}
 EXPECTED_FLAG = "yes or no"
-NUMBERS = (PORT, CHAT_PROCESSES, UPLOAD_LIMIT, GENERATION_SLOTS, CONTEXT_TOKENS)
+NUMBERS = (
+    PORT,
+    CHAT_PROCESSES,
+    UPLOAD_LIMIT,
+    GENERATION_SLOTS,
+    CONTEXT_TOKENS,
+    CLAIM_MINUTES,
+    HSTS_DAYS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +164,24 @@ class Settings:
     upload_limit: int = UPLOAD_LIMIT.default
     generation_slots: int = GENERATION_SLOTS.default
     context_tokens: int = CONTEXT_TOKENS.default
+    claim_minutes: int = CLAIM_MINUTES.default
     secure_cookies: bool = False
     account: str | None = None
     # Whose word on a client's address Nginx believes; which names of this machine it serves.
     trusted_proxy: tuple[str, ...] = ()
     proxy_protocol: bool = False
     host_names: tuple[str, ...] = ()
+    # A clone serves over TLS only if that is wanted; on `plain_port` it then leads people to TLS.
+    with_tls: bool = False
+    plain_port: int = PLAIN_PORT.default
+    # For how long a browser insists on TLS with a certificate that it trusts; zero: it never does.
+    hsts_days: int = HSTS_DAYS.default
+
+    @property
+    def https(self) -> bool:
+        """Whether people connect to Nginx over TLS."""
+        return self.packaged or self.with_tls
+
     # The zone of local times; that of the machine without one.
     time_zone: str = ""
     # What the environment says, where an operator has set something else.
@@ -188,8 +214,30 @@ class Settings:
 
     @property
     def tls(self) -> Path:
-        """The certificate of the web server, and its key."""
+        """The certificate of the web server with its key, and the one before it."""
         return self.home / "tls"
+
+    @property
+    def acme(self) -> Path:
+        """The accounts of this machine at authorities that make certificates (ACME)."""
+        return self.home / "acme"
+
+    @property
+    def acme_hooks(self) -> Path:
+        """The programs that publish records for DNS-01. Packaged, root alone puts them there."""
+        return (
+            ENVIRONMENT_FILE.with_name("acme-hooks") if self.packaged else self.home / "acme-hooks"
+        )
+
+    @property
+    def authority(self) -> Path:
+        """The machine's own certificate authority: its certificate with its key."""
+        return self.home / "authority"
+
+    @property
+    def certificates(self) -> Path:
+        """What of both is no secret: certificates and requests, for every account to read."""
+        return self.home / "certificates"
 
     @property
     def logs(self) -> Path:
@@ -300,6 +348,16 @@ class Settings:
         return self.nginx_folder / "health.sock"
 
     @property
+    def nginx_tls_socket(self) -> Path:
+        """Nginx, as the supervisor sees which certificate it serves."""
+        return self.nginx_folder / "tls.sock"
+
+    @property
+    def acme_challenges(self) -> Path:
+        """The answers to challenges of an ACME server, which Nginx serves without TLS."""
+        return self.run / "acme"
+
+    @property
     def runner_condition(self) -> Path:
         """The file of the model runner's condition: one word, written by the supervisor."""
         return self.run / "health" / "model-runner"
@@ -317,7 +375,9 @@ class Settings:
     @property
     def address(self) -> str:
         """Where people open the chat."""
-        return f"https://{self.host}" if self.packaged else f"http://{self.bind}:{self.port}"
+        if self.packaged:
+            return f"https://{self.host}"
+        return f"{'https' if self.https else 'http'}://{self.bind}:{self.port}"
 
     @property
     def console_address(self) -> str:
@@ -334,6 +394,9 @@ class Settings:
             "CLOISTER_PACKAGED": self.packaged and "1",
             TRUSTED_PROXY.name: " ".join(self.trusted_proxy),
             PROXY_PROTOCOL: self.proxy_protocol and "yes",
+            WITH_TLS: self.with_tls and "yes",
+            PLAIN_PORT.name: self.plain_port and str(self.plain_port),
+            HSTS_DAYS.name: self.hsts_days and str(self.hsts_days),
             HOST_NAMES.name: " ".join(self.host_names),
             TIME_ZONE.name: self.time_zone,
         }
@@ -346,6 +409,7 @@ class Settings:
             "CLOISTER_UPLOAD_LIMIT": str(self.upload_limit),
             "CLOISTER_GENERATION_SLOTS": str(self.generation_slots),
             "CLOISTER_CONTEXT_TOKENS": str(self.context_tokens),
+            CLAIM_MINUTES.name: str(self.claim_minutes),
             SECURE_COOKIES: "1" if self.secure_cookies else "0",
             **{name: value for name, value in optional.items() if value},
         }
@@ -358,6 +422,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """
     packaged = environment.get("CLOISTER_PACKAGED") == "1"
     runtime = environment.get("CLOISTER_RUN")
+    with_tls = not packaged and _flag(environment, WITH_TLS, default=False)
     return Settings(
         home=Path(environment.get("CLOISTER_HOME", "var")).absolute(),
         packaged=packaged,
@@ -367,8 +432,10 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         # Packaged, no process has a network on which it could reach another machine's runner.
         ollama_url=None if packaged else environment.get("OLLAMA_HOST") or None,
         nginx=environment.get("CLOISTER_NGINX") or None,
-        # The package serves over TLS only.
-        secure_cookies=_flag(environment, SECURE_COOKIES, default=packaged),
+        with_tls=with_tls,
+        plain_port=_number(environment, PLAIN_PORT) if with_tls else PLAIN_PORT.default,
+        hsts_days=_number(environment, HSTS_DAYS),
+        secure_cookies=_flag(environment, SECURE_COOKIES, default=packaged or with_tls),
         trusted_proxy=TRUSTED_PROXY.parse(environment.get(TRUSTED_PROXY.name, "")),
         proxy_protocol=_flag(environment, PROXY_PROTOCOL, default=False),
         host_names=HOST_NAMES.parse(environment.get(HOST_NAMES.name, "")),
@@ -379,6 +446,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         upload_limit=_number(environment, UPLOAD_LIMIT),
         generation_slots=_number(environment, GENERATION_SLOTS),
         context_tokens=_number(environment, CONTEXT_TOKENS),
+        claim_minutes=_number(environment, CLAIM_MINUTES),
     )
 
 

@@ -14,8 +14,11 @@ OWNER = "cloister"
 PROCESS_ROLES = ("cloister_chat", "cloister_ingest")
 # Owns the functions that check passwords and open sessions; no process can log in as it.
 ACCOUNTS_ROLE = "cloister_accounts"
+# Owns the audit and its chain; no process can log in as it.
+AUDIT_ROLE = "cloister_audit"
 # Reads every table for the backups, and changes nothing.
 BACKUP_ROLE = "cloister_backup"
+_WITHOUT_LOGIN = (ACCOUNTS_ROLE, AUDIT_ROLE)
 # The role of PostgreSQL itself that may read everything.
 _READER = "pg_read_all_data"
 
@@ -49,10 +52,10 @@ async def create_database(address: str) -> None:
     """
     connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
     async with connection:
-        for role in (*PROCESS_ROLES, ACCOUNTS_ROLE, BACKUP_ROLE):
+        for role in (*PROCESS_ROLES, *_WITHOUT_LOGIN, BACKUP_ROLE):
             found = await connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,))
             if not found.rowcount:
-                kind = sql.SQL("NOLOGIN" if role == ACCOUNTS_ROLE else "LOGIN")
+                kind = sql.SQL("NOLOGIN" if role in _WITHOUT_LOGIN else "LOGIN")
                 await connection.execute(
                     sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), kind)
                 )

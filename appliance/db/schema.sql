@@ -121,11 +121,150 @@ CREATE TABLE core.audit (
     object text NOT NULL DEFAULT '',
     detail jsonb NOT NULL DEFAULT '{}',
     object_type text NOT NULL DEFAULT '',
-    object_id   text NOT NULL DEFAULT ''
+    object_id   text NOT NULL DEFAULT '',
+    -- An entry that was noted while the database was down has its own time, and the number of its
+    -- note, so that it is added once.
+    happened_at timestamptz,
+    note_id     uuid UNIQUE
 );
 COMMENT ON COLUMN core.audit.object IS 'what people call the object, or its id';
+COMMENT ON COLUMN core.audit.at IS 'when the entry was added';
+COMMENT ON COLUMN core.audit.happened_at IS 'when it happened, if the database was down then';
 CREATE INDEX audit_actor ON core.audit (actor, id DESC);
 CREATE INDEX audit_object ON core.audit (object_type, object_id, id DESC);
+
+-- The audit is a chain: each entry has a link with the SHA-256 of the link before and of the entry
+-- itself.
+CREATE TABLE core.audit_link (
+    position bigint PRIMARY KEY,
+    entry_id bigint NOT NULL UNIQUE,
+    hash     bytea NOT NULL
+);
+-- What the first link continues: nothing, or the last link that was removed for its age. Its one row
+-- is also the lock of the end of the chain.
+CREATE TABLE core.audit_start (
+    is_only  boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    position bigint NOT NULL,
+    hash     bytea NOT NULL
+);
+INSERT INTO core.audit_start (position, hash) VALUES (0, decode(repeat('00', 32), 'hex'));
+
+-- Each field with its length, so that no two entries are written alike.
+-- appliance/audit/chain.py computes the same.
+CREATE FUNCTION core.audit_hash(previous bytea, entry core.audit) RETURNS bytea
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT sha256(previous || convert_to(
+        string_agg(octet_length(field) || ':' || field, '' ORDER BY place), 'UTF8'))
+    FROM unnest(ARRAY[
+        entry.id::text,
+        round(extract(epoch FROM entry.at) * 1000000)::text,
+        entry.actor, entry.action, entry.object_type, entry.object_id, entry.object,
+        entry.detail::text,
+        coalesce(round(extract(epoch FROM entry.happened_at) * 1000000)::text, ''),
+        coalesce(entry.note_id::text, '')]) WITH ORDINALITY AS fields (field, place)
+$$;
+
+-- Runs when a transaction commits: by then it waits for no other lock, so that no two wait for each
+-- other, and others wait for its commit and not for its work.
+CREATE FUNCTION core.link_audit() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    latest record;
+BEGIN
+    SELECT s.position, s.hash INTO STRICT latest FROM core.audit_start s FOR UPDATE;
+    -- A statement of its own sees what the transaction before has committed.
+    SELECT coalesce(l.position, s.position) AS position, coalesce(l.hash, s.hash) AS hash
+    INTO STRICT latest
+    FROM core.audit_start s LEFT JOIN core.audit_link l
+        ON l.position = (SELECT max(m.position) FROM core.audit_link m);
+    INSERT INTO core.audit_link
+    VALUES (latest.position + 1, NEW.id, core.audit_hash(latest.hash, NEW));
+    PERFORM pg_notify('core_audit', '');
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER audit_linked AFTER INSERT ON core.audit
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION core.link_audit();
+
+-- Removes the oldest entries, as long as they are older than `age` and not more than `most`. Where
+-- the chain begins then is in an entry of its own. Returns how many were removed.
+CREATE FUNCTION core.prune_audit(age interval, most integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    link record;
+    last_position bigint;
+    last_hash bytea;
+    removed bigint;
+BEGIN
+    IF age < interval '30 days' THEN
+        RAISE EXCEPTION 'entries of the audit are kept for 30 days at least';
+    END IF;
+    -- One removal at a time; transactions that add entries do not wait for it.
+    LOCK TABLE core.audit_link IN SHARE UPDATE EXCLUSIVE MODE;
+    FOR link IN
+        SELECT l.position, l.hash, a.at
+        FROM core.audit_link l LEFT JOIN core.audit a ON a.id = l.entry_id
+        ORDER BY l.position LIMIT most
+    LOOP
+        EXIT WHEN link.at >= now() - age;
+        -- What lacks its entry has no age; it goes with an older one after it.
+        IF link.at IS NOT NULL THEN
+            last_position := link.position;
+            last_hash := link.hash;
+        END IF;
+    END LOOP;
+    IF last_position IS NULL THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM core.audit a USING core.audit_link l
+    WHERE a.id = l.entry_id AND l.position <= last_position;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    DELETE FROM core.audit_link WHERE position <= last_position;
+    INSERT INTO core.audit (actor, action, object_type, object_id, object, detail)
+    VALUES ('the appliance', 'audit.prune', 'audit', '', '', jsonb_build_object(
+        'removed', removed, 'position', last_position, 'hash', encode(last_hash, 'hex')));
+    -- The lock of the chain is taken last.
+    UPDATE core.audit_start SET position = last_position, hash = last_hash;
+    RETURN removed;
+END $$;
+
+-- The owner of the tables has no login. A superuser is stopped as well, unless it means to do it.
+CREATE FUNCTION core.keep_audit() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_user <> 'cloister_audit' THEN
+        RAISE EXCEPTION 'the audit is only added to'
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = 'The setting audit_days removes old entries.';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON core.audit
+    FOR EACH STATEMENT EXECUTE FUNCTION core.keep_audit();
+CREATE TRIGGER audit_link_kept BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON core.audit_link
+    FOR EACH STATEMENT EXECUTE FUNCTION core.keep_audit();
+CREATE TRIGGER audit_start_kept BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON core.audit_start
+    FOR EACH STATEMENT EXECUTE FUNCTION core.keep_audit();
+-- How far the guided set-up is, for every browser and operator of this machine. A machine that was
+-- claimed before there was a guide has skipped every step.
+CREATE TABLE core.setup_step (
+    step       text PRIMARY KEY,
+    state      text NOT NULL CHECK (state IN ('done', 'skipped')),
+    decided_at timestamptz NOT NULL DEFAULT now(),
+    decided_by text NOT NULL
+);
+
+-- Checks of the set-up, each written before its test document is added, so that one which ended in
+-- the middle is found. The document is the account's, and has this digest.
+CREATE TABLE core.setup_check (
+    id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    account_id uuid NOT NULL REFERENCES core.account ON DELETE CASCADE,
+    digest     text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    removed_at timestamptz,
+    result     jsonb
+);
+CREATE INDEX setup_check_account ON core.setup_check (account_id);
+CREATE INDEX setup_check_newest ON core.setup_check (started_at DESC);
 
 -- Passwords and sessions. Only cloister_accounts, which has no login, reads and writes them;
 -- the chat role proves what it wants to a function. What is stored of a password is the digest of
@@ -610,7 +749,8 @@ GRANT USAGE ON SCHEMA core, library, chat TO cloister_chat;
 GRANT SELECT (id, name, display_name, role, created_at, locked_at) ON core.account TO cloister_chat;
 GRANT SELECT, INSERT, DELETE ON core.api_key TO cloister_chat;
 GRANT UPDATE (used_at) ON core.api_key TO cloister_chat;
-GRANT INSERT ON core.audit TO cloister_chat;
+-- A chat server says what was done, and neither when nor under which number.
+GRANT INSERT (actor, action, object_type, object_id, object, detail) ON core.audit TO cloister_chat;
 GRANT SELECT, INSERT, DELETE ON library.document TO cloister_chat;
 GRANT UPDATE (file_name, state, error_code, error_message, error_hint, attempts,
               claimed_by, claimed_at, verified_at)
@@ -655,6 +795,18 @@ GRANT EXECUTE ON FUNCTION core.prove_password, core.open_session TO cloister_acc
 GRANT EXECUTE ON FUNCTION core.begin_attempt, core.withdraw_attempt, core.sign_in,
     core.change_password, core.invited, core.accept_invitation, core.session_holder,
     core.extend_session, core.end_session TO cloister_chat;
+
+-- The audit belongs to a role that has no login.
+GRANT USAGE ON SCHEMA core TO cloister_audit;
+ALTER TABLE core.audit OWNER TO cloister_audit;
+ALTER TABLE core.audit_link OWNER TO cloister_audit;
+ALTER TABLE core.audit_start OWNER TO cloister_audit;
+ALTER FUNCTION core.link_audit OWNER TO cloister_audit;
+ALTER FUNCTION core.prune_audit OWNER TO cloister_audit;
+REVOKE ALL ON FUNCTION core.link_audit, core.prune_audit FROM PUBLIC;
+GRANT SELECT, INSERT ON core.audit TO cloister;
+GRANT SELECT ON core.audit_link, core.audit_start TO cloister;
+GRANT EXECUTE ON FUNCTION core.prune_audit TO cloister;
 
 -- The chat role cannot read settings, but it must know which models answer.
 CREATE VIEW core.chosen_model AS

@@ -13,7 +13,10 @@ from appliance.core.settings import Settings
 from appliance.db.checksums import page_checksums
 from appliance.db.pool import Database
 from appliance.db.schema_objects import schema_state
+from appliance.health.checks.acme import AskAcme, acme_check
+from appliance.health.checks.audit import audit_check
 from appliance.health.checks.backups import AskBackups, backups_check
+from appliance.health.checks.certificate import AskCertificate, certificate_check
 from appliance.health.checks.checksums import checksums_check
 from appliance.health.checks.database import evaluate_database
 from appliance.health.checks.disk_space import disk_check
@@ -66,7 +69,8 @@ class ApplianceChecks:
     which models operators chose. `elsewhere` says that OLLAMA_HOST names the model runner;
     `reader` is the socket of the document reader, `settings_file` what the package reads at each
     start. `kept` is asked what the database and the documents have lost, `backups` what is known of
-    the backups, and `clock` how old they are.
+    the backups, `certificate` what is served, `acme` how runs at an authority went, and `clock` how
+    old all that is. `state` has what the latest verification of the audit found.
     """
 
     home: Path
@@ -81,6 +85,9 @@ class ApplianceChecks:
     settings_file: Path | None = None
     kept: Kept | None = None
     backups: AskBackups | None = None
+    certificate: AskCertificate | None = None
+    acme: AskAcme | None = None
+    state: Path | None = None
     clock: Clock = field(default_factory=SystemClock)
     patience: float = PATIENCE
 
@@ -100,6 +107,12 @@ class ApplianceChecks:
             checks += self._kept_checks(self.kept, limit)
         if self.backups is not None:
             checks.append(backups_check(self.backups, self.clock, limit=limit))
+        if self.certificate is not None:
+            checks.append(certificate_check(self.certificate, self.clock, limit=limit))
+        if self.acme is not None:
+            checks.append(acme_check(self.acme, self.clock, limit=limit))
+        if self.state is not None:
+            checks.append(audit_check(self.state, self.clock, limit=limit))
         if self.settings_file is not None:
             checks.append(environment_check(self.settings_file, limit=limit))
         return checks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -45,7 +46,10 @@ class LoginMessage:
     """Keeps the message at `path` current; at the end it says that no supervisor runs."""
 
     def __init__(
-        self, claimed: Callable[[], Awaitable[bool]], addresses: Mapping[str, str], path: Path
+        self,
+        claimed: Callable[[], Awaitable[bool]],
+        addresses: Callable[[], Mapping[str, str]],
+        path: Path,
     ) -> None:
         self._claimed = claimed
         self._addresses = addresses
@@ -57,7 +61,9 @@ class LoginMessage:
         # A machine that was claimed once stays claimed.
         if not self._is_claimed:
             self._is_claimed = await self._ask_whether_claimed()
-        await self._file.write(text(health, self._is_claimed, self._addresses))
+        # The network may come after the start of the machine, and change.
+        addresses = await asyncio.to_thread(self._addresses)
+        await self._file.write(text(health, self._is_claimed, addresses))
 
     async def close(self) -> None:
         """Write that the supervisor does not run."""

@@ -117,6 +117,16 @@ class ProveRecoveryKey:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenAcme:
+    """Look at the authority that makes certificates, and at how its runs went."""
+
+    @property
+    def command(self) -> str:
+        """What to type."""
+        return "cloister tls acme show"
+
+
+@dataclass(frozen=True, slots=True)
 class RunCommand:
     """Run a command of the operating system, for which the console has no button."""
 
@@ -134,5 +144,6 @@ Remedy = (
     | ReviewDocuments
     | OpenBackups
     | ProveRecoveryKey
+    | OpenAcme
     | RunCommand
 )

@@ -33,7 +33,7 @@ class Kind:
     - Two jobs with the same `lock` never run at once; one for each subject has `lock_each`.
     - `needs` names units that must serve; until then the job stays queued.
     - A kind with `resumes` goes on after a restart of its process; another one is interrupted.
-    - `packaged` kinds exist only where the Debian package is installed.
+    - `needs_tls` kinds exist only where people connect over TLS.
     - `counts_bytes` says what `done` and `total` of its jobs count.
     """
 
@@ -50,7 +50,7 @@ class Kind:
     needs: tuple[str, ...] = ()
     cancellable: bool = True
     resumes: bool = False
-    packaged: bool = False
+    needs_tls: bool = False
     counts_bytes: bool = False
 
     def lock_for(self, subject: str) -> str:
@@ -71,14 +71,27 @@ SWEEP = Kind(
 CERTIFICATE = Kind(
     name="certificate",
     title="Renew the certificate",
-    purpose="Restarts the web server with a new certificate a month before the old one ends.",
+    purpose="Makes another certificate of the machine's own authority before the present one ends, "
+    "or when the machine has another name or address. Open pages stay connected.",
     process=Process.SUPERVISOR,
     deadline=timedelta(minutes=5),
     cron="43 3 * * *",
     rhythm="every night",
     needs=("nginx",),
     cancellable=False,
-    packaged=True,
+    needs_tls=True,
+)
+ACME = Kind(
+    name="acme",
+    title="Get a certificate",
+    purpose="Asks the authority that is set up for a certificate, and serves it. Open pages stay "
+    "connected.",
+    process=Process.SUPERVISOR,
+    # Each name may take minutes, where records have to spread first.
+    deadline=timedelta(hours=3),
+    rhythm="when one is due",
+    needs=("nginx",),
+    needs_tls=True,
 )
 EMBED = Kind(
     name="embed",
@@ -108,6 +121,16 @@ SCRUB = Kind(
     rhythm="every night",
     resumes=True,
 )
+AUDIT = Kind(
+    name="audit",
+    title="Verify the audit",
+    purpose="Looks for entries that were changed, removed or exchanged, and removes those that are "
+    "older than they are to be kept.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(hours=2),
+    cron="37 1 * * *",
+    rhythm="every night",
+)
 MODEL_FETCH = Kind(
     name="model_fetch",
     title="Download a model",
@@ -116,6 +139,16 @@ MODEL_FETCH = Kind(
     deadline=timedelta(days=7),
     starter=Starter.ROOT,
     lock_each=True,
+)
+SETUP_CHECK = Kind(
+    name="setup_check",
+    title="Check the set-up",
+    purpose="Adds a test document, asks a question about it at the address that people open, and "
+    "removes it.",
+    process=Process.SUPERVISOR,
+    deadline=timedelta(minutes=20),
+    # After a crash it removes what was left behind, and begins again.
+    resumes=True,
 )
 
 # At most one of both kinds saves at a time.
@@ -190,15 +223,16 @@ MODEL_BACKUP = Kind(
 
 BACKUP_KINDS = (BACKUP, HOT_BACKUP, DRILL, VERIFY_BACKUPS, OFFSITE, MODEL_BACKUP)
 KINDS: tuple[Kind, ...] = (
-    *(SWEEP, CERTIFICATE, EMBED, VECTOR_INDEX, SCRUB),
+    *(SWEEP, CERTIFICATE, ACME, EMBED, VECTOR_INDEX, SCRUB, AUDIT),
     *BACKUP_KINDS,
     MODEL_FETCH,
+    SETUP_CHECK,
 )
 
 
-def available(*, packaged: bool) -> tuple[Kind, ...]:
+def available(*, https: bool) -> tuple[Kind, ...]:
     """Return the kinds that this installation has."""
-    return tuple(kind for kind in KINDS if packaged or not kind.packaged)
+    return tuple(kind for kind in KINDS if https or not kind.needs_tls)
 
 
 def find_kind(name: str) -> Kind:

@@ -220,6 +220,15 @@ class LibraryService:
         except (OSError, DatabaseUnavailableError) as error:
             _LOG.warning("orphan not deleted, left to ingest: %s", error)
 
+    async def own_with_content(self, actor: Account, digest: str) -> UUID | None:
+        """Return the document of the actor's own collection that has a content, by its SHA-256."""
+        async with self._database.connection() as connection:
+            store = LibraryStore(connection, actor)
+            for collection in await store.collections():
+                if not collection.is_shared:
+                    return await store.document_by_digest(collection.id, digest)
+        return None
+
     async def retry(self, actor: Account, document: UUID) -> Document:
         """Queue a document again that could not be read.
 

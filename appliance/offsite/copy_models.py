@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from appliance.core.clock import Clock
 from appliance.core.settings import Settings
 from appliance.offsite.copy import Copied, Copying
 from appliance.offsite.model import Target, TargetKind
-from appliance.offsite.places.folder import make_folder
+from appliance.offsite.places.folder import FolderPlace
 from appliance.offsite.places.opening import opened
 from appliance.offsite.source import Source
 from appliance.offsite.timing import Line
@@ -52,7 +51,7 @@ class ModelsCopy:
         async with lock.shared(self.settings.models_lock, self.clock, patience=_PATIENCE):
             if target.kind is TargetKind.FOLDER:
                 # Inside a folder that was found to be the one on its disk.
-                await asyncio.to_thread(make_folder, Path(target.place))
+                await FolderPlace(Path(target.place)).make()
             async with opened(target) as place:
                 await place.prepare()
                 await place.expect_ready()

@@ -16,12 +16,14 @@ CHECK = Operation("check", "cloister-backup@check.service")
 MODELS = Operation("models", "cloister-backup@models.service")
 PRUNE = Operation("prune", "cloister-prune.service")
 RESTORE = Operation("restore", "cloister-restore.service")
+ACME = Operation("acme", "cloister-acme.service")
+TLS = Operation("tls", "cloister-tls.service")
 OFFSITE = tuple(
     Operation(f"offsite-{number}", f"cloister-offsite@{number}.service")
     for number in range(1, MOST_TARGETS + 1)
 )
 
-OPERATIONS = (SET, HOT, LIST, KEY, DRILL, CHECK, MODELS, PRUNE, RESTORE, *OFFSITE)
+OPERATIONS = (SET, HOT, LIST, KEY, DRILL, CHECK, MODELS, PRUNE, RESTORE, TLS, ACME, *OFFSITE)
 
 
 def offsite(target: int) -> Operation:

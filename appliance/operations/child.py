@@ -14,9 +14,12 @@ from appliance.core.process import BLOCK, Running, kill_group, spawn
 from appliance.core.python import module_command, module_environment
 from appliance.core.settings import Settings
 from appliance.operations.catalog import find_operation
+from appliance.operations.errors import OperationHeldUpError
 from appliance.operations.model import Operation
 
 _ENDS_WITHIN = 10.0
+# A process that was killed ends at once, unless a call to a disk that does not answer holds it.
+_KILLED_WITHIN = 10.0
 _LAST_OUTPUT_SECONDS = 1.0
 # What the processes of a clone have of the priorities that the units of the package have.
 _GIVING_WAY = ("nice", "-n10", "ionice", "-c3")
@@ -26,11 +29,13 @@ _GIVING_WAY = ("nice", "-n10", "ionice", "-c3")
 class ChildOperations:
     """A Starter. The output of the processes goes to files beside the logs of the units.
 
-    Use it as a context manager: the processes end with the block.
+    Use it as a context manager: the processes end with the block. One that the kernel holds up is
+    left behind, and keeps its operation from being started again.
     """
 
     settings: Settings
     _running: dict[str, Running] = field(default_factory=dict)
+    _held_up: dict[str, Running] = field(default_factory=dict)
     _output: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def __aenter__(self) -> Self:
@@ -56,7 +61,10 @@ class ChildOperations:
         return False
 
     async def start(self, operation: Operation) -> None:
-        """Start the child. Raises OSError and ProgramMissingError."""
+        """Start the child. Raises OperationHeldUpError, OSError and ProgramMissingError."""
+        earlier = self._held_up.get(operation.name)
+        if earlier is not None and earlier.process.returncode is None:
+            raise OperationHeldUpError(operation=operation.name)
         command = (*_GIVING_WAY, *module_command("appliance", *operation.argv))
         environment = {
             **self.settings.as_environment(),
@@ -78,9 +86,7 @@ class ChildOperations:
         if running is None:
             return
         kill_group(running.pid, signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_ENDS_WITHIN):
-                await running.process.wait()
+        await _ends(running, _ENDS_WITHIN)
         await self._forget(operation)
 
     async def _forget(self, operation: Operation) -> None:
@@ -91,7 +97,8 @@ class ChildOperations:
         output = self._output.pop(operation.name)
         # What it has started does not outlive it.
         kill_group(running.pid)
-        await running.process.wait()
+        if not await _ends(running, _KILLED_WITHIN):
+            self._held_up[operation.name] = running
         await asyncio.wait({output}, timeout=_LAST_OUTPUT_SECONDS)
         output.cancel()
         running.pipe.close()
@@ -101,6 +108,17 @@ class ChildOperations:
         while block := await running.output.read(BLOCK):
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(_append, path, block)
+
+
+async def _ends(running: Running, seconds: float) -> bool:
+    """Wait for the end of a process; say whether it has ended.
+
+    A caller that was cancelled cleans up with it: in its task, a deadline of asyncio on Debian 12
+    ends in another cancellation.
+    """
+    ending = asyncio.ensure_future(running.process.wait())
+    await asyncio.wait({ending}, timeout=seconds)
+    return not ending.cancel()
 
 
 def _append(path: Path, block: bytes) -> None:

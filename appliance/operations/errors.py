@@ -42,6 +42,15 @@ class OperationBusyError(ApplianceError):
     hint = "Wait until it has ended, then try again. The list of jobs may show it."
 
 
+class OperationHeldUpError(ApplianceError):
+    """A process of earlier work cannot be ended. Facts: `operation`."""
+
+    code = "operation_held_up"
+    status = HTTPStatus.CONFLICT
+    sentence = "Earlier work “{operation}” still waits for a disk or a share that does not answer."
+    hint = "Bring that disk or its server back, or unmount it by force: `umount --force --lazy`."
+
+
 class OperationLostError(ApplianceError):
     """The process of an operation ended without saying how: killed, or out of memory."""
 

@@ -19,8 +19,9 @@ from appliance.operations.model import Facts, Outcome, Progress, Result
 _REQUEST, _PROGRESS, _LOG, _RESULT = "request", "progress", "log", "result"
 # The folder keeps other accounts out; the two that share it read each other's files.
 _MODE = 0o644
-# One side may be under an attacker's control: what the other side reads has a bound.
-_LONGEST = 1024 * 1024
+# One side may be under an attacker's control: what the other side reads has a bound. A request may
+# hold a megabyte of certificates and one of keys, in base64.
+_LONGEST = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

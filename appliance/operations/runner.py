@@ -21,6 +21,8 @@ from appliance.operations.folder import OperationFolder
 from appliance.operations.model import Facts, Operation, Outcome, Progress
 
 _POLL_SECONDS = 0.5
+# A process that has said how its work ended may be held up by a disk that does not answer.
+_LEAVES_WITHIN = 20.0
 
 
 class Follower(Protocol):
@@ -137,9 +139,13 @@ class OperationRunner:
     async def _follow(
         self, operation: Operation, folder: OperationFolder, follower: Follower
     ) -> None:
-        """Pass on what the operation says until its process has ended."""
-        count, latest, runs = 0, None, True
-        while runs:
+        """Pass on what the operation says until its process has ended.
+
+        One that has said how the work ended, and does not leave by itself, is ended.
+        """
+        count, latest = 0, None
+        ended_at: float | None = None
+        while True:
             # Read after the process has ended once more: nothing that it said is missed.
             runs = await self.starter.runs(operation)
             lines = await asyncio.to_thread(folder.lines, count)
@@ -150,8 +156,15 @@ class OperationRunner:
             if progress is not None and progress != latest:
                 latest = progress
                 await follower.progress(progress)
-            if runs:
-                await self.clock.sleep(_POLL_SECONDS)
+            if not runs:
+                return
+            if await asyncio.to_thread(folder.result) is not None:
+                now = self.clock.monotonic()
+                ended_at = now if ended_at is None else ended_at
+                if now - ended_at > _LEAVES_WITHIN:
+                    await self.starter.stop(operation)
+                    return
+            await self.clock.sleep(_POLL_SECONDS)
 
 
 def _found(operation: Operation, folder: OperationFolder) -> Facts:

@@ -25,6 +25,24 @@ class RepositoryMissingError(ApplianceError):
     hint = "Check that the disk or the target is there. A new machine makes one with its first set."
 
 
+class RepositorySilentError(ApplianceError):
+    """Nothing answered at the place of a repository. Facts: `place`, `seconds`."""
+
+    code = "repository_silent"
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    sentence = "The backups at {place} cannot be read: nothing answered for {seconds} seconds."
+    hint = "Look whether the disk, the share or the server behind it still works, then try again."
+
+
+class RepositoryUnreadableError(ApplianceError):
+    """The gateway to a copy says that its place fails. Facts: `place`, `reason`: a sentence."""
+
+    code = "repository_unreadable"
+    status = HTTPStatus.BAD_GATEWAY
+    sentence = "The copy of the backups cannot be read: {reason}"
+    hint = "Look whether the target can be reached, then try again. The copy itself is unchanged."
+
+
 class KeyMistypedError(ApplianceError):
     """The checksum of a typed recovery key is wrong: a slip of the keyboard, whatever it opens."""
 

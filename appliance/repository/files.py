@@ -5,21 +5,25 @@ All but one are named by the SHA-256 of their content, so that each can be verif
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 
 from appliance.core.files import private_directory, write_atomically
+from appliance.core.timed_calls import NoAnswerError, TimedCalls
 from appliance.repository.damage import FOLDERS, DamagedFile, FileKind
-from appliance.repository.errors import RepositoryMissingError
+from appliance.repository.errors import (
+    RepositoryMissingError,
+    RepositorySilentError,
+    RepositoryUnreadableError,
+)
 from appliance.repository.key_files import KeyFile, key_files
 
 CONFIG = "config"
@@ -28,11 +32,19 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 _SMALL = (FileKind.KEY, FileKind.SNAPSHOT, FileKind.INDEX)
 _REST, _UNIX = "rest:", "http+unix://"
 _LISTS = {"Accept": "application/vnd.x.restic.rest.v2"}
-_TIMEOUT = aiohttp.ClientTimeout(total=120.0)
+# A folder that does not answer a call for so long hangs. A gateway, which finds that out after
+# the same time, has to say it before its reader gives up.
+SILENCE_SECONDS, GATEWAY_SECONDS = 60.0, 90.0
+_BAD_GATEWAY = 502
+_LONGEST_REASON = 500
+Result = TypeVar("Result")
 
 
 class RepositoryFiles(Protocol):
     """The files of one repository. Each work raises RepositoryMissingError where it is not there.
+
+    It raises RepositorySilentError where nothing answers, and RepositoryUnreadableError where a
+    gateway to a copy says why that cannot be read.
 
     A folder is `keys`, `snapshots`, `index`, `data` or `locks`.
     """
@@ -73,32 +85,42 @@ def server_at(address: str) -> ServerFiles | None:
 
 @dataclass(frozen=True, slots=True)
 class FolderFiles:
-    """A repository in a folder of this machine."""
+    """A repository in a folder of this machine, which may be a share that does not answer."""
 
     folder: Path
+    calls: TimedCalls = field(default_factory=lambda: TimedCalls(SILENCE_SECONDS), compare=False)
 
     async def names(self, folder: str) -> dict[str, int]:
         """Return the names of the files in a folder, with their sizes."""
-        return await asyncio.to_thread(self._names, folder)
+        found: dict[str, int] = {}
+        try:
+            for one in await self.call(folders_of, self.folder, folder):
+                found |= await self.call(sizes_in, one)
+        except FileNotFoundError:
+            return {}
+        return found
 
     async def read(self, path: str) -> bytes | None:
         """Return the content of a file."""
-        return await asyncio.to_thread(self._read, path)
+        return await self.call(self._read, path)
 
     async def create(self) -> None:
         """Make the folders of a repository."""
         for name in (*FOLDERS, LOCKS):
-            await asyncio.to_thread(private_directory, self.folder / name)
+            await self.call(private_directory, self.folder / name)
 
     async def add(self, path: str, content: bytes) -> None:
         """Add a file."""
         if await self.read(path) is None:
-            await asyncio.to_thread(write_atomically, self.folder / path, content)
+            await self.call(write_atomically, self.folder / path, content)
 
-    def _names(self, folder: str) -> dict[str, int]:
-        pattern = "*/*" if folder == FileKind.PACK else "*"
-        found = (self.folder / folder).glob(pattern)
-        return {path.name: path.stat().st_size for path in found if _NAME.fullmatch(path.name)}
+    async def call(self, function: Callable[..., Result], *arguments: object) -> Result:
+        """Make one call to the file system. Raises what it raises, and RepositorySilentError."""
+        try:
+            return await self.calls.run(function, *arguments)
+        except NoAnswerError as error:
+            seconds = round(self.calls.patience)
+            raise RepositorySilentError(place=self.folder, seconds=seconds) from error
 
     def _read(self, path: str) -> bytes | None:
         folder, _, name = path.rpartition("/")
@@ -159,18 +181,25 @@ class ServerFiles:
         method: str = "GET",
         content: bytes | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        place, seconds = self.socket or self.address, GATEWAY_SECONDS
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
         try:
             async with (
-                aiohttp.ClientSession(connector=self.connector(), timeout=_TIMEOUT) as session,
+                aiohttp.ClientSession(connector=self.connector(), timeout=timeout) as session,
                 session.request(
                     method, f"{self.address}/{path}", headers=headers, data=content
                 ) as response,
             ):
+                if response.status == _BAD_GATEWAY:
+                    reason = (await response.text(errors="replace"))[:_LONGEST_REASON]
+                    raise RepositoryUnreadableError(place=place, reason=reason)
                 if response.status != 404 or method != "GET":
                     response.raise_for_status()
                 yield response
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise RepositoryMissingError(place=self.socket or self.address) from error
+        except TimeoutError as error:
+            raise RepositorySilentError(place=place, seconds=round(seconds)) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise RepositoryMissingError(place=place) from error
 
 
 def entries_in(root: Path, kind: FileKind) -> Iterator[os.DirEntry[str]]:
@@ -178,11 +207,25 @@ def entries_in(root: Path, kind: FileKind) -> Iterator[os.DirEntry[str]]:
 
     Raises OSError: a folder that cannot be listed must not look like one without files.
     """
-    folders = [root / kind]
-    if kind is FileKind.PACK:
-        folders = [Path(entry.path) for entry in os.scandir(folders[0]) if entry.is_dir()]
-    for folder in folders:
-        yield from (entry for entry in os.scandir(folder) if _NAME.fullmatch(entry.name))
+    for folder in folders_of(root, kind):
+        yield from _named(folder)
+
+
+def folders_of(root: Path, kind: str) -> list[Path]:
+    """Return the folders that hold the files of a kind, but not of CONFIG. Raises OSError."""
+    folder = root / kind
+    if kind != FileKind.PACK:
+        return [folder]
+    return [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir()]
+
+
+def sizes_in(folder: Path) -> dict[str, int]:
+    """Return the names of the files of a repository in one folder, with their sizes."""
+    return {entry.name: entry.stat().st_size for entry in _named(folder)}
+
+
+def _named(folder: Path) -> Iterator[os.DirEntry[str]]:
+    return (entry for entry in os.scandir(folder) if _NAME.fullmatch(entry.name))
 
 
 async def keys_of(files: RepositoryFiles) -> tuple[KeyFile, ...]:

@@ -48,7 +48,7 @@ class Content:
 
     `version` is that of Cloister, `schema` the number of its last migration, `postgres` the major
     version of the server. `bytes` is the room that a restore needs for the database and documents,
-    `seconds` how long the database took.
+    `seconds` how long the database took. `audit` is the end of the audit's chain.
     """
 
     format: int
@@ -60,6 +60,7 @@ class Content:
     conversations: int
     bytes: int
     seconds: int
+    audit: str = ""
 
     def as_tags(self) -> list[str]:
         """Return the tags that say this."""
@@ -71,7 +72,7 @@ class Content:
         numbers = ("format", "schema", "postgres", "people", "documents", "conversations")
         try:
             counted = {name: int(tags[name]) for name in (*numbers, "bytes", "seconds")}
-            return cls(version=tags["version"], **counted)
+            return cls(version=tags["version"], audit=tags.get("audit", ""), **counted)
         except (KeyError, ValueError):
             return None
 

@@ -5,6 +5,7 @@ The key goes to its standard input: never into an argument, the environment, or 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,6 +19,7 @@ from typing_extensions import override
 
 from appliance.core.errors import ApplianceError
 from appliance.core.process import Command, Finished, ProgramMissingError, Stream, run, stream
+from appliance.repository.answering import answering
 from appliance.repository.damage import FileKind, damaged, damaged_files
 from appliance.repository.errors import (
     KeyRefusedError,
@@ -83,9 +85,12 @@ class Repository:
     """A repository at an address of restic, such as a folder, opened by a key.
 
     Work on it raises ResticMissingError, RepositoryMissingError, KeyRefusedError,
-    RepositoryBusyError and RepositoryFailedError. `cache` is a folder for what restic reads often;
-    without one each work reads from the repository itself. `key` names the file of the key, if it
-    is known: each other one that is tried first costs half a second of the processor.
+    RepositoryBusyError and RepositoryFailedError; RepositorySilentError and
+    RepositoryUnreadableError where its place no longer answers, or its gateway says why.
+
+    `cache` is a folder for what restic reads often; without one each work reads from the
+    repository itself. `key` names the file of the key, if it is known: each other one that is
+    tried first costs half a second of the processor.
     """
 
     address: str
@@ -209,7 +214,8 @@ class Repository:
         if not finished.succeeded and is_full(finished):
             # No file could be written, and none is damaged.
             raise OutputFullError(place=target)
-        lost = unrestored(finished)
+        if lost := unrestored(finished):
+            await self._expect_answer()
         refused = damaged((), ", ".join(lost)) if lost else None
         self._check("restore", finished, refused=refused)
 
@@ -238,6 +244,7 @@ class Repository:
             (_NO_LOCK, "check", f"--read-data-subset={read}"), timeout=LONG_SECONDS
         )
         if not finished.succeeded:
+            await self._expect_answer()
             found = damaged_files((finished.stdout + finished.stderr).decode(errors="replace"))
             self._check("check", finished, refused=damaged(found, otherwise=last_line(finished)))
 
@@ -312,13 +319,16 @@ class Repository:
     @asynccontextmanager
     async def _stream(self, work: Sequence[str], folder: Path) -> AsyncIterator[Stream]:
         try:
-            async with stream(
-                self._argv(work),
-                timeout=LONG_SECONDS,
-                stdin=self.password.encode(),
-                env=_ENVIRONMENT,
-                cwd=folder,
-            ) as lent:
+            async with (
+                answering(files_at(self.address), self.address),
+                stream(
+                    self._argv(work),
+                    timeout=LONG_SECONDS,
+                    stdin=self.password.encode(),
+                    env=_ENVIRONMENT,
+                    cwd=folder,
+                ) as lent,
+            ):
                 yield lent
         except ProgramMissingError as error:
             raise ResticMissingError from error
@@ -330,16 +340,28 @@ class Repository:
         folder: Path | None = None,
     ) -> Finished:
         try:
-            return await run(
-                self._argv(work),
-                timeout=timeout,
-                stdin=self.password.encode(),
-                env=_ENVIRONMENT,
-                cwd=folder,
-                output_limit=_LIST_LIMIT,
-            )
+            async with answering(files_at(self.address), self.address):
+                finished = await run(
+                    self._argv(work),
+                    timeout=timeout,
+                    stdin=self.password.encode(),
+                    env=_ENVIRONMENT,
+                    cwd=folder,
+                    output_limit=_LIST_LIMIT,
+                )
         except ProgramMissingError as error:
             raise ResticMissingError from error
+        if finished.timed_out:
+            await self._expect_answer()
+            name = next(word for word in work if not word.startswith("-"))
+            reason = f"it did not end within {timeout:.0f} seconds."
+            raise RepositoryFailedError(work=name, reason=reason)
+        return finished
+
+    async def _expect_answer(self) -> None:
+        """Raise why the place cannot be read, if it cannot: no file is known to be damaged then."""
+        with contextlib.suppress(RepositoryMissingError):
+            await files_at(self.address).read(CONFIG)
 
     async def _done(
         self,

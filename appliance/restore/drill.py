@@ -24,6 +24,7 @@ from appliance.operations.model import Facts, Progress
 from appliance.operations.work import Reporter, Work
 from appliance.repository import lock
 from appliance.repository.damage import FileKind, damaged
+from appliance.repository.errors import RepositorySilentError, RepositoryUnreadableError
 from appliance.repository.files import renamed_or_changed
 from appliance.repository.model import Drilled, Kind, Snapshot, Verdict
 from appliance.restore.build import builder, only_one
@@ -51,7 +52,7 @@ def work_of(settings: Settings, clock: Clock) -> Work:
     Its request may name a `snapshot` (without it the newest set is taken), the number of a target
     as `source` or an `address` to read from, and `index` to build the index of vectors as well.
     The verdict is written into this machine's repository, also when the drill fails; then the error
-    that says which table or file differs is raised.
+    that says which table or file differs is raised. A place that does not answer has no verdict.
     """
 
     async def work(request: Facts, report: Reporter) -> Facts:
@@ -86,6 +87,9 @@ class Drill:
             began = self.clock.monotonic()
             try:
                 found = await self._restore(source, snapshot, with_index=bool(request.get("index")))
+            except (RepositorySilentError, RepositoryUnreadableError):
+                # This says nothing about the set.
+                raise
             except ApplianceError as error:
                 seconds = round(self.clock.monotonic() - began)
                 named = await self._named(source, error)

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.backup.errors import SetTooNewError
-from appliance.backup.layout import CONFIGURATION, DATABASE, MANIFEST, STAGES, TARGETS, TLS
+from appliance.backup.layout import (
+    AUTHORITY,
+    CONFIGURATION,
+    DATABASE,
+    MANIFEST,
+    STAGES,
+    TARGETS,
+    TLS,
+)
 from appliance.backup.manifest import Manifest
 from appliance.db.migrate import migrations
 from appliance.operations.model import Progress
@@ -48,7 +56,7 @@ class Fetched:
         return self.folder / STAGES[self.snapshot.kind] / name
 
 
-SETTINGS = (CONFIGURATION, TLS, TARGETS)
+SETTINGS = (CONFIGURATION, TLS, AUTHORITY, TARGETS)
 
 
 def require_known(snapshot: Snapshot, program: PostgresProgram) -> None:

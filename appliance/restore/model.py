@@ -154,5 +154,6 @@ def described(snapshot: Snapshot) -> Mapping[str, object]:
         "people": content.people,
         "documents": content.documents,
         "conversations": content.conversations,
+        "audit": content.audit,
         "bytes": content.bytes,
     }

@@ -57,16 +57,26 @@ def preview_lines(found: Facts) -> list[str]:
         lines.append("The present database does not answer: what it holds is not known.")
     else:
         gone: Any = found["gone"]
-        lines.append(
-            f"Newer than that, and not there afterwards: {_contents(gone)}, "
-            f"{count_of(gone['messages'], 'message')}."
-        )
+        lines.append(gone_sentence(gone))
     lines.append("All people are signed out; invitations end.")
     if not found["keys_stay_ended"]:
         lines.append("API keys that were ended since then are valid again: look through them.")
     lines.append(f"Needs {size(_number(found['room']))}; {size(_number(found['free']))} are free.")
     lines.append("The present state is kept until you confirm the restore.")
     return lines
+
+
+def gone_sentence(gone: Facts) -> str:
+    """Say what came after the state that is restored, and would be lost."""
+    nouns = (("people", "person"), ("documents", "document"), ("conversations", "conversation"))
+    counts = [
+        count_of(_number(gone.get(many)), one, many)
+        for many, one in (*nouns, ("messages", "message"))
+        if gone.get(many)
+    ]
+    if not counts:
+        return "Nothing is lost: no person, document, conversation or message came later."
+    return f"What came later would be gone: {', '.join(counts)}."
 
 
 def done_sentence(found: Facts, what: What, files: list[str], *, is_running: bool) -> str:

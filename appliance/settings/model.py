@@ -161,6 +161,18 @@ JOB_DAYS = Entry(
     minimum=1,
     maximum=3650,
 )
+AUDIT_DAYS = Entry(
+    name="audit_days",
+    title="Entries of the audit",
+    help="How long entries are kept. A removal is an entry of its own; the rest is verified as "
+    "before.",
+    group=Group.RECORDS,
+    unit=Unit.DAYS,
+    default=3650,
+    minimum=30,
+    maximum=36500,
+    may_be_unlimited=True,
+)
 ALLOWED_MODELS = NamesEntry(
     name="allowed_models",
     title="Models for programs",
@@ -189,6 +201,7 @@ ENTRIES: tuple[AnyEntry, ...] = (
     OFFSITE_DAYS,
     BACKUP_MODELS,
     JOB_DAYS,
+    AUDIT_DAYS,
 )
 
 

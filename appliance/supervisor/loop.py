@@ -184,6 +184,15 @@ class Supervisor:
         """Want a unit to be stopped and started, or run once more. Raises UnitUnknownError."""
         self._request(name, DesiredState.RESTART, by)
 
+    async def reload(self, name: str, by: str) -> None:
+        """Let a unit that runs read its files again; its connections go on.
+
+        Raises UnitUnknownError, and what the system says against it.
+        """
+        managed = self._find(name)
+        logger.info("reload of %s, requested by %s", name, by)
+        await self._driver.reload(managed.unit)
+
     def subscribe(self) -> AsyncIterator[tuple[str, ...]]:
         """Yield the names of units that changed; the first time at once, with all names."""
         return self._changes.subscribe()

@@ -54,7 +54,7 @@ def catalog(settings: Settings, programs: Programs, clock: Clock) -> Catalog:
     workers = range(1, applied.chat_processes + 1)
     units += [webchat(applied, programs, worker) for worker in workers]
     if programs.nginx:
-        units.append(nginx(applied, programs.nginx, clock))
+        units.append(nginx(applied, programs.nginx))
     return Catalog(tuple(units), absent)
 
 

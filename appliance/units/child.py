@@ -112,7 +112,7 @@ class ChildProcessDriver(ObservedUnits):
         again: bool = False,  # noqa: ARG002
         hung: bool = False,
     ) -> None:
-        """Stop a unit: its signal, then its grace, then SIGKILL for its whole group."""
+        """Stop a unit: its signal, then its grace, its last signal, SIGKILL for its whole group."""
         child = self._children.get(unit.name)
         if child is None:
             if not self.status(unit.name).state.active:
@@ -124,13 +124,20 @@ class ChildProcessDriver(ObservedUnits):
         send(child.running.pid, unit.stop_signal)
         # A paused process would not see the signal.
         send(child.running.pid, signal.SIGCONT)
-        try:
-            async with asyncio.timeout(grace):
-                await child.ended.wait()
-        except TimeoutError:
-            await self._logs[unit.name].note(f"killed: not ended after {grace:g} s")
-            kill_group(child.running.pid)
-            await child.ended.wait()
+        if await _ends_within(child, grace):
+            return
+        if unit.last_signal is not signal.SIGKILL and not hung:
+            send(child.running.pid, unit.last_signal)
+            if await _ends_within(child, HUNG_GRACE):
+                return
+        await self._logs[unit.name].note(f"killed: not ended after {grace:g} s")
+        kill_group(child.running.pid)
+        await child.ended.wait()
+
+    async def reload(self, unit: Unit) -> None:
+        """Let a unit read its files again; one that does not run reads them at its start."""
+        if child := self._children.get(unit.name):
+            send(child.running.pid, signal.SIGHUP)
 
     async def _refuse(self, unit: Unit, error: Exception) -> None:
         if not isinstance(error, ApplianceError | OSError):
@@ -214,6 +221,14 @@ class ChildProcessDriver(ObservedUnits):
         by_itself = state in {UnitState.FAILED, UnitState.DONE}
         origin = Origin.UNIT if by_itself else Origin.SUPERVISOR
         self._publish_status(name, UnitStatus(state, now, monotonic, pid, ending, origin))
+
+
+async def _ends_within(child: _Child, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await child.ended.wait()
+            return True
+    return False
 
 
 def _state_after(child: _Child, code: int) -> UnitState:

@@ -18,15 +18,19 @@ LIB = "/var/lib/cloister"
 DATABASE, RUNNER, CHAT, CONSOLE, HEALTH = (
     f"{RUN}/{name}" for name in ("postgres", "ollama", "chat", "console", "health")
 )
-DOCUMENTS, TLS, REPOSITORY, TARGETS = (
-    f"{LIB}/{name}" for name in ("documents", "tls", "repository", "offsite")
+DOCUMENTS, REPOSITORY, TARGETS = (
+    f"{LIB}/{name}" for name in ("documents", "repository", "offsite")
 )
+# The certificate with its key, the machine's own authority, and what of both is no secret.
+TLS, AUTHORITY, CERTIFICATES = (f"{LIB}/{name}" for name in ("tls", "authority", "certificates"))
 # Where the repository's server and off-site copies are reached, and who uses the repository.
 REPOSITORY_SERVER, COPIES, OPERATIONS = (
     f"{RUN}/{name}" for name in ("repository", "offsite", "operations")
 )
 REPOSITORY_LOCK, MODELS_LOCK = (f"{OPERATIONS}/{name}.lock" for name in ("repository", "models"))
 MODELS = f"{LIB}/ollama/models"
+# What an authority looks at, through Nginx, to see that a name is this machine's.
+CHALLENGES = f"{RUN}/acme"
 # Below these an administrator mounts disks for copies of the repository.
 DISKS = ("/mnt", "/media")
 
@@ -161,8 +165,14 @@ SERVICES = (
     Service(
         name="cloister-nginx",
         account="cloister-nginx",
-        writes=(f"{RUN}/nginx", TLS),
-        reads=(CHAT, CONSOLE),
+        writes=(f"{RUN}/nginx",),
+        reads=(CHAT, CONSOLE, TLS, CHALLENGES),
+    ),
+    Service(
+        name="cloister-tls",
+        account="cloister-tls",
+        writes=(TLS, AUTHORITY, CERTIFICATES, f"{OPERATIONS}/tls"),
+        start=Start.OPERATION,
     ),
     Service(
         name="cloister-fetch",
@@ -191,6 +201,7 @@ SERVICES = (
             MODELS_LOCK,
             DOCUMENTS,
             TLS,
+            AUTHORITY,
             TARGETS,
         ),
         role=Role.BACKUP,
@@ -234,6 +245,13 @@ SERVICES = (
         role=Role.OWNER,
         start=Start.OPERATION,
         has_key=True,
+    ),
+    Service(
+        name="cloister-acme",
+        account="cloister-acme",
+        network=Network.HOST,
+        writes=(f"{LIB}/acme", CHALLENGES, f"{OPERATIONS}/acme"),
+        start=Start.OPERATION,
     ),
 )
 

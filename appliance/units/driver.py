@@ -36,6 +36,13 @@ class UnitDriver(Protocol):
         """
         ...
 
+    async def reload(self, unit: Unit) -> None:
+        """Let a unit read its files again with SIGHUP; one that does not run is left alone.
+
+        Raises ApplianceError where the system refuses it.
+        """
+        ...
+
     def status(self, name: str) -> UnitStatus:
         """Return what is known about a unit. Raises UnitUnknownError."""
         ...

@@ -42,15 +42,11 @@ class DatabaseMissingError(ApplianceError):
     hint = "Run `make run`, which brings one, or install postgresql-17-pgvector."
 
 
-class CertificateError(PreparationError):
-    """The certificate that an administrator put in place does not work, or cannot be read."""
+class NoCertificateError(PreparationError):
+    """There is no certificate to serve."""
 
-    code = "certificate_unusable"
-    sentence = "The web server's certificate cannot be used: {problem}."
-    hint = (
-        "Put a certificate.pem and its key.pem into {folder}, both readable by the web server's "
-        "account; or remove both, and a new pair is made at the next start."
-    )
+    code = "no_certificate"
+    hint = "`cloister tls use --own` makes one; then `cloister restart nginx`."
 
 
 class SystemBusError(ApplianceError):

@@ -53,6 +53,7 @@ class Unit:
     is when that last changed.
     `behind_proxy` says that its callers reach it through a proxy which systemd stops with it.
     `log_format` says how its lines tell their urgency, where they do not tell journald.
+    After the grace of a stop comes `last_signal`, which may be a less graceful one than SIGKILL.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Unit:
     refresh: Callable[[], Awaitable[None]] = nothing
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace: float = 10.0
+    last_signal: signal.Signals = signal.SIGKILL
     start_deadline: float = 60.0
     # Short: between two probes nothing notices that a unit hangs.
     probe_interval: float = 2.0

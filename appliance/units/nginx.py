@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import re
 import signal
 import socket
@@ -15,14 +16,13 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from appliance.core.clock import Clock
 from appliance.core.files import write_atomically
 from appliance.core.process import Command, run
-from appliance.core.python import OWN_CODE, written
+from appliance.core.python import OWN_CODE
 from appliance.core.settings import CHAT_PROCESSES, HOST, HOST_NAMES, Settings
 from appliance.probes.http import HttpProbe, Identity
 from appliance.units.directories import give_to, prepare_directories
-from appliance.units.errors import PreparationError
+from appliance.units.errors import NoCertificateError, PreparationError
 from appliance.units.identity import HEADER, ensure_identity
 from appliance.units.model import Unit
 from appliance.units.socket_activation import Listeners, bracketed, inherited, listeners
@@ -31,23 +31,50 @@ from appliance.units.webchat import webchat_name
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 PROBE_PATH = "/health/proxy"
+# In the folder `tls`: the certificate with its chain and its key, in one file, so that both change
+# in one step. `appliance.tls` writes it.
+SERVED = "served.pem"
+DAY_SECONDS = 24 * 60 * 60
 # Of one address at a time: requests in all, and bodies for the console, which wait in memory (a
 # megabyte each). Bodies for the chat server are counted there, by account.
 MOST_REQUESTS = 2000
 MOST_WAITING_BODIES = 200
+# How long running requests may take to end when it stops.
+STOP_GRACE = 2.0
 # In earlier versions it was a parameter of `listen`, of which later versions warn.
 HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Secured:
-    """How Nginx listens when packaged: on sockets of systemd, with TLS."""
+    """How Nginx listens with TLS: packaged on sockets of systemd, in a clone on its own.
 
-    listeners: Listeners
+    The addresses of `redirecting` have no TLS: they lead people to `serving`, whose port is
+    `port_suffix` unless it is the usual one, and answer the challenges of an ACME server.
+    """
+
+    serving: tuple[str, ...]
+    redirecting: tuple[str, ...] = ()
+    port_suffix: str = ""
     http2: bool = False
 
+    @classmethod
+    def on(cls, listeners: Listeners, *, http2: bool = False) -> Secured:
+        """Return how it listens on sockets that it was given."""
+        return cls(listeners.serving, listeners.redirecting, listeners.port_suffix, http2)
 
-def nginx(settings: Settings, program: Path, clock: Clock) -> Unit:
+    @classmethod
+    def of_clone(cls, settings: Settings, *, http2: bool = False) -> Secured:
+        """Return how it listens on addresses that it opens itself."""
+        plain = (_address(settings, settings.plain_port),) if settings.plain_port else ()
+        return cls((_address(settings, settings.port),), plain, f":{settings.port}", http2)
+
+
+def _address(settings: Settings, port: int) -> str:
+    return f"{bracketed(settings.bind)}:{port}"
+
+
+def nginx(settings: Settings, program: Path) -> Unit:
     """Return the unit of Nginx. It starts without the chat, to show that the rest is coming.
 
     Packaged, the sockets that this process inherited are its own. The supervisor has none, and
@@ -55,7 +82,7 @@ def nginx(settings: Settings, program: Path, clock: Clock) -> Unit:
     """
     workers = range(1, settings.chat_processes + 1)
     given = listeners(inherited()) if settings.packaged else Listeners()
-    secured = partial(_prepare_secured, settings, program, clock, given)
+    secured = partial(_prepare_packaged, settings, program, given)
     return Unit(
         name="nginx",
         log_format="nginx",
@@ -67,9 +94,10 @@ def nginx(settings: Settings, program: Path, clock: Clock) -> Unit:
         account=settings.account,
         fronts=tuple(webchat_name(worker) for worker in workers),
         prepare=secured if settings.packaged else partial(_prepare, settings, program),
-        # Graceful: requests end first, as long as worker_shutdown_timeout allows.
+        # Graceful: requests end first. Streams would go on for longer; they are resumed.
         stop_signal=signal.SIGQUIT,
-        stop_grace=10.0,
+        stop_grace=STOP_GRACE,
+        last_signal=signal.SIGTERM,
         # Its configuration is written by us, for the code that it passes requests to.
         program_files=(OWN_CODE,),
         variables=(CHAT_PROCESSES.name, HOST.name, HOST_NAMES.name),
@@ -90,9 +118,10 @@ def has_health_socket(settings: Settings) -> bool:
     """Say whether Nginx has an address for the supervisor alone.
 
     Packaged, the supervisor has no network. With the PROXY protocol every connection over TCP has
-    to begin with a proxy's line, and a list of host names does not have the one that a probe uses.
+    to begin with a proxy's line, a list of host names does not have the one that a probe uses, and
+    no probe can know the certificate in advance.
     """
-    return settings.packaged or settings.proxy_protocol or bool(settings.host_names)
+    return settings.https or settings.proxy_protocol or bool(settings.host_names)
 
 
 def served_names(settings: Settings) -> tuple[str, ...]:
@@ -135,9 +164,12 @@ def configuration(
     return environment.from_string(template).render(
         folder=settings.nginx_folder,
         user=user,
-        listen=f"{bracketed(settings.bind)}:{settings.port}",
+        listen=_address(settings, settings.port),
         secured=secured,
-        tls=settings.tls,
+        certificate=settings.tls / SERVED,
+        tls_socket=settings.nginx_tls_socket,
+        challenges=settings.acme_challenges,
+        hsts_seconds=settings.hsts_days * DAY_SECONDS,
         host=_server_name(settings.host),
         health_socket=settings.nginx_health_socket if has_health_socket(settings) else None,
         trusted_proxies=settings.trusted_proxy,
@@ -153,29 +185,6 @@ def configuration(
     )
 
 
-def published_certificate(settings: Settings) -> Path:
-    """Return a copy of the certificate that the supervisor may read, unlike the folder of the key.
-
-    For `appliance.units.certificate.fingerprint`, which people compare with their browser's.
-    """
-    return settings.nginx_folder / "certificate.pem"
-
-
-def certificate_is_due(settings: Settings, clock: Clock) -> bool:
-    """Say whether a start of Nginx now would renew the certificate that it serves.
-
-    An administrator's own is never due, and before the first start there is none.
-    """
-    from appliance.units.certificate import is_due
-
-    now = clock.now()
-    try:
-        pem = published_certificate(settings).read_bytes()
-        return now >= written() and is_due(pem, settings.host, now)
-    except (FileNotFoundError, ValueError):
-        return False
-
-
 def has_http2_directive(version: str) -> bool:
     """Say whether an Nginx that reports this version switches HTTP/2 on by a line of its own."""
     found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", version)
@@ -189,8 +198,12 @@ def _server_name(host: str) -> str:
 
 async def _prepare(settings: Settings, program: Path) -> None:
     """Write the configuration and let Nginx itself judge it before it starts."""
+    secured = None
+    if settings.https:
+        await asyncio.to_thread(_require_certificate, settings)
+        secured = Secured.of_clone(settings, http2=await _has_http2_directive(program))
     await prepare_directories(settings, settings.nginx_folder)
-    await asyncio.to_thread(_write_configuration, settings)
+    await asyncio.to_thread(_write_configuration, settings, secured)
     finished = await run(
         command(settings, program, "-t", "-q"), timeout=20.0, account=settings.account
     )
@@ -198,9 +211,10 @@ async def _prepare(settings: Settings, program: Path) -> None:
         lines = finished.stderr.decode("utf-8", "replace").strip().splitlines()
         problem = lines[0] if lines else finished.description
         raise PreparationError(unit="nginx", problem=problem)
-    # Judging opens the socket, and leaves its file.
-    await asyncio.to_thread(settings.nginx_health_socket.unlink, missing_ok=True)
-    await asyncio.to_thread(_require_free_port, settings.bind, settings.port)
+    # Judging opens the sockets, and leaves their files.
+    await asyncio.to_thread(_remove_sockets, settings)
+    for port in filter(None, (settings.port, settings.plain_port)):
+        await asyncio.to_thread(_require_free_port, settings.bind, port)
 
 
 def _require_free_port(host: str, port: int) -> None:
@@ -215,10 +229,16 @@ def _require_free_port(host: str, port: int) -> None:
             raise PreparationError(unit="nginx", problem=problem) from error
 
 
-async def _prepare_secured(
-    settings: Settings, program: Path, clock: Clock, given: Listeners
-) -> None:
-    """Have a certificate and write the configuration.
+def _require_certificate(settings: Settings) -> None:
+    """Say in advance what Nginx would say of a file that is not there."""
+    path = settings.tls / SERVED
+    if not path.exists():
+        problem = f"{path}, the certificate with its key, is missing"
+        raise NoCertificateError(unit="nginx", problem=problem)
+
+
+async def _prepare_packaged(settings: Settings, program: Path, given: Listeners) -> None:
+    """Write the configuration.
 
     Nginx cannot judge it beforehand: to do that it opens every address again, which in a network
     of its own, without the inherited sockets, it may not. It says what is wrong when it starts.
@@ -226,31 +246,29 @@ async def _prepare_secured(
     if not given.all:
         problem = "systemd passed it no sockets; start cloister-nginx.socket first"
         raise PreparationError(unit="nginx", problem=problem)
+    await asyncio.to_thread(_require_certificate, settings)
+    secured = Secured.on(given, http2=await _has_http2_directive(program))
+    await asyncio.to_thread(_write_configuration, settings, secured)
+
+
+async def _has_http2_directive(program: Path) -> bool:
     reported = await run((str(program), "-v"), timeout=20.0)
-    http2 = has_http2_directive(reported.stderr.decode("utf-8", "replace"))
-    await asyncio.to_thread(_write_secured, settings, clock, Secured(given, http2))
+    return has_http2_directive(reported.stderr.decode("utf-8", "replace"))
 
 
-def _write_secured(settings: Settings, clock: Clock, secured: Secured) -> None:
-    # Loaded here, because the supervisor and the command line list this unit and never start it.
-    from appliance.units.certificate import ensure_certificate
-
-    certificate = ensure_certificate(settings.tls, settings.host, clock, earliest=written())
-    write_atomically(published_certificate(settings), certificate, mode=0o640)
-    identity = ensure_identity(identity_file(settings))
-    text = configuration(settings, identity, secured=secured)
-    write_atomically(settings.nginx_folder / "nginx.conf", text.encode())
-    # After a kill its file is still there, and nothing can listen at a path that exists.
-    settings.nginx_health_socket.unlink(missing_ok=True)
-
-
-def _write_configuration(settings: Settings) -> None:
+def _write_configuration(settings: Settings, secured: Secured | None) -> None:
     # As root without an account, Nginx would drop its workers to one that may not enter the home.
-    user = None if settings.account else "root"
+    as_root = settings.account is None and os.geteuid() == 0
     identity = ensure_identity(identity_file(settings))
     give_to(identity_file(settings), settings.account)
-    # After a kill its file is still there, and nothing can listen at a path that exists.
-    settings.nginx_health_socket.unlink(missing_ok=True)
+    _remove_sockets(settings)
     path = settings.nginx_folder / "nginx.conf"
-    write_atomically(path, configuration(settings, identity, user=user).encode())
+    text = configuration(settings, identity, user="root" if as_root else None, secured=secured)
+    write_atomically(path, text.encode())
     give_to(path, settings.account)
+
+
+def _remove_sockets(settings: Settings) -> None:
+    """Remove what a killed Nginx has left: nothing can listen at a path that exists."""
+    for path in (settings.nginx_health_socket, settings.nginx_tls_socket):
+        path.unlink(missing_ok=True)

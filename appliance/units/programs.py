@@ -50,7 +50,7 @@ class Programs:
     def applied_to(self, settings: Settings) -> Settings:
         """Return the settings as they are with these programs, for every process.
 
-        Without Nginx a single chat server listens by itself.
+        Without Nginx a single chat server listens by itself, without TLS.
         """
         # Packaged, the runner is alone in its network, and known by a socket instead.
         shares_network = self.ollama and not settings.packaged
@@ -60,23 +60,29 @@ class Programs:
             nginx=str(self.nginx) if self.nginx else None,
             ollama_url=settings.ollama_url or own_runner,
             chat_processes=settings.chat_processes if self.nginx else 1,
+            with_tls=settings.with_tls and self.nginx is not None,
         )
 
 
 async def find_programs(settings: Settings) -> Programs:
     """Look for every program that a unit may run."""
     found = await installed_postgres()
-    nginx = None if settings.nginx == OFF else settings.nginx or await _which("nginx")
     ollama = None if settings.ollama_url else await _which("ollama")
     rest_server = await _which("restic-rest-server") if settings.packaged else None
     return Programs(
         python=Path(sys.executable),
         postgres=await asyncio.to_thread(choose_postgres, found, settings.database),
-        nginx=Path(nginx) if nginx else None,
+        nginx=await find_nginx(settings),
         ollama=Path(ollama) if ollama else None,
         ollama_port=await _runner_port(settings) if ollama else 0,
         rest_server=Path(rest_server) if rest_server else None,
     )
+
+
+async def find_nginx(settings: Settings) -> Path | None:
+    """Return the program of the web server, unless there is none, or none is wanted."""
+    found = None if settings.nginx == OFF else settings.nginx or await _which("nginx")
+    return Path(found) if found else None
 
 
 async def installed_postgres() -> list[PostgresProgram]:

@@ -156,6 +156,18 @@ class SystemdDriver(ObservedUnits):
             self._note(unit.name, f"stop refused: {error.message} {error.advice}")
             await self._clock.sleep(REFUSED_PAUSE)
 
+    async def reload(self, unit: Unit) -> None:
+        """Let a unit read its files again; one that does not run reads them at its start.
+
+        The signal goes to the main process. A reload of the unit file would need a further right.
+        Raises SystemBusError and SystemdRefusedError.
+        """
+        if self.status(unit.name).state is not UnitState.RUNNING:
+            return
+        bus = await self._bus_now()
+        kill = (MANAGER, "KillUnit")
+        await bus.call(ROOT, kill, "ssi", (service_of(unit.name), "main", signal.SIGHUP))
+
     async def _kill_after_grace(self, name: str, job: OwnJob) -> None:
         """End all processes of a unit that does not stop; its stop goes on by itself then.
 

@@ -57,7 +57,7 @@ async def serving_control(settings: Settings, services: Services) -> AsyncIterat
     async with control_server(
         cast("Supervisor", FakeUnits()),
         services,
-        Surroundings((), lambda: "code", _no_record, healthy, ADDRESSES),
+        Surroundings((), lambda: "code", _no_record, healthy, lambda: ADDRESSES),
         settings.control_socket,
     ):
         yield

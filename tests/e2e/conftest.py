@@ -75,8 +75,8 @@ def session(browser: Browser, appliance: Appliance) -> Any:
         page.get_by_label("You sign in as").fill("ada")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Claim").click()
-        expect(page.get_by_role("heading", name="Welcome, Ada Lovelace")).to_be_visible()
-        opened.picture("welcome")
+        expect(page.get_by_role("heading", name="Set up this machine")).to_be_visible()
+        opened.picture("set-up")
         return page.context.storage_state()
 
 

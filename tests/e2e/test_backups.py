@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from admin.pages.backups_key import code
+from admin.qr_code import qr_code
 from appliance.repository.recovery_key import RecoveryKey
 from tests.appliance import Appliance, home_folder, running_appliance
 from tests.builders import documents
-from tests.builders.repositories import PASSWORD as REPOSITORY_PASSWORD
-from tests.builders.repositories import fast_repository
 from tests.e2e.answers import last_answer, wait_until_complete
 from tests.e2e.browser import Window, window
+from tests.e2e.operations import give_fast_repository
 from tests.e2e.visitor import PASSWORD
 
 BELL = "The bell of the east tower was cast in 1742 and weighs three tons."
@@ -50,12 +49,7 @@ def disk() -> Iterator[Path | None]:
 def appliance(runner: str) -> Iterator[Appliance]:
     """A new appliance whose repository opens fast."""
     with home_folder() as home:
-        state = home / "state"
-        state.mkdir(parents=True)
-        (state / "backup.key").write_text(REPOSITORY_PASSWORD)
-        fast_repository(home / "repository")
-        for path in (home, *home.rglob("*")) if os.geteuid() == 0 else ():
-            shutil.chown(path, "cloister", "cloister")
+        give_fast_repository(home)
         with running_appliance(home, ollama=runner) as started:
             yield started
 
@@ -167,7 +161,7 @@ def _make_and_prove_the_key(desk: Window) -> None:
     page = desk.open(f"{PAGE}/key")
     page.get_by_role("button", name="Make the key").click()
     key = RecoveryKey.parse(page.locator(".sheet__key").inner_text())
-    assert f'd="{page.locator(".sheet__code path").first.get_attribute("d")}"' in code(key.text)
+    assert f'd="{page.locator(".sheet__code path").first.get_attribute("d")}"' in qr_code(key.text)
     desk.accessible()
     desk.picture("backups-sheet")
     page.get_by_role("link", name="I have it: type it back").click()

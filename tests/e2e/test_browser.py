@@ -322,6 +322,7 @@ PAGES = (
     "/admin/people",
     "/admin/people/quota",
     "/admin/settings",
+    "/admin/tls/acme",
 )
 
 

@@ -15,7 +15,7 @@ import pytest
 from appliance.backup_plan.records import read_plan
 from appliance.repository.recovery_key import RecoveryKey
 from tests.appliance import ROOT, Appliance, fake_ollama, home_folder, running_appliance, wait_until
-from tests.e2e.operations import ask, holding
+from tests.e2e.operations import add_recovery_key, ask, holding
 from tests.e2e.visitor import PASSWORD, Visitor
 
 BELL = "The bell of the east tower was cast in 1742 and weighs three tons."
@@ -62,7 +62,7 @@ def test_an_empty_machine_answers_as_the_first_one(runner: str, empty: Path) -> 
     key_file.write_text(f"\n  {key.text.lower()}  \n\n")
     with home_folder() as home, holding(home, runner, BELL) as first:
         assert first.cli("ask", QUESTION)["citations"][0]["file"] == "towers.pdf"
-        ask(first, "key", work="add", recovery_key=key.text)
+        add_recovery_key(first, key)
         ask(first, "set")
         drilled = json.loads(cli(first.environment, "drill", "--json"))
         assert (drilled["verdict"], drilled["documents"]) == ("verified", 1)

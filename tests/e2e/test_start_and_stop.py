@@ -15,6 +15,7 @@ from tests.appliance import (
     Appliance,
     processes_of,
     running_appliance,
+    wait_until,
 )
 from tests.builders import documents
 from tests.e2e.visitor import PASSWORD, Visitor, claimed, program
@@ -134,6 +135,31 @@ def test_after_a_killed_supervisor_the_next_start_cleans_up(home: Path) -> None:
                     assert client.finished(answer.json()["id"])["status"] == "ready"
                 assert client.http.get("/api/documents").json()["total"] == 5
     assert processes_of(home) == []
+
+
+def test_what_was_done_in_an_outage_is_in_the_audit_after_a_crash(home: Path) -> None:
+    port = free_port()
+    with running_appliance(home, port=port) as first, claimed(first):
+        first.cli("stop", "postgres")
+        first.wait_for("postgres", "stopped")
+        first.cli("rescue")
+        first.cli("stop", "ingest")
+        _kill(first)
+        with running_appliance(home, port=port) as second:
+            second.cli("start", "postgres")
+            second.wait_for("postgres", "ready")
+
+            def late() -> list[str]:
+                rows = second.cli("audit", check=False)
+                found = rows if isinstance(rows, list) else []
+                return [row["action"] for row in reversed(found) if row["happened_at"]]
+
+            wait_until(lambda: len(late()) >= 2, "the notes of the outage to be added")
+            # Once, and in their order.
+            assert late()[:2] == ["rescue_code.create", "unit.stop"]
+            verified = second.cli("audit", "verify")
+            assert (verified["whole"], verified["anchors"]) == (True, 1)
+            assert verified["entries"] == len(second.cli("audit"))
 
 
 def _kill(appliance: Appliance) -> set[int]:

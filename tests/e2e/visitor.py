@@ -58,8 +58,11 @@ class Visitor:
         return self.http.post(path, data={"csrf": self.token(page), **fields})
 
     def claim(self, link: str, name: str = "ada") -> None:
-        """Open the claim link and become the operator."""
-        page, code = link.split("#")
+        """Open the claim link and become the operator.
+
+        The link may name the machine by its address; cookies are for one name only.
+        """
+        page, code = urlsplit(link).path, urlsplit(link).fragment
         fields = {"code": code, "name": name, "display_name": name.title(), "password": PASSWORD}
         assert self.post(page, page, **fields).status_code == 303
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from appliance.units.selfsigned import self_signed
+from appliance.tls.authority import make_authority, make_leaf
 from tests.machines.neighbour import Neighbour
 from tests.machines.programs import run_program, wait_until
 
@@ -50,7 +50,8 @@ def running_rest_server(neighbour: Neighbour, archive: Path, folder: Path) -> It
     program, data = folder / "program", folder / "data"
     data.mkdir(parents=True)
     run_program("dpkg-deb", "--extract", str(package), str(program))
-    pair = self_signed(neighbour.address, datetime.now(UTC))
+    names, now = [neighbour.address], datetime.now(UTC)
+    pair = make_leaf(make_authority(names, now), names, now)
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     certificate.write_bytes(pair.certificate)
     key.write_bytes(pair.key)

@@ -16,7 +16,7 @@ from tests.machines.sandbox import run_in_sandbox
 
 PROBE = Path(__file__).with_name("backup_probe.py")
 DOCUMENT = "/var/lib/cloister/documents/incoming/kept"
-CERTIFICATE_KEY = "/var/lib/cloister/tls/key.pem"
+CERTIFICATE_KEY = "/var/lib/cloister/tls/served.pem"
 TARGETS = "/var/lib/cloister/offsite/1.json"
 MODELS = "/var/lib/cloister/ollama/models"
 BLOB = f"{MODELS}/blobs/sha256-kept"

@@ -14,6 +14,7 @@ from tests.machines.backups import KEY, OPERATIONS, SERVER, Backups
 from tests.machines.conftest import APPLIANCE
 from tests.machines.machine import Machine
 from tests.machines.neighbour import Neighbour
+from tests.machines.programs import wait_until
 from tests.machines.units import Units
 from tests.machines.visitor import Site
 
@@ -58,7 +59,8 @@ def test_a_set_is_made_while_people_work(backups: Backups, first: str, site: Sit
     assert made["content"]["documents"] >= 3
     assert made["content"]["people"] == 1
     listed = backups.restic("ls", first)
-    for part in ("manifest.json", "/tls/key.pem", "/database/toc.dat", "/configuration/"):
+    certificates = ("/tls/served.pem", "/authority/authority.pem")
+    for part in ("manifest.json", *certificates, "/database/toc.dat", "/configuration/"):
         assert part in listed, part
     # What is in clear text while a set is put together is gone.
     assert site.machine.run("ls /var/lib/cloister/backup").stdout.split().count("set") == 0
@@ -216,6 +218,37 @@ def test_models_are_saved_copied_and_restored_where_their_runner_reads_them(
         )
     assert run_as(machine, "cloister-ollama", f"cat {blob}").stdout == content
     machine.run("rm /var/lib/cloister/offsite/4.json")
+
+
+def test_the_supervisor_tries_a_copy_through_its_gateway(
+    backups: Backups, first: str, site: Site
+) -> None:
+    machine, place = site.machine, "/mnt/tried-copy"
+    backups.make_folder(place)
+    added = site.cli(f"backup targets add folder --name tried --place {place}")
+    number = str(added["number"])
+
+    def is_done(kind: str) -> bool:
+        """Whether such a job for the copy was done. The schedule may have begun it already."""
+        jobs = [job for job in site.cli(f"job list --kind {kind}") if job["subject"] == number]
+        failed = [job for job in jobs if job["state"] == "failed"]
+        assert failed == []
+        return any(job["state"] == "done" for job in jobs)
+
+    machine.run(f"cloister backup targets copy {number}", check=False)
+    wait_until(lambda: is_done("offsite"), "the copy", 300)
+    with site.visitor() as visitor:
+        assert visitor.sign_in().is_redirect
+        page = "/admin/backups"
+        assert visitor.post(f"{page}/targets/{number}/drill", page).status_code == 303
+    wait_until(lambda: is_done("drill"), "a restore of the copy", 300)
+    drills = [drill for one in backups.catalog()["snapshots"] for drill in one["drills"]]
+    assert "verified" in {drill["verdict"] for drill in drills if drill["source"] == number}
+    # Its gateway has ended, and nothing of it or of the drill stays.
+    assert not backups.runs(f"offsite-{number}")
+    assert machine.run("ls /run/cloister/offsite").stdout.split() == []
+    assert "drill" not in machine.run("ls /var/lib/cloister/backup").stdout.split()
+    site.cli(f"backup targets remove {number} --yes")
 
 
 def test_a_restore_on_the_same_machine_can_be_undone_and_confirmed(

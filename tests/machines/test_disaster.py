@@ -191,7 +191,7 @@ def test_people_settings_and_the_certificate_are_as_they_were(again: Site) -> No
     name, value = SETTING
     assert str(rows[name]["value"]) == value
     # The name and the key of the web server: browsers do not warn again.
-    again.machine.run("test -e /var/lib/cloister/tls/key.pem.before-restore")
+    again.machine.run("test -e /var/lib/cloister/tls/served.pem.before-restore")
     with again.visitor() as visitor:
         assert visitor.sign_in().is_redirect
     assert PASSWORD

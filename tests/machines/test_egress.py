@@ -38,8 +38,8 @@ LISTENING = "0A"
 UNDERNEATH = {"arp-request", "arp-reply", "multicast-report"}
 TABLE = "inet cloister"
 FETCH = "cloister-fetch@1.service"
-# The two that go online, each with an account that the packet filter lets out.
-ONLINE = (FETCH, "cloister-offsite@1.service")
+# Those that go online, each with an account that the packet filter lets out.
+ONLINE = (FETCH, "cloister-offsite@1.service", "cloister-acme.service")
 SEALED = [service for service in services() if service not in ONLINE]
 # There is no such network in a sandbox, or no such kind of socket, or no right to one.
 REFUSALS = {"ENETUNREACH", "EAFNOSUPPORT", "EPERM", "EACCES", "ENODEV"}

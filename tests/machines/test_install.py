@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -86,7 +87,8 @@ def test_the_end_of_the_installation_says_what_to_do_next(installation: Installa
 def test_a_login_shows_what_to_do_next(installation: Installation) -> None:
     machine = installation.machine
     assert "sudo cloister claim" in greeting(machine)
-    assert f"{installation.site.address}/" in greeting(machine)
+    # A name without a domain is known to this machine alone.
+    assert f"https://{ADDRESS}/" in greeting(machine)
 
 
 def greeting(machine: Machine) -> str:
@@ -212,6 +214,7 @@ def test_people_get_cited_answers_and_a_reboot_changes_nothing(
             assert found["status"] == "ready", found
         assert_cited(program.ask(QUESTION), bell)
         site.neighbour.run(lambda: asked_in_a_browser(site, session))
+        site.neighbour.run(lambda: checked_in_a_browser(site, session))
         operator.sign_in()
         conversation = operator.ask(QUESTION, operator.token("/"))
         wait_until(lambda: "1742" in operator.http.get(conversation).text, "an answer in the chat")
@@ -250,13 +253,26 @@ def browser_window(site: Site, **options: Any) -> Iterator[Window]:
 def claimed_in_a_browser(site: Site) -> Any:
     """Become the operator; returns what the browser then remembers."""
     with browser_window(site) as opened:
-        page = opened.open(site.cli("claim")["link"])
+        link = urlsplit(site.cli("claim")["link"])
+        assert link.hostname == site.ip
+        page = opened.open(f"{link.path}#{link.fragment}")
         page.get_by_label("Your name").fill("Ada Lovelace")
         page.get_by_label("You sign in as").fill("ada")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Claim").click()
-        expect(page.get_by_role("heading", name="Welcome, Ada Lovelace")).to_be_visible()
+        expect(page.get_by_role("heading", name="Set up this machine")).to_be_visible()
         return page.context.storage_state()
+
+
+def checked_in_a_browser(site: Site, session: Any) -> None:
+    """See the last step of the set-up: the supervisor, which has no network, asks over TLS."""
+    with browser_window(site, storage_state=session) as opened:
+        page = opened.open("/admin/setup/check")
+        page.get_by_role("button", name="Run the check").click()
+        expect(page.get_by_role("heading", name="It works")).to_be_visible(timeout=60_000)
+        expect(page.locator(".setup-answer .mono")).to_contain_text(f"https://{site.host}")
+    keys = [key["name"] for key in site.cli("api-key list")]
+    assert not [name for name in keys if name.startswith("set-up check")]
 
 
 def asked_in_a_browser(site: Site, session: Any) -> None:

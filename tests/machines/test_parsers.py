@@ -22,7 +22,7 @@ PROGRAM = "/usr/bin/pdftotext"
 TARGETS = {
     "files": [
         f"{LIB}/documents/{DIGEST[:2]}/{DIGEST}",
-        f"{LIB}/tls/key.pem",
+        f"{LIB}/tls/served.pem",
         "/etc/cloister/cloister.env",
         "/etc/shadow",
         "/etc/passwd",

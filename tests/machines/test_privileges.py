@@ -22,9 +22,13 @@ from tests.machines.visitor import Site
 Run = Callable[[str], subprocess.CompletedProcess[str]]
 Way = Callable[[Machine, str], subprocess.CompletedProcess[str]]
 
-OTHERS = ("cloister-chat", "cloister-ingest", "cloister-nginx", "cloister-ollama", "nobody")
+OTHERS = (
+    *("cloister-chat", "cloister-ingest", "cloister-nginx", "cloister-ollama", "cloister-tls"),
+    "nobody",
+)
 OF_BACKUPS = ("cloister-backup", "cloister-repository", "cloister-offsite")
-ACCOUNTS = ("cloister", *OTHERS, "cloister-postgres", "cloister-fetch", *OF_BACKUPS)
+ONLINE = ("cloister-fetch", "cloister-acme")
+ACCOUNTS = ("cloister", *OTHERS, "cloister-postgres", *ONLINE, *OF_BACKUPS)
 # In the supervisor's place systemd's own tools do not even find whom to ask.
 REFUSED = re.compile(
     r"access denied|not authorized|interactive authentication required|permission denied"
@@ -227,6 +231,10 @@ DENIED = {
         "SELECT core.open_session(id, 'x', 'x', now(), 'infinity') FROM core.account",
         "INSERT INTO core.account DEFAULT VALUES",
         "DELETE FROM core.audit",
+        "UPDATE core.audit SET actor = 'x'",
+        "INSERT INTO core.audit (at, actor, action) VALUES (now(), 'x', 'y')",
+        "INSERT INTO core.audit_link VALUES (1, 1, 'x')",
+        "SELECT core.prune_audit('30 days', 1)",
         "INSERT INTO library.chunk DEFAULT VALUES",
     ),
     "cloister_ingest": (
@@ -247,6 +255,7 @@ DENIED = {
 DENIED_TO_ALL = (
     "SET ROLE cloister",
     "SET ROLE cloister_accounts",
+    "SET ROLE cloister_audit",
     "SET SESSION AUTHORIZATION cloister",
     "CREATE TABLE library.own ()",
     "CREATE TABLE public.own ()",
@@ -278,6 +287,7 @@ SOCKETS = {
     "/run/cloister/commands/1.sock": {"cloister", "cloister-chat"},
     "/run/cloister/ingest/ingest.sock": {"cloister", "cloister-ingest"},
     "/run/cloister/nginx/health.sock": {"cloister", "cloister-nginx"},
+    "/run/cloister/nginx/tls.sock": {"cloister", "cloister-nginx"},
     "/run/cloister/ollama/ollama.sock": {"cloister", "cloister-chat", "cloister-ingest"},
     # Not the supervisor: it could fill the backups with its own.
     "/run/cloister/repository/repository.sock": {"cloister-backup", "cloister-repository"},

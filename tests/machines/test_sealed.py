@@ -22,10 +22,12 @@ FLEETING = {
     "cloister-prune.service",
     "cloister-repository-share.service",
     "cloister-offsite@1.service",
+    "cloister-acme.service",
     "cloister-restore.service",
     "cloister-fetch@1.service",
     "cloister-firewall.service",
     "cloister-migrate.service",
+    "cloister-tls.service",
 }
 RUNNING = [service for service in SERVICES if service not in FLEETING]
 # The filter belongs to the machine's network, so the rights to it are all that its loader has.
@@ -43,10 +45,11 @@ FOLDERS = (
     *(f"{SOCKETS}{name}" for name in ("/ingest", "/ollama", "/nginx", "/health", "/motd")),
     *(f"{DATA}{name}" for name in ("", "/postgres", "/documents", "/documents/incoming")),
     *(f"{DATA}{name}" for name in ("/ollama", "/ollama/models", "/ollama/.ollama")),
-    *(f"{DATA}{name}" for name in ("/state", "/settings", "/tls")),
+    *(f"{DATA}{name}" for name in ("/state", "/settings", "/tls", "/authority", "/certificates")),
     *(f"{DATA}{name}" for name in ("/backup", "/repository", "/repository/data", "/offsite")),
+    *(f"{DATA}/acme", f"{SOCKETS}/acme", f"{SOCKETS}/operations/acme"),
     *(f"{SOCKETS}{name}" for name in ("/repository", "/offsite", "/operations")),
-    *(f"{SOCKETS}/operations/{name}" for name in ("set", "prune", "offsite-1", "restore")),
+    *(f"{SOCKETS}/operations/{name}" for name in ("set", "prune", "offsite-1", "restore", "tls")),
     *("/", "/etc", "/etc/cloister", "/home", "/opt", "/root", "/run", "/srv"),
     *("/run/dbus", "/run/systemd/private", "/run/lock", "/run/log/journal", "/run/user"),
     *("/usr", "/usr/share/cloister", "/usr/local/bin", "/var", "/var/log", "/var/log/journal"),
@@ -74,16 +77,16 @@ POWERS = {
     "cloister.service": powers(
         writes=f"{SOCKETS}/console {SOCKETS}/control {SOCKETS}/health {SOCKETS}/motd {DATA}/state"
         f" {DATA}/settings {DATA}/offsite {DOCUMENTS} {OPERATIONS}/set {OPERATIONS}/prune"
-        f" {OPERATIONS}/offsite-1 {OPERATIONS}/restore",
+        f" {OPERATIONS}/offsite-1 {OPERATIONS}/restore {OPERATIONS}/tls {OPERATIONS}/acme",
         reads=f"{SOCKETS} {SOCKETS}/postgres {SOCKETS}/chat {SOCKETS}/ingest {SOCKETS}/ollama"
-        f" {SOCKETS}/nginx {SOCKETS}/repository {DATA} {DATA}/backup /run/dbus /run/log/journal"
-        " /var/log/journal",
+        f" {SOCKETS}/nginx {SOCKETS}/repository {DATA} {DATA}/backup {DATA}/certificates /run/dbus"
+        " /run/log/journal /var/log/journal",
     ),
     "cloister-backup-server.service": powers(writes=f"{REPOSITORY} {SOCKETS}/repository"),
     "cloister-backup@set.service": powers(
         writes=f"{DATA}/backup {OPERATIONS}/set",
         reads=f"{SOCKETS}/postgres {SOCKETS}/repository {SOCKETS}/offsite {DOCUMENTS} {DATA}/tls"
-        f" {DATA}/offsite",
+        f" {DATA}/authority {DATA}/offsite",
     ),
     "cloister-prune.service": powers(writes=f"{REPOSITORY} {OPERATIONS}/prune"),
     "cloister-repository-share.service": powers(writes=REPOSITORY),
@@ -94,6 +97,7 @@ POWERS = {
         writes=f"{DATA}/postgres {DOCUMENTS} {MODELS} {OPERATIONS}/restore",
         reads=f"{SOCKETS}/postgres {SOCKETS}/repository {SOCKETS}/offsite",
     ),
+    "cloister-acme.service": powers(writes=f"{DATA}/acme {SOCKETS}/acme {OPERATIONS}/acme"),
     "cloister-fetch@1.service": powers(writes=MODELS),
     "cloister-firewall.service": powers(),
     "cloister-ingest.service": powers(
@@ -101,7 +105,11 @@ POWERS = {
     ),
     "cloister-migrate.service": powers(reads=f"{SOCKETS}/postgres"),
     "cloister-nginx.service": powers(
-        writes=f"{SOCKETS}/nginx {DATA}/tls", reads=f"{SOCKETS}/chat {SOCKETS}/console"
+        writes=f"{SOCKETS}/nginx",
+        reads=f"{SOCKETS}/chat {SOCKETS}/console {SOCKETS}/acme {DATA}/tls",
+    ),
+    "cloister-tls.service": powers(
+        writes=f"{DATA}/tls {DATA}/authority {DATA}/certificates {OPERATIONS}/tls"
     ),
     "cloister-ollama.service": powers(
         writes=f"{DATA}/ollama/.ollama", reads=f"{DATA}/ollama/models"
@@ -182,7 +190,7 @@ def test_every_service_has_an_account_of_its_own(appliance: Machine) -> None:
 
 def test_no_login_as_one_of_the_accounts_is_possible(appliance: Machine) -> None:
     shadow = appliance.run("grep ^cloister /etc/shadow").stdout.splitlines()
-    assert len(shadow) == 10
+    assert len(shadow) == 11
     assert all(line.split(":")[1].startswith(("!", "*")) for line in shadow)
     shells = appliance.run("grep ^cloister /etc/passwd").stdout.splitlines()
     assert {line.split(":")[6] for line in shells} == {"/usr/sbin/nologin"}
@@ -211,12 +219,13 @@ def test_the_sandbox_takes_every_right_away(appliance: Machine, service: str) ->
 def test_secrets_are_closed_to_all_accounts_but_their_own(appliance: Machine) -> None:
     """Even without any sandbox: what the rights of the files alone give away."""
     secrets = {
-        f"{DATA}/tls/key.pem": "cloister-nginx",
-        f"{DATA}/postgres/data/PG_VERSION": "cloister-postgres",
-        "/etc/credstore/cloister.backup-key": "",
+        f"{DATA}/tls/served.pem": {"cloister-nginx", "cloister-tls"},
+        f"{DATA}/authority/authority.pem": {"cloister-tls"},
+        f"{DATA}/postgres/data/PG_VERSION": {"cloister-postgres"},
+        "/etc/credstore/cloister.backup-key": set(),
     }
     accounts = appliance.run("grep -o '^cloister[^:]*' /etc/passwd").stdout.split()
-    for path, owner in secrets.items():
+    for path, owners in secrets.items():
         readers = {
             account
             for account in accounts
@@ -225,4 +234,4 @@ def test_secrets_are_closed_to_all_accounts_but_their_own(appliance: Machine) ->
             ).returncode
             == 0
         }
-        assert readers == {owner} - {""}, path
+        assert readers == owners, path

@@ -14,7 +14,7 @@ from tests.e2e.visitor import Program, Visitor
 from tests.machines.machine import Machine
 from tests.machines.neighbour import Neighbour
 
-CERTIFICATE = "/var/lib/cloister/tls/certificate.pem"
+ROOT = "/var/lib/cloister/certificates/authority.pem"
 
 
 class NeighbourTransport(httpx.BaseTransport):
@@ -64,8 +64,8 @@ class Site:
         return json.loads(self.machine.run(f"cloister {arguments} --json").stdout)
 
     def way(self) -> NeighbourTransport:
-        """How the neighbour reaches it: trusting its own certificate, and no other."""
-        trust = ssl.create_default_context(cadata=self.machine.run(f"cat {CERTIFICATE}").stdout)
+        """How the neighbour reaches it: trusting its own authority, and no other."""
+        trust = ssl.create_default_context(cadata=self.machine.run(f"cat {ROOT}").stdout)
         return NeighbourTransport(self.neighbour, {self.host: self.ip}, trust)
 
     def get(self, url: str, *, follow: bool = False) -> httpx.Response:

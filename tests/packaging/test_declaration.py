@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from appliance.core.settings import Settings
-from appliance.db.roles import ACCOUNTS_ROLE
+from appliance.db.roles import ACCOUNTS_ROLE, AUDIT_ROLE
 from appliance.operations.catalog import OPERATIONS as OPERATIONS_LIST
 from appliance.units.declaration import (
     DISKS,
@@ -208,7 +208,7 @@ def test_the_database_knows_exactly_their_roles() -> None:
     }
     assert {role for roles in users.values() for role in roles} == set(Role)
     granted = re.findall(r"\bTO (cloister\w*)", (ROOT / "appliance/db/schema.sql").read_text())
-    assert set(granted) <= {*Role, ACCOUNTS_ROLE}
+    assert set(granted) <= {*Role, ACCOUNTS_ROLE, AUDIT_ROLE}
 
 
 def documented() -> dict[str, list[str]]:

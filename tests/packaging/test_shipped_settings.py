@@ -14,6 +14,7 @@ OFFER = "#CLOISTER_"
 OTHERS = {
     "CLOISTER_TRUSTED_PROXY": "10.0.0.5",
     "CLOISTER_PROXY_PROTOCOL": "yes",
+    "CLOISTER_HSTS_DAYS": "30",
     "CLOISTER_TIME_ZONE": "Europe/Vienna",
 }
 

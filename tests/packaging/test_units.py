@@ -25,13 +25,19 @@ from tests.packaging.unit_files import (
 
 MOST_CHAT_SERVERS = 16
 WITH_THE_MACHINES_NETWORK = {
+    "cloister-acme.service",
     "cloister-fetch@.service",
     "cloister-firewall.service",
     "cloister-offsite@.service",
 }
 # They have the key to the backups, and the supervisor starts them as operations.
 WITH_THE_KEY = {"cloister-backup@.service", "cloister-prune.service", "cloister-restore.service"}
-OPERATIONS_FILES = {*WITH_THE_KEY, "cloister-offsite@.service"}
+OPERATIONS_FILES = {
+    *WITH_THE_KEY,
+    "cloister-offsite@.service",
+    "cloister-tls.service",
+    "cloister-acme.service",
+}
 # Started because another unit wants them, by root, or as operations, never as units.
 BESIDE_THE_CATALOGUE = {
     "cloister.service",
@@ -88,14 +94,15 @@ def test_a_service_is_confined_in_every_respect(name: str) -> None:
     assert unit.values("User") or unit.values("DynamicUser") == ["yes"]
     assert len(unit.values("UMask")) == 1
     assert unit.values("PrivateDevices") == ["yes"]
-    loader = name == "cloister-firewall.service"
+    loading = "cloister-firewall.service"
+    loader = name == loading
     assert unit.values("PrivateUsers") == ["no" if loader else "identity"]
     for key in ("CapabilityBoundingSet", "AmbientCapabilities"):
         assert unit.values(key) == ["CAP_NET_ADMIN" if loader else ""]
     families = {"AF_NETLINK"} if loader else {"AF_UNIX"}
-    if name.startswith(("cloister-ollama", "cloister-fetch", "cloister-offsite")):
+    if name.startswith("cloister-ollama") or name in WITH_THE_MACHINES_NETWORK - {loading}:
         families |= {"AF_INET"}
-    if name.startswith(("cloister-fetch", "cloister-offsite")):
+    if name in WITH_THE_MACHINES_NETWORK - {loading}:
         families |= {"AF_INET6"}
     assert set(unit.words("RestrictAddressFamilies")) == families
 
@@ -240,6 +247,21 @@ def test_the_off_site_copy_sees_ciphertext_and_nothing_that_people_wrote() -> No
     assert unit.words("IPAddressDeny") == ["any"]
 
 
+def test_who_asks_an_authority_sees_accounts_and_no_key_of_a_certificate() -> None:
+    unit = services()["cloister-acme.service"]
+    assert unit.words("BindPaths") == [
+        "/var/lib/cloister/acme",
+        "/run/cloister/acme",
+        "/run/cloister/operations/acme",
+    ]
+    assert not [path for path in unit.words("BindReadOnlyPaths") if "cloister" in path]
+    assert unit.words("SupplementaryGroups") == []
+    assert unit.values("SocketBindDeny") == ["any"]
+    fetch = services()["cloister-fetch@.service"]
+    assert unit.words("IPAddressAllow") == fetch.words("IPAddressAllow")
+    assert unit.words("IPAddressDeny") == ["any"]
+
+
 def test_only_the_owner_of_the_repository_changes_its_files() -> None:
     changing = {
         name
@@ -259,7 +281,7 @@ def test_only_the_owner_of_the_repository_changes_its_files() -> None:
 
 def test_a_backup_reads_what_it_saves_and_changes_none_of_it() -> None:
     unit = services()["cloister-backup@.service"]
-    saved = {f"/var/lib/cloister/{name}" for name in ("documents", "tls", "offsite")}
+    saved = {f"/var/lib/cloister/{name}" for name in ("documents", "tls", "authority", "offsite")}
     assert saved <= set(unit.words("BindReadOnlyPaths"))
     assert not saved & set(unit.words("BindPaths"))
 
@@ -315,3 +337,20 @@ def test_a_drill_has_a_limit_of_memory() -> None:
     assert limits.values("MemoryMax") == ["50%"]
     install = (FOLDER.parent / "packaging/debian/cloister.install").read_text()
     assert "systemd/cloister-backup@drill.service.d usr/lib/systemd/system" in install
+
+
+def test_only_one_service_sees_the_keys_of_the_authority_and_changes_a_certificate() -> None:
+    folders = ("authority", "tls", "certificates")
+    for folder in (f"/var/lib/cloister/{name}" for name in folders):
+        changing = {name for name, unit in services().items() if folder in unit.words("BindPaths")}
+        assert changing == {"cloister-tls.service"}
+    seen = {
+        name
+        for name, unit in services().items()
+        if "/var/lib/cloister/authority" in unit.words("BindReadOnlyPaths")
+    }
+    assert seen == {"cloister-backup@.service"}
+    # The supervisor sees all folders of the disk, and is in neither group.
+    groups = {line.split()[2] for line in lines_of("cloister.sysusers") if line.startswith("m ")}
+    assert not groups & {"cloister-tls", "cloister-nginx"}
+    assert services()["cloister.service"].words("SupplementaryGroups") == ["systemd-journal"]

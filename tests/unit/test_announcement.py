@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from appliance.accounts.secrets import Secret
 from appliance.accounts.service import Accounts
 from appliance.announcement import Announcement
 from appliance.core.settings import Settings
@@ -47,6 +48,31 @@ def test_no_address_is_named_while_nginx_does_not_serve() -> None:
         assert not goes_on
         assert "http" not in text
         assert "nginx does not serve" in text
+
+
+async def test_the_claim_link_is_printed_with_the_time_it_works() -> None:
+    class Unclaimed:
+        async def is_claimed(self) -> bool:
+            return False
+
+        async def new_claim_code(self, _: object) -> Secret:
+            return Secret("ABCDE-ABCDE-ABCDE-ABCDE", b"")
+
+    lines: list[str] = []
+    announcement = Announcement(
+        settings=replace(ALONE, claim_minutes=20),
+        supervisor=cast("Supervisor", FakeUnits([])),
+        absent=(),
+        health=cast("HealthService", None),
+        accounts=cast("Accounts", Unclaimed()),
+        clock=FakeClock(),
+        say=lines.append,
+    )
+    await announcement._claim_link()
+    text = "\n".join(lines)
+    assert "within 20 minutes, once:" in text
+    assert "http://127.0.0.1:8081/admin/claim#ABCDE-ABCDE-ABCDE-ABCDE" in text
+    assert "“cloister claim” prints a new one" in text
 
 
 def test_without_nginx_the_console_has_a_port_of_its_own() -> None:

@@ -16,8 +16,8 @@ from appliance.health.remedies import ReadLog, RunCommand
 TABLE = "cloister"
 STOPPING = {"reject", "drop"}
 # The only services that may have the host's network, while they run. Root starts the first by hand;
-# the other copies encrypted backups to where an operator wants them.
-FETCH, OFFSITE = "cloister-fetch@", "cloister-offsite@"
+# the others copy encrypted backups, and ask for certificates, where an operator wants that.
+FETCH, OFFSITE, ACME = "cloister-fetch@", "cloister-offsite@", "cloister-acme."
 RESTART = RunCommand("systemctl restart cloister-firewall.service")
 LOAD_AGAIN = "Load it again; `systemctl status cloister-firewall.service` says more."
 
@@ -87,7 +87,7 @@ def _stopped(rule: dict[str, Any], named: dict[str, int]) -> dict[str, int]:
 def evaluate_networks(host: str, found: Iterable[Network]) -> CheckResult:
     """Say which networks the processes of Cloister's services are in. Pure."""
     services = {network: str(network.process.service) for network in found}
-    online = {name for name in services.values() if name.startswith((FETCH, OFFSITE))}
+    online = {name for name in services.values() if name.startswith((FETCH, OFFSITE, ACME))}
     sealed = [network for network, name in services.items() if name not in online]
     if open_ones := [n for n in sealed if n.namespace == host or n.interfaces != {"lo"}]:
         facts = ", ".join(
@@ -101,9 +101,13 @@ def evaluate_networks(host: str, found: Iterable[Network]) -> CheckResult:
         return warning(CheckId.NETWORKS, sentence, "It ends by itself when the model has arrived.")
     if not sealed:
         return unknown(CheckId.NETWORKS, "No service of Cloister runs.")
-    copying = f" {', '.join(sorted(online))} is online for an off-site copy." if online else ""
+    working = "".join(f" {name} is online {_purpose_of(name)}." for name in sorted(online))
     return ok(
         CheckId.NETWORKS,
         f"{len(sealed)} processes of {len(set(services.values()) - online)} services: each is in "
-        f"a network of its own with no interface but loopback.{copying}",
+        f"a network of its own with no interface but loopback.{working}",
     )
+
+
+def _purpose_of(name: str) -> str:
+    return "to ask for a certificate" if name.startswith(ACME) else "for an off-site copy"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,11 +17,16 @@ from yarl import URL
 from admin.rescue import Rescue
 from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
+from appliance.actors.model import CommandLine
 from appliance.audit.model import Action, AuditEvent, ObjectType
+from appliance.audit.outage_notes import Note, OutageNotes
+from appliance.audit.report import write_report
 from appliance.audit.service import record
 from appliance.core.clock import SystemClock
+from appliance.core.settings import Settings
 from appliance.db.pool import Database
-from tests.builders.audit import add_rows
+from tests.builders.audit import add_rows, audit_log, tampering, verified
+from tests.fakes.clock import START
 from tests.http.console.conftest import ConsoleBrowser, Open, Serve
 
 HTMX = {"HX-Request": "true"}
@@ -138,11 +146,85 @@ async def test_the_filtered_rows_can_be_taken_away(
     rows = list(csv.DictReader(io.StringIO(await answer.text(), newline="")))
     assert len(rows) == 550
     assert {row["action"] for row in rows} == {"unit.restart"}
-    found = json.loads(await (await as_olga.get(links["JSON"])).text())
+    answer = await as_olga.get(links["JSON Lines"])
+    assert answer.headers["Content-Type"] == "application/jsonl; charset=utf-8"
+    found = [json.loads(line) for line in (await answer.text()).splitlines()]
     assert [row["id"] for row in found] == [int(row["id"]) for row in rows]
+    # The older form stays where programs look for it.
+    older = json.loads(await (await as_olga.get("/admin/audit/export.json?action=unit")).text())
+    assert older == found
     nothing = await as_olga.get("/admin/audit/export.json?actor=nobody")
     assert json.loads(await nothing.text()) == []
     assert (await as_olga.get("/admin/audit/export.xml")).status == 404
+
+
+async def test_an_exported_entry_has_all_that_its_hash_is_made_of(
+    as_olga: ConsoleBrowser, database: Database
+) -> None:
+    """As docs/how-to/audit.md says it, with nothing of ours."""
+    async with database.connection() as connection:
+        detail: dict[str, str | int] = {"address": "ü\n::1", "count": 3}
+        event = AuditEvent(Action.PERSON_ADD, ObjectType.PERSON, "7", "bob", detail)
+        await record(connection, CommandLine(), event)
+        await record(connection, CommandLine(), event)
+    lines = (await (await as_olga.get("/admin/audit/export.jsonl")).text()).splitlines()
+    previous = bytes(32)
+    for row in map(json.loads, reversed(lines)):
+        times = [row["at"], row["happened_at"]]
+        at, happened_at = (str(micros(time)) if time else "" for time in times)
+        fields = [
+            *(str(row["id"]), at, row["actor"], row["action"], row["object_type"]),
+            *(row["object_id"], row["object"], json.dumps(row["detail"], ensure_ascii=False)),
+            *(happened_at, row["note_id"] or ""),
+        ]
+        text = "".join(f"{len(field.encode())}:{field}" for field in fields)
+        previous = hashlib.sha256(previous + text.encode()).digest()
+        assert row["hash"] == previous.hex()
+
+
+def micros(time: str) -> int:
+    return (datetime.fromisoformat(time) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+        microseconds=1
+    )
+
+
+async def test_the_page_says_what_the_latest_verification_found(
+    as_olga: ConsoleBrowser, database: Database, settings: Settings
+) -> None:
+    assert "have not been verified yet" in await as_olga.text("/admin/audit")
+    await add_rows(database, 3)
+    write_report(settings.state, await verified(database, settings.state))
+    whole = parsed(await as_olga.text("/admin/audit")).select_one("#chain")
+    assert whole
+    assert "No entry of the audit is changed, missing or reordered: 3 entries" in whole.text
+    async with tampering(database) as connection:
+        await connection.execute("UPDATE core.audit SET actor = 'eve' WHERE id = 2")
+    write_report(settings.state, await verified(database, settings.state))
+    page = parsed(await as_olga.text("/admin/audit"))
+    alert = page.select_one("#chain [role=alert]")
+    assert alert
+    assert "Entry 2 of the audit, at place 2, was changed" in alert.text
+    # The button starts the job.
+    form = page.select_one("#chain form")
+    assert form
+    assert (form["action"], str(form.select_one("[name=kind]"))) == (
+        "/admin/jobs",
+        '<input name="kind" type="hidden" value="audit"/>',
+    )
+
+
+async def test_an_entry_that_was_added_afterwards_says_so(
+    as_olga: ConsoleBrowser, database: Database, tmp_path: Path
+) -> None:
+    event = AuditEvent(Action.UNIT_STOP, ObjectType.UNIT, "ingest")
+    await OutageNotes(tmp_path).keep(Note(uuid4(), START, "command line", event))
+    await audit_log(database, tmp_path).add_notes()
+    row = parsed(await as_olga.text("/admin/audit")).select_one("tbody tr")
+    assert row
+    assert "added afterwards" in row.text
+    time = row.select_one("time")
+    assert time
+    assert datetime.fromisoformat(str(time["datetime"])) == START
 
 
 async def test_names_that_people_chose_are_text_on_the_page(

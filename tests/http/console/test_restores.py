@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+import pytest
+
 from appliance.accounts.model import Account
 from appliance.accounts.service import Accounts
 from appliance.actors.model import CommandLine
@@ -217,6 +219,35 @@ async def test_another_browser_of_an_operator_follows_a_restore_that_works(
     # A step that is past changes nothing.
     await other.post("/admin/restore/open", {"source": "0"})
     assert "Chat and document reader start again" in await other.text("/admin/restore")
+
+
+@pytest.mark.parametrize(
+    ("what", "gone", "words"),
+    [
+        ("everything", 0, "<p>Nothing is lost: no person, document"),
+        ("everything", 4, "<strong>What came later would be gone: 4 messages.</strong>"),
+        ("documents", 4, "nothing is replaced"),
+    ],
+)
+async def test_a_preview_is_loud_only_where_something_would_be_lost(
+    what: str, gone: int, words: str, as_olga: ConsoleBrowser, operations: FakeOperations
+) -> None:
+    counts = {"people": 0, "documents": 0, "conversations": 0}
+
+    def answer(request: Facts) -> Facts:
+        if request["work"] == "list":
+            return LISTED
+        now = {**counts, "documents": 7}
+        return {**restoring(request), "now": now, "gone": {**counts, "messages": gone}}
+
+    operations.answers["restore"] = answer
+    await as_olga.post(f"{PAGE}/restore")
+    await as_olga.post("/admin/restore/open", {"source": "0"})
+    await as_olga.post("/admin/restore/preview", {"snapshot": "ab" * 32, "what": what})
+    page = await as_olga.text("/admin/restore")
+    assert words in page
+    assert ("would be gone" in page) == ("would be gone" in words)
+    assert ("Nothing is lost" in page) == ("Nothing is lost" in words)
 
 
 async def test_no_restore_begins_while_a_backup_runs(

@@ -39,16 +39,14 @@ async def test_the_claim_page_takes_the_code_from_the_link_or_by_hand(
     assert 'type="hidden" name="code"' not in page
 
 
-async def test_claiming_signs_in_and_shows_the_next_steps(
+async def test_claiming_signs_in_and_leads_to_the_set_up(
     nobody: ConsoleBrowser, accounts: Accounts
 ) -> None:
     code = await accounts.new_claim_code(CommandLine())
     answer = await nobody.post("/admin/claim", form(code.text.lower()))
     assert answer.status == 303
-    page = await nobody.text(answer.headers["Location"])
-    assert "Welcome, Olga O." in page
-    assert 'href="/admin/models"' in page
-    assert "/library" in page
+    assert location(answer).path == "/admin/setup"
+    assert 'href="/admin/setup/models"' in await nobody.text("/admin/setup")
 
 
 async def test_a_wrong_code_says_where_to_get_a_new_one(nobody: ConsoleBrowser) -> None:
@@ -59,6 +57,24 @@ async def test_a_wrong_code_says_where_to_get_a_new_one(nobody: ConsoleBrowser) 
     assert "cloister claim" in page
     assert "Olga O." in page
     assert PASSWORD not in page
+
+
+async def test_after_wrong_codes_the_address_waits_and_the_code_stays_good(
+    nobody: ConsoleBrowser, accounts: Accounts
+) -> None:
+    code = await accounts.new_claim_code(CommandLine())
+    statuses = [
+        (await nobody.post("/admin/claim", form(f"AAAAA-AAAAA-AAAAA-AAAA{number}"))).status
+        for number in range(6)
+    ]
+    assert statuses == [403] * 5 + [429]
+    refused = await nobody.post("/admin/claim/restore", {"code": code.text})
+    assert location(refused).path == "/admin/claim"
+    await accounts.check_claim_code(code.text)
+
+
+async def test_without_tls_no_fingerprint_is_shown(nobody: ConsoleBrowser) -> None:
+    assert "ingerprint" not in await nobody.text("/admin/claim")
 
 
 async def test_a_weak_password_leaves_the_code_good(

@@ -18,6 +18,7 @@ from appliance.accounts.errors import (
     OwnAccountError,
     PersonUnknownError,
     SignInFailedError,
+    TooManyAttemptsError,
     WeakPasswordError,
 )
 from appliance.accounts.keys import ApiKeys
@@ -27,7 +28,7 @@ from appliance.accounts.secrets import Passwords
 from appliance.accounts.service import CLAIM_LASTS, SESSION_LASTS, Accounts
 from appliance.actors.model import CommandLine
 from appliance.actors.permissions import Role
-from appliance.core.errors import Audience, ForbiddenError, NotFoundError
+from appliance.core.errors import ApplianceError, Audience, ForbiddenError, NotFoundError
 from appliance.db.pool import Database
 from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
 from tests.fakes.clock import FakeClock
@@ -110,6 +111,33 @@ async def test_a_new_code_replaces_the_old_one_and_ends_by_itself(
             clock.advance(CLAIM_LASTS.total_seconds() + 1)
         with pytest.raises(InvitationUsedError):
             await accounts.claim(code, "olga", "Olga", PASSWORD)
+
+
+async def test_a_code_lives_fifteen_minutes_or_as_long_as_the_start_says(
+    database: Database, accounts: Accounts, clock: FakeClock
+) -> None:
+    code = await accounts.new_claim_code(CommandLine())
+    assert code.expires_at == clock.now() + timedelta(minutes=15)
+    longer = Accounts(database, clock, FAST_PASSWORDS, claim_lasts=timedelta(hours=2))
+    code = await longer.new_claim_code(CommandLine())
+    clock.advance(3600)
+    assert (await longer.claim(code.text, "olga", "Olga", PASSWORD)).text
+
+
+async def test_wrong_codes_are_throttled_by_address_and_the_right_one_still_works(
+    accounts: Accounts,
+) -> None:
+    code = await accounts.new_claim_code(CommandLine())
+    refused: list[type[Exception]] = []
+    for number in range(7):
+        with pytest.raises(ApplianceError) as error:
+            await accounts.claim(f"{number:020}", "mallory", "M", PASSWORD, address="192.0.2.66")
+        refused.append(error.type)
+    assert refused[:5] == [InvitationUsedError] * 5
+    assert refused[5:] == [TooManyAttemptsError] * 2
+    with pytest.raises(TooManyAttemptsError):
+        await accounts.check_claim_code(code.text, address="192.0.2.66")
+    assert (await accounts.claim(code.text, "olga", "Olga", PASSWORD, address=HERE)).text
 
 
 async def test_a_lost_operator_password_is_replaced_by_a_new_claim(

@@ -10,6 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from appliance.audit.anchor import anchors_in
+from appliance.audit.chain import ChainEnd
+from appliance.audit.store import ChainStore
 from appliance.backup.errors import BackupRunsError, BackupSpaceError, DocumentsMissingError
 from appliance.backup.layout import DERIVED, TRANSIENT
 from appliance.backup.manifest import Manifest
@@ -17,6 +20,7 @@ from appliance.backup.stage import only_backup
 from appliance.backup.store import table_sums
 from appliance.db.pool import Database, conninfo
 from appliance.db.roles import BACKUP_ROLE
+from appliance.repository import catalog
 from appliance.repository.errors import RepositoryMissingError
 from appliance.repository.model import Kind
 from appliance.repository.place import own_repository
@@ -60,6 +64,15 @@ async def test_a_set_holds_all_files_and_a_dump_that_fits_its_manifest(
     assert (stage / "tls" / "key.pem").read_text() == "private"
     assert [path.name for path in (stage / "targets").iterdir()] == ["1.json"]
     assert not (files / "documents" / "incoming").exists()
+    async with (
+        Database(conninfo(home.server.socket, "cloister")) as database,
+        database.connection() as connection,
+    ):
+        end = await ChainStore(connection).end()
+    assert ChainEnd.parse(manifest.audit) == end
+    # The supervisor, which cannot open the repository, finds it in the published list.
+    published = await catalog.read(home.settings.backup / catalog.FILE)
+    assert [one.end for one in anchors_in(published)] == [end]
     assert manifest.tables["library.chunk"].rows == 20
     assert not set(TRANSIENT) & set(manifest.tables)
     assert found["without_file"] == []

@@ -1,4 +1,4 @@
-"""What the command line does is in the audit; without a database it is in the log."""
+"""What the command line does is in the audit; without a database it is added later."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import aiohttp
 import pytest
 
 from appliance.actors.model import CommandLine
-from appliance.audit.service import AuditLog
+from appliance.audit.model import Action
+from appliance.audit.outage_notes import OutageNotes
 from appliance.control.keys import Surroundings
 from appliance.control.server import control_server
 from appliance.db.pool import Database, conninfo
 from appliance.supervisor.loop import Supervisor
-from tests.builders.audit import audited
+from tests.builders.audit import audit_log, audited
 from tests.builders.health import healthy
 from tests.builders.services import services_of
 from tests.fakes.units import FakeUnits
@@ -29,7 +30,7 @@ async def client_of(
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Lend a client of a control socket that records as the supervisor's process does."""
     socket = folder / "control.sock"
-    record = partial(AuditLog(database).note, CommandLine())
+    record = partial(audit_log(database, folder).note, CommandLine())
     surroundings = Surroundings((), lambda: "code", record, healthy)
     connector = aiohttp.UnixConnector(str(socket))
     async with (
@@ -49,7 +50,7 @@ async def test_what_the_command_line_does_with_units_is_in_the_audit(
     assert await audited(database) == [("command line", "unit.stop", "ingest")]
 
 
-async def test_without_a_database_it_is_done_all_the_same_and_told_to_the_log(
+async def test_without_a_database_it_is_done_all_the_same_and_noted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     units = FakeUnits()
@@ -60,6 +61,11 @@ async def test_without_a_database_it_is_done_all_the_same_and_told_to_the_log(
     ):
         assert (await client.post("/units/postgres/start")).status == 202
     assert units.wanted == [("start", "postgres")]
-    assert (
-        "audit not written: actor='command line' action=unit.start object='postgres'" in caplog.text
+    said = "audit written later: actor='command line' action=unit.start object='postgres'"
+    assert said in caplog.text
+    (note,) = await OutageNotes(tmp_path).notes()
+    assert (note.actor, note.event.action, note.event.object_id) == (
+        "command line",
+        Action.UNIT_START,
+        "postgres",
     )

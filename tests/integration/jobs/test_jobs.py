@@ -208,5 +208,5 @@ async def test_an_unknown_job_is_not_found(jobs: JobService) -> None:
 def test_the_table_of_kinds_names_each_once_and_the_package_has_them_all() -> None:
     names = [kind.name for kind in KINDS]
     assert len(names) == len(set(names))
-    assert available(packaged=True) == KINDS
-    assert CERTIFICATE not in available(packaged=False)
+    assert available(https=True) == KINDS
+    assert CERTIFICATE not in available(https=False)

@@ -87,7 +87,7 @@ async def test_a_folder_that_may_not_be_read_names_what_root_does(
         raise PermissionError(13, os.strerror(13))
 
     # Root may read each file: the system's answer to another account is given by the test.
-    monkeypatch.setattr(folder_place, "entries_in", refuse)
+    monkeypatch.setattr(folder_place, "sizes_in", refuse)
     own = pwd.getpwuid(os.geteuid())
     monkeypatch.setattr(pwd, "getpwuid", lambda _: pwd.struct_passwd((account, *own[1:])))
     with pytest.raises(TargetUnreadableError) as caught:

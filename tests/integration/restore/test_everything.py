@@ -6,15 +6,20 @@ import shutil
 from pathlib import Path
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
 
+from appliance.actors.model import CommandLine
+from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.core.settings import Settings
 from appliance.db import migrate
 from appliance.db.migrate import migrations
+from appliance.db.pool import Database
 from appliance.library.blobs import UNCONFIRMED
 from appliance.operations.errors import OperationError
 from appliance.restore import room
 from appliance.restore.errors import RestoreSpaceError
 from appliance.units.exchange import Places, RestoreState
+from tests.builders.audit import audit_log, verified
 from tests.builders.restores import (
     Machine,
     hand_over,
@@ -31,6 +36,7 @@ pytestmark = pytest.mark.timeout(240)
 
 # Jobs and invitations end with a restore; the rest is what it was.
 _ENDED = {"core.job", "core.invitation"}
+RESTORED = AuditEvent(Action.RESTORE_CONFIRM, ObjectType.SET)
 
 
 def give_key(machine: Machine, other: Settings) -> None:
@@ -191,6 +197,30 @@ async def test_a_preview_counts_what_would_be_gone_and_changes_nothing(machine: 
     assert not Places(machine.settings.database).restored.exists()
 
 
+async def test_the_audit_of_a_restored_state_is_whole_and_goes_on(
+    machine: Machine, tmp_path: Path
+) -> None:
+    add = "INSERT INTO core.audit (actor, action) SELECT 'olga', 'p.q' FROM generate_series(1, %s)"
+    machine.execute(add, 40)
+    saved = rows_at(machine.owner, "SELECT count(*), max(position) FROM core.audit_link")
+    machine.run("set")
+    machine.execute(add, 5)
+    machine.run("restore", what="everything")
+    with restored_database(machine.settings) as address:
+        assert rows_at(address, "SELECT count(*), max(position) FROM core.audit_link") == saved
+        async with Database(address) as database:
+            assert (await verified(database, tmp_path)).is_whole
+            await audit_log(database, tmp_path).note(CommandLine(), RESTORED)
+            report = await verified(database, tmp_path)
+        assert (report.is_whole, report.last_position) == (True, saved[0][1] + 1)
+        with pytest.raises(InsufficientPrivilege):
+            rows_at(address, "DELETE FROM core.audit")
+    # The database of the restored state is another one, so that its chain has its own anchor.
+    identity = "SELECT system_identifier FROM pg_control_system()"
+    with served(machine.settings.database) as address:
+        assert rows_at(address, identity) != rows_at(machine.owner, identity)
+
+
 async def test_a_set_of_a_later_schema_is_refused_by_the_version_that_can_read_it(
     machine: Machine,
 ) -> None:
@@ -209,7 +239,7 @@ async def test_a_set_of_a_later_schema_is_refused_by_the_version_that_can_read_i
 
 
 async def test_a_set_of_an_older_schema_is_brought_forward(
-    monkeypatch: pytest.MonkeyPatch, empty_machine: Settings
+    monkeypatch: pytest.MonkeyPatch, empty_machine: Settings, tmp_path: Path
 ) -> None:
     known = migrations()
     with scratch_folder("cloister-older-") as folder, running_server(folder) as server:
@@ -221,6 +251,7 @@ async def test_a_set_of_an_older_schema_is_brought_forward(
         hand_over(folder / "home")
         older = Machine(settings, server)
         older.add_person("alice")
+        older.execute("INSERT INTO core.audit (actor, action) VALUES ('alice', 'document.add')")
         older.run("set")
         give_key(older, empty_machine)
         found = restore(older, empty_machine)
@@ -228,6 +259,9 @@ async def test_a_set_of_an_older_schema_is_brought_forward(
         assert rows_at(address, "SELECT name FROM core.account") == [("alice",)]
         newest = "SELECT max(number) FROM public.migration"
         assert rows_at(address, newest) == [(len(known),)]
+        async with Database(address) as database:
+            report = await verified(database, tmp_path)
+        assert (report.is_whole, report.entries) == (True, 1)
     assert found["queued"] == 0
 
 

@@ -89,6 +89,13 @@ def script(name: str, code: str, home: Path, **changes: object) -> Unit:
     return replace(unit, **changes)  # type: ignore[arg-type]
 
 
+RELOADS = """
+import signal, time
+signal.signal(signal.SIGHUP, lambda *_: print("read again", flush=True))
+print("here", flush=True)
+while True:
+    time.sleep(0.05)
+"""
 SLEEPER = "import time\nprint('here', flush=True)\ntime.sleep(600)"
 STUBBORN = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SLEEPER}"
 WITH_GRANDCHILD = (

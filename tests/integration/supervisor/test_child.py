@@ -14,6 +14,7 @@ from appliance.units import child
 from appliance.units.errors import PreparationError, UnitUnknownError
 from appliance.units.model import Ending, EndingKind, Kind, UnitState
 from tests.integration.supervisor.parts import (
+    RELOADS,
     SLEEPER,
     STUBBORN,
     WITH_GRANDCHILD,
@@ -86,6 +87,29 @@ async def test_one_that_ignores_its_signal_is_killed_after_its_grace(settings: S
         await driver.stop(unit)
         assert driver.status("one").ending == killed(9)
         assert any("not ended after 0.2 s" in line for line in driver.lines("one", 5))
+
+
+async def test_a_less_graceful_signal_comes_before_the_kill(settings: Settings) -> None:
+    unit = script("one", STUBBORN, settings.home, stop_grace=0.2, last_signal=signal.SIGUSR1)
+    async with driver_of((unit,), settings) as driver:
+        await driver.start(unit)
+        await until(lambda: driver.lines("one", 1))
+        await driver.stop(unit)
+        assert driver.status("one").ending == killed(signal.SIGUSR1)
+        assert not any("not ended" in line for line in driver.lines("one", 5))
+
+
+async def test_a_reload_reaches_the_running_process(settings: Settings) -> None:
+    unit = script("one", RELOADS, settings.home)
+    async with driver_of((unit,), settings) as driver:
+        # One that does not run reads its files at its start.
+        await driver.reload(unit)
+        await driver.start(unit)
+        await until(lambda: "here" in driver.lines("one", 5))
+        before = driver.status("one")
+        await driver.reload(unit)
+        await until(lambda: "read again" in driver.lines("one", 5))
+        assert driver.status("one") == before
 
 
 async def test_one_that_hangs_is_soon_killed(settings: Settings) -> None:

@@ -14,7 +14,6 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from appliance.core.clock import SystemClock
 from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
 from appliance.probes.model import ProbeState
@@ -33,7 +32,7 @@ from tests.integration.supervisor.sites import site
 def unit(settings: Settings) -> Unit:
     program = shutil.which("nginx", path=SEARCH_PATH)
     assert program, "install the package nginx"
-    return nginx(settings, Path(program), SystemClock())
+    return nginx(settings, Path(program))
 
 
 @pytest.fixture
@@ -146,7 +145,7 @@ async def test_after_kill_9_it_serves_again_within_five_seconds(
 async def test_a_configuration_that_nginx_refuses_does_not_start(settings: Settings) -> None:
     program = shutil.which("nginx", path=SEARCH_PATH)
     assert program
-    wrong = nginx(replace(settings, bind="999.1.1.1"), Path(program), SystemClock())
+    wrong = nginx(replace(settings, bind="999.1.1.1"), Path(program))
     with pytest.raises(PreparationError, match="999"):
         await wrong.prepare()
 

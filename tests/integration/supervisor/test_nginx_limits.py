@@ -13,7 +13,6 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from appliance.core.clock import SystemClock
 from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
 from appliance.units import nginx
@@ -46,7 +45,7 @@ async def fronted(settings: Settings) -> AsyncIterator[None]:
     """Run Nginx alone."""
     program = shutil.which("nginx", path=SEARCH_PATH)
     assert program, "install the package nginx"
-    unit = replace(nginx.nginx(settings, Path(program), SystemClock()), fronts=())
+    unit = replace(nginx.nginx(settings, Path(program)), fronts=())
     async with supervised(settings, unit) as supervisor:
         await until(supervisor.ready.is_set)
         yield

@@ -14,7 +14,6 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from appliance.core.clock import SystemClock
 from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
 from appliance.supervisor.loop import Supervisor
@@ -47,7 +46,7 @@ async def front(settings: Settings) -> AsyncIterator[Supervisor]:
     """Nginx alone, as it is before and after the sites."""
     program = shutil.which("nginx", path=SEARCH_PATH)
     assert program, "install the package nginx"
-    unit = replace(nginx(settings, Path(program), SystemClock()), fronts=())
+    unit = replace(nginx(settings, Path(program)), fronts=())
     async with supervised(settings, unit) as supervisor:
         await until(supervisor.ready.is_set)
         yield supervisor

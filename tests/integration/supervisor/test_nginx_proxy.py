@@ -14,10 +14,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from appliance.core.clock import SystemClock
 from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
-from appliance.health.checks.web_front import web_front_checks
+from appliance.health.checks.web_front import web_front_check
 from appliance.health.model import CheckResult, CheckState
 from appliance.units.nginx import nginx
 from tests.integration.supervisor.parts import supervised, until
@@ -30,7 +29,7 @@ CLIENT = "203.0.113.7"
 async def serving(settings: Settings) -> AsyncIterator[None]:
     program = shutil.which("nginx", path=SEARCH_PATH)
     assert program, "install the package nginx"
-    unit = replace(nginx(settings, Path(program), SystemClock()), fronts=())
+    unit = replace(nginx(settings, Path(program)), fronts=())
     async with supervised(settings, unit) as supervisor, site("chat", settings.chat_socket(1)):
         await until(supervisor.ready.is_set)
         yield
@@ -90,8 +89,7 @@ async def test_the_proxy_protocol(settings: Settings, trusted: str, address: str
         assert headers_of(await passed_on(settings, line))["X-Real-IP"] == address
         # Without the line nobody is served, and no site is asked.
         assert b"site" not in await passed_on(settings, b"")
-        (check,) = web_front_checks(chosen, SystemClock())
-        found = await check.ask()
+        found = await web_front_check(chosen).ask()
         assert isinstance(found, CheckResult)
         assert found.state is CheckState.OK
 

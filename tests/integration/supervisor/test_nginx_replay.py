@@ -12,7 +12,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from appliance.core.clock import SystemClock
 from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
 from appliance.units.nginx import nginx
@@ -72,7 +71,7 @@ async def fronted(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
     """Run the web server in front of two chat servers."""
     program = shutil.which("nginx", path=SEARCH_PATH)
     assert program, "install the package nginx"
-    unit = replace(nginx(settings, Path(program), SystemClock()), fronts=())
+    unit = replace(nginx(settings, Path(program)), fronts=())
     async with (
         supervised(settings, unit) as supervisor,
         aiohttp.ClientSession(settings.address) as client,

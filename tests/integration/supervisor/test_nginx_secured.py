@@ -18,14 +18,16 @@ import aiohttp
 import httpx
 import pytest
 
-from appliance.core.clock import SystemClock
 from appliance.core.process import as_account, environment
 from appliance.core.python import module_environment
 from appliance.core.settings import Settings
 from appliance.probes.model import ProbeState
-from appliance.units.certificate import fingerprint
+from appliance.tls.model import facts_of
+from appliance.tls.published import AUTHORITY, read_published
+from appliance.tls.web_server import served_fingerprint
 from appliance.units.directories import owned_directory
-from appliance.units.nginx import nginx, published_certificate
+from appliance.units.nginx import SERVED, nginx
+from tests.builders.served_certificates import keep_own
 from tests.integration.supervisor.sites import site
 
 PROGRAM = Path("/usr/sbin/nginx")
@@ -34,7 +36,6 @@ HOSTS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 LAUNCH = """
 import asyncio, os, sys
 from pathlib import Path
-from appliance.core.clock import SystemClock
 from appliance.core.settings import from_environment
 from appliance.units.nginx import nginx
 
@@ -43,7 +44,7 @@ for number, descriptor in enumerate(passed, 3):
     os.dup2(descriptor, number)
 os.environ["LISTEN_FDS"] = str(len(passed))
 os.environ["LISTEN_PID"] = str(os.getpid())
-unit = nginx(from_environment(), Path(sys.argv[1]), SystemClock())
+unit = nginx(from_environment(), Path(sys.argv[1]))
 asyncio.run(unit.prepare())
 os.execve(unit.command[0], unit.command, unit.environment)
 """
@@ -77,8 +78,9 @@ def opened() -> Iterator[Opened]:
 
 @pytest.fixture
 def packaged(settings: Settings) -> Settings:
-    for folder in ("tls", "run/nginx"):
-        owned_directory(settings.home / folder, settings.account)
+    owned_directory(settings.home, settings.account)
+    owned_directory(settings.run / "nginx", settings.account)
+    keep_own(settings, "box.test")
     return replace(settings, packaged=True, host="box.test")
 
 
@@ -122,7 +124,7 @@ async def launched(settings: Settings, opened: Opened) -> AsyncIterator[Started]
 
 
 async def healthy(settings: Settings, process: asyncio.subprocess.Process) -> None:
-    probe = nginx(settings, PROGRAM, SystemClock()).probe
+    probe = nginx(settings, PROGRAM).probe
     assert probe is not None
     async with asyncio.timeout(30):
         while (await probe.read()).state is not ProbeState.OK:
@@ -131,8 +133,8 @@ async def healthy(settings: Settings, process: asyncio.subprocess.Process) -> No
 
 
 def trusting(settings: Settings) -> ssl.SSLContext:
-    """Return what a client checks that knows this certificate, as strictly as it can."""
-    context = ssl.create_default_context(cafile=settings.tls / "certificate.pem")
+    """Return what a client checks that knows the machine's root alone, as strictly as it can."""
+    context = ssl.create_default_context(cafile=settings.certificates / AUTHORITY)
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     return context
 
@@ -256,10 +258,12 @@ async def test_the_health_socket_serves_the_same_as_tls(
 async def test_the_supervisor_can_read_what_the_browser_shows(
     packaged: Settings, opened: Opened, started: Started
 ) -> None:
-    served = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", opened.secured))
-    published = published_certificate(packaged)
-    assert fingerprint(published.read_bytes()) == fingerprint(served.encode())
-    assert published.stat().st_mode & 0o777 == 0o640
+    shown = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", opened.secured))
+    published = read_published(packaged.certificates).served
+    assert published is not None
+    assert facts_of(published.pair.certificate).fingerprint == facts_of(shown.encode()).fingerprint
+    seen = await served_fingerprint(packaged.nginx_tls_socket)
+    assert seen == facts_of(shown.encode()).fingerprint
 
 
 async def test_it_starts_again_after_a_kill_with_the_same_certificate(
@@ -268,9 +272,10 @@ async def test_it_starts_again_after_a_kill_with_the_same_certificate(
     async with launched(packaged, opened) as first:
         written = await first.kill()
         assert packaged.nginx_health_socket.exists()
-    before = (packaged.tls / "certificate.pem").read_bytes()
+        assert packaged.nginx_tls_socket.exists()
+    before = (packaged.tls / SERVED).read_bytes()
     async with launched(packaged, opened):
-        assert (packaged.tls / "certificate.pem").read_bytes() == before
+        assert (packaged.tls / SERVED).read_bytes() == before
     assert "using inherited sockets" in written
     assert "[warn]" not in written
     assert "[emerg]" not in written

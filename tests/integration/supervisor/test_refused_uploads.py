@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from appliance.core.clock import SystemClock
 from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
 from appliance.units.nginx import nginx
@@ -44,7 +43,7 @@ def _site() -> web.Application:
 async def _behind_nginx(settings: Settings) -> AsyncIterator[None]:
     program = shutil.which("nginx", path=SEARCH_PATH)
     assert program, "install the package nginx"
-    unit = replace(nginx(settings, Path(program), SystemClock()), fronts=())
+    unit = replace(nginx(settings, Path(program)), fronts=())
     socket = settings.chat_socket(1)
     socket.parent.mkdir(exist_ok=True)
     socket.parent.chmod(0o755)

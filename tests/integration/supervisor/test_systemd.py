@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from appliance.core.errors import ApplianceError
 from appliance.core.settings import Settings
 from appliance.core.start_settings import StartValue
 from appliance.supervisor.backoff import Backoff
@@ -20,6 +21,7 @@ from appliance.units.catalog import Catalog
 from appliance.units.errors import UnitUnknownError
 from appliance.units.model import EndingKind, Kind, Origin, Unit, UnitState
 from tests.integration.supervisor.parts import (
+    RELOADS,
     SLEEPER,
     STUBBORN,
     gone,
@@ -112,6 +114,21 @@ async def test_a_unit_without_a_file_is_refused(settings: Settings, unit: Unit) 
         assert ending
         assert "Unit cloister-one.service not found." in ending.detail
         made.systemd.services[service.name] = service
+
+
+async def test_a_reload_reaches_the_running_process(settings: Settings) -> None:
+    unit = script("one", RELOADS, settings.home)
+    async with machine(settings, unit) as made, made.driver() as driver:
+        await driver.reload(unit)
+        await driver.start(unit)
+        await until(lambda: "here" in driver.lines("one", 5))
+        before = driver.status("one")
+        await driver.reload(unit)
+        await until(lambda: "read again" in driver.lines("one", 5))
+        assert driver.status("one") == before
+        made.systemd.refused.add(("KillUnit", "cloister-one.service"))
+        with pytest.raises(ApplianceError):
+            await driver.reload(unit)
 
 
 async def test_one_that_hangs_is_soon_killed(settings: Settings) -> None:

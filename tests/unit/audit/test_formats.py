@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,9 @@ from tests.fakes.clock import START
 
 
 def entry(number: int, name: str = "bob", **detail: str | int) -> AuditEntry:
-    return AuditEntry(number, START, "olga", "person.add", "person", "7", name, detail)
+    return AuditEntry(
+        number, START, "olga", "person.add", "person", "7", name, detail, position=number, hash="ab"
+    )
 
 
 def exported(form: ExportFormat, *pieces: list[AuditEntry]) -> str:
@@ -32,12 +35,23 @@ def test_json_is_one_list_however_many_pieces_it_came_in() -> None:
     assert json.loads(exported(ExportFormat.JSON)) == []
 
 
+def test_json_lines_has_an_object_a_line_and_nothing_else() -> None:
+    late = replace(entry(1, "a\nb"), happened_at=START)
+    text = exported(ExportFormat.JSON_LINES, [entry(2, "ü", count=4)], [late])
+    second, first = map(json.loads, text.splitlines())
+    assert (second["object"], second["detail"], second["happened_at"]) == ("ü", {"count": 4}, None)
+    assert (first["object"], first["happened_at"]) == ("a\nb", START.isoformat())
+    assert (first["position"], first["hash"]) == (1, "ab")
+    assert text.endswith("\n")
+    assert exported(ExportFormat.JSON_LINES) == ""
+
+
 def test_csv_has_one_heading_and_a_line_a_row() -> None:
     text = exported(ExportFormat.CSV, [entry(2, "a,b\n“c”")], [entry(1, address="::1", count=2)])
     heading, second, first = csv.reader(io.StringIO(text))
     assert heading[:4] == ["id", "at", "actor", "action"]
     assert second[6] == "a,b\n“c”"
-    assert first[-1] == "address: ::1, count: 2"
+    assert first[7:] == ["address: ::1, count: 2", "", "", "1", "ab"]
     assert exported(ExportFormat.CSV).splitlines() == [",".join(heading)]
 
 

@@ -17,7 +17,6 @@ from appliance.health.checks.installed import evaluate_package, installed_checks
 from appliance.health.checks.isolation import evaluate_table
 from appliance.health.checks.memory import evaluate_memory
 from appliance.health.checks.port_conflicts import evaluate_other_services
-from appliance.health.checks.web_front import evaluate_certificate
 from appliance.health.model import CheckResult, CheckState
 from appliance.health.remedies import FreeSpace, RunCommand
 from appliance.probes.model import ProbeResult, ProbeState
@@ -83,13 +82,6 @@ def test_services_of_debian_that_run_are_named() -> None:
     result = evaluate_other_services(listed)
     assert result.state is CheckState.WARNING
     assert result.remedy == RunCommand("systemctl disable --now nginx.service")
-
-
-@pytest.mark.parametrize(
-    ("days", "state"), [(-1, CheckState.FAILED), (5, CheckState.WARNING), (400, CheckState.OK)]
-)
-def test_a_certificate_is_evaluated_by_how_long_it_lasts(days: int, state: CheckState) -> None:
-    assert evaluate_certificate("AB:CD", START + timedelta(days=days), START).state is state
 
 
 def test_a_clock_before_the_program_was_written_is_wrong() -> None:

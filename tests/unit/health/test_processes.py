@@ -105,6 +105,14 @@ def test_an_off_site_copy_is_meant_to_be_online(tmp_path: Path) -> None:
     assert "cloister-offsite@2.service" in result.sentence
 
 
+def test_asking_for_a_certificate_is_meant_to_be_online(tmp_path: Path) -> None:
+    proc_entry(tmp_path, 21, "postgres", service="cloister-postgres.service", namespace=OWN)
+    proc_entry(tmp_path, 26, "python3", service="cloister-acme.service")
+    result = evaluate_networks(HOST, networks(tmp_path))
+    assert result.state is CheckState.OK
+    assert "cloister-acme.service is online to ask for a certificate." in result.sentence
+
+
 def test_of_all_others_only_the_download_of_a_model_may_be_online(tmp_path: Path) -> None:
     proc_entry(tmp_path, 21, "postgres", service="cloister-postgres.service", namespace=OWN)
     proc_entry(tmp_path, 25, "ollama", service="cloister-fetch@llama.service")

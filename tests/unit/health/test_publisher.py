@@ -111,7 +111,7 @@ def test_what_starts_or_was_stopped_is_no_alarm_and_what_serves_has_its_address(
 
 async def test_the_file_follows_the_services_and_is_readable_for_all(tmp_path: Path) -> None:
     path, units = tmp_path / "motd", FakeUnits()
-    async with publishing(units, LoginMessage(Claim(True), ADDRESSES, path)):
+    async with publishing(units, LoginMessage(Claim(True), lambda: ADDRESSES, path)):
         await until(path, lambda said: "everything serves" in said)
         assert stat.S_IMODE(path.stat().st_mode) == 0o644
         units.change("ingest", Phase.GAVE_UP, "it ended too often")
@@ -123,7 +123,7 @@ async def test_the_file_follows_the_services_and_is_readable_for_all(tmp_path: P
 
 async def test_it_notices_that_the_machine_was_claimed(tmp_path: Path) -> None:
     path, claim = tmp_path / "motd", Claim(None)
-    async with publishing(FakeUnits(), LoginMessage(claim, ADDRESSES, path)):
+    async with publishing(FakeUnits(), LoginMessage(claim, lambda: ADDRESSES, path)):
         await until(path, lambda said: "cloister claim" not in said)
         claim.claimed = False
         await until(path, lambda said: "cloister claim" in said)
@@ -133,7 +133,7 @@ async def test_it_notices_that_the_machine_was_claimed(tmp_path: Path) -> None:
 
 async def test_it_is_written_only_when_it_changes(tmp_path: Path) -> None:
     path, claim = tmp_path / "motd", Claim(False)
-    async with publishing(FakeUnits(), LoginMessage(claim, ADDRESSES, path)):
+    async with publishing(FakeUnits(), LoginMessage(claim, lambda: ADDRESSES, path)):
         await until(path, lambda said: "cloister claim" in said)
         first, rounds = path.stat().st_ino, claim.asked
         await until(path, lambda _: claim.asked > rounds + 3)
@@ -146,7 +146,7 @@ async def test_it_is_written_only_when_it_changes(tmp_path: Path) -> None:
 async def test_a_folder_that_is_missing_harms_nothing(tmp_path: Path) -> None:
     path = tmp_path / "gone" / "motd"
     units = FakeUnits()
-    async with publishing(units, LoginMessage(Claim(True), ADDRESSES, path)):
+    async with publishing(units, LoginMessage(Claim(True), lambda: ADDRESSES, path)):
         path.parent.mkdir()
         units.change("ingest", Phase.GAVE_UP, "it ended too often")
         await until(path, lambda said: "The document reader is not restarted" in said)
@@ -156,7 +156,7 @@ async def test_systemd_shows_the_headline_and_the_worst(tmp_path: Path) -> None:
     told, path = Told(), tmp_path / "motd"
     line = StatusLine(cast("Notifier", told))
     units = FakeUnits()
-    async with publishing(units, line, LoginMessage(Claim(True), ADDRESSES, path)):
+    async with publishing(units, line, LoginMessage(Claim(True), lambda: ADDRESSES, path)):
         await until(path, lambda said: "everything serves" in said)
         units.change("ingest", Phase.GAVE_UP, "it ended too often")
         await until(path, lambda said: "The document reader" in said)

@@ -10,6 +10,7 @@ import pytest
 
 from appliance.core.clock import SystemClock
 from appliance.core.errors import InvalidInputError
+from appliance.operations import runner as runner_module
 from appliance.operations.catalog import DRILL, SET
 from appliance.operations.errors import (
     OperationBusyError,
@@ -92,8 +93,9 @@ async def test_it_passes_on_progress_and_each_line_once(
     listener, folder = Listener(), OperationFolder(tmp_path / "set")
     running = asyncio.create_task(runner.run(SET, {}, listener))
     await until(lambda: "set" in operations.running)
-    folder.say(Progress("Saving.", 1, 2))
     folder.log("first")
+    await until(lambda: listener.said == ["first"])
+    folder.say(Progress("Saving.", 1, 2))
     await until(lambda: len(listener.said) == 2)
     folder.log("last")
     operations.finish("set", {"snapshot": "ab"})
@@ -200,3 +202,17 @@ async def test_a_cancelled_operation_says_so(
     with pytest.raises(OperationCancelledError):
         await runner.run(SET, {}, NoFollower(), resumed=True)
     assert operations.requests == []
+
+
+async def test_a_process_that_has_said_how_it_ended_and_does_not_leave_is_ended(
+    parts: tuple[OperationRunner, FakeOperations], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "_LEAVES_WITHIN", 0.0)
+    monkeypatch.setattr(runner_module, "_POLL_SECONDS", 0.01)
+    runner, operations = parts
+    operations.held.add("set")
+    running = asyncio.create_task(runner.run(SET, {}, NoFollower()))
+    await until(lambda: "set" in operations.running)
+    OperationFolder(tmp_path / "set").end(Result(Outcome.DONE, {"snapshot": "ab"}))
+    assert await running == {"snapshot": "ab"}
+    assert operations.stopped == ["set"]

@@ -5,8 +5,29 @@ from __future__ import annotations
 import pytest
 
 from appliance.restore.model import Task, What
-from appliance.restore.wording import done_sentence, end_sentence, model_preview_lines
+from appliance.restore.wording import (
+    done_sentence,
+    end_sentence,
+    gone_sentence,
+    model_preview_lines,
+    preview_lines,
+)
 from appliance.units.exchange import RestoreState
+
+PREVIEW = {
+    "then": {
+        "taken_at": "2026-03-01T02:00:00+00:00",
+        "verified": True,
+        "version": "0.2.0",
+        "people": 3,
+        "documents": 7,
+        "conversations": 9,
+    },
+    "derived_from": None,
+    "keys_stay_ended": True,
+    "room": 10,
+    "free": 100,
+}
 
 
 @pytest.mark.parametrize(
@@ -38,3 +59,28 @@ def test_a_restore_of_models_names_them() -> None:
     done = done_sentence({"models": ["phi:latest"], "files": 3}, What.MODELS, [], is_running=False)
     assert "phi:latest" in done
     assert "3 files" in done
+
+
+NOTHING = {"people": 0, "documents": 0, "conversations": 0, "messages": 0}
+
+
+@pytest.mark.parametrize(
+    ("gone", "sentence"),
+    [
+        (NOTHING, "Nothing is lost: no person, document, conversation or message came later."),
+        ({**NOTHING, "messages": 2}, "What came later would be gone: 2 messages."),
+        (
+            {"people": 2, "documents": 1, "conversations": 0, "messages": 1},
+            "What came later would be gone: 2 people, 1 document, 1 message.",
+        ),
+    ],
+)
+def test_only_what_came_later_is_counted_as_gone(gone: dict[str, int], sentence: str) -> None:
+    assert gone_sentence(gone) == sentence
+    assert sentence in preview_lines({**PREVIEW, "gone": gone})
+
+
+def test_of_a_silent_database_no_loss_is_ruled_out() -> None:
+    lines = preview_lines({**PREVIEW, "gone": None})
+    assert not [line for line in lines if "lost" in line]
+    assert "The present database does not answer: what it holds is not known." in lines

@@ -39,10 +39,13 @@ from appliance.text.keywords import keywords, word_count
 from appliance.text.language import detect
 from appliance.text.scripts import separator, without_breaks
 from appliance.text.words import all_words, question_language, question_words, search_text
+from appliance.tls.material import LARGEST, read_material
+from appliance.tls.names import address_of, canonical, canonical_pattern, covers, nearly_covers
 from appliance.web import markdown
 from appliance.web.forms import LARGEST_FORM, Form, decoded
 from appliance.web.json_body import json_object
 from appliance.web.markdown_limits import LARGEST_HTML, LONGEST_TEXT
+from appliance.web.multipart import parts_of
 from appliance.web.paths import is_local_path, whole_number
 from tests.builders.answers import passage
 from webchat.pages.api_chat_body import LARGEST_BODY, read_chat_request, read_embedding_request
@@ -59,6 +62,14 @@ SHAPES = (
     *("\u662f\u5426 ", "[", "[1]", "[1,", "\u30101", "[passages ", "`", "``` ", "|", "|-", "<"),
     *("< /", "</passages", "<|", "<think>", "*a ", "**a", "_a", "> ", "- a\n", "#", "~~", "!["),
     *("[a](", "\\", "&amp;", "\"'", "(", "\ud800", "\0", "/", "a=", "%EF%B7%BA", "+", "&a="),
+    *(
+        "-----BEGIN ",
+        "-----BEGIN A-----\n",
+        "-----BEGIN A-----\n-----END A-----\n",
+        "*.",
+        "xn--",
+        "\r\n--a\r\n",
+    ),
 )
 
 
@@ -157,6 +168,18 @@ COSTS: dict[str, tuple[int, Callable[[str], object]]] = {
         lambda text: question_words(text, "english"),
     ),
     "appliance.text.words:search_text": (LONGEST_PASSAGE, search_text),
+    "appliance.tls.material:read_material": (
+        LARGEST,
+        lambda text: read_material(text.encode("utf-8", "replace")[:LARGEST]),
+    ),
+    "appliance.tls.names:address_of": (LARGEST_FORM, address_of),
+    "appliance.tls.names:canonical": (LARGEST_FORM, canonical),
+    "appliance.tls.names:canonical_pattern": (LARGEST_FORM, canonical_pattern),
+    "appliance.tls.names:covers": (LARGEST_FORM, lambda text: covers(text, text)),
+    "appliance.tls.names:nearly_covers": (
+        LARGEST_FORM,
+        lambda text: nearly_covers(f"*.{text}", text),
+    ),
     "appliance.web.forms:decoded": (
         LARGEST_FORM,
         lambda text: decoded(text.encode("utf-8", "replace")[:LARGEST_FORM]),
@@ -174,6 +197,12 @@ COSTS: dict[str, tuple[int, Callable[[str], object]]] = {
         LARGEST_HTML,
         lambda text: markdown.with_links(text, {1: "/a"}),
     ),
+    "appliance.web.multipart:parts_of": (
+        1024 * 1024,
+        lambda text: parts_of(
+            "multipart/form-data; boundary=a", text.encode("utf-8", "replace")[: 1024 * 1024]
+        ),
+    ),
     "appliance.web.paths:is_local_path": (LARGEST_FORM, is_local_path),
     "appliance.web.paths:whole_number": (LARGEST_FORM, whole_number),
     "webchat.pages.api_chat_body:read_chat_request": (
@@ -189,7 +218,7 @@ COSTS: dict[str, tuple[int, Callable[[str], object]]] = {
 }
 
 # Packages whose functions people's texts reach on an event loop.
-READERS = ("accounts", "answering", "conversations", "library", "retrieval", "text", "web")
+READERS = ("accounts", "answering", "conversations", "library", "retrieval", "text", "tls", "web")
 # What marks a module that takes texts apart.
 TOOLS = {"re", "unicodedata", "json", "appliance.core.text"}
 # Functions with a text that is short or not a person's, or that another row measures.
@@ -202,6 +231,12 @@ ELSEWHERE = {
     "appliance.library.blobs:Disk": "takes digests of our own",
     "appliance.library.blobs:SystemDisk": "takes digests of our own",
     "appliance.library.blobs:is_digest": "takes names of our own files",
+    "appliance.tls.addresses:addresses_v4": "takes files of the kernel",
+    "appliance.tls.addresses:addresses_v6": "takes files of the kernel",
+    "appliance.tls.addresses:aliases_of": "takes a file of root",
+    "appliance.tls.addresses:domains_of": "takes a file of root",
+    "appliance.tls.folder:Stored": "takes our own files",
+    "appliance.tls.folder:split": "takes our own files",
     "appliance.web.markdown_parser:Parser": "runs in markdown_program",
     "webchat.pages.api_chat:Completion": "writes a model's text and takes none apart",
     "webchat.pages.part_heads:PartHeads": "takes lines of at most 8 KiB",
