@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,19 @@ def both_serve(appliance: Appliance) -> bool:
 def alone(appliance: Appliance) -> bool:
     found = statuses(appliance)
     return found.get("webchat@1") == "ready" and "webchat@2" not in found
+
+
+def test_settings_with_which_the_supervisor_cannot_start_are_undone_at_once(home: Path) -> None:
+    old = free_port()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        running_appliance(home, port=old, CLOISTER_NGINX="off") as appliance,
+    ):
+        # Without Nginx the console has the next port, and that one is another program's.
+        blocked = taken.getsockname()[1] - 1
+        appliance.cli("setting", "set", "web_port", str(blocked))
+        words = "Cloister does not start with settings on trial, which are undone"
+        wait_until(lambda: words in appliance.output, "the supervisor to undo it", 60)
+        wait_until(lambda: alone(appliance), "the chat server to be back", 60)
+        assert not (home / "state/trial.json").exists()
+        assert start_file(appliance)["CLOISTER_PORT"]["value"] == ""
