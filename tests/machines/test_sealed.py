@@ -190,7 +190,7 @@ def test_every_service_has_an_account_of_its_own(appliance: Machine) -> None:
 
 def test_no_login_as_one_of_the_accounts_is_possible(appliance: Machine) -> None:
     shadow = appliance.run("grep ^cloister /etc/shadow").stdout.splitlines()
-    assert len(shadow) == 11
+    assert len(shadow) == 12
     assert all(line.split(":")[1].startswith(("!", "*")) for line in shadow)
     shells = appliance.run("grep ^cloister /etc/passwd").stdout.splitlines()
     assert {line.split(":")[6] for line in shells} == {"/usr/sbin/nologin"}
