@@ -80,14 +80,15 @@ def make_leaf(authority: Pair, names: Sequence[str], now: datetime) -> Pair:
 def is_leaf_due(pem: bytes, names: Sequence[str], now: datetime) -> bool:
     """Say whether a certificate that `make_leaf` returned should be replaced now.
 
-    It should when the names differ, when a third of its time is left, or when it is from the
-    future. Raises ValueError when `pem` holds no certificate.
+    It should when it lacks a name, when a third of its time is left, or when it is from the future.
+    A name that the machine has no more does no harm: an address may come back in a moment, after a
+    start without the network for example. Raises ValueError when `pem` holds no certificate.
     """
     leaf = read.load(pem)
     starts, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     if not starts <= now < ends - (ends - starts) / 3:
         return True
-    return set(read.alternative_names(leaf)) != set(_certifiable(_root_of(pem), names))
+    return not set(_certifiable(_root_of(pem), names)) <= set(read.alternative_names(leaf))
 
 
 def is_authority_due(authority: bytes, names: Sequence[str], now: datetime) -> bool:

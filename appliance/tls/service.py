@@ -173,6 +173,8 @@ class Certificates:
 
         Raises CertificateRefusedError where a finding forbids it.
         """
+        # The undoing of a change must find what was served before it.
+        await self.trials.wait_until_over()
         upload = Upload(chain)
         request = {**upload.as_request(), "origin": origin, "purpose": Purpose.ACME}
         before = await self._before()
@@ -196,6 +198,7 @@ class Certificates:
 
         A failure is remembered, for the checks of the machine, until it works again.
         """
+        await self.trials.wait_until_over()
         try:
             before = await self._before()
             found = await self._ask(Task.ENSURE, {})

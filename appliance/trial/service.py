@@ -73,6 +73,11 @@ class Trials:
         async with self._changing:
             await self._load()
 
+    async def wait_until_over(self) -> None:
+        """Wait until no change is on trial. One lasts a minute, and its undoing may take longer."""
+        while self._current is not None:
+            await self._clock.sleep(_LOOK_SECONDS)
+
     async def begin(self, kind: TrialKind, facts: Facts) -> Trial:
         """Write the record of a change that the caller makes next.
 

@@ -21,6 +21,9 @@ from appliance.tls.web_server import served_fingerprint
 # An operator who looks once a month, once a fortnight or once a week sees it in time. From the last
 # week on the machine counts as not ready, so that monitors of it see it as well.
 NOTICED, URGENT, CRITICAL, LAST = (timedelta(days=days) for days in (30, 14, 7, 1))
+# An authority renews at two thirds of the lifetime, which may be days: what is left then is no
+# fault. Each time is at most this part of the lifetime.
+_PARTS_BY_ACME = (1 / 4, 1 / 6, 1 / 10, 1 / 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ def evaluate_certificate(state: CertificateState, now: datetime) -> CheckResult:
         return failed(CheckId.CERTIFICATE, sentence, hint, RestartService(WEB_SERVER))
     left = facts.not_after - now
     # A renewal that failed is worth a look before the certificate ends because of it.
-    if state.failure is not None and left > CRITICAL:
+    _, _, critical, _ = _times(state.origin, facts)
+    if state.failure is not None and left > critical:
         return _of_failure(state.failure)
     return _of_end(state.origin, facts, left)
 
@@ -98,16 +102,28 @@ def _of_end(origin: Origin | None, facts: CertificateFacts, left: timedelta) -> 
     days = left // timedelta(days=1)
     count = "in less than a day" if days == 0 else f"in {days} day{'s' if days != 1 else ''}"
     sentence = f"The certificate expires {count}, on {date}."
-    if left <= LAST:
+    noticed, urgent, critical, last = _times(origin, facts)
+    if left <= last:
         return failed(CheckId.CERTIFICATE, sentence, hint, remedy)
-    if left <= CRITICAL:
+    if left <= critical:
         return warning(CheckId.CERTIFICATE, sentence, hint, remedy, degrades=True)
-    if left <= URGENT:
+    if left <= urgent:
         return warning(CheckId.CERTIFICATE, sentence, f"{hint} Do it this week.", remedy)
-    if left <= NOTICED:
+    if left <= noticed:
         return warning(CheckId.CERTIFICATE, sentence, hint, remedy)
     sentence = f"The certificate is valid until {date}; SHA-256 {facts.fingerprint}"
     return ok(CheckId.CERTIFICATE, sentence)
+
+
+def _times(origin: Origin | None, facts: CertificateFacts) -> tuple[timedelta, ...]:
+    """Return how long before the end it is noticed, urgent, critical, and a failure."""
+    times = (NOTICED, URGENT, CRITICAL, LAST)
+    if origin is not Origin.ACME:
+        return times
+    lifetime = facts.not_after - facts.not_before
+    return tuple(
+        min(most, lifetime * part) for most, part in zip(times, _PARTS_BY_ACME, strict=True)
+    )
 
 
 def _advice(origin: Origin | None) -> tuple[str, Remedy]:

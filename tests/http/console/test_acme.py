@@ -57,7 +57,7 @@ async def test_before_the_set_up_it_offers_lets_encrypt(as_olga: ConsoleBrowser)
     assert directory is not None
     assert "letsencrypt.org" in str(directory["value"])
     assert not page.select("#now")
-    assert PAGE in await as_olga.text("/admin/settings")
+    assert PAGE in await as_olga.text("/admin/tls")
 
 
 async def test_terms_are_shown_before_they_are_accepted(

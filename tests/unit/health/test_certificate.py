@@ -23,13 +23,15 @@ from tests.builders.certificates import certificate
 from tests.builders.served_certificates import keep_own
 from tests.fakes.clock import START
 
-FACTS: CertificateFacts = facts_of(certificate(days=400).pem)
+# Each run makes another certificate, and the names of tests must not differ between processes.
+FACTS: CertificateFacts = replace(facts_of(certificate(days=400).pem), fingerprint="AA:11:22")
 SERVED = CertificateState(Origin.UPLOADED, FACTS, FACTS.fingerprint)
 FAILURE = RenewalFailure(START, "the disk is full.", "Free room.")
 
 
 def left(**time: float) -> CertificateState:
-    return replace(SERVED, facts=replace(FACTS, not_after=START + timedelta(**time)))
+    start, end = START - timedelta(days=200), START + timedelta(**time)
+    return replace(SERVED, facts=replace(FACTS, not_before=start, not_after=end))
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,15 @@ def test_the_hint_of_the_last_fortnight_is_more_urgent() -> None:
 )
 def test_what_to_do_depends_on_where_it_comes_from(origin: Origin, remedy: object) -> None:
     assert evaluate_certificate(replace(left(days=5), origin=origin), START).remedy == remedy
+
+
+@pytest.mark.parametrize(("lifetime", "left_days"), [(90, 28), (6, 1.8)])
+def test_what_an_authority_renews_in_time_is_no_fault(lifetime: int, left_days: float) -> None:
+    ends = START + timedelta(days=left_days)
+    facts = replace(FACTS, not_before=ends - timedelta(days=lifetime), not_after=ends)
+    state = replace(SERVED, origin=Origin.ACME, facts=facts)
+    assert evaluate_certificate(state, START).state is CheckState.OK
+    assert evaluate_certificate(state, ends - timedelta(hours=6)).state is CheckState.FAILED
 
 
 def test_a_renewal_that_failed_is_shown_at_once() -> None:
