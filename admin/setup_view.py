@@ -28,13 +28,11 @@ class Saved:
     """What came of saving a step.
 
     A step that is not `is_done` shows itself again. `once` is what its page shows this one time,
-    such as a link; with `is_refused` it says why nothing was saved. `answer` is a page of its own,
-    which is shown in place of the next step.
+    such as a link. `answer` is a page of its own, which is shown in place of the next step.
     """
 
     is_done: bool = True
     once: object = None
-    is_refused: bool = False
     answer: web.Response | None = None
 
 

@@ -107,8 +107,7 @@ async def save_step(request: web.Request) -> web.Response:
     if saved.answer is not None:
         return saved.answer
     if saved.once is not None:
-        status = 422 if saved.is_refused else 200
-        return await _answer(request, step, None, once=saved.once, status=status)
+        return await _answer(request, step, None, once=saved.once)
     return flash.redirect(await _after(request, step) if saved.is_done else f"{SETUP}/{step}")
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.appliance import Appliance, home_folder, running_appliance
 from tests.builders.served_certificates import uploaded
@@ -37,12 +37,6 @@ def desk(browser: Browser, appliance: Appliance) -> Iterator[Window]:
         yield opened
 
 
-def _paste(page: Page, certificate: bytes, key: bytes) -> None:
-    page.get_by_label("Certificate", exact=True).fill(certificate.decode())
-    page.get_by_label("Private key").fill(key.decode())
-    page.get_by_role("button", name="Check and use it").click()
-
-
 def test_from_the_fingerprint_to_an_answer_over_tls(desk: Window, appliance: Appliance) -> None:
     printed = appliance.cli("claim")
     assert re.fullmatch(r"([0-9A-F]{2}:){31}[0-9A-F]{2}", printed["fingerprint"])
@@ -68,15 +62,16 @@ def test_from_the_fingerprint_to_an_answer_over_tls(desk: Window, appliance: App
         desk.fits()
         desk.picture(f"set-up-tls-{width}")
     desk.accessible()
-    wrong, good = uploaded(HOST), uploaded(HOST)
-    _paste(page, wrong.chain_pem, good.key_pem)
-    expect(page.get_by_role("alert")).to_contain_text("is not the key of the certificate")
-    assert good.key_pem.decode() not in page.content()
-    # The browser itself says that this answer is no success.
-    assert [problem for problem in desk.problems if "422" not in problem] == []
-    desk.problems.clear()
-    _paste(page, good.chain_pem, good.key_pem)
-    expect(page.get_by_role("heading", name="The certificate is on trial")).to_be_visible()
+    expect(page.get_by_role("link", name="Use another one")).to_be_visible()
+    other, folder = uploaded(HOST), appliance.home.parent
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(other.chain_pem)
+    key.write_bytes(other.key_pem)
+    for path in (certificate, key):
+        path.chmod(0o644)
+    assert appliance.cli("tls", "use", str(certificate), "--key", str(key))["trial"]
+    page = desk.open(STEP)
+    expect(page.get_by_text("The certificate is on trial.")).to_be_visible()
     desk.picture("set-up-tls-trial")
     page.get_by_role("button", name="Keep it and go on").click()
     expect(page.get_by_role("heading", name="Operators")).to_be_visible()

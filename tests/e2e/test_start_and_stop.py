@@ -96,11 +96,11 @@ def test_without_nginx_the_chat_and_the_console_have_a_port_each(home: Path) -> 
         assert f"Console   {console}/admin/" in appliance.lines
         assert any("nginx" in line and "off:" in line for line in appliance.lines)
         assert appliance.claim_link.startswith(f"{console}/admin/claim#")
-        with Visitor(appliance.address) as visitor:
+        with Visitor(console) as visitor:
             visitor.claim(appliance.claim_link)
-            assert visitor.http.get(f"{console}/admin/").status_code == 200
+            assert visitor.http.get("/admin/").status_code == 200
             # The host is the same, and so the session: the chat knows the operator already.
-            assert visitor.http.get("/").status_code == 200
+            assert visitor.http.get(f"{appliance.address}/").status_code == 200
 
 
 def test_without_a_model_runner_passages_answer(home: Path) -> None:
