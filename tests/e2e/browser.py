@@ -102,11 +102,19 @@ class Window:
 
 
 @contextmanager
-def chromium(*options: str) -> Iterator[Browser]:
-    """Run Debian's Chromium, with options of its command line."""
+def chromium(*options: str, home: Path | None = None) -> Iterator[Browser]:
+    """Run Debian's Chromium, with options of its command line.
+
+    `home` is the home of its person, which may have authorities to trust.
+    """
+    environment: dict[str, str | float | bool] = {**os.environ}
+    if home is not None:
+        environment["HOME"] = str(home)
     with sync_playwright() as playwright:
         arguments = [*ARGUMENTS, *options]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=arguments, env=environment
+        )
         try:
             yield browser
         finally:

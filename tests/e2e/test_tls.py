@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Error
 
 from appliance.cli.output import ExitCode
 from tests.appliance import (
@@ -25,6 +26,7 @@ from tests.appliance import (
     wait_until,
 )
 from tests.builders.served_certificates import answer_to, uploaded
+from tests.e2e.browser import chromium
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,27 @@ def test_a_client_that_trusts_the_root_alone_connects_and_another_one_does_not(
     assert curl(appliance, "--cacert", str(root)).returncode == 0
     stranger = curl(appliance)
     assert stranger.returncode == 60, stranger.stderr
+
+
+def test_a_browser_opens_it_once_its_person_has_installed_the_root(
+    appliance: Appliance, root: Path, tmp_path: Path
+) -> None:
+    with chromium(home=tmp_path) as stranger, pytest.raises(Error, match="ERR_CERT_AUTHORITY"):
+        stranger.new_page().goto(appliance.address)
+    store = tmp_path / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    certutil = ("certutil", "-d", f"sql:{store}")
+    subprocess.run((*certutil, "-N", "--empty-password"), check=True, timeout=30)
+    trusted = ("-A", "-n", "Cloister", "-t", "C,,", "-i", str(root))
+    subprocess.run((*certutil, *trusted), check=True, timeout=30)
+    with chromium(home=tmp_path) as browser:
+        page = browser.new_page()
+        opened = page.goto(appliance.address)
+        assert opened is not None
+        assert opened.ok
+        details = opened.security_details()
+        assert details is not None
+        assert details["protocol"] == "TLS 1.3"
 
 
 def test_people_sign_in_over_tls_with_cookies_of_this_host_alone(
