@@ -204,7 +204,9 @@ def test_an_answer_that_is_deleted_elsewhere_says_so(desk: Window, model: httpx.
     model.post("/fake/behaviour", json=SLOW | {"token_delay": 0.3})
     page = desk.open("/")
     _ask(page)
-    wait_until_longer(page, 10)
+    page.wait_for_url("**/conversations/*")
+    # Only what is streamed makes it longer: the page follows the answer by then.
+    wait_until_longer(page, page.evaluate(LENGTH) + 20)
     with page.context.new_page() as other:
         other.goto(page.url)
         other.get_by_role("button", name="Delete").first.click()
@@ -221,7 +223,9 @@ def test_a_page_says_why_it_is_not_updated_after_signing_out_elsewhere(
     model.post("/fake/behaviour", json=SLOW | {"token_delay": 0.3})
     page = desk.open("/")
     _ask(page)
-    wait_until_longer(page, 10)
+    page.wait_for_url("**/conversations/*")
+    # Only what is streamed makes it longer: the page follows the answer by then.
+    wait_until_longer(page, page.evaluate(LENGTH) + 20)
     with Visitor(appliance.address) as elsewhere:
         assert elsewhere.sign_in().status_code == 303
         assert elsewhere.post("/sign-out", "/account").status_code == 303

