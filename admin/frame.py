@@ -8,13 +8,10 @@ from aiohttp import web
 
 from admin import keys
 from appliance.accounts.frame import frame_of
-from appliance.trial.model import TrialKind
 from appliance.web.render import Frame, Site, TrialNotice, url
 
 TRIAL = "/admin/trial"
 TLS = "/admin/tls"
-# The pages that say by themselves that such a change is on trial.
-_SAYS_SO = {TrialKind.SETTINGS: (TRIAL,), TrialKind.CERTIFICATE: (TRIAL, TLS)}
 
 
 def frame(request: web.Request, title: str, current: str = "") -> Frame:
@@ -32,6 +29,6 @@ def frame(request: web.Request, title: str, current: str = "") -> Frame:
 def _trial(request: web.Request) -> TrialNotice | None:
     trials = request.app[keys.TRIALS]
     trial = trials.current()
-    if trial is None or request.path in _SAYS_SO[trial.kind]:
+    if trial is None or request.path == TRIAL:
         return None
     return TrialNotice(trials.seconds_left(), url(TRIAL, token=trial.token))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import ClassVar
@@ -161,14 +161,16 @@ async def _page(request: web.Request, form: Form | None, error: ApplianceError |
         kept = card_of(published.served, now, wanted)
     served = await certificates.served()
     waiting = published.requests.get(Purpose.OPERATOR)
+    seconds, around = _seconds_left(certificates), frame(request, "Certificate", "tls")
     return TlsPage(
-        frame=frame(request, "Certificate", "tls"),
+        # The page says by itself that a certificate is on trial.
+        frame=around if seconds is None else replace(around, trial=None),
         is_on=settings.https,
         is_own=published.served is not None and published.served.origin is Origin.OWN_AUTHORITY,
         served=kept,
         previous=card_of(published.previous, now) if published.previous else None,
         is_stale=kept is not None and served not in {None, kept.facts.fingerprint},
-        seconds=_seconds_left(certificates),
+        seconds=seconds,
         waiting=names_in(waiting) if waiting else (),
         root=await root_card(settings, published.authority) if published.authority else None,
         form=form or Form({"names": "\n".join(_requestable(certificates))}),
