@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.actors.model import Actor, System
@@ -87,6 +88,10 @@ class Certificates:
     web_server: WebServer
     trials: Trials
     audit: AuditLog
+    # Jobs, people and programs ask at the same time; the operation does one thing at a time.
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # From what was served before a change until Nginx serves what came of it.
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def published(self) -> Published:
         """Return what is served, what was, and what waits; no key is among it."""
@@ -173,18 +178,17 @@ class Certificates:
 
         Raises CertificateRefusedError where a finding forbids it.
         """
-        # The undoing of a change must find what was served before it.
-        await self.trials.wait_until_over()
         upload = Upload(chain)
         request = {**upload.as_request(), "origin": origin, "purpose": Purpose.ACME}
-        before = await self._before()
-        found = await self._ask(Task.USE, request)
-        for finding in _findings(found):
-            if finding.is_error:
-                raise CertificateRefusedError(
-                    problem=sentence_of(finding), remedy=advice_of(finding)
-                )
-        await self._take_over(before)
+        async with self._between_trials():
+            before = await self._before()
+            found = await self._ask(Task.USE, request)
+            for finding in _findings(found):
+                if finding.is_error:
+                    raise CertificateRefusedError(
+                        problem=sentence_of(finding), remedy=advice_of(finding)
+                    )
+            await self._take_over(before)
 
     async def is_due(self) -> bool:
         """Say whether `ensure` would make a certificate of the machine's own authority."""
@@ -198,12 +202,12 @@ class Certificates:
 
         A failure is remembered, for the checks of the machine, until it works again.
         """
-        await self.trials.wait_until_over()
         try:
-            before = await self._before()
-            found = await self._ask(Task.ENSURE, {})
-            if found["changed"]:
-                await self._take_over(before)
+            async with self._between_trials():
+                before = await self._before()
+                found = await self._ask(Task.ENSURE, {})
+                if found["changed"]:
+                    await self._take_over(before)
         except ApplianceError as error:
             await asyncio.to_thread(note_failure, self.settings.state, error, self.clock.now())
             raise
@@ -222,6 +226,10 @@ class Certificates:
     async def _change(self, actor: Actor, action: Action, task: Task, asked: Facts) -> Change:
         """Carry out one change, on trial where there was a certificate before."""
         self._require(actor)
+        async with self._changing:
+            return await self._change_alone(actor, action, task, asked)
+
+    async def _change_alone(self, actor: Actor, action: Action, task: Task, asked: Facts) -> Change:
         before = await self._before()
         trial = None
         if before is not None:
@@ -237,6 +245,19 @@ class Certificates:
             raise
         await self._end(trial)
         return Change(changed=False, findings=_findings(found))
+
+    @asynccontextmanager
+    async def _between_trials(self) -> AsyncIterator[None]:
+        """Keep others from changing anything, once no change is on trial.
+
+        The undoing of a change must find what was served before it.
+        """
+        while True:
+            await self.trials.wait_until_over()
+            async with self._changing:
+                if self.trials.current() is None:
+                    yield
+                    return
 
     async def _end(self, trial: Trial | None) -> None:
         """End a trial of a change that was not made; what fails now is tried again by Trials."""
@@ -265,7 +286,8 @@ class Certificates:
         if not self.settings.https:
             raise NoTlsError
         names = asked.get("names") or await self._names_for(task)
-        return await self.ask({**asked, "work": task, "names": names})
+        async with self._asking:
+            return await self.ask({**asked, "work": task, "names": names})
 
     async def _names_for(self, task: Task) -> list[str]:
         """Return the names that a certificate has to have: another authority's, those in use."""

@@ -16,6 +16,8 @@ from appliance.audit.service import AuditLog
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.process import SEARCH_PATH
 from appliance.core.settings import Settings
+from appliance.operations.catalog import TLS
+from appliance.operations.errors import OperationBusyError
 from appliance.operations.folder import OperationFolder
 from appliance.operations.model import Facts
 from appliance.operations.work import Reporter
@@ -43,17 +45,24 @@ class NotedAudit(AuditLog):
 
 @dataclass
 class Operation:
-    """Carries out requests of the operation in this process, and keeps them."""
+    """Carries out requests of the operation in this process, one at a time, and keeps them."""
 
     settings: Settings
     clock: Clock
     asked: list[Facts] = field(default_factory=list)
+    is_busy: bool = False
 
     async def __call__(self, request: Facts) -> Facts:
-        self.asked.append(request)
-        work = work_of(self.settings, self.clock)
-        folder = OperationFolder(self.settings.operations / "tls")
-        return await work(request, Reporter(folder, self.clock))
+        if self.is_busy:
+            raise OperationBusyError(operation=TLS.name)
+        self.is_busy = True
+        try:
+            self.asked.append(request)
+            work = work_of(self.settings, self.clock)
+            folder = OperationFolder(self.settings.operations / TLS.name)
+            return await work(request, Reporter(folder, self.clock))
+        finally:
+            self.is_busy = False
 
 
 def certificates(

@@ -65,6 +65,19 @@ async def test_a_start_goes_on_without_a_certificate_and_says_why(settings: Sett
     assert found.message == OperationLostError(operation="tls", unit="").message
 
 
+async def test_jobs_that_ask_at_the_same_time_wait_for_each_other(settings: Settings) -> None:
+    web_server = Served()
+    service = certificates(settings, web_server)
+    renewed, *requests = await asyncio.gather(
+        service.ensure(), service.csr(["a.example"]), service.csr(["b.example"])
+    )
+    assert renewed
+    assert all(b"BEGIN CERTIFICATE REQUEST" in each for each in requests)
+    answer = answer_to(await service.csr(["box.example"]))
+    await asyncio.gather(service.install(answer, Origin.ACME), service.ensure())
+    assert web_server.fingerprints[-1] == facts_of(answer).fingerprint
+
+
 async def test_it_is_due_for_another_name_and_renewed_once(settings: Settings) -> None:
     web_server = Served()
     service = certificates(settings, web_server)
