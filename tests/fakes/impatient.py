@@ -6,7 +6,7 @@ from appliance.__main__ import main
 from appliance.offsite.places import place
 from appliance.repository import answering, files
 
-SILENCE = 2.0
+SILENCE = 1.0
 
 
 def lose_patience() -> None:

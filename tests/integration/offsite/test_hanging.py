@@ -36,7 +36,7 @@ pytestmark = [needs_mounts, pytest.mark.timeout(120)]
 
 @pytest.fixture(autouse=True)
 def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A minute of silence is two seconds, here and in the processes of operations."""
+    """A minute of silence is a second, here and in the processes of operations."""
     for module in (folder_place, files):
         monkeypatch.setattr(module, "SILENCE_SECONDS", SILENCE)
     monkeypatch.setattr(files, "GATEWAY_SECONDS", 3 * SILENCE)
