@@ -22,7 +22,8 @@ from appliance.backup_plan.facts import read_facts
 from appliance.backup_plan.restoring import Restoring
 from appliance.core.clock import Clock
 from appliance.core.errors import Audience
-from appliance.core.settings import ENVIRONMENT_FILE, MEBIBYTE, Settings
+from appliance.core.settings import ENVIRONMENT_FILE, Settings
+from appliance.core.variables import MEBIBYTE
 from appliance.health.appliance import PATIENCE, ApplianceChecks, kept
 from appliance.health.checks.acme import ask_acme
 from appliance.health.checks.certificate import ask_certificate

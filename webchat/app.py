@@ -14,7 +14,8 @@ from appliance.accounts.service import Accounts
 from appliance.answering.service import Answering
 from appliance.conversations.service import Conversations
 from appliance.core.clock import Clock
-from appliance.core.settings import MEBIBYTE, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import MEBIBYTE
 from appliance.db.pool import Database
 from appliance.health.service import HealthService
 from appliance.library.blobs import Blobs, Room, SystemDisk

@@ -34,7 +34,7 @@ from appliance.actors.permissions import Permission, Role
 from appliance.audit.model import Action, AuditEvent, ObjectType
 from appliance.audit.service import record
 from appliance.core.clock import Clock
-from appliance.core.settings import CLAIM_MINUTES
+from appliance.core.variables import CLAIM_MINUTES
 from appliance.db.pool import Database
 
 CLAIM_LASTS = timedelta(minutes=CLAIM_MINUTES.default)

@@ -19,7 +19,7 @@ from appliance.acme.model import (
     Binding,
     ChallengeKind,
 )
-from appliance.core.settings import is_host
+from appliance.core.variables import is_host
 
 FIELDS = ("directory", "staging", "contact", "terms", "challenge", "names", "hook", "root")
 BINDING_FIELDS = ("key_id", "secret")

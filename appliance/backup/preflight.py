@@ -10,7 +10,7 @@ from pathlib import Path
 
 from appliance.backup.errors import BackupSpaceError, DocumentsMissingError
 from appliance.backup.store import StoredDocument
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.web.formats import size
 
 # A drill restores into a cluster of its own, with its log.

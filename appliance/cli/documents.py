@@ -21,7 +21,7 @@ from appliance.cli.output import ExitCode
 from appliance.cli.questions import WHOSE
 from appliance.cli.sources import Source, Sources
 from appliance.cli.verbs import Verbs, add_verb
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.library.model import PRIVATE_NAME, SHARED_NAME, DocumentState
 
 _POLL_SECONDS = 0.2

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from appliance.core.files import keep_written
-from appliance.core.settings import (
+from appliance.core.variables import (
     EXPECTED_FLAG,
     FLAGS,
     HOST,

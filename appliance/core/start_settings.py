@@ -17,7 +17,8 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.core.files import write_atomically
-from appliance.core.settings import (
+from appliance.core.settings import Settings, from_environment
+from appliance.core.variables import (
     CHAT_PROCESSES,
     GENERATION_SLOTS,
     HOST,
@@ -26,8 +27,6 @@ from appliance.core.settings import (
     PORT,
     TIME_ZONE,
     SettingError,
-    Settings,
-    from_environment,
 )
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.db.pool import Connection
 
 # A small machine needs its memory for the model; a large one has room for any index of ours.

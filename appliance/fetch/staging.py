@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.core.files import fsync_directory
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.fetch.errors import DamagedError
 from appliance.fetch.names import REGISTRY, ModelName
 from appliance.llm.errors import CloudModelRefusedError

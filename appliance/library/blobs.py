@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from appliance.core.files import fsync_directory
-from appliance.core.settings import GIBIBYTE, MEBIBYTE
+from appliance.core.variables import GIBIBYTE, MEBIBYTE
 from appliance.library.errors import (
     DiskFullError,
     EmptyFileError,

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from appliance.core.clock import Clock
 from appliance.core.disk_priority import yield_disk
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.jobs.record import JobRecord
 from appliance.library.errors import FileDamagedError, FileMissingError
 from appliance.library.integrity import VERIFIED_WITHIN, Integrity

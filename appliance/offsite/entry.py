@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import time
 from urllib.parse import SplitResult, urlsplit
 
-from appliance.core.settings import is_host
+from appliance.core.variables import is_host
 from appliance.offsite.errors import TargetInvalidError
 from appliance.offsite.model import Target, TargetKind
 

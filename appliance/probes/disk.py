@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.core.settings import GIBIBYTE
+from appliance.core.variables import GIBIBYTE
 from appliance.probes.model import Answer, ProbeResult, ProbeState, measured
 
 

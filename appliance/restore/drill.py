@@ -18,7 +18,8 @@ from appliance.backup.store import BackupStore
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.files import private_directory
-from appliance.core.settings import MEBIBYTE, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import MEBIBYTE
 from appliance.db.index_memory import allow_index_memory
 from appliance.operations.model import Facts, Progress
 from appliance.operations.work import Reporter, Work

@@ -12,7 +12,8 @@ from pathlib import Path
 from appliance.backup.model_files import is_blob, is_manifest, model_name
 from appliance.core.clock import Clock
 from appliance.core.files import free_in
-from appliance.core.settings import MEBIBYTE, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import MEBIBYTE
 from appliance.operations.model import Facts, Progress
 from appliance.operations.work import Reporter
 from appliance.repository import lock

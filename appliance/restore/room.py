@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from appliance.core.files import free_in, is_full, os_errors_as
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.repository.errors import OutputFullError
 from appliance.restore.errors import (
     LoadFailedError,

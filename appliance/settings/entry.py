@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from appliance.core.settings import GIBIBYTE, MEBIBYTE, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import GIBIBYTE, MEBIBYTE
 from appliance.settings.errors import SettingInvalidError
 
 KIBIBYTE = 1024

@@ -9,7 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from appliance.actors.model import CommandLine
-from appliance.core.settings import GIBIBYTE, MEBIBYTE, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import GIBIBYTE, MEBIBYTE
 from appliance.settings.entry import TEBIBYTE, Entry, Group, NamesEntry, Unit, Value
 from appliance.settings.errors import SettingInvalidError, UnknownSettingError
 from appliance.settings.start_table import (

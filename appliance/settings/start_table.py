@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.core import settings as start
+from appliance.core import variables as start
 from appliance.settings.entry import Entry, Group, NamesEntry, Part, Unit
 from appliance.settings.word_entry import HostEntry, ZoneEntry
 

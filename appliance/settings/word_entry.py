@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from appliance.core.settings import Settings, is_host, is_time_zone
+from appliance.core.settings import Settings
+from appliance.core.variables import is_host, is_time_zone
 from appliance.settings.entry import Entry, Group, NamesEntry, Part, Unit, Value
 from appliance.settings.errors import SettingInvalidError
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from appliance.core.settings import MOST_CHAT_PROCESSES, MOST_TARGETS
+from appliance.core.settings import MOST_TARGETS
+from appliance.core.variables import MOST_CHAT_PROCESSES
 
 RUN = "/run/cloister"
 LIB = "/var/lib/cloister"

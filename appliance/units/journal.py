@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.process import BLOCK, Command, Running, kill_group, spawn
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.units.log_buffer import KEPT_LINES, LogBuffer
 from appliance.units.logs import LONGEST_LINE
 

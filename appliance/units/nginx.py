@@ -19,7 +19,8 @@ from jinja2 import Environment, StrictUndefined
 from appliance.core.files import write_atomically
 from appliance.core.process import Command, run
 from appliance.core.python import OWN_CODE
-from appliance.core.settings import CHAT_PROCESSES, HOST, HOST_NAMES, HSTS_DAYS, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import CHAT_PROCESSES, HOST, HOST_NAMES, HSTS_DAYS
 from appliance.probes.http import HttpProbe, Identity
 from appliance.units.directories import give_to, prepare_directories
 from appliance.units.errors import NoCertificateError, PreparationError

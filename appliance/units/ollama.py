@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from appliance.core.files import keep_written
-from appliance.core.settings import GENERATION_SLOTS, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import GENERATION_SLOTS
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import give_to, prepare_directories
 from appliance.units.model import Unit

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from appliance.core.clock import Clock
 from appliance.core.process import Command
-from appliance.core.settings import CHAT_PROCESSES, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import CHAT_PROCESSES
 from appliance.db.pool import (
     CHAT_CONNECTIONS,
     HELD_CONNECTIONS,

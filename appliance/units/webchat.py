@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from appliance.core.python import OWN_CODE
-from appliance.core.settings import CHAT_PROCESSES, GENERATION_SLOTS, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import CHAT_PROCESSES, GENERATION_SLOTS
 from appliance.probes.heartbeat import HeartbeatProbe
 from appliance.probes.http import HttpProbe
 from appliance.units.directories import prepare_directories

@@ -12,7 +12,7 @@ from appliance.accounts.model import Account
 from appliance.answering.model import AnswerRequest, Turn
 from appliance.conversations.service import checked_question
 from appliance.core.errors import ApplianceError
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.web.json_body import json_object
 
 OUR_NAME = "cloister"

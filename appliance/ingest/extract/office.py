@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from appliance.core.process import Command, Finished
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.ingest.errors import (
     ConverterFailedError,
     DamagedFileError,

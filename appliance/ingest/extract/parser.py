@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from appliance.core.limits import Limits
 from appliance.core.process import Finished
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.ingest.errors import (
     ParserCrashedError,
     ParserKilledError,

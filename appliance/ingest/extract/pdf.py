@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance.core.process import Finished
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.ingest.errors import (
     ConverterFailedError,
     DamagedFileError,

@@ -14,7 +14,8 @@ from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
 from appliance.actors.model import CommandLine
 from appliance.core.clock import SystemClock
-from appliance.core.settings import MEBIBYTE, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import MEBIBYTE
 from appliance.db.pool import Database
 from appliance.settings.service import OperatorSettings
 from tests.fakes.ollama import FakeOllama

@@ -7,7 +7,7 @@ from uuid import uuid4
 from bs4 import BeautifulSoup
 
 from appliance.accounts.model import Account
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.db.pool import Database
 from appliance.library.model import Usage
 from appliance.library.quota import Quotas

@@ -10,7 +10,8 @@ from bs4 import BeautifulSoup, Tag
 
 from admin.pages import settings as page_module
 from appliance.accounts.model import Account
-from appliance.core.settings import MEBIBYTE, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import MEBIBYTE
 from appliance.db.pool import Database
 from appliance.settings.model import ENTRIES
 from appliance.settings.service import OperatorSettings

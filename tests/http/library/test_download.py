@@ -7,7 +7,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from appliance.accounts.model import Account
-from appliance.core.settings import MEBIBYTE, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import MEBIBYTE
 from appliance.db.pool import Database
 from appliance.library.blobs import Room
 from appliance.library.errors import FileDamagedError, FileMissingError

@@ -10,7 +10,7 @@ from appliance.accounts.keys import ApiKeys
 from appliance.accounts.model import Account, Scope
 from appliance.actors.model import CommandLine
 from appliance.core.clock import SystemClock
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.db.pool import Database
 from appliance.library.errors import QuotaExceededError
 from appliance.library.quota import NoSize, Quotas

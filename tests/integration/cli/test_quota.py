@@ -11,7 +11,7 @@ from appliance.accounts.model import Account
 from appliance.cli.connection import RefusedError
 from appliance.cli.context import Context
 from appliance.cli.output import ExitCode, Output
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from tests.builders.cli import run_verb
 
 

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from appliance.accounts.model import Account
 from appliance.actors.model import CommandLine
-from appliance.core.settings import GIBIBYTE
+from appliance.core.variables import GIBIBYTE
 from appliance.db.pool import Database
 from appliance.ingest import worker as working
 from appliance.ingest.errors import ParserCrashedError

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.accounts.model import Account
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.db.pool import Database
 from appliance.library.blobs import Room
 from appliance.library.errors import FileDamagedError, FileMissingError

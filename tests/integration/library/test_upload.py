@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from appliance.accounts.model import Account
 from appliance.core.errors import NotFoundError
-from appliance.core.settings import GIBIBYTE
+from appliance.core.variables import GIBIBYTE
 from appliance.db.pool import Database
 from appliance.library.blobs import Blobs, Room, SystemDisk, least_free
 from appliance.library.errors import DiskFullError, EmptyFileError, UploadTooLargeError

@@ -11,7 +11,8 @@ from appliance.accounts.model import Account
 from appliance.actors.model import CommandLine
 from appliance.core.clock import SystemClock
 from appliance.core.errors import ForbiddenError
-from appliance.core.settings import MEBIBYTE, Settings
+from appliance.core.settings import Settings
+from appliance.core.variables import MEBIBYTE
 from appliance.db.pool import Database, conninfo
 from appliance.settings.errors import SettingInvalidError, UnknownSettingError
 from appliance.settings.live import LiveSettings

@@ -18,7 +18,7 @@ from appliance.backup.retention import Refusal, kept_within, refusal
 from appliance.backup.speed import Saving
 from appliance.backup.store import StoredDocument
 from appliance.core.clock import SystemClock
-from appliance.core.settings import GIBIBYTE, MEBIBYTE
+from appliance.core.variables import GIBIBYTE, MEBIBYTE
 from appliance.operations.folder import OperationFolder
 from appliance.operations.work import Reporter
 from appliance.repository.model import Content, Drilled, Kind, Snapshot, Verdict

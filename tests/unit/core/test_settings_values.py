@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.core.settings import SettingError, from_environment
+from appliance.core.settings import from_environment
+from appliance.core.variables import SettingError
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "0", "1.5", "²", "1 000"])

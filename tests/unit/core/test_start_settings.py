@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from appliance.core import start_settings
-from appliance.core.settings import from_environment, is_time_zone
+from appliance.core.settings import from_environment
 from appliance.core.start_settings import (
     StartValue,
     last_change,
@@ -23,6 +23,7 @@ from appliance.core.start_settings import (
     with_texts,
     write_values,
 )
+from appliance.core.variables import is_time_zone
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.core.errors import ApplianceError
-from appliance.core.settings import SettingError
+from appliance.core.variables import SettingError
 from appliance.fetch import result
 from appliance.fetch.errors import (
     DamagedError,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.settings import MEBIBYTE
+from appliance.core.variables import MEBIBYTE
 from appliance.ingest.errors import (
     ConverterFailedError,
     DamagedFileError,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.settings import MEBIBYTE, Settings, from_environment
+from appliance.core.settings import Settings, from_environment
+from appliance.core.variables import MEBIBYTE
 from appliance.settings.entry import Entry
 from appliance.settings.errors import SettingInvalidError, UnknownSettingError
 from appliance.settings.model import (
