@@ -343,7 +343,7 @@ async def _schedule(
         return any(unit.name == name and unit.phase.is_healthy for unit in supervisor.units())
 
     engine = JobEngine(services.database, clock, Process.SUPERVISOR, kinds, table, serves)
-    times = BackupSchedule(settings, clock, jobs, chosen, operations, accounts.is_claimed)
+    times = BackupSchedule(clock, settings, jobs, chosen, operations, accounts.is_claimed)
     others = [kind for kind in kinds if kind not in BACKUP_KINDS]
     keeper = _keeper(settings, clock, services, partial(serves, "migrate"))
     async with (

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass
+
+from typing_extensions import override
 
 from appliance.acme.plan import Ordered
 from appliance.acme.service import AcmeService
 from appliance.acme.words import sentence_of
-from appliance.core.clock import Clock
-from appliance.core.errors import DatabaseUnavailableError
 from appliance.jobs.engine import Work
 from appliance.jobs.errors import JobRunningError
 from appliance.jobs.kinds import ACME
 from appliance.jobs.record import JobRecord
 from appliance.jobs.service import ITSELF, SCHEDULE, JobService
 from appliance.schedule.following import JobFollower
-
-logger = logging.getLogger(__name__)
+from appliance.schedule.looking import Looking
 
 _EVERY_SECONDS = 60.0
 # A run that ended without a word, cancelled for example, is not begun again before that.
@@ -56,45 +52,27 @@ def _result(ordered: Ordered | None) -> str:
 
 
 @dataclass(slots=True)
-class AcmeSchedule:
+class AcmeSchedule(Looking):
     """Looks once a minute whether a certificate is due. Use it as a context manager.
 
     Each look compares the clock with what is kept, and remembers no time to wait for: a clock that
     is set back or forward neither stops renewals nor repeats them.
     """
 
-    clock: Clock
+    name = "schedule of ACME"
+    every_seconds = _EVERY_SECONDS
+
     jobs: JobService
     acme: AcmeService
     _queued_at: float | None = None
-    _fault: str = ""
-    _task: asyncio.Task[None] | None = field(default=None)
 
-    async def __aenter__(self) -> Self:
-        if self.acme.settings.https:
-            self._task = asyncio.create_task(self._run(), name="schedule of ACME")
-        return self
+    @property
+    @override
+    def is_needed(self) -> bool:
+        """Only where people connect over TLS."""
+        return self.acme.settings.https
 
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-
-    async def _run(self) -> None:
-        """Look without end; no failure ends the task."""
-        while True:
-            try:
-                await self.look()
-                self._fault = ""
-            except DatabaseUnavailableError:
-                # The overview says so; what is due stays due.
-                pass
-            except Exception as error:  # noqa: BLE001 - the next look may succeed
-                if repr(error) != self._fault:
-                    logger.warning("the schedule of ACME: %r", error)
-                self._fault = repr(error)
-            await self.clock.sleep(_EVERY_SECONDS)
-
+    @override
     async def look(self) -> None:
         """Queue a run if one is due. Raises DatabaseUnavailableError."""
         if (await self.acme.status()).due is None:

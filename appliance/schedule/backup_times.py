@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta, tzinfo
-from typing import Self
+
+from typing_extensions import override
 
 from appliance.backup_plan.due import first_set_is_due, what_is_due
 from appliance.backup_plan.facts import BackupFacts, read_facts
 from appliance.backup_plan.records import read_plan, write_plan
 from appliance.backup_plan.times import TOLERANCE, VERIFY_AFTER, latest_slot, time_of_day
-from appliance.core.clock import Clock
-from appliance.core.errors import DatabaseUnavailableError
 from appliance.core.settings import Settings
 from appliance.jobs.errors import JobRunningError
 from appliance.jobs.kinds import BACKUP, DRILL, HOT_BACKUP, OFFSITE, VERIFY_BACKUPS, Kind
@@ -23,10 +21,9 @@ from appliance.jobs.service import ITSELF, SCHEDULE, JobService
 from appliance.operations.catalog import RESTORE
 from appliance.operations.runner import OperationRunner
 from appliance.schedule.backup_works import WITH_INDEX
+from appliance.schedule.looking import Looking
 from appliance.settings.model import BACKUP_TIME, HOT_MINUTES
 from appliance.settings.service import OperatorSettings
-
-logger = logging.getLogger(__name__)
 
 # Short, so that a machine that slept through the night does its work soon after it wakes.
 EVERY_SECONDS = 30.0
@@ -35,7 +32,7 @@ _COPY_PAUSE = 15 * 60.0
 
 
 @dataclass(slots=True)
-class BackupSchedule:
+class BackupSchedule(Looking):
     """Looks twice a minute what is due. Use it as a context manager.
 
     Each look compares the clock with the records of jobs, and remembers no time to wait for: a
@@ -43,8 +40,10 @@ class BackupSchedule:
     whether the machine has an operator; before that nothing is backed up.
     """
 
+    name = "schedule of backups"
+    every_seconds = EVERY_SECONDS
+
     settings: Settings
-    clock: Clock
     jobs: JobService
     chosen: OperatorSettings
     operations: OperationRunner
@@ -52,33 +51,8 @@ class BackupSchedule:
     zone: tzinfo | None = None
     _hot_at: float | None = None
     _copied_at: dict[str, tuple[float, datetime | None]] = field(default_factory=dict)
-    _task: asyncio.Task[None] | None = None
-    _fault: str = ""
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="schedule of backups")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-
-    async def _run(self) -> None:
-        """Look without end; no failure ends the task."""
-        while True:
-            try:
-                await self.look()
-                self._fault = ""
-            except DatabaseUnavailableError:
-                # The overview says so; what is due stays due.
-                pass
-            except Exception as error:  # noqa: BLE001 - backups must go on after a defect
-                if repr(error) != self._fault:
-                    logger.warning("the schedule of backups: %r", error)
-                self._fault = repr(error)
-            await self.clock.sleep(EVERY_SECONDS)
-
+    @override
     async def look(self) -> None:
         """Queue what is due now. Raises DatabaseUnavailableError."""
         claimed = await self._claimed_at()

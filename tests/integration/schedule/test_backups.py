@@ -56,7 +56,7 @@ class Machine:
         runner = OperationRunner(settings.operations, operations, self.clock)
         self.is_claimed = True
         self.schedule = BackupSchedule(
-            settings, self.clock, self.jobs, self.chosen, runner, self._claimed, UTC
+            self.clock, settings, self.jobs, self.chosen, runner, self._claimed, UTC
         )
 
     async def _claimed(self) -> bool:
