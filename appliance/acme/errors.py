@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from appliance.acme.model import NameFailure, Refusal
 from appliance.acme.words import advice_of, sentence_of
-from appliance.core.errors import ApplianceError, LaterError
+from appliance.core.errors import ApplianceError, FieldsInvalidError, LaterError
 
 _AGAIN = "Nothing has changed: the certificate in use stays, and it is tried again by itself."
 
 
-class AcmeInvalidError(ApplianceError):
-    """What an operator typed cannot be used. `fields` has a sentence for each wrong field."""
+class AcmeInvalidError(FieldsInvalidError):
+    """What an operator typed cannot be used."""
 
     code = "acme_invalid"
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    sentence = "{problems}"
-    hint = "Correct the fields that are named, and save again."
-
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(problems=" ".join(fields.values()), fields=dict(fields))
-        self.fields = fields
 
 
 class AcmeOffError(ApplianceError):

@@ -101,6 +101,18 @@ class InvalidInputError(ApplianceError):
     hint = "{remedy}"
 
 
+class FieldsInvalidError(ApplianceError):
+    """What a person typed cannot be used. `fields` has a sentence for each wrong field."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentence = "{problems}"
+    hint = "Correct the fields that are named, and save again."
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(problems=" ".join(fields.values()), fields=dict(fields))
+        self.fields = fields
+
+
 class LaterError(ApplianceError):
     """The same request succeeds later. Facts: `seconds`, the estimate of how much later."""
 

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 
-from appliance.core.errors import ApplianceError
+from appliance.core.errors import ApplianceError, FieldsInvalidError
 
 _MOST_NAMED = 5
 
 
-class TargetInvalidError(ApplianceError):
-    """What an operator typed is no target. `fields` has a sentence for each wrong field."""
+class TargetInvalidError(FieldsInvalidError):
+    """What an operator typed is no target."""
 
     code = "offsite_target_invalid"
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    sentence = "{problems}"
-    hint = "Correct the fields that are named, and save again."
-
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(problems=" ".join(fields.values()), fields=dict(fields))
-        self.fields = fields
 
 
 class TargetMissingError(ApplianceError):
