@@ -19,7 +19,8 @@ from appliance.core.settings import Settings
 from appliance.operations.model import Facts, Progress
 from appliance.operations.work import Reporter, Work
 from appliance.repository import lock
-from appliance.repository.restic import Saved, SourcesUnreadError
+from appliance.repository.errors import SourcesUnreadError
+from appliance.repository.model import Saved
 from appliance.repository.saved_models import TAG, ModelSnapshot, SavedModels, content_tag
 
 _PATIENCE = 1800.0

@@ -50,9 +50,9 @@ from appliance.repository.errors import (
     RepositoryCrashedError,
     RepositoryFailedError,
     RepositoryFullError,
+    SourcesUnreadError,
 )
-from appliance.repository.model import FORMAT, INCOMPLETE, Content, Drilled, Kind, Verdict
-from appliance.repository.restic import Saved, SourcesUnreadError
+from appliance.repository.model import FORMAT, INCOMPLETE, Content, Drilled, Kind, Saved, Verdict
 from appliance.web.formats import size
 
 # How long a backup waits for the work that removes from the repository.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from appliance.core.errors import ApplianceError
+from appliance.repository.model import Saved
 
 
 class ResticMissingError(ApplianceError):
@@ -161,3 +162,12 @@ class KeyNeededError(ApplianceError):
     status = HTTPStatus.CONFLICT
     sentence = "The key {key} must stay: it is the only recovery key, or there is no such key."
     hint = "Make a new recovery key and prove it first; then the old one can be removed."
+
+
+class SourcesUnreadError(Exception):
+    """A snapshot was saved without some of its files: `items`, as far as the program names them."""
+
+    def __init__(self, saved: Saved, items: tuple[str, ...]) -> None:
+        super().__init__(saved.id)
+        self.saved = saved
+        self.items = items

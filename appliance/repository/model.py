@@ -174,3 +174,12 @@ def _drilled(tags: Mapping[str, str], at: datetime) -> Drilled | None:
 def time_of(text: str) -> datetime:
     """Return a time as restic writes it. Raises ValueError."""
     return datetime.fromisoformat(_FRACTION.sub(r".\1", text))
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A new snapshot: its whole id, the bytes that were read, and how much the repository grew."""
+
+    id: str
+    processed: int
+    added: int

@@ -30,9 +30,10 @@ from appliance.repository.errors import (
     RepositoryFullError,
     RepositoryMissingError,
     ResticMissingError,
+    SourcesUnreadError,
 )
 from appliance.repository.files import CONFIG, files_at
-from appliance.repository.model import Snapshot, snapshots_from, taken_tag
+from appliance.repository.model import Saved, Snapshot, snapshots_from, taken_tag
 from appliance.repository.recovery_key import fingerprint
 from appliance.repository.restic_output import (
     is_full,
@@ -60,24 +61,6 @@ _SOURCES_UNREAD = 3
 
 Bytes = Callable[[int, int], None]
 """Takes the bytes that are done, and all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A new snapshot: its whole id, the bytes that were read, and how much the repository grew."""
-
-    id: str
-    processed: int
-    added: int
-
-
-class SourcesUnreadError(Exception):
-    """A snapshot was saved without some of its files: `items`, as far as the program names them."""
-
-    def __init__(self, saved: Saved, items: tuple[str, ...]) -> None:
-        super().__init__(saved.id)
-        self.saved = saved
-        self.items = items
 
 
 @dataclass(frozen=True, slots=True)
