@@ -15,12 +15,15 @@ from appliance.control.server import control_server
 from appliance.core.clock import SystemClock
 from appliance.core.settings import Settings
 from appliance.db.pool import Database
-from appliance.services import Services
+from appliance.llm.client import ModelRunner
+from appliance.operations.runner import OperationRunner
+from appliance.services import Services, build_services
 from appliance.supervisor.loop import Supervisor
 from appliance.web.server import listening
 from tests.builders.health import healthy
 from tests.builders.people import FAST_PASSWORDS
 from tests.builders.services import services_of
+from tests.fakes.operations import FakeOperations
 from tests.fakes.units import FakeUnits
 from webchat.app import build as build_chat
 
@@ -48,6 +51,18 @@ async def running_sockets(
         serving_control(settings, services_of(database)),
     ):
         yield Context(settings, SystemClock(), Output(as_json=as_json))
+
+
+@asynccontextmanager
+async def asking_operations(
+    settings: Settings, database: Database, operations: FakeOperations, models: ModelRunner
+) -> AsyncIterator[Context]:
+    """Lend a context that prints JSON; the supervisor that it asks has fake operations."""
+    clock = SystemClock()
+    runner = OperationRunner(settings.operations, operations, clock)
+    services = build_services(settings, database, models, clock, FAST_PASSWORDS, runner)
+    async with serving_control(settings, services):
+        yield Context(settings, clock, Output(as_json=True))
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +19,8 @@ from tests.appliance import (
     running_appliance,
     wait_until,
 )
-from tests.builders.repositories import PASSWORD as REPOSITORY_PASSWORD
-from tests.builders.repositories import fast_repository
 from tests.e2e.browser import Window, window
+from tests.e2e.operations import give_fast_repository
 from tests.e2e.visitor import PASSWORD, claimed, program
 
 SETUP = "/admin/setup"
@@ -36,12 +34,7 @@ pytestmark = pytest.mark.timeout(240)
 def appliance(runner: str) -> Iterator[Appliance]:
     """A new appliance whose repository opens fast."""
     with home_folder() as home:
-        state = home / "state"
-        state.mkdir(parents=True)
-        (state / "backup.key").write_text(REPOSITORY_PASSWORD)
-        fast_repository(home / "repository")
-        for path in (home, *home.rglob("*")) if os.geteuid() == 0 else ():
-            shutil.chown(path, "cloister", "cloister")
+        give_fast_repository(home)
         with running_appliance(home, ollama=runner) as started:
             yield started
 

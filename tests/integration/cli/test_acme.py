@@ -22,10 +22,7 @@ from appliance.db.pool import Database
 from appliance.jobs.service import JobService
 from appliance.llm.client import ModelRunner
 from appliance.operations.model import Facts
-from appliance.operations.runner import OperationRunner
-from appliance.services import build_services
-from tests.builders.cli import run_verb, serving_control
-from tests.builders.people import FAST_PASSWORDS
+from tests.builders.cli import asking_operations, run_verb
 from tests.fakes.clock import START
 from tests.fakes.operations import FakeOperations
 
@@ -55,12 +52,9 @@ async def context(
     settings: Settings, database: Database, operations: FakeOperations
 ) -> AsyncIterator[Context]:
     """What a verb is given, which prints JSON."""
-    clock = SystemClock()
-    runner = OperationRunner(settings.operations, operations, clock)
     models = ModelRunner("http://127.0.0.1:9")
-    services = build_services(settings, database, models, clock, FAST_PASSWORDS, runner)
-    async with serving_control(settings, services):
-        yield Context(settings, clock, Output(as_json=True))
+    async with asking_operations(settings, database, operations, models) as context:
+        yield context
 
 
 async def printed(

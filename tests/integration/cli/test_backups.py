@@ -30,13 +30,10 @@ from appliance.llm.client import ModelRunner
 from appliance.offsite.errors import TargetMissingError, TargetRefusedError
 from appliance.offsite.targets import Targets
 from appliance.operations.model import Facts
-from appliance.operations.runner import OperationRunner
 from appliance.repository.errors import KeyRetiredError
 from appliance.repository.recovery_key import RecoveryKey
-from appliance.services import build_services
 from tests.builders.backup_facts import KEY, catalog_of, keep_target, publish, target
-from tests.builders.cli import run_verb, serving_control
-from tests.builders.people import FAST_PASSWORDS
+from tests.builders.cli import asking_operations, run_verb
 from tests.fakes.operations import FakeOperations
 
 SHEET = {"repository": "ef" * 32, "key_file": "eyJrZXkiOiAxfQ==", "config": "AP8A/w=="}
@@ -61,12 +58,9 @@ async def context(
     settings: Settings, database: Database, operations: FakeOperations
 ) -> AsyncIterator[Context]:
     """What a verb is given, which prints JSON; the supervisor's operations are fakes."""
-    clock = SystemClock()
-    runner = OperationRunner(settings.operations, operations, clock)
     models = ModelRunner("http://127.0.0.1:9")
-    services = build_services(settings, database, models, clock, FAST_PASSWORDS, runner)
-    async with serving_control(settings, services):
-        yield Context(settings, clock, Output(as_json=True))
+    async with asking_operations(settings, database, operations, models) as context:
+        yield context
 
 
 @pytest.fixture

@@ -30,11 +30,9 @@ from appliance.db.pool import Database
 from appliance.llm.client import ModelRunner
 from appliance.offsite.targets import Targets
 from appliance.operations.model import Facts
-from appliance.operations.runner import OperationRunner
-from appliance.services import build_services
 from appliance.setup.model import Step, StepState
 from appliance.setup.service import SetupService
-from tests.builders.cli import run_verb, serving_control
+from tests.builders.cli import asking_operations, run_verb, serving_control
 from tests.builders.people import FAST_PASSWORDS, PASSWORD, add_person
 from tests.builders.services import services_of
 from tests.fakes.ollama import FakeOllama
@@ -57,11 +55,11 @@ async def context(
     settings: Settings, database: Database, operations: FakeOperations, runner: FakeOllama
 ) -> AsyncIterator[Context]:
     """What the verb is given; it prints JSON."""
-    starter = OperationRunner(settings.operations, operations, CLOCK)
-    async with ModelRunner(runner.address) as models:
-        services = build_services(settings, database, models, CLOCK, FAST_PASSWORDS, starter)
-        async with serving_control(settings, services):
-            yield Context(settings, CLOCK, Output(as_json=True))
+    async with (
+        ModelRunner(runner.address) as models,
+        asking_operations(settings, database, operations, models) as context,
+    ):
+        yield context
 
 
 @pytest.fixture
@@ -322,11 +320,8 @@ async def test_a_setting_of_another_kind_of_installation_is_named(
     settings: Settings, database: Database, folder: Path, capsys: Any
 ) -> None:
     packaged = replace(settings, home=folder / "packaged", packaged=True)
-    starter = OperationRunner(packaged.operations, FakeOperations(packaged.operations), CLOCK)
-    models = ModelRunner("http://127.0.0.1:9")
-    services = build_services(packaged, database, models, CLOCK, FAST_PASSWORDS, starter)
-    async with serving_control(packaged, services):
-        context = Context(packaged, CLOCK, Output(as_json=True))
+    models, operations = ModelRunner("http://127.0.0.1:9"), FakeOperations(packaged.operations)
+    async with asking_operations(packaged, database, operations, models) as context:
         code, answer = await run(context, folder, "[settings]\nweb_port = 9000\n", capsys)
     assert code is ExitCode.FAILED
     assert answer["problems"][0]["where"] == "settings.web_port"
