@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from admin import keys
 from admin.frame import TLS, frame
 from admin.pages.tls_root import RootCard, root_card
 from appliance.accounts.guard import permitted
+from appliance.actors.model import Actor
 from appliance.actors.permissions import Permission
 from appliance.core.errors import ApplianceError, Audience, Words
 from appliance.operations.errors import OperationError
@@ -81,22 +83,12 @@ async def show_tls(request: web.Request) -> web.Response:
 
 async def use_own(request: web.Request) -> web.Response:
     """POST /admin/tls/own: a new certificate of the machine's own authority, on trial."""
-    actor = permitted(request, Permission.CHANGE_SETTINGS)
-    try:
-        change = await request.app[keys.CERTIFICATES].use_own(actor)
-    except ApplianceError as error:
-        return refusal(error)
-    return await changed(request, change)
+    return await _change(request, Certificates.use_own)
 
 
 async def roll_back(request: web.Request) -> web.Response:
     """POST /admin/tls/rollback: undo the trial, or serve the previous certificate, on trial."""
-    actor = permitted(request, Permission.CHANGE_SETTINGS)
-    try:
-        change = await request.app[keys.CERTIFICATES].roll_back(actor)
-    except ApplianceError as error:
-        return refusal(error)
-    return await changed(request, change)
+    return await _change(request, Certificates.roll_back)
 
 
 async def confirm(request: web.Request) -> web.Response:
@@ -109,6 +101,17 @@ async def confirm(request: web.Request) -> web.Response:
     if trial is None:
         return flash.redirect(TLS, "No certificate is on trial.", FlashKind.NOTE)
     return flash.redirect(TLS, "The certificate is confirmed, and stays.")
+
+
+async def _change(
+    request: web.Request, work: Callable[[Certificates, Actor], Awaitable[Change]]
+) -> web.Response:
+    actor = permitted(request, Permission.CHANGE_SETTINGS)
+    try:
+        change = await work(request.app[keys.CERTIFICATES], actor)
+    except ApplianceError as error:
+        return refusal(error)
+    return await changed(request, change)
 
 
 async def changed(request: web.Request, change: Change) -> web.Response:
