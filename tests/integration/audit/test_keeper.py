@@ -16,6 +16,7 @@ from appliance.audit.model import Action, AuditEvent, AuditFilter, ObjectType
 from appliance.audit.outage_notes import OutageNotes
 from appliance.audit.report import Report
 from appliance.core.clock import SystemClock
+from appliance.core.errors import DatabaseUnavailableError
 from appliance.db.pool import Database, conninfo
 from tests.builders.audit import add_rows, audit_log, audited, tampering, verified
 
@@ -161,10 +162,23 @@ async def test_the_undo_of_a_restore_returns_to_the_anchor_of_the_former_databas
     assert len(supervised.reports) == 1
 
 
-async def test_a_silent_database_ends_nothing(tmp_path: Path) -> None:
+async def test_a_silent_database_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, failed = AuditKeeper.keep, asyncio.Event()
+
+    async def noticed(keeper: AuditKeeper) -> None:
+        try:
+            await keep(keeper)
+        except DatabaseUnavailableError:
+            failed.set()
+            raise
+
+    monkeypatch.setattr(AuditKeeper, "keep", noticed)
     async with Database(conninfo(tmp_path / "nothing", "cloister"), wait=0.1) as dark:
         supervised = Supervised(dark, tmp_path)
         async with supervised.keeper:
-            await asyncio.sleep(0.3)
+            async with asyncio.timeout(20):
+                await failed.wait()
             assert all(not task.done() for task in supervised.keeper._tasks)
     assert supervised.position is None
