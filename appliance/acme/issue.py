@@ -47,8 +47,8 @@ class Issue:
         """Return the chain; or, when a name fails, which others work.
 
         A name that fails keeps no other from being validated, and nothing is ordered for a part of
-        the request: whoever has the key makes a request for the names that work. Raises what
-        concerns the authority as a whole.
+        the request: its sender, which has the key, makes another one for the names that work.
+        Raises what concerns the authority as a whole.
         """
         names = names_in(csr)
         self.report.progress(Progress(f"Ordering at {self.client.place}: {', '.join(names)}."))

@@ -54,7 +54,7 @@ def _context(settings: Settings) -> ssl.SSLContext | bool:
     except (OSError, ssl.SSLError) as error:
         reason = "no certificate is published"
         raise FrontUnreachableError(address=settings.address, reason=reason) from error
-    # The certificate itself is what is trusted, whoever has signed it.
+    # The certificate itself is trusted, and not the authority that has signed it.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
 

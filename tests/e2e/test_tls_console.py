@@ -22,7 +22,7 @@ from tests.e2e.visitor import PASSWORD
 PAGE = "/admin/tls"
 HOST = "box.example"
 SIZES = ((1440, 900), (390, 844), (320, 640))
-# Nobody trusts the certificates of these tests: the browser is as an operator who goes on anyway.
+# No authority vouches for these certificates: the browser goes on, as an operator may.
 TRUSTING: dict[str, Any] = {"ignore_https_errors": True}
 
 pytestmark = pytest.mark.timeout(180)

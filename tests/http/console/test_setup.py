@@ -354,7 +354,7 @@ async def test_what_one_operator_did_another_one_does_not_undo(
     )
     assert [answer.status for answer in answers] == [303, 303]
     assert (await progress(database)).state(Step.START) is StepState.DONE
-    # Both name the same second operator: one is told that it is done.
+    # Both name the same second operator: the second page says that this is done.
     fields = {"name": "ida", "display_name": "Ida"}
     both = await asyncio.gather(
         as_olga.post(path(Step.OPERATORS), fields), other.post(path(Step.OPERATORS), fields)
